@@ -1,0 +1,6 @@
+"""Streaming human-activity perception for robots. Importing this needs neither ROS nor torch."""
+
+from pkgutil import extend_path
+
+# From a source checkout, `co_perception.msg` lies in the installed package: both are one package.
+__path__ = extend_path(__path__, __name__)

@@ -1,0 +1,80 @@
+"""What comes out of a learner."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Status(IntEnum):
+    """How far a target can be trusted. The numbers are those of `co_perception/msg/Activity`."""
+
+    WARMING_UP = 0  # too little of the receptive field is real: scores are not to be acted on
+    VALID = 1
+    UNCERTAIN = 2  # enough was seen, but the best score is below the threshold
+    STALE = 3  # nothing new was seen of this subject for a while
+
+
+@dataclass(frozen=True)
+class Target:
+    """Base of all answers of a learner."""
+
+
+@dataclass(frozen=True)
+class Category(Target):
+    """One class out of a label set, and everything a caller needs to judge it.
+
+    Args:
+        data: class index, -1 while no score stands.
+        description: name of that class, None where there is no class or no label set.
+        confidence: probability of that class, 0..1.
+        probabilities: (classes,) float32 over the whole label set, summing to one; compared by nobody.
+        status: see `Status`.
+        progress: share of the receptive field behind these scores that is real input rather than padding, 0..1.
+        delay: frames of the network's own clock between the newest frame given and the one the scores describe.
+
+    Raises: ValueError where one of them is out of its range.
+    """
+
+    data: int
+    _: KW_ONLY
+    description: str | None = None
+    confidence: float | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    status: Status = Status.VALID
+    progress: float = 1.0
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.data, bool) or not isinstance(self.data, (int, np.integer)) or self.data < -1:
+            raise ValueError(f"data is a class index from 0, or -1 for none, got {self.data!r}.")
+        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0 + 1e-6:  # float32 sums round upwards too
+            raise ValueError(f"confidence is a probability 0..1, got {self.confidence}: logits need a softmax first.")
+        if not 0.0 <= self.progress <= 1.0:
+            raise ValueError(f"progress is a share 0..1, got {self.progress}.")
+        if self.delay < 0:
+            raise ValueError(f"delay is a number of frames into the past, 0 or more, got {self.delay}.")
+        if self.probabilities is not None:
+            self._check_probabilities(self.probabilities)
+
+    def _check_probabilities(self, values: NDArray[np.float32]) -> None:
+        if values.ndim != 1 or values.dtype != np.float32:
+            raise ValueError(f"probabilities are (classes,) float32, got {values.shape} {values.dtype}.")
+        if self.data >= values.size:
+            raise ValueError(f"class index {self.data} lies outside the {values.size} classes scored.")
+
+    def top(self, k: int = 5) -> list[tuple[int, float]]:
+        """The `k` best classes as (class index, probability), best first; ties in index order.
+
+        Fewer where the label set is smaller; without `probabilities` the class itself, or nothing.
+        """
+        if k < 1:
+            raise ValueError(f"top(k) needs k of at least 1, got {k}.")
+        if self.probabilities is None:
+            known = self.data >= 0 and self.confidence is not None
+            return [(int(self.data), float(self.confidence or 0.0))] if known else []
+        order = np.argsort(-self.probabilities, kind="stable")[:k]
+        return [(int(index), float(self.probabilities[index])) for index in order]
