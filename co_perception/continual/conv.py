@@ -1,0 +1,154 @@
+"""Convolutions over time and space as streaming layers with the parameters of their torch counterparts.
+
+A step needs the k-1 last input frames and computes one output frame: the ideal k taps once (Hedegaard and Iosifidis, "Continual 3D
+Convolutional Neural Networks for Real-time Processing of Videos", ECCV 2022, which keeps partial sums of outputs instead). Past inputs
+are smaller than partial sums where channels grow, are shared by reference, and let a chunk of any length go through one convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from co_perception.continual import history
+from co_perception.continual.history import History
+from co_perception.continual.layer import Clock, Signal, Streaming
+from co_perception.continual.timing import Timing
+
+Pads = tuple[tuple[int, int], ...]
+Padding = int | Sequence[int | tuple[int, int]]
+
+
+def same_padding(kernel_size: Sequence[int], stride: Sequence[int]) -> Pads:
+    """(before, after) per axis of TensorFlow's SAME padding, for axes whose length is a multiple of the stride."""
+    totals = [max(k - s, 0) for k, s in zip(kernel_size, stride, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def pairs(padding: Padding, axes: int) -> Pads:
+    """Padding per axis as (before, after): an int for all axes, or one int or pair for each."""
+    each = [padding] * axes if isinstance(padding, int) else list(padding)
+    if len(each) != axes:
+        raise ValueError(f"expected padding for {axes} axes (time first), got {padding}")
+    return tuple((p, p) if isinstance(p, int) else (p[0], p[1]) for p in each)
+
+
+def pad_axes(x: Tensor, pads: Pads, fill: float = 0.0) -> Tensor:
+    """Pad the trailing len(pads) axes of x by (before, after) each."""
+    flat = [amount for pad in reversed(pads) for amount in pad]
+    return F.pad(x, flat, value=fill) if any(flat) else x
+
+
+def pooled_length(length: int, kernel: int, stride: int, pad: tuple[int, int], dilation: int = 1) -> int:
+    """Outputs along an axis of a convolution or pooling window, as torch counts them."""
+    count = (length + sum(pad) - (kernel - 1) * dilation - 1) // stride + 1
+    if count < 1:
+        raise ValueError(f"an axis of {length} with padding {pad} is shorter than the window of {kernel} (dilation {dilation})")
+    return count
+
+
+class _Conv(Streaming, nn.modules.conv._ConvNd):
+    """What the three convolutions share. Time is the first axis of kernel_size, stride, padding and dilation."""
+
+    axes: int
+
+    def _place(self, padding: Padding) -> None:
+        self.pads = pairs(padding, self.axes)
+        if self.padding_mode != "zeros":
+            raise ValueError(f"padding_mode {self.padding_mode!r} has no streaming form; use 'zeros'")
+        field = (self.kernel_size[0] - 1) * self.dilation[0] + 1
+        self.timing = Timing(field, self.stride[0], *self.pads[0])
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def clip(self, x: Tensor) -> Tensor:
+        return self._convolve(pad_axes(x, self.pads))
+
+    def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
+        if self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None):
+            x = history.mask_outside(x, clock, 0.0)
+        window = usable(history.join(past, x), self.timing, clock.lag)
+        return self._convolve(pad_axes(window, self.pads[1:])), history.push(past, x)
+
+    def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
+        return history.init(batch_size, self.timing.context(signal.lag), signal, like)
+
+    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        geometry = zip(shape[1:], self.kernel_size[1:], self.stride[1:], self.pads[1:], self.dilation[1:], strict=True)
+        return (self.out_channels, *(pooled_length(*axis) for axis in geometry))
+
+
+def usable(window: Tensor, timing: Timing, lag: int) -> Tensor:
+    """The part of history and chunk that this step's outputs are computed from.
+
+    A stride's phase is set by the clip's first frame, which arrives `lag` frames in: the newest frames may belong to the next output.
+    """
+    context = timing.context(lag)
+    ahead = context + timing.stride - timing.receptive_field
+    return window[:, :, max(-context, 0) : window.shape[2] - ahead]
+
+
+class Conv1d(_Conv, nn.Conv1d):
+    """Streaming `torch.nn.Conv1d` on x (B, C, T). padding: (before, after) pairs allowed."""
+
+    axes = 1
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: int = 1, bias: bool = True
+    ) -> None:
+        nn.Conv1d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
+        self._place(padding)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return F.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+class Conv2d(_Conv, nn.Conv2d):
+    """Streaming `torch.nn.Conv2d` on x (B, C, T, V): time, then one spatial axis such as joints."""
+
+    axes = 2
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: Padding = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
+        self._place(padding)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+class Conv3d(_Conv, nn.Conv3d):
+    """Streaming `torch.nn.Conv3d` on x (B, C, T, H, W)."""
+
+    axes = 3
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int, int],
+        *,
+        stride: int | tuple[int, int, int] = 1,
+        padding: Padding = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        nn.Conv3d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
+        self._place(padding)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return F.conv3d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
