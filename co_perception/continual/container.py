@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from co_perception.continual import history
 from co_perception.continual.delay import hold
 from co_perception.continual.framewise import streaming
-from co_perception.continual.layer import Clock, Signal, Streaming
+from co_perception.continual.layer import Clock, Signal, Streaming, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Timing
 
@@ -32,40 +32,43 @@ def _concat(branches: Sequence[Tensor]) -> Tensor:
 REDUCTIONS: dict[str, Reduce] = {"sum": _sum, "concat": _concat}
 
 
-def through(layer: Streaming, clock: Clock) -> Clock:
-    """The clock of a layer's output."""
-    end = None if clock.end is None else layer.length(clock.end)
-    return Clock(clock.start // layer.timing.stride, end, layer.lag_after(clock.lag))
-
-
 class Sequential(Streaming):
     """Layers one after the other: positional, or an OrderedDict of names as in `torch.nn.Sequential`."""
 
     def __init__(self, *layers: nn.Module | Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self._children = _adopt(self, layers)
+        self.layers = _adopt(self, layers)
         self.timing = Timing()
-        for layer in self._children:
+        for layer in self.layers:
             self.timing = self.timing.then(layer.timing)
 
     def __len__(self) -> int:
-        return len(self._children)
+        return len(self.layers)
 
     def __getitem__(self, index: int) -> nn.Module:
         return list(self.children())[index]
 
+    def replace(self, name: str, layer: nn.Module) -> None:
+        """Put another layer of the same timing in the place called `name`."""
+        place = [known for known, _ in self.named_children()].index(name)
+        replacement = streaming(layer)
+        if replacement.timing != self.layers[place].timing:
+            raise ValueError(f"{name} has {self.layers[place].timing}, the replacement {replacement.timing}: they must be equal")
+        self.add_module(name, layer)
+        self.layers[place] = replacement
+
     @property
     def delay(self) -> int:
-        return self.timing.delay + _waiting(self._children)
+        return self.timing.delay + _waiting(self.layers)
 
     def clip(self, x: Tensor) -> Tensor:
-        for layer in self._children:
+        for layer in self.layers:
             x = layer.clip(x)
         return x
 
     def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:
         kept = []
-        for layer, own in zip(self._children, past, strict=True):
+        for layer, own in zip(self.layers, past, strict=True):
             x, own = layer.stream(x, own, clock)
             clock = through(layer, clock)
             kept.append(own)
@@ -73,23 +76,23 @@ class Sequential(Streaming):
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         past = []
-        for layer in self._children:
+        for layer in self.layers:
             past.append(layer.init_history(batch_size, signal, like))
             signal = Signal(layer.frame_out(signal.shape), layer.lag_after(signal.lag))
         return tuple(past)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        for layer in self._children:
+        for layer in self.layers:
             shape = layer.frame_out(shape)
         return shape
 
     def length(self, frames: Tensor) -> Tensor:
-        for layer in self._children:
+        for layer in self.layers:
             frames = layer.length(frames)
         return frames
 
     def lag_after(self, lag: int) -> int:
-        for layer in self._children:
+        for layer in self.layers:
             lag = layer.lag_after(lag)
         return lag
 
@@ -102,25 +105,25 @@ class Parallel(Streaming):
 
     def __init__(self, *branches: nn.Module | Mapping[str, nn.Module], reduce: str | Reduce = "sum") -> None:
         super().__init__()
-        self._children = _adopt(self, branches)
+        self.layers = _adopt(self, branches)
         self._reduce = REDUCTIONS[reduce] if isinstance(reduce, str) and reduce in REDUCTIONS else reduce
         if not callable(self._reduce):
             raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function, got {reduce!r}")
-        self.timing = _envelope([branch.timing for branch in self._children])
+        self.timing = _envelope([branch.timing for branch in self.layers])
 
     @property
     def delay(self) -> int:
-        return max(branch.delay for branch in self._children)
+        return max(branch.delay for branch in self.layers)
 
     def clip(self, x: Tensor) -> Tensor:
-        outputs = [branch.clip(x) for branch in self._children]
+        outputs = [branch.clip(x) for branch in self.layers]
         if len({output.shape[2] for output in outputs}) > 1:
             raise ValueError(f"branches give {[output.shape[2] for output in outputs]} frames for a clip of {x.shape[2]}: pad or Crop them to one length")
         return self._reduce(outputs)
 
     def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:
         outputs, kept = [], []
-        for branch, (own, waiting) in zip(self._children, past, strict=True):
+        for branch, (own, waiting) in zip(self.layers, past, strict=True):
             y, own = branch.stream(x, own, clock)
             y, waiting = hold(y, waiting)
             outputs.append(y)
@@ -130,7 +133,7 @@ class Parallel(Streaming):
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         slowest = self.lag_after(signal.lag)
         past = []
-        for branch in self._children:
+        for branch in self.layers:
             lag = branch.lag_after(signal.lag)
             answer = Signal(branch.frame_out(signal.shape), lag)
             past.append((branch.init_history(batch_size, signal, like), history.init(batch_size, slowest - lag, answer, like)))
@@ -138,15 +141,15 @@ class Parallel(Streaming):
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         # Shapes follow the reduction; one empty-batch frame of each branch tells what it does to them.
-        frames = [torch.empty(0, shape[0], 1, *shape[1:]) for shape in (branch.frame_out(shape) for branch in self._children)]
+        frames = [torch.empty(0, shape[0], 1, *shape[1:]) for shape in (branch.frame_out(shape) for branch in self.layers)]
         reduced = self._reduce(frames)
         return (reduced.shape[1], *reduced.shape[3:])
 
     def length(self, frames: Tensor) -> Tensor:
-        return self._children[0].length(frames)
+        return self.layers[0].length(frames)
 
     def lag_after(self, lag: int) -> int:
-        return max(branch.lag_after(lag) for branch in self._children)
+        return max(branch.lag_after(lag) for branch in self.layers)
 
 
 class Residual(Parallel):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -151,4 +152,8 @@ class Conv3d(_Conv, nn.Conv3d):
         self._place(padding)
 
     def _convolve(self, x: Tensor) -> Tensor:
+        if x.shape[0] > 1 and x.device.type == "cpu" and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+            # CPU kernels choose their blocking by batch size, which changes the last bits. A volume is enough work by itself, so streams
+            # go one by one and a stream's answers are the same, to the bit, whoever else is in the batch.
+            return torch.cat([self._convolve(row) for row in x.split(1)])
         return F.conv3d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)

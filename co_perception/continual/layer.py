@@ -144,3 +144,9 @@ class Streaming(nn.Module):
             raise ValueError(f"a chunk holds a positive multiple of {self.timing.stride} frames (the temporal stride), got {x.shape[TIME]}")
         if x.shape[0] != state.age.shape[0]:
             raise ValueError(f"{x.shape[0]} streams in x, {state.age.shape[0]} in the state: use init_state(batch_size={x.shape[0]}, ...)")
+
+
+def through(layer: Streaming, clock: Clock) -> Clock:
+    """The clock of a layer's output."""
+    end = None if clock.end is None else layer.length(clock.end)
+    return Clock(clock.start // layer.timing.stride, end, layer.lag_after(clock.lag))

@@ -15,7 +15,7 @@ from torch import Tensor
 from co_perception.continual import history
 from co_perception.continual.conv import Padding, pad_axes, pairs, pooled_length, usable
 from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming
+from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
 from co_perception.continual.timing import Timing
 
 Size = int | Sequence[int]
@@ -60,11 +60,14 @@ class _MaxPool(_Pool):
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
-        window = history.join(past, x)
-        if self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None):
-            # The whole window, not only x: what a fresh history holds is zero, and zero is no border of a maximum.
-            window = history.mask_outside(window, clock._replace(start=clock.start - len(past)), NEVER)
-        return self._over_time(usable(window, self.timing, clock.lag)), history.push(past, x)
+        window, kept = history.join(past, x), history.push(past, x)
+        if self.timing.before <= 0 and (self.timing.after <= 0 or clock.end is None):
+            return self._over_time(usable(window, self.timing, clock.lag)), kept
+        # The whole window, not only x: what a fresh history holds is zero, and zero is no border of a maximum.
+        window = history.mask_outside(window, clock._replace(start=clock.start - len(past)), NEVER)
+        y = self._over_time(usable(window, self.timing, clock.lag))
+        # Windows that lie wholly outside the clip are -inf now; later layers would make NaN of them.
+        return history.mask_outside(y, through(self, clock), 0.0), kept
 
     def _over_space(self, x: Tensor) -> Tensor:
         if set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}:

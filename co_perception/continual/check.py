@@ -1,0 +1,190 @@
+"""The contract suite that every layer and every network goes through: `check_streaming(layer, frame_shape)`.
+
+It raises AssertionError with the property that is broken. What it cannot know, an independent torch network, the caller hands in as
+`reference` (same weights, plain padded network on a clip).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.state import State, leaves, put_rows, reset_rows, take_rows, tree_map, unflatten
+
+
+def check_streaming(
+    layer: Streaming,
+    frame_shape: tuple[int, ...],
+    *,
+    frames: int | None = None,
+    reference: Callable[[Tensor], Tensor] | None = None,
+    tolerance: float = 1e-5,
+    export: bool = True,
+    gradients: bool = True,
+    seed: int = 0,
+) -> None:
+    """Raise AssertionError unless `layer` keeps the contract on frames of shape (C, *space).
+
+    frames: clip length, a multiple of the stride; by default long enough for a steady state.
+    reference: the plain torch network as a function of a clip (B, C, T, *space).
+    tolerance: largest absolute difference, relative to the largest answer where that exceeds 1.
+    """
+    stride, lag = layer.timing.stride, layer.lag_after(0)
+    steps = (frames or 2 * layer.receptive_field + 4 * stride) // stride + 2
+    own = next(layer.parameters(), torch.empty(0))
+    x = torch.randn(2, frame_shape[0], steps * stride, *frame_shape[1:], generator=torch.Generator().manual_seed(seed)).to(own)
+    training = layer.training
+    layer.eval()
+    try:
+        with torch.no_grad():
+            expected = layer.clip(x)
+            close = _Close(tolerance, expected)
+            if reference is not None:
+                close(expected, reference(x), "the clip equals the plain torch network")
+            _check_chunks(layer, x, expected, close)
+            _check_rows(layer, x, close)
+            _check_causality(layer, x)
+            _check_restore(layer, x)
+            _check_inputs_unmodified(layer, x)
+            if export:
+                _check_export(layer, x, close)
+        if gradients:
+            _check_gradients(layer, x, lag)
+    finally:
+        layer.train(training)
+
+
+def stream_clip(layer: Streaming, x: Tensor, chunk: int) -> Tensor:
+    """The answers to a clip x (B, C, T, *space) streamed in chunks of `chunk` frames from a fresh state and flushed, in clip order."""
+    frame_shape = (x.shape[1], *x.shape[TIME + 1 :])
+    state = layer.init_state(len(x), frame_shape, dtype=x.dtype)
+    answers = []
+    for part in x.split(chunk, dim=TIME):
+        index = layer.output_index(state, part.shape[TIME])[0]
+        y, state = layer(part, state)
+        answers.append(y[:, :, index >= 0])
+    y, valid = layer.flush(state, frame_shape)
+    # A layer that leaves the end of a clip out has already answered for frames that turn out to be it.
+    return torch.cat([*answers, y[:, :, valid[0]]], dim=TIME)[:, :, : int(layer.length(state.age)[0])]
+
+
+class _Close:
+    def __init__(self, tolerance: float, expected: Tensor) -> None:
+        self.bound = tolerance * max(1.0, expected.abs().max().item() if expected.numel() else 1.0)
+
+    def __call__(self, got: Tensor, wanted: Tensor, claim: str) -> None:
+        assert got.shape == wanted.shape, f"not true: {claim}. Shapes {tuple(got.shape)} and {tuple(wanted.shape)}"
+        if got.numel():
+            error = (got - wanted).abs().max().item()
+            assert error <= self.bound, f"not true: {claim}. Largest difference {error:.3g}, allowed {self.bound:.3g}"
+
+
+def _check_chunks(layer: Streaming, x: Tensor, expected: Tensor, close: _Close) -> None:
+    stride, frames = layer.timing.stride, x.shape[TIME]
+    for chunk in dict.fromkeys((stride, 2 * stride, 3 * stride, frames)):
+        close(stream_clip(layer, x, chunk), expected, f"a stream in chunks of {chunk} frames, flushed, equals the clip")
+
+
+def _run(layer: Streaming, x: Tensor, state: State) -> tuple[list[Tensor], State]:
+    answers = []
+    for part in x.split(layer.timing.stride, dim=TIME):
+        y, state = layer(part, state)
+        answers.append(y)
+    return answers, state
+
+
+def _fresh(layer: Streaming, x: Tensor) -> State:
+    return layer.init_state(len(x), (x.shape[1], *x.shape[TIME + 1 :]), dtype=x.dtype)
+
+
+def _check_rows(layer: Streaming, x: Tensor, close: _Close) -> None:
+    half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
+    alone, _ = _run(layer, x[:1], _fresh(layer, x[:1]))
+    again, _ = _run(layer, x[1:, :, half:], _fresh(layer, x[1:]))
+    first, state = _run(layer, x[:, :, :half], _fresh(layer, x))
+    state = reset_rows(state, torch.tensor([False, True]))
+    second, _ = _run(layer, x[:, :, half:], state)
+    for got, wanted in zip(first + second, alone, strict=True):
+        close(got[:1], wanted, "a stream is not disturbed by another one or by its reset")
+    for got, wanted in zip(second, again, strict=True):
+        close(got[1:], wanted, "a stream that was reset starts afresh")
+    swapped = put_rows(state, torch.tensor([0, 1]), take_rows(state, torch.tensor([1, 0])))
+    for got, wanted in zip(leaves(swapped), leaves(state), strict=True):
+        assert torch.equal(got.flip(0), wanted), "not true: streams can be taken out of a state and put back into other rows"
+
+
+def _check_causality(layer: Streaming, x: Tensor) -> None:
+    half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
+    other = x.clone()
+    other[:, :, half:] += 1
+    before, _ = _run(layer, x, _fresh(layer, x))
+    after, _ = _run(layer, other, _fresh(layer, x))
+    steps = half // layer.timing.stride
+    assert all(torch.equal(a, b) for a, b in zip(before[:steps], after[:steps], strict=True)), "not true: answers do not depend on later frames"
+
+
+def _check_restore(layer: Streaming, x: Tensor) -> None:
+    half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
+    _, state = _run(layer, x[:, :, :half], _fresh(layer, x))
+    snapshot = tree_map(torch.clone, state)
+    first, _ = _run(layer, x[:, :, half:], state)
+    assert all(torch.equal(a, b) for a, b in zip(leaves(state), leaves(snapshot), strict=True)), "not true: a state is never modified"
+    second, _ = _run(layer, x[:, :, half:], snapshot)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True)), "not true: a restored stream goes on bit-equal"
+
+
+def _check_inputs_unmodified(layer: Streaming, x: Tensor) -> None:
+    stride = layer.timing.stride
+    frame, given = x[:, :, :stride].clone(), x[:, :, :stride].clone()
+    _, state = layer(given, _fresh(layer, x))
+    assert torch.equal(frame, given), "not true: the input is not modified"
+    wanted, _ = layer(frame, state)
+    _, state = layer(given, _fresh(layer, x))
+    given.fill_(7)  # a frame grabber fills the same tensor again
+    got, _ = layer(frame, state)
+    assert torch.equal(got, wanted), "not true: a caller may reuse the tensor it gave"
+
+
+def _check_export(layer: Streaming, x: Tensor, close: _Close) -> None:
+    """Traced with the state as inputs and outputs, the program steps like the layer, for several steps from a fresh state."""
+    state = _fresh(layer, x)
+    parts = x.split(layer.timing.stride, dim=TIME)[:6]
+    program = torch.export.export(_Flat(layer, state), (parts[0], *leaves(state))).module()
+    flat = leaves(state)
+    for part in parts:
+        wanted, state = layer(part, state)
+        got, *flat = program(part, *flat)
+        close(got, wanted, "the exported program equals the layer")
+        for own, leaf in zip(leaves(state), flat, strict=True):
+            close(leaf.to(x.dtype), own.to(x.dtype), "the exported program's state equals the layer's")
+
+
+class _Flat(nn.Module):
+    """A layer as a function of tensors only: (x, *state leaves) to (y, *state leaves)."""
+
+    def __init__(self, layer: Streaming, like: State) -> None:
+        super().__init__()
+        self.layer = layer
+        self.like = like
+
+    def forward(self, x: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
+        y, state = self.layer(x, unflatten(self.like, list(flat)))
+        # Export refuses outputs that are views of inputs handed through unchanged; a copy names them.
+        return (y, *(leaf.clone() for leaf in leaves(state)))
+
+
+def _check_gradients(layer: Streaming, x: Tensor, lag: int) -> None:
+    trained = copy.deepcopy(layer).train()
+    for forward in (trained.clip, lambda clip: stream_clip(trained, clip, clip.shape[TIME])):
+        given = x.clone().requires_grad_()
+        trained.zero_grad()
+        y = forward(given)
+        (y * torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y)).sum().backward()
+        without = [name for name, p in trained.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)]
+        assert not without, f"not true: every parameter has a gradient. Without: {without}"
+        assert given.grad is not None and given.grad.abs().sum() > 0, "not true: the input has a gradient"
+    copy.deepcopy(trained)  # a module must stay copyable after a training step

@@ -1,0 +1,99 @@
+"""Spread the work of a strided network over the frames of its step.
+
+A network of temporal stride s answers once per s frames. Fed s frames at once it computes nothing for s - 1 frames and everything at the
+last. But a layer whose input comes every 4 frames has work every 4 frames only: cut at its strided layers, the network is a chain of
+stages, and a stage may run as soon as it has one stride of frames. Here at most one stage runs on a frame (besides a first stage that
+runs on every frame), the earlier first, so that the longest frame costs one stage. Answers are the same and come a few frames later.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from co_perception.continual.container import Sequential
+from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
+from co_perception.continual.state import Tree
+
+
+class StageState(NamedTuple):
+    """age: (B,) frames the stage has taken; waiting: frames (B, C, *space) that wait for its step; layers: its histories."""
+
+    age: Tensor
+    waiting: tuple[Tensor, ...]
+    layers: Tree
+
+
+class Spread:
+    """Step a `Sequential` frame by frame. All streams of a batch are at the same phase of the step.
+
+    answer, state = spread(frame, state)     # frame (B, C, *space); answer (B, C', *space') of one step, or None on the frames between
+    """
+
+    def __init__(self, network: Sequential) -> None:
+        self.stages = _stages(network)
+        self._lags = _lags(self.stages)
+
+    def init_state(self, batch_size: int, frame_shape: tuple[int, ...], like: Tensor) -> tuple[StageState, ...]:
+        """Streams that have seen nothing; device and dtype of `like`."""
+        signal = Signal(frame_shape)
+        states = []
+        for stage, lag in zip(self.stages, self._lags, strict=True):
+            age = torch.zeros(batch_size, dtype=torch.int64, device=like.device)
+            histories = []
+            signal = Signal(signal.shape, lag)
+            for layer in stage:
+                histories.append(layer.init_history(batch_size, signal, like))
+                signal = Signal(layer.frame_out(signal.shape), layer.lag_after(signal.lag))
+            states.append(StageState(age, (), tuple(histories)))
+        return tuple(states)
+
+    def __call__(self, frame: Tensor, state: tuple[StageState, ...]) -> tuple[Tensor | None, tuple[StageState, ...]]:
+        stages = list(state)
+        stages[0] = stages[0]._replace(waiting=(*stages[0].waiting, frame))
+        for place, (stage, lag) in enumerate(zip(self.stages, self._lags, strict=True)):
+            stride = _stride(stage)
+            if len(stages[place].waiting) < stride:
+                continue
+            y, stages[place] = _run(stage, stride, lag, stages[place])
+            if place + 1 == len(stages):
+                return y.squeeze(TIME), tuple(stages)
+            stages[place + 1] = stages[place + 1]._replace(waiting=(*stages[place + 1].waiting, y.squeeze(TIME)))
+            if stride > 1 or place > 0:
+                break
+        return None, tuple(stages)
+
+
+def _run(stage: list[Streaming], stride: int, lag: int, state: StageState) -> tuple[Tensor, StageState]:
+    x = torch.stack(state.waiting[:stride], dim=TIME)
+    clock = Clock(state.age, None, lag)
+    kept = []
+    for layer, past in zip(stage, state.layers, strict=True):
+        x, past = layer.stream(x, past, clock)
+        clock = through(layer, clock)
+        kept.append(past)
+    return x, StageState(state.age + stride, state.waiting[stride:], tuple(kept))
+
+
+def _stages(network: Sequential) -> list[list[Streaming]]:
+    stages: list[list[Streaming]] = [[]]
+    for layer in network.layers:
+        if layer.timing.stride > 1 and stages[-1]:
+            stages.append([])
+        stages[-1].append(layer)
+    return stages
+
+
+def _stride(stage: list[Streaming]) -> int:
+    return stage[0].timing.stride
+
+
+def _lags(stages: list[list[Streaming]]) -> list[int]:
+    lags, lag = [], 0
+    for stage in stages:
+        lags.append(lag)
+        for layer in stage:
+            lag = layer.lag_after(lag)
+    return lags
