@@ -25,18 +25,20 @@ def check_streaming(
     tolerance: float = 1e-5,
     export: bool = True,
     gradients: bool = True,
+    dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> None:
     """Raise AssertionError unless `layer` keeps the contract on frames of shape (C, *space).
 
     frames: clip length, a multiple of the stride; by default long enough for a steady state.
     reference: the plain torch network as a function of a clip (B, C, T, *space).
+    dtype: of the frames; that of the parameters unless given.
     tolerance: largest absolute difference, relative to the largest answer where that exceeds 1.
     """
     stride, lag = layer.timing.stride, layer.lag_after(0)
     steps = (frames or 2 * layer.receptive_field + 4 * stride) // stride + 2
     own = next(layer.parameters(), torch.empty(0))
-    x = torch.randn(2, frame_shape[0], steps * stride, *frame_shape[1:], generator=torch.Generator().manual_seed(seed)).to(own)
+    x = torch.randn(2, frame_shape[0], steps * stride, *frame_shape[1:], generator=torch.Generator().manual_seed(seed)).to(own.device, dtype or own.dtype)
     training = layer.training
     layer.eval()
     try:

@@ -1,0 +1,136 @@
+"""Containers: whole networks through the contract suite against the same network in plain torch."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import co_perception.continual as co
+from co_perception.continual.check import check_streaming, stream_clip
+
+
+class PlainResidual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv1d(4, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU(), nn.Conv1d(4, 4, 5, padding=2))
+        self.after = nn.Conv1d(4, 2, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(x + self.body(x))
+
+
+def continual_residual() -> co.Sequential:
+    body = co.Sequential(co.Conv1d(4, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU(inplace=True), co.Conv1d(4, 4, 5, padding=2))
+    return co.Sequential(OrderedDict(residual=co.Residual(body), after=co.Conv1d(4, 2, 3, stride=2, padding=1)))
+
+
+def rename(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.replace("body", "residual.body"): value for name, value in weights.items()}
+
+
+def test_residual_equals_the_plain_network() -> None:
+    torch.manual_seed(0)
+    plain, layer = PlainResidual().double().eval(), continual_residual().double()
+    plain.body[1].running_mean.normal_()
+    layer.load_state_dict(rename(plain.state_dict()))
+    check_streaming(layer, (4,), reference=plain, tolerance=1e-12)
+    assert layer.timing == co.Timing(9, 2, 4, 4)
+
+
+def inception() -> co.Sequential:
+    """Branches of different delay, strided twice with odd lags, a maximum with one-sided borders: every phase trap in one."""
+    mixed = co.Parallel(
+        co.Conv1d(4, 2, 1),
+        co.Sequential(co.Conv1d(4, 3, 3, padding=1), co.Conv1d(3, 3, 3, padding=1)),
+        co.Sequential(co.MaxPool1d(3, stride=1, padding=1), co.Conv1d(4, 1, 1)),
+        reduce="concat",
+    )
+    return co.Sequential(
+        co.Conv1d(3, 4, 7, stride=2, padding=[(2, 3)]),
+        nn.GELU(),
+        mixed,
+        co.MaxPool1d(3, stride=2, padding=[(0, 1)]),
+        co.Conv1d(6, 4, 3, padding=1),
+        co.MaxPool1d(2, stride=2),
+        co.AvgPool1d(2, stride=1),
+    )
+
+
+def plain_inception(net: co.Sequential, x: Tensor) -> Tensor:
+    stem, _, mixed, _, after, _, _ = net.children()
+    point, deep, pooled = mixed.children()
+
+    def conv(layer: nn.Module, x: Tensor, padding: int = 0) -> Tensor:
+        return nn.functional.conv1d(x, layer.weight, layer.bias, padding=padding)  # type: ignore[arg-type]
+
+    x = nn.functional.gelu(nn.functional.conv1d(nn.functional.pad(x, (2, 3)), stem.weight, stem.bias, stride=2))  # type: ignore[arg-type]
+    first, second = deep.children()
+    x = torch.cat([conv(point, x), conv(second, conv(first, x, 1), 1), conv(list(pooled.children())[1], nn.functional.max_pool1d(x, 3, 1, 1))], 1)
+    x = nn.functional.max_pool1d(nn.functional.pad(x, (0, 1), value=-torch.inf), 3, 2)
+    x = nn.functional.max_pool1d(conv(after, x, 1), 2, 2)
+    return nn.functional.avg_pool1d(x, 2, 1)
+
+
+def test_branches_strides_and_one_sided_borders_meet() -> None:
+    torch.manual_seed(0)
+    net = inception().double()
+    check_streaming(net, (3,), reference=lambda x: plain_inception(net, x), tolerance=1e-12)
+    assert net.timing.receptive_field == 39 and net.timing.stride == 8
+
+
+def test_receptive_field_is_exact() -> None:
+    """Frames at both ends of the stated field change an answer, frames beyond do not."""
+    torch.manual_seed(0)
+    net = inception().double()
+    x = torch.randn(1, 3, 160, dtype=torch.float64)
+    answer = 10
+    first = answer * net.timing.stride - net.timing.before
+    last = first + net.receptive_field - 1
+
+    def changed(frame: int) -> bool:
+        other = x.clone()
+        other[:, :, frame] += 100
+        return not torch.equal(net.clip(x)[:, :, answer], net.clip(other)[:, :, answer])
+
+    assert [changed(frame) for frame in (first - 1, first, last, last + 1)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("layer", [co.Residual(co.Conv1d(3, 3, 5), co.Crop(2, 2)), co.Delay(3), co.Crop(1, 2)], ids=str)
+def test_other_layers_keep_the_contract(layer: co.Streaming) -> None:
+    check_streaming(layer.double(), (3,), tolerance=1e-12, dtype=torch.float64)
+
+
+def test_a_delay_changes_when_not_which() -> None:
+    net = co.Sequential(co.Delay(2), co.Conv1d(3, 4, 3, stride=3, padding=1)).double()
+    check_streaming(net, (3,), reference=list(net.children())[1].clip, tolerance=1e-12)  # type: ignore[union-attr]
+    assert net.delay == 3
+
+
+def test_in_place_activations_cannot_write_into_the_past() -> None:
+    net = co.Sequential(co.Conv1d(2, 2, 3, padding=1), nn.ReLU(inplace=True), co.Conv1d(2, 2, 3, padding=1))
+    assert not net[1].inplace  # type: ignore[union-attr]
+
+
+def test_modules_copy_and_pickle_after_a_training_step() -> None:
+    net = inception()
+    stream_clip(net, torch.randn(1, 3, 96), 8).sum().backward()
+    x = torch.randn(1, 3, 96)
+    wanted = stream_clip(net, x, 8)
+    assert torch.equal(stream_clip(copy.deepcopy(net), x, 8), wanted)
+    assert torch.equal(stream_clip(pickle.loads(pickle.dumps(net)), x, 8), wanted)
+
+
+def test_what_cannot_stream_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="GroupNorm has no streaming form"):
+        co.Sequential(nn.GroupNorm(1, 2))
+    with pytest.raises(ValueError, match="strides"):
+        co.Parallel(co.Conv1d(1, 1, 2, stride=2), co.Conv1d(1, 1, 1))
+    with pytest.raises(ValueError, match="at least one layer"):
+        co.Sequential()
+    with pytest.raises(ValueError, match="reduce"):
+        co.Parallel(co.Delay(1), reduce="average")

@@ -1,0 +1,24 @@
+"""Folded norms give the same answers and leave the original alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import co_perception.continual as co
+from co_perception.continual.check import check_streaming
+from co_perception.continual.fold import fold_batch_norm
+
+
+def test_folding_keeps_answers_and_the_original() -> None:
+    torch.manual_seed(0)
+    net = co.Sequential(co.Conv1d(3, 4, 3, padding=1, bias=False), nn.BatchNorm1d(4), nn.ReLU(), co.Residual(co.Sequential(co.Conv1d(4, 4, 1), nn.BatchNorm1d(4))))
+    net.train()
+    net.clip(torch.randn(4, 3, 50) * 3 + 1)  # gives the norms statistics
+    net.double().eval()
+    folded = fold_batch_norm(net)
+    x = torch.randn(2, 3, 12, dtype=torch.float64)
+    torch.testing.assert_close(folded.clip(x), net.clip(x))
+    assert not any(isinstance(module, nn.BatchNorm1d) for module in folded.modules())
+    assert sum(isinstance(module, nn.BatchNorm1d) for module in net.modules()) == 2
+    check_streaming(folded, (3,), reference=net.clip, tolerance=1e-12)
