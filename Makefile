@@ -1,0 +1,38 @@
+# Two commands matter: `make demo` runs the main job, `make test` runs the tests. Each sets up what it needs.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+# What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
+ASSETS := i3d_kinetics400 $(foreach view,01 02 03 04,pose2sim_single_cam$(view))
+
+# Beside a sourced ROS 2, the messages built into .venv have to be found like those of any overlay.
+ifneq ($(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),)
+export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
+export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
+endif
+
+.PHONY: help env weights demo test bench clean
+.DEFAULT_GOAL := help
+
+help:  ## lists these commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
+	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh
+
+weights: env  ## fetches the published weights and the sample videos
+	@$(BIN)/co-perception weights fetch $(ASSETS)
+
+demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL)
+	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)")
+
+test: weights  ## ruff, mypy, pytest
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+bench: weights  ## measures what the documentation claims
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
+
+clean:  ## removes .venv and out; the cache of weights stays
+	@rm -rf .venv out
