@@ -1,0 +1,124 @@
+"""Reads pickles of NumPy arrays without running anything that is in them.
+
+`pickle.load` calls whatever a file names, and NumPy's own reconstruction trusts the sizes and type flags it reads.
+Here three names are known, those an array is pickled with, and each stands for a small object of this file that checks
+what it is given. Dicts, lists, tuples, strings, bytes and numbers need no name. All else is refused unseen.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NUMBER = re.compile(r"b1|[iu][1248]|f[248]")  # types whose every bit pattern is a value
+
+
+class RefusedPickleError(ValueError):
+    """The file is damaged, or asks for something that plain arrays do not need."""
+
+
+def read_arrays(path: Path) -> Any:
+    """What a pickle of plain containers and NumPy arrays (floats, integers, booleans) holds; the arrays are read-only.
+
+    Raises: FileNotFoundError; RefusedPickleError for a file that is cut off or no pickle, or that names anything else.
+    """
+    with path.open("rb") as file:
+        return load(file, str(path))
+
+
+def load(file: BinaryIO, name: str = "pickle") -> Any:
+    """As `read_arrays`, from an open file; `name` is for the error text."""
+    try:
+        return _finish(_Reader(file).load())
+    except RefusedPickleError as error:
+        raise RefusedPickleError(f"{name}: {error}") from None
+    except Exception as error:  # a damaged pickle may raise nearly anything
+        how = f"{type(error).__name__}: {error}"
+        raise RefusedPickleError(f"{name}: cut off, damaged or no pickle of arrays ({how}). Fetch it again.") from None
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _KNOWN:
+            raise RefusedPickleError(
+                f"it asks for {module}.{name}, which arrays of numbers do not need. Nothing of it was run. "
+                "If you trust where it comes from, convert it there to safetensors."
+            )
+        return _KNOWN[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise RefusedPickleError(f"it points outside itself (persistent id {pid!r}).")
+
+
+class _DType:
+    """Stands for numpy.dtype while reading: a type code, then a byte order."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, code: str) -> None:
+        if not _NUMBER.fullmatch(code):
+            raise RefusedPickleError(f"arrays hold floats, integers or booleans here, it has one of type {code!r}.")
+        self.dtype: np.dtype[Any] = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """Stands for numpy.ndarray while reading: shape, type, order and bytes, checked against each other."""
+
+    __slots__ = ("array",)
+
+    array: NDArray[Any]
+
+    def __setstate__(self, state: tuple[int, tuple[int, ...], _DType, bool, bytes]) -> None:
+        _, shape, kind, fortran, data = state
+        needed = math.prod(shape) * kind.dtype.itemsize
+        if not isinstance(data, bytes) or len(data) != needed:
+            raise RefusedPickleError(f"an array of shape {shape} does not come with the {needed} bytes it needs.")
+        self.array = np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class _MakeArray:
+    # No attributes: a pickle can set attributes on what it is given, and here there is nothing to set.
+    __slots__ = ()
+
+    def __call__(self, kind: object, shape: object, code: object) -> _Array:
+        if kind is not _NDARRAY:
+            raise RefusedPickleError("it rebuilds something that is not a plain array.")
+        return _Array()
+
+
+class _MakeDType:
+    __slots__ = ()
+
+    def __call__(self, code: str, align: bool = False, copy: bool = True) -> _DType:
+        return _DType(code)
+
+
+_NDARRAY = object()
+_KNOWN: dict[tuple[str, str], object] = {
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _MakeDType(),
+    ("numpy.core.multiarray", "_reconstruct"): _MakeArray(),
+    ("numpy._core.multiarray", "_reconstruct"): _MakeArray(),  # its name since NumPy 2
+}
+
+
+def _finish(value: Any) -> Any:
+    """The same containers, with arrays in place of the objects that stood for them."""
+    if isinstance(value, _Array):
+        return value.array
+    if isinstance(value, dict):
+        return {key: _finish(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_finish(item) for item in value)
+    if value is None or isinstance(value, (str, bytes, int, float)):
+        return value
+    raise RefusedPickleError(f"it holds a {type(value).__name__}, which is no array, container or number.")
