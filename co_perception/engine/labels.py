@@ -1,8 +1,8 @@
 """The names of a network's classes, in the order of its scores.
 
-A label list is a text file in `co_perception/labels/`, one class per line. It lies inside the Python package, not in the
-ROS package's config/: only that place is the same in a source checkout, after `colcon build` and after `pip install`,
-and a list belongs to a network, it is nothing to configure.
+A label list is a text file in `co_perception/labels/`, one class per line. It lies inside the Python package, not in
+the ROS package's config/: only that place is the same in a source checkout, after `colcon build` and after
+`pip install`, and a list belongs to a network, it is nothing to configure.
 """
 
 from __future__ import annotations
