@@ -35,7 +35,7 @@ def test_convert_gives_opendrs_layouts() -> None:
 
 
 @pytest.mark.parametrize(
-    "data, teaches",
+    ("data", "teaches"),
     [
         pytest.param([[1]], "numpy array", id="a list"),
         pytest.param(np.zeros((4, 4), np.uint8), "3 axes", id="grey"),

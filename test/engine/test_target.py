@@ -37,7 +37,7 @@ def test_equality_looks_at_the_answer_not_at_the_array() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong, teaches",
+    ("wrong", "teaches"),
     [
         ({"data": -2}, "class index"),
         ({"data": 1.0}, "class index"),

@@ -1,0 +1,46 @@
+"""From a node class to a process: start, bring up, spin, end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+
+def bring_up(node: LifecycleNode) -> bool:
+    """Configures and activates. Returns whether both succeeded; the node's log says why not."""
+    steps = (node.trigger_configure, node.trigger_activate)
+    return all(step() == TransitionCallbackReturn.SUCCESS for step in steps)
+
+
+def run(make: Callable[[], LifecycleNode]) -> int:
+    """Runs one lifecycle node until it is asked to stop, and gives the exit status of its process.
+
+    0 after SIGINT or SIGTERM; 1 where `autostart` was asked for and the node could not come up. Without `autostart`
+    the node waits for a lifecycle manager.
+    """
+    rclpy.init()
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        try:
+            if node.get_parameter("autostart").value and not bring_up(node):
+                return 1
+            executor.spin()
+        finally:
+            executor.shutdown()
+            node.destroy_node()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def main(make: Callable[[], LifecycleNode]) -> None:
+    """As `run`, ending the process."""
+    sys.exit(run(make))
