@@ -1,0 +1,188 @@
+"""Who may import whom: the table of the layers, read off the sources without running them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "co_perception"
+
+# Layer: the parts of co_perception it may import beside itself. A dotted name allows that module only.
+LAYERS: dict[str, set[str]] = {
+    "engine": set(),
+    "skeletons": set(),
+    "continual": set(),
+    "networks": {"continual", "skeletons"},
+    "adapters": set(),
+    "runtime": {"networks.variants", "continual.state"},
+    "pose": {"engine", "skeletons", "runtime.store"},
+    "data": {"engine", "skeletons"},
+    "evaluation": {"engine", "data", "runtime"},
+    "learners": {"engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation"},
+    "nodes": {"engine", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
+}
+
+# Layer: what it may import from outside, beside the standard library and the optional packages.
+LIBRARIES: dict[str, set[str]] = {
+    "engine": {"numpy"},
+    "skeletons": {"numpy"},
+    "continual": {"torch"},
+    "networks": {"torch", "numpy"},
+    "adapters": {"torch", "torch_pruning"},
+    "runtime": {"torch", "numpy", "safetensors", "tqdm"},
+    "pose": {"numpy"},
+    "data": {"numpy"},
+    "evaluation": {"numpy"},
+    "learners": {"torch", "numpy", "safetensors"},
+    "nodes": {"numpy", "tqdm"},
+}
+
+ROS = {
+    "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "diagnostic_updater", "geometry_msgs", "launch",
+    "launch_ros", "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs", "std_srvs",
+    "tf2_ros", "vision_msgs",
+}  # fmt: skip
+
+# Not everybody has these: each is imported in one file, and only when it is needed.
+OPTIONAL = {
+    "ai_edge_litert", "av", "cv2", "cv_bridge", "lightning", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx",
+    "onnxruntime", "openvino", "rosbags", "torch_pruning", "yaml",
+}  # fmt: skip
+
+
+class Import(NamedTuple):
+    file: Path
+    line: int
+    module: str
+    lazy: bool
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
+
+    @property
+    def top(self) -> str:
+        return self.module.split(".")[0]
+
+    @property
+    def layer(self) -> str:
+        """The part of the package that the importing file belongs to."""
+        return self.file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+    @property
+    def inside(self) -> str:
+        """What is imported, without the leading `co_perception.`."""
+        return self.module.removeprefix("co_perception").removeprefix(".")
+
+
+def imports(file: Path, source: str) -> Iterator[Import]:
+    """All imports of a file; lazy are those that do not happen when the file is imported."""
+    package = file.relative_to(ROOT).parent.parts
+
+    def visit(node: ast.AST, lazy: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from (Import(file, child.lineno, alias.name, lazy) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                start = package[: len(package) - child.level + 1] if child.level else ()
+                module = ".".join([*start, *([child.module] if child.module else [])])
+                # `from co_perception import nodes` imports a module as `import co_perception.nodes` does.
+                names = [f"{module}.{alias.name}" for alias in child.names] if is_package(module) else [module]
+                yield from (Import(file, child.lineno, name, lazy) for name in names)
+            else:
+                yield from visit(child, lazy or is_deferred(child))
+
+    yield from visit(ast.parse(source), False)
+
+
+def is_package(module: str) -> bool:
+    return (ROOT / module.replace(".", "/") / "__init__.py").exists()
+
+
+def is_deferred(node: ast.AST) -> bool:
+    """A function's body runs when it is called, and what stands under `if TYPE_CHECKING` never runs."""
+    checking = isinstance(node, ast.If) and ast.unparse(node.test).removeprefix("typing.") == "TYPE_CHECKING"
+    return checking or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+
+
+def all_imports() -> list[Import]:
+    return [found for file in sorted(PACKAGE.rglob("*.py")) for found in imports(file, file.read_text())]
+
+
+def allowed_inside(found: Import) -> bool:
+    """Whether an import of one part of the package by another is in the table."""
+    parts = found.inside.split(".")
+    return found.layer == parts[0] or bool({parts[0], ".".join(parts[:2])} & LAYERS[found.layer])
+
+
+def fault(found: Import) -> str | None:
+    """What is wrong with one import; None where it is in the table."""
+    if found.layer in ("__init__", "cli"):
+        return None
+    if found.layer not in LAYERS:
+        return "this layer is not in the table: add it there and in the architecture"
+    if found.top == "co_perception":
+        return None if not found.inside or allowed_inside(found) else f"{found.layer} may import {LAYERS[found.layer]}"
+    if found.top in ROS:
+        return None if found.layer == "nodes" else "ROS lives in co_perception/nodes only"
+    if found.top in sys.stdlib_module_names | OPTIONAL | LIBRARIES[found.layer]:
+        return None
+    return f"{found.layer} may import the standard library, optional packages and {LIBRARIES[found.layer]}"
+
+
+def test_every_import_is_in_the_table() -> None:
+    faults = [f"{found}: {wrong}" for found in all_imports() if (wrong := fault(found))]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("package", sorted(OPTIONAL))
+def test_an_optional_package_is_imported_in_one_file_and_lazily(package: str) -> None:
+    users = [found for found in all_imports() if found.top == package]
+    eager = [str(found) for found in users if not found.lazy]
+    assert not eager, "import it inside the function that needs it: " + ", ".join(eager)
+    assert len({found.file for found in users}) <= 1, ", ".join(map(str, users))
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("continual/conv.py", "import rclpy"),
+        ("continual/conv.py", "import numpy"),
+        ("continual/conv.py", "from co_perception.networks import inception"),
+        ("continual/conv.py", "def f():\n    from co_perception import learners"),
+        ("continual/conv.py", "from ..nodes import images"),
+        ("engine/data.py", "import torch"),
+        ("runtime/pool.py", "from co_perception.networks.inception import build"),
+        ("evaluation/metrics.py", "from co_perception.learners.video import ContinualVideoLearner"),
+        ("learners/video.py", "from co_perception.msg import Activity"),
+        ("nodes/images.py", "import torch"),
+        ("newcomer/file.py", "import os"),
+    ],
+)
+def test_the_table_is_enforced(place: str, source: str) -> None:
+    assert [found for found in imports(PACKAGE / place, source) if fault(found)]
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("continual/conv.py", "import math\nimport torch.nn.functional as F\nfrom . import history"),
+        ("runtime/pool.py", "from co_perception.networks.variants import video_variant"),
+        ("nodes/images.py", "from co_perception.msg import Activity\nimport rclpy.node"),
+        ("learners/video.py", "import co_perception.continual as co"),
+    ],
+)
+def test_the_table_allows_what_it_says(place: str, source: str) -> None:
+    assert not [found for found in imports(PACKAGE / place, source) if fault(found)]
+
+
+def test_importing_the_package_loads_neither_torch_nor_ros() -> None:
+    code = "import co_perception, sys; print([name for name in ('torch', 'rclpy', 'numpy') if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

@@ -1,0 +1,116 @@
+"""The package as ROS sees it: messages, manifest, versions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builtin_interfaces.msg import Duration, Time
+from catkin_pkg.package import parse_package
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import RegionOfInterest
+from std_msgs.msg import Header
+
+import co_perception
+from co_perception.engine.target import Status
+from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, Keypoint, LabelInfo, Skeleton, SkeletonArray
+from co_perception.srv import ResetState
+
+ROOT = Path(__file__).parent.parent
+INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")])
+HEADER = Header(stamp=Time(sec=7, nanosec=123_456_789), frame_id="camera")
+ROI = RegionOfInterest(x_offset=3, y_offset=4, width=50, height=60)
+
+
+def activities() -> ActivityArray:
+    hurdling = ActivityHypothesis(label="hurdling", class_id=159, score=0.75)
+    activity = Activity(
+        subject_id="body_3", status=Activity.STATUS_VALID, label="hurdling", class_id=159, score=0.75,
+        hypotheses=[hurdling], since=Time(sec=6), progress=0.5, roi=ROI,
+    )  # fmt: skip
+    return ActivityArray(
+        header=HEADER, recognizer="coi3d_inception/kinetics400", label_set="kinetics400",
+        observation_delay=Duration(sec=2, nanosec=5), processing_latency=Duration(nanosec=31_000_000),
+        dropped_frames=4, state_epoch=2, activities=[activity, Activity()],
+    )  # fmt: skip
+
+
+def skeletons() -> SkeletonArray:
+    joint = Keypoint(x=320.5, y=240.25, z=1.5, score=0.5)
+    skeleton = Skeleton(subject_id="body_3", layout="coco17", score=0.875, keypoints=[joint] * 17, roi=ROI)
+    return SkeletonArray(
+        header=HEADER, estimator="movenet", coordinates=SkeletonArray.COORDINATES_PIXELS, image_width=640,
+        image_height=480, skeletons=[skeleton],
+    )  # fmt: skip
+
+
+def label_info() -> LabelInfo:
+    return LabelInfo(
+        header=HEADER, recognizer="r", label_set="two", labels=["sitting", "standing"], threshold=0.25,
+        min_progress=0.75, receptive_field=107, rate_hz=25.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("message", [activities(), skeletons(), label_info()], ids=lambda m: type(m).__name__)
+def test_a_message_survives_the_wire(message: Any) -> None:
+    assert deserialize_message(serialize_message(message), type(message)) == message
+
+
+def test_a_reset_request_survives_the_wire() -> None:
+    request = ResetState.Request(subject_ids=["body_3", ""])
+    assert deserialize_message(serialize_message(request), ResetState.Request) == request
+    assert not ResetState.Response().success
+
+
+def test_the_status_numbers_are_those_of_the_engine() -> None:
+    constants = {name: getattr(Activity, f"STATUS_{name}") for name in Status.__members__}
+    assert constants == {name: int(status) for name, status in Status.__members__.items()}
+
+
+def test_an_activity_is_silent_until_it_is_filled_in() -> None:
+    empty = Activity()
+    assert (empty.status, empty.label, empty.class_id, empty.score) == (Activity.STATUS_WARMING_UP, "", -1, 0.0)
+
+
+@pytest.mark.parametrize("file", INTERFACES, ids=lambda file: file.name)
+def test_every_field_says_what_it_means(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("# "), "the file starts with what the message is"
+    silent = [line for line in lines if line and line != "---" and not re.search(r"# \S.{8,}", line)]
+    assert not silent, f"{file.name} has fields without a comment: {silent}"
+
+
+def test_every_interface_file_is_generated() -> None:
+    import co_perception.msg
+    import co_perception.srv
+
+    generated = set(dir(co_perception.msg)) | set(dir(co_perception.srv))
+    assert {file.stem for file in INTERFACES} <= generated
+
+
+def test_the_manifest_is_what_colcon_expects() -> None:
+    package = parse_package(ROOT / "package.xml")
+    assert (package.name, package.package_format) == ("co_perception", 3)
+    assert package.get_build_type() == "ament_cmake"
+    assert package.licenses == ["Apache-2.0"]
+    assert [group.name for group in package.member_of_groups] == ["rosidl_interface_packages"]
+    assert {"rclpy", "rosidl_default_runtime", "sensor_msgs"} <= {item.name for item in package.exec_depends}
+
+
+def test_the_manifest_names_what_the_nodes_import() -> None:
+    package = parse_package(ROOT / "package.xml")
+    named = {item.name for item in package.exec_depends + package.build_export_depends}
+    pattern = re.compile(r"^\s*(?:from|import) (rclpy|\w+_msgs|\w+_interfaces|std_srvs|ament_index_python)\b", re.M)
+    used = {name for file in (ROOT / "co_perception/nodes").rglob("*.py") for name in pattern.findall(file.read_text())}
+    assert used <= named, f"add to package.xml: {sorted(used - named)}"
+
+
+def test_one_version_everywhere() -> None:
+    manifest = parse_package(ROOT / "package.xml").version
+    setup = re.search(r'version="([^"]+)"', (ROOT / "setup.py").read_text())
+    assert setup is not None
+    released = re.findall(r"^(\d+\.\d+\.\d+) \(", (ROOT / "CHANGELOG.rst").read_text(), re.M)
+    assert setup.group(1) == co_perception.__version__ == manifest
+    assert released[:1] in ([], [manifest]), "the topmost release in CHANGELOG.rst is the current one, or there is none"
