@@ -1,0 +1,1 @@
+"""Files and devices as what the engine speaks of: frames, clips."""

@@ -1,0 +1,1 @@
+"""What came out of a run, measured and shown. Learners are handed in, never imported."""
