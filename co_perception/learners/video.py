@@ -170,7 +170,7 @@ class ContinualVideoLearner(Learner):
             return [self._infer_clip(data)]
         if isinstance(data, Image) or (isinstance(data, np.ndarray) and data.ndim == 3):
             return [self._infer_frame(data)]
-        if isinstance(data, Tensor) or not isinstance(data, Sequence):
+        if isinstance(data, str) or not isinstance(data, Sequence):
             raise ValueError(f"expected a frame (H, W, 3) uint8, a list of frames, or a Video, got {_kind(data)}")
         return [self._infer_frame(frame) for frame in data]
 
