@@ -53,6 +53,7 @@ EXTRAS = {
         "pytest-timeout>=2.3",
         "ruff>=0.8",
         "types-PyYAML>=6.0",
+        "types-tqdm>=4.66",
     ],
 }
 
