@@ -2,8 +2,9 @@
 
 pip compares the checksum of what arrives with the one demanded before it opens it. Of a source archive it then wants
 the metadata, for which setuptools would run the archive's setup.py; `inert_backend` stands in its place, so nothing of
-any package is run and no build requirement is fetched. What remains: pip itself, which unpacks a source archive that
-has passed its checksum into a temporary folder. pip's own configuration (index, proxy, certificates) holds.
+the package is run and no build requirement is fetched. What remains: pip itself, which unpacks a source archive that
+has passed its checksum into a temporary folder. (An archive whose pyproject.toml names another backend would have that
+one run: take a wheel where there is one.) pip's own configuration (index, proxy, certificates) holds.
 """
 
 from __future__ import annotations

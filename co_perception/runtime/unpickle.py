@@ -1,7 +1,7 @@
 """Reads pickles of NumPy arrays without running anything that is in them.
 
 `pickle.load` calls whatever a file names, and NumPy's own reconstruction trusts the sizes and type flags it reads.
-Here three names are known, those an array is pickled with, and each stands for a small object of this file that checks
+Here only the names are known that arrays are pickled with, and each stands for a small object of this file that checks
 what it is given. Dicts, lists, tuples, strings, bytes and numbers need no name. All else is refused unseen.
 """
 
@@ -11,7 +11,7 @@ import math
 import pickle
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,10 +79,14 @@ class _Array:
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _DType, bool, bytes]) -> None:
         _, shape, kind, fortran, data = state
+        self.set(data, kind, shape, "F" if fortran else "C")
+
+    def set(self, data: bytes | bytearray, kind: _DType, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
         needed = math.prod(shape) * kind.dtype.itemsize
-        if not isinstance(data, bytes) or len(data) != needed:
+        if not isinstance(data, (bytes, bytearray)) or len(data) != needed:
             raise RefusedPickleError(f"an array of shape {shape} does not come with the {needed} bytes it needs.")
-        self.array = np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
+        self.array = np.frombuffer(bytes(data), kind.dtype).reshape(shape, order=order)
+        return self
 
 
 class _MakeArray:
@@ -93,6 +97,15 @@ class _MakeArray:
         if kind is not _NDARRAY:
             raise RefusedPickleError("it rebuilds something that is not a plain array.")
         return _Array()
+
+
+class _FillArray:
+    """What protocol 5 calls instead: the bytes come first."""
+
+    __slots__ = ()
+
+    def __call__(self, data: bytes, kind: _DType, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
+        return _Array().set(data, kind, shape, order)
 
 
 class _MakeDType:
@@ -106,9 +119,10 @@ _NDARRAY = object()
 _KNOWN: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _MakeDType(),
-    ("numpy.core.multiarray", "_reconstruct"): _MakeArray(),
-    ("numpy._core.multiarray", "_reconstruct"): _MakeArray(),  # its name since NumPy 2
 }
+for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
+    _KNOWN[f"{_core}.multiarray", "_reconstruct"] = _MakeArray()
+    _KNOWN[f"{_core}.numeric", "_frombuffer"] = _FillArray()
 
 
 def _finish(value: Any) -> Any:

@@ -1,0 +1,138 @@
+"""The restricted unpickler: plain arrays come through, nothing else does, and nothing is run."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import subprocess
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from co_perception.runtime.unpickle import RefusedPickleError, load, read_arrays
+
+
+def through(value: Any, protocol: int = pickle.DEFAULT_PROTOCOL) -> Any:
+    return load(io.BytesIO(pickle.dumps(value, protocol)))
+
+
+class Call:
+    """Pickles as the call of a function."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+ARRAYS = [
+    np.arange(24, dtype=np.float32).reshape(2, 3, 4),
+    np.asfortranarray(np.arange(6, dtype=np.int64).reshape(2, 3)),
+    np.arange(3, dtype=">f8"),
+    np.array([True, False]),
+    np.array(2.5, np.float16),
+    np.zeros((0, 3), np.uint8),
+]
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{array.shape}")
+def test_arrays_come_through(array: Any, protocol: int) -> None:
+    found = through({"a": [array, (array,)]}, protocol)
+    for got in (found["a"][0], found["a"][1][0]):
+        np.testing.assert_array_equal(got, array)
+        assert (got.dtype, got.shape) == (array.dtype, array.shape)
+
+
+def test_plain_containers_come_through() -> None:
+    value = {"a": [1, 2.5, None, True, b"x"], "b": {"c": ("d",)}}
+    assert through(value) == value
+
+
+@pytest.mark.parametrize(
+    ("attack", "named"),
+    [
+        (Call(os.system, "touch {marker}"), "system"),
+        (Call(subprocess.check_call, ["touch", "{marker}"]), "subprocess.check_call"),
+        (Call(eval, "open('{marker}', 'w')"), "builtins.eval"),
+        (Call(getattr, np.ndarray, "tofile"), "builtins.getattr"),
+        (Call(np.load, "{marker}", None, True), "numpy.load"),
+        (OrderedDict(a=1), "collections.OrderedDict"),
+        (Path("x"), "pathlib"),
+        ({1, 2}, "set"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_everything_else_is_refused_by_name_and_nothing_is_run(attack: Any, named: str, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    if isinstance(attack, Call):
+        function, arguments = attack.call
+        text = [a.format(marker=marker) if isinstance(a, str) else a for a in arguments]
+        text = [[part.format(marker=marker) for part in a] if isinstance(a, list) else a for a in text]
+        attack = Call(function, *text)
+    file = tmp_path / "weights.ckpt"
+    file.write_bytes(pickle.dumps({"params": ARRAYS[0], "then": attack}))
+    with pytest.raises(RefusedPickleError, match=named) as caught:
+        read_arrays(file)
+    assert str(file) in str(caught.value)
+    assert not marker.exists()
+
+
+def test_arrays_of_objects_are_refused() -> None:
+    for array in (np.array([{}, None], object), np.array(["text"]), np.zeros(2, [("a", "f4")]), np.zeros(1, "M8[s]")):
+        with pytest.raises(RefusedPickleError):
+            through(array)
+
+
+def test_an_array_whose_bytes_do_not_fit_its_shape_is_refused() -> None:
+    whole = pickle.dumps(np.zeros(4, np.float32), 4)
+    assert whole.count(b"K\x04\x85") == 1  # the shape (4,)
+    with pytest.raises(RefusedPickleError, match="does not come with the 32 bytes it needs"):
+        load(io.BytesIO(whole.replace(b"K\x04\x85", b"K\x08\x85")))
+
+
+def test_type_flags_that_would_turn_numbers_into_pointers_are_ignored() -> None:
+    # A dtype's pickled state ends in flags, and NumPy believes them: 63 says that elements are Python objects.
+    whole = pickle.dumps(np.full(2, 7, np.int64), 4)
+    state = b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t"
+    assert whole.count(state) == 1
+    found = load(io.BytesIO(whole.replace(state, state[:-2] + b"\x3ft")))
+    np.testing.assert_array_equal(found, np.full(2, 7))
+    assert not found.dtype.hasobject
+
+
+def test_setting_attributes_on_what_stands_for_numpy_is_refused() -> None:
+    for name in (b"dtype", b"ndarray"):
+        attack = b"\x80\x02cnumpy\n" + name + b"\n}U\x08__call__K\x01sb."
+        with pytest.raises(RefusedPickleError):
+            load(io.BytesIO(attack))
+    np.testing.assert_array_equal(through(ARRAYS[0]), ARRAYS[0])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
+def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
+    whole = pickle.dumps({"params": np.arange(1000.0)})
+    file = tmp_path / "weights.ckpt"
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(RefusedPickleError, match="cut off, damaged or no pickle"):
+        read_arrays(file)
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(RefusedPickleError, match="cut off, damaged or no pickle"):
+        load(io.BytesIO(b"<html>404</html>"))
+
+
+def test_persistent_ids_are_refused() -> None:
+    with pytest.raises(RefusedPickleError, match="points outside itself"):
+        load(io.BytesIO(b"\x80\x02X\x01\x00\x00\x00aQ."))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_arrays(tmp_path / "none")
