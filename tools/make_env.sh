@@ -115,9 +115,9 @@ print(s.get_path("purelib"), s.get_path("include"), numpy.get_include())')
   grep -rlE '/opt/python/cp[0-9]+' "$venv/share" --include='*.cmake' | xargs -r sed -i -E \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/include/python3\.[0-9]+#$include#g" \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/lib/python3\.[0-9]+/site-packages/numpy/_core/include#$numpy#g"
-  sed -i -e "s#if not os.environ.get('_ROS_WHEELS_BOOTSTRAP_COMPLETE'):#if os.environ.get('_ROS_WHEELS_BOOTSTRAP_COMPLETE') != sys.prefix:#" \
-    -e "s#new_env\['_ROS_WHEELS_BOOTSTRAP_COMPLETE'\] = '1'#new_env['_ROS_WHEELS_BOOTSTRAP_COMPLETE'] = sys.prefix#" \
-    -e "s#os.execve(sys.executable, sys.orig_argv, new_env)#os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], new_env)#" \
+  local guard=_ROS_WHEELS_BOOTSTRAP_COMPLETE
+  sed -i -E -e "s#if not os.environ.get\('$guard'\)#if os.environ.get('$guard') != sys.prefix#" \
+    -e "s#(new_env\['$guard'\]) = '1'#\1 = sys.prefix#" -e "s#sys.orig_argv, new_env#[sys.executable, *sys.orig_argv[1:]], new_env#" \
     "$site/ros_wheels_bootstrapper/__init__.py"
   # Without sourcing, nobody says where packages are registered.
   echo 'import os, sys; os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)' >"$site/co_perception_ros.pth"
