@@ -112,7 +112,7 @@ mend_wheels() {
   local site include numpy
   read -r site include numpy < <("$venv/bin/python" -c 'import numpy, sysconfig as s
 print(s.get_path("purelib"), s.get_path("include"), numpy.get_include())')
-  grep -rlE '/opt/python/cp[0-9]+' "$venv/share" --include='*.cmake' | xargs -r sed -i -E \
+  find "$venv/share" -name '*pyExport.cmake' -print0 | xargs -0 -r sed -i -E \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/include/python3\.[0-9]+#$include#g" \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/lib/python3\.[0-9]+/site-packages/numpy/_core/include#$numpy#g"
   local guard=_ROS_WHEELS_BOOTSTRAP_COMPLETE
