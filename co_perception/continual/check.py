@@ -1,8 +1,7 @@
 """The contract suite that every layer and every network goes through: `check_streaming(layer, frame_shape)`.
 
-It raises AssertionError with the property that is broken. What it cannot know, an independent torch network, the caller hands in as
-`reference` (same weights, plain padded network on a clip).
-"""
+It raises AssertionError with the property that is broken. What it cannot know, an independent torch network, the
+caller hands in as `reference` (same weights, plain padded network on a clip)."""
 
 from __future__ import annotations
 
@@ -38,7 +37,9 @@ def check_streaming(
     stride, lag = layer.timing.stride, layer.lag_after(0)
     steps = (frames or 2 * layer.receptive_field + 4 * stride) // stride + 2
     own = next(layer.parameters(), torch.empty(0))
-    x = torch.randn(2, frame_shape[0], steps * stride, *frame_shape[1:], generator=torch.Generator().manual_seed(seed)).to(own.device, dtype or own.dtype)
+    x = torch.randn(
+        2, frame_shape[0], steps * stride, *frame_shape[1:], generator=torch.Generator().manual_seed(seed)
+    ).to(own.device, dtype or own.dtype)
     training = layer.training
     layer.eval()
     try:
@@ -61,7 +62,8 @@ def check_streaming(
 
 
 def stream_clip(layer: Streaming, x: Tensor, chunk: int) -> Tensor:
-    """The answers to a clip x (B, C, T, *space) streamed in chunks of `chunk` frames from a fresh state and flushed, in clip order."""
+    """The answers to a clip x (B, C, T, *space) streamed in chunks of `chunk` frames from a fresh state and flushed,
+    in clip order."""
     frame_shape = (x.shape[1], *x.shape[TIME + 1 :])
     state = layer.init_state(len(x), frame_shape, dtype=x.dtype)
     answers = []
@@ -116,7 +118,9 @@ def _check_rows(layer: Streaming, x: Tensor, close: _Close) -> None:
         close(got[1:], wanted, "a stream that was reset starts afresh")
     swapped = put_rows(state, torch.tensor([0, 1]), take_rows(state, torch.tensor([1, 0])))
     for got, wanted in zip(leaves(swapped), leaves(state), strict=True):
-        assert torch.equal(got.flip(0), wanted), "not true: streams can be taken out of a state and put back into other rows"
+        assert torch.equal(got.flip(0), wanted), (
+            "not true: streams can be taken out of a state and put back into other rows"
+        )
 
 
 def _check_causality(layer: Streaming, x: Tensor) -> None:
@@ -126,7 +130,9 @@ def _check_causality(layer: Streaming, x: Tensor) -> None:
     before, _ = _run(layer, x, _fresh(layer, x))
     after, _ = _run(layer, other, _fresh(layer, x))
     steps = half // layer.timing.stride
-    assert all(torch.equal(a, b) for a, b in zip(before[:steps], after[:steps], strict=True)), "not true: answers do not depend on later frames"
+    assert all(torch.equal(a, b) for a, b in zip(before[:steps], after[:steps], strict=True)), (
+        "not true: answers do not depend on later frames"
+    )
 
 
 def _check_restore(layer: Streaming, x: Tensor) -> None:
@@ -134,9 +140,13 @@ def _check_restore(layer: Streaming, x: Tensor) -> None:
     _, state = _run(layer, x[:, :, :half], _fresh(layer, x))
     snapshot = tree_map(torch.clone, state)
     first, _ = _run(layer, x[:, :, half:], state)
-    assert all(torch.equal(a, b) for a, b in zip(leaves(state), leaves(snapshot), strict=True)), "not true: a state is never modified"
+    assert all(torch.equal(a, b) for a, b in zip(leaves(state), leaves(snapshot), strict=True)), (
+        "not true: a state is never modified"
+    )
     second, _ = _run(layer, x[:, :, half:], snapshot)
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True)), "not true: a restored stream goes on bit-equal"
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True)), (
+        "not true: a restored stream goes on bit-equal"
+    )
 
 
 def _check_inputs_unmodified(layer: Streaming, x: Tensor) -> None:
@@ -152,7 +162,8 @@ def _check_inputs_unmodified(layer: Streaming, x: Tensor) -> None:
 
 
 def _check_export(layer: Streaming, x: Tensor, close: _Close) -> None:
-    """Traced with the state as inputs and outputs, the program steps like the layer, for several steps from a fresh state."""
+    """Traced with the state as inputs and outputs, the program steps like the layer, for several steps from a fresh
+    state."""
     state = _fresh(layer, x)
     parts = x.split(layer.timing.stride, dim=TIME)[:6]
     program = torch.export.export(_Flat(layer, state), (parts[0], *leaves(state))).module()
@@ -186,7 +197,11 @@ def _check_gradients(layer: Streaming, x: Tensor, lag: int) -> None:
         trained.zero_grad()
         y = forward(given)
         (y * torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y)).sum().backward()
-        without = [name for name, p in trained.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)]
+        without = [
+            name
+            for name, p in trained.named_parameters()
+            if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)
+        ]
         assert not without, f"not true: every parameter has a gradient. Without: {without}"
         assert given.grad is not None and given.grad.abs().sum() > 0, "not true: the input has a gradient"
     copy.deepcopy(trained)  # a module must stay copyable after a training step

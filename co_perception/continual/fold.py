@@ -16,7 +16,8 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def fold_batch_norm(module: Module) -> Module:
-    """An evaluation copy of `module` in which every batch norm right after a convolution of the same `Sequential` is part of it.
+    """An evaluation copy of `module` in which every batch norm right after a convolution of the same `Sequential` is
+    part of it.
 
     Its parameters no longer have the published names, so it is for inference only; keep the original to save or train.
     """

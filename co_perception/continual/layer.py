@@ -5,9 +5,10 @@
 
 Letters: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
 
-Start and end. An offline network pads every layer's input with zeros outside the clip, in that layer's own frame index. A stream of
-layers that each answer late must therefore know which of the frames that arrive lie inside the clip: `Clock` says so. Arriving frame n
-has index n - lag; it counts as padding while the index is negative and, once a clip has ended, from `end` on.
+Start and end. An offline network pads every layer's input with zeros outside the clip, in that layer's own frame
+index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the clip: `Clock`
+says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once a clip has
+ended, from `end` on.
 """
 
 from __future__ import annotations
@@ -26,20 +27,22 @@ TIME = 2  # the axis of frames in x
 
 @dataclass(frozen=True)
 class Signal:
-    """What a layer will be fed, known before the first frame. shape: (C, *space) of one frame; lag: frames it arrives late."""
+    """What a layer will be fed, known before the first frame. shape: (C, *space) of one frame; lag: frames it arrives
+    late."""
 
     shape: tuple[int, ...]
     lag: int = 0
 
 
 class Clock(NamedTuple):
-    """Where a chunk lies in its clip. start: (B,) frames that arrived before it; end: (B,) length of the clip, None while it goes on."""
+    """Where a chunk lies in its clip. start: (B,) frames that arrived before it; end: (B,) length of the clip, None
+    while it goes on."""
 
     start: Tensor
     end: Tensor | None
     lag: int
 
-    def index(self, frames: int) -> Tensor:
+    def index(self, frames: int) -> Tensor:  # type: ignore[override]  # tuple.index has no use here
         """(B, T) clip index of each frame of a chunk; negative before the clip."""
         return self.start[:, None] + torch.arange(frames, device=self.start.device) - self.lag
 
@@ -50,7 +53,8 @@ class Clock(NamedTuple):
 
 
 class Streaming(nn.Module):
-    """Base of every layer with a temporal extent. Subclasses give `timing`, `clip`, `stream`, `init_history` and `frame_out`."""
+    """Base of every layer with a temporal extent. Subclasses give `timing`, `clip`, `stream`, `init_history` and
+    `frame_out`."""
 
     timing: Timing
 
@@ -64,7 +68,7 @@ class Streaming(nn.Module):
         """Frames between the one that an output describes and the last that it needs: receptive_field - 1 - padding."""
         return self.timing.delay
 
-    # What a layer author writes ---------------------------------------------------------------------------------------------------
+    # What a layer author writes
 
     def clip(self, x: Tensor) -> Tensor:
         """The plain torch layer on a whole clip x (B, C, T, *space), padding included."""
@@ -91,10 +95,15 @@ class Streaming(nn.Module):
         """Steps by which outputs are late when inputs are `lag` frames late."""
         return self.timing.lag_after(lag)
 
-    # What a user calls ------------------------------------------------------------------------------------------------------------
+    # What a user calls
 
     def init_state(
-        self, batch_size: int, frame_shape: tuple[int, ...], *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+        self,
+        batch_size: int,
+        frame_shape: tuple[int, ...],
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> State:
         """The state of streams that have seen nothing: zeros everywhere.
 
@@ -106,18 +115,21 @@ class Streaming(nn.Module):
         return State(torch.zeros(batch_size, dtype=torch.int64, device=like.device), layers)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Step or chunk. x: (B, C, T, *space) with T a multiple of the stride; returns y (B, C', T / stride, *space') and the new state.
+        """Step or chunk. x: (B, C, T, *space) with T a multiple of the stride; returns y (B, C', T / stride, *space')
+        and the new state.
 
         Outputs come from the first step on; `output_index` says which of them are real.
         """
         self._check(x, state)
         frames = x.shape[TIME]
-        # A copy, because histories keep frames by reference and a caller may fill the same tensor again for the next frame.
+        # A copy, because histories keep frames by reference and a caller may fill the same tensor again for the next
+        # frame.
         y, layers = self.stream(x.clone(), state.layers, Clock(state.age, None, 0))
         return y, State(state.age + frames, layers)
 
     def output_index(self, state: State, frames: int) -> Tensor:
-        """(B, T') index, in the offline network's output, of each output that `forward` gives for the next `frames` from `state`.
+        """(B, T') index, in the offline network's output, of each output that `forward` gives for the next `frames`
+        from `state`.
 
         Negative: not an answer yet.
         """
@@ -127,8 +139,8 @@ class Streaming(nn.Module):
     def flush(self, state: State, frame_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """End the clips and give what is still owed: y (B, C', N, *space') and valid (B, N), the outputs that exist.
 
-        The zeros fed here count as padding, so that all outputs together are those of `clip`. The state itself stays usable.
-        """
+        The zeros fed here count as padding, so that all outputs together are those of `clip`. The state itself stays
+        usable."""
         steps = max(self.lag_after(0), 1)
         frames = steps * self.timing.stride
         like = next(self.parameters(), torch.empty(0, device=state.age.device))
@@ -139,11 +151,19 @@ class Streaming(nn.Module):
 
     def _check(self, x: Tensor, state: State) -> None:
         if x.dim() < 3:
-            raise ValueError(f"expected (B, C, T, ...), got {tuple(x.shape)}. A single frame needs a time axis: x.unsqueeze(2)")
+            raise ValueError(
+                f"expected (B, C, T, ...), got {tuple(x.shape)}. A single frame needs a time axis: x.unsqueeze(2)"
+            )
         if x.shape[TIME] == 0 or x.shape[TIME] % self.timing.stride:
-            raise ValueError(f"a chunk holds a positive multiple of {self.timing.stride} frames (the temporal stride), got {x.shape[TIME]}")
+            raise ValueError(
+                f"a chunk holds a positive multiple of {self.timing.stride} frames (the temporal stride), got "
+                f"{x.shape[TIME]}"
+            )
         if x.shape[0] != state.age.shape[0]:
-            raise ValueError(f"{x.shape[0]} streams in x, {state.age.shape[0]} in the state: use init_state(batch_size={x.shape[0]}, ...)")
+            raise ValueError(
+                f"{x.shape[0]} streams in x, {state.age.shape[0]} in the state: use "
+                f"init_state(batch_size={x.shape[0]}, ...)"
+            )
 
 
 def through(layer: Streaming, clock: Clock) -> Clock:

@@ -1,10 +1,10 @@
 """Spread the work of a strided network over the frames of its step.
 
-A network of temporal stride s answers once per s frames. Fed s frames at once it computes nothing for s - 1 frames and everything at the
-last. But a layer whose input comes every 4 frames has work every 4 frames only: cut at its strided layers, the network is a chain of
-stages, and a stage may run as soon as it has one stride of frames. Here at most one stage runs on a frame (besides a first stage that
-runs on every frame), the earlier first, so that the longest frame costs one stage. Answers are the same and come a few frames later.
-"""
+A network of temporal stride s answers once per s frames. Fed s frames at once it computes nothing for s - 1 frames and
+everything at the last. But a layer whose input comes every 4 frames has work every 4 frames only: cut at its strided
+layers, the network is a chain of stages, and a stage may run as soon as it has one stride of frames. Here at most one
+stage runs on a frame (besides a first stage that runs on every frame), the earlier first, so that the longest frame
+costs one stage. Answers are the same and come a few frames later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from co_perception.continual.state import Tree
 
 
 class StageState(NamedTuple):
-    """age: (B,) frames the stage has taken; waiting: frames (B, C, *space) that wait for its step; layers: its histories."""
+    """age: (B,) frames the stage has taken; waiting: frames (B, C, *space) that wait for its step; layers: its
+    histories."""
 
     age: Tensor
     waiting: tuple[Tensor, ...]
@@ -29,7 +30,8 @@ class StageState(NamedTuple):
 class Spread:
     """Step a `Sequential` frame by frame. All streams of a batch are at the same phase of the step.
 
-    answer, state = spread(frame, state)     # frame (B, C, *space); answer (B, C', *space') of one step, or None on the frames between
+    answer, state = spread(frame, state)     # frame (B, C, *space); answer (B, C', *space') of one step, or None on
+    the frames between
     """
 
     def __init__(self, network: Sequential) -> None:

@@ -1,8 +1,7 @@
 """State is a value: an immutable tree of tensors that a layer takes and returns.
 
-A tree is a tensor, or a (named) tuple of trees. Every tensor has the streams of the batch on axis 0, so that streams are gathered,
-replaced and reset with one line each, and a snapshot is an assignment.
-"""
+A tree is a tensor, or a (named) tuple of trees. Every tensor has the streams of the batch on axis 0, so that streams
+are gathered, replaced and reset with one line each, and a snapshot is an assignment."""
 
 from __future__ import annotations
 
@@ -36,9 +35,12 @@ def tree_map(function: Callable[..., Tensor], tree: T, *others: T) -> T:
         raise ValueError(f"a state is made of tensors and tuples, got {type(tree).__name__}")
     for other in others:
         if not isinstance(other, tuple) or len(other) != len(tree):
-            raise ValueError(f"states of different structure: {_describe(tree)} and {_describe(other)}. Do they come from the same network?")
+            raise ValueError(
+                f"states of different structure: {_describe(tree)} and {_describe(other)}. Do they come from the "
+                "same network?"
+            )
     parts = [tree_map(function, *children) for children in zip(tree, *others, strict=True)]
-    return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # type: ignore[return-value]
+    return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
 
 
 def named_leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -82,7 +84,9 @@ def put_rows(tree: T, rows: Tensor, values: T) -> T:
 
 def reset_rows(tree: T, mask: Tensor) -> T:
     """A state in which the streams where `mask` (B,) bool is true start afresh. Fresh means zero in every leaf."""
-    return tree_map(lambda leaf: torch.where(mask.view(-1, *[1] * (leaf.dim() - 1)), torch.zeros_like(leaf), leaf), tree)
+    return tree_map(
+        lambda leaf: torch.where(mask.view(-1, *[1] * (leaf.dim() - 1)), torch.zeros_like(leaf), leaf), tree
+    )
 
 
 def _describe(tree: Tree) -> str:

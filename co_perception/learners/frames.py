@@ -14,9 +14,9 @@ from co_perception.networks.variants import VideoVariant
 def to_input(frame: NDArray[np.uint8], variant: VideoVariant, *, device: torch.device | str = "cpu") -> Tensor:
     """(3, size, size) float32 from an RGB frame (H, W, 3) uint8, normalised as the network expects.
 
-    As published: the short side is scaled to `short_side` (bilinear, two samples per axis, as OpenCV's default, which the networks were
-    trained with; an antialiased resize measurably lowers the scores of large frames), then the centre is cropped.
-    """
+    As published: the short side is scaled to `short_side` (bilinear, two samples per axis, as OpenCV's default, which
+    the networks were trained with; an antialiased resize measurably lowers the scores of large frames), then the
+    centre is cropped."""
     if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         what = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
         raise ValueError(f"expected an RGB frame (H, W, 3) of uint8, got {what}")

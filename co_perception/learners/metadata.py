@@ -13,7 +13,8 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Metadata:
-    """Written by `save`, read by `load`. Keys of OpenDR's metadata where it has them; class names, rate and window besides.
+    """Written by `save`, read by `load`. Keys of OpenDR's metadata where it has them; class names, rate and window
+    besides.
 
     weights: file name beside the JSON; window: frames of the receptive field; mean, std: of pixel values in [0, 1].
     """

@@ -33,8 +33,8 @@ BUILDERS = {"coi3d_inception": InceptionCoI3D}
 class Stream(NamedTuple):
     """A running recogniser: a value that `snapshot` hands out and `restore` takes.
 
-    frames: frames seen; answers: steps that have answered; logits: (classes,) of the answer that stands, None before the first.
-    """
+    frames: frames seen; answers: steps that have answered; logits: (classes,) of the answer that stands, None before
+    the first."""
 
     stages: tuple[StageState, ...]
     frames: int
@@ -45,10 +45,10 @@ class Stream(NamedTuple):
 class ContinualVideoLearner(Learner):
     """Recognises the activity in a video stream; every frame is answered with the scores that stand.
 
-    network: name of a video network; device: where it runs; min_progress: share of the receptive field that must be real before a label
-    counts as VALID; threshold: least probability of a VALID label; threads: CPU threads of torch in this process (None: as they are).
-    Weights come with `load`, never in the constructor. One stream; one thread at a time.
-    """
+    network: name of a video network; device: where it runs; min_progress: share of the receptive field that must be
+    real before a label counts as VALID; threshold: least probability of a VALID label; threads: CPU threads of torch
+    in this process (None: as they are). Weights come with `load`, never in the constructor. One stream; one thread at
+    a time."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ContinualVideoLearner(Learner):
         self._loaded = False
         self._use(self.model)
 
-    # What the network is ----------------------------------------------------------------------------------------------------------
+    # What the network is
 
     @property
     def name(self) -> str:
@@ -100,10 +100,11 @@ class ContinualVideoLearner(Learner):
         """Whether weights have been loaded."""
         return self._loaded
 
-    # Weights ----------------------------------------------------------------------------------------------------------------------
+    # Weights
 
     def download(self, path: Path | str | None = None) -> None:
-        """Fetch the published weights, verify and convert them. The only method that uses the network; raises as `weights.prepare`."""
+        """Fetch the published weights, verify and convert them. The only method that uses the network; raises as
+        `weights.prepare`."""
         source = weights.prepare(self.variant.weights)
         if path is not None:
             self._read(source)
@@ -119,7 +120,10 @@ class ContinualVideoLearner(Learner):
             return
         saved = Metadata.read(Path(path))
         if saved.network != self.variant.name:
-            raise ValueError(f"{path} holds {saved.network}, this learner is {self.variant.name}: ContinualVideoLearner({saved.network!r})")
+            raise ValueError(
+                f"{path} holds {saved.network}, this learner is {self.variant.name}: "
+                f"ContinualVideoLearner({saved.network!r})"
+            )
         self._rebuild(saved)
         self._read(Path(path) / saved.weights)
 
@@ -142,29 +146,34 @@ class ContinualVideoLearner(Learner):
             min_progress=self.min_progress,
             threshold=self.threshold,
         )
-        save_file({name: value.contiguous() for name, value in self.model.state_dict().items()}, folder / metadata.weights)
+        save_file(
+            {name: value.contiguous() for name, value in self.model.state_dict().items()}, folder / metadata.weights
+        )
         metadata.write(folder)
 
     def optimize(self) -> None:
-        """Fold the batch norms; kept only if its answers on random frames stay within 1e-4 of the network's. Resets the stream."""
+        """Fold the batch norms; kept only if its answers on random frames stay within 1e-4 of the network's. Resets
+        the stream."""
         self._need_weights()
         folded = fold_batch_norm(self.model)
-        clip = torch.rand(1, *self.variant.frame_shape[:1], 16, *self.variant.frame_shape[1:], device=self.device) * 2 - 1
+        clip = (
+            torch.rand(1, *self.variant.frame_shape[:1], 16, *self.variant.frame_shape[1:], device=self.device) * 2 - 1
+        )
         with torch.no_grad():
             wanted, got = self.model.clip(clip), folded.clip(clip)
         if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
             raise RuntimeError(f"the folded network differs by {float((got - wanted).abs().max()):.2g}; it is not used")
         self._use(folded)
 
-    # Inference --------------------------------------------------------------------------------------------------------------------
+    # Inference
 
     @torch.no_grad()
     def infer(self, data: Frame | Sequence[Frame] | Video) -> list[Category]:
-        """One Category per frame given, the scores that stand after it; for a Video one Category of the whole clip (the offline answer).
+        """One Category per frame given, the scores that stand after it; for a Video one Category of the whole clip
+        (the offline answer).
 
-        A frame is an Image or an array (H, W, 3) of uint8 in RGB order, of any size. A Video is (3, T, H, W) uint8, T cut to a multiple
-        of the stride; it leaves the stream as it is.
-        """
+        A frame is an Image or an array (H, W, 3) of uint8 in RGB order, of any size. A Video is (3, T, H, W) uint8, T
+        cut to a multiple of the stride; it leaves the stream as it is."""
         self._need_weights()
         if isinstance(data, Video):
             return [self._infer_clip(data)]
@@ -189,7 +198,7 @@ class ContinualVideoLearner(Learner):
             raise ValueError(f"expected what snapshot() of a {self.variant.name} learner gave, got {_kind(stream)}")
         self._stream = stream
 
-    # Inside -----------------------------------------------------------------------------------------------------------------------
+    # Inside
 
     def _infer_frame(self, frame: Frame) -> Category:
         pixels = frame.data if isinstance(frame, Image) else frame
@@ -231,7 +240,10 @@ class ContinualVideoLearner(Learner):
         pixels = video.data
         frames = pixels.shape[1] // self.stride * self.stride
         if pixels.dtype != np.uint8 or pixels.shape[0] != 3 or frames < 2 * self.stride:
-            raise ValueError(f"expected a Video (3, T, H, W) of uint8 with T at least {2 * self.stride}, got {pixels.shape} {pixels.dtype}")
+            raise ValueError(
+                f"expected a Video (3, T, H, W) of uint8 with T at least {2 * self.stride}, got {pixels.shape} "
+                f"{pixels.dtype}"
+            )
         inputs = [to_input(pixels[:, t].transpose(1, 2, 0), self.variant, device=self.device) for t in range(frames)]
         logits = self._running.classify(torch.stack(inputs, dim=1).unsqueeze(0))[0]
         return dataclasses.replace(self._score(logits, min(frames / self.receptive_field, 1.0)), status=Status.VALID)
@@ -257,16 +269,24 @@ class ContinualVideoLearner(Learner):
         except SafetensorError as error:
             raise ValueError(f"{path} is not a whole safetensors file ({error}); fetch it again") from error
         own = self.model.state_dict()
-        wrong = sorted(set(own) ^ set(read)) + sorted(name for name in set(own) & set(read) if own[name].shape != read[name].shape)
+        wrong = sorted(set(own) ^ set(read)) + sorted(
+            name for name in set(own) & set(read) if own[name].shape != read[name].shape
+        )
         if wrong:
-            raise ValueError(f"{path} is not for {self.variant.name}: {len(wrong)} tensors are missing, unknown or of another shape, such as {wrong[0]}")
+            raise ValueError(
+                f"{path} is not for {self.variant.name}: {len(wrong)} tensors are missing, unknown or of another "
+                f"shape, such as {wrong[0]}"
+            )
         self.model.load_state_dict(read)
         self._loaded = True
         self._use(self.model)
 
     def _need_weights(self) -> None:
         if not self._loaded:
-            raise RuntimeError(f"{self.variant.name} has no weights yet: call load() (after `co-perception weights fetch {self.variant.weights}`)")
+            raise RuntimeError(
+                f"{self.variant.name} has no weights yet: call load() (after `co-perception weights fetch "
+                f"{self.variant.weights}`)"
+            )
 
 
 def _kind(value: Any) -> str:

@@ -1,8 +1,12 @@
-"""Continual Inception-I3D: the inflated GoogLeNet of Carreira and Zisserman (CVPR 2017, arXiv 1705.07750), RGB stream, one frame at a time.
+"""Continual Inception-I3D: the inflated GoogLeNet of Carreira and Zisserman (CVPR 2017, arXiv 1705.07750), RGB
+stream, one frame at a time.
 
-Parameter names are those of the PyTorch ports of DeepMind's release, whose checkpoints load through `published_names`. The published
-network pads as TensorFlow's SAME does; with a clip length and an image size that are multiples of the strides those pads are constants.
-What differs from the paper: the answer of each temporal position is given instead of their mean over a clip; `classify` takes the mean.
+Parameter names are those of the PyTorch ports of DeepMind's release, whose checkpoints load through
+`published_names`. The published
+network pads as TensorFlow's SAME does; with a clip length and an image size that are multiples of the strides those
+pads are constants.
+What differs from the paper: the answer of each temporal position is given instead of their mean over a clip;
+`classify` takes the mean.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from torch import Tensor, nn
 import co_perception.continual as co
 from co_perception.networks.variants import COI3D_INCEPTION, VideoVariant
 
-# Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al., arXiv 1409.4842).
+# Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al., arXiv
+# 1409.4842).
 Widths = tuple[int, int, int, int, int, int]
 MIXED: dict[str, Widths] = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
@@ -41,24 +46,29 @@ SIZE_UNIT = 32  # the spatial strides multiplied
 class InceptionCoI3D(co.Sequential):
     """x (B, 3, T, H, W), RGB in [-1, 1], T a multiple of 8, to logits (B, classes, T / 8): one answer per 8 frames.
 
-    Receptive field 107 frames. A clip gives one answer fewer than T / 8, because the head averages two positions without padding.
-    """
+    Receptive field 107 frames. A clip gives one answer fewer than T / 8, because the head averages two positions
+    without padding."""
 
     def __init__(self, variant: VideoVariant = COI3D_INCEPTION, *, dropout: float = 0.5) -> None:
         if variant.size % SIZE_UNIT:
-            raise ValueError(f"the image size must be a multiple of {SIZE_UNIT} for SAME padding to be constant, got {variant.size}")
+            raise ValueError(
+                f"the image size must be a multiple of {SIZE_UNIT} for SAME padding to be constant, got {variant.size}"
+            )
         super().__init__(_layers(variant, dropout))
         self.variant = variant
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of whole clips (B, 3, T, H, W): the mean over positions, as published."""
         if x.shape[2] < 16 or x.shape[2] % self.timing.stride:
-            raise ValueError(f"a clip holds a multiple of {self.timing.stride} frames and at least 16, got {x.shape[2]}")
+            raise ValueError(
+                f"a clip holds a multiple of {self.timing.stride} frames and at least 16, got {x.shape[2]}"
+            )
         return self.clip(x).mean(2)
 
 
 def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """State dict of `InceptionCoI3D` from one in which branches are flat (`Mixed_3b.b1a.conv3d.weight`), as the published ports name them."""
+    """State dict of `InceptionCoI3D` from one in which branches are flat (`Mixed_3b.b1a.conv3d.weight`), as the
+    published ports name them."""
     return {re.sub(r"^(Mixed_\w+)\.(b[123])([ab])\.", r"\1.\2.\2\3.", name): value for name, value in weights.items()}
 
 
@@ -86,7 +96,9 @@ def _append(layers: OrderedDict[str, nn.Module], name: str, layer: nn.Module) ->
     layers[name] = layer
 
 
-def _unit(inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] = (1, 1, 1)) -> co.Sequential:
+def _unit(
+    inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] = (1, 1, 1)
+) -> co.Sequential:
     """Convolution, batch norm, ReLU, SAME padded."""
     conv = co.Conv3d(inputs, outputs, kernel, stride=stride, padding=co.same_padding(kernel, stride), bias=False)
     return co.Sequential(OrderedDict(conv3d=conv, bn=nn.BatchNorm3d(outputs, eps=1e-3, momentum=0.01), relu=nn.ReLU()))

@@ -1,4 +1,5 @@
-"""Variants are data: one frozen record per network size, looked up by name. Knows neither torch nor the networks built from it."""
+"""Variants are data: one frozen record per network size, looked up by name. Knows neither torch nor the networks
+built from it."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 class VideoVariant:
     """What a video network expects and gives.
 
-    size: height and width of the input in pixels; short_side: what a frame's shorter side is scaled to before the centre crop;
-    mean, std: input normalisation of values in [0, 1]; rate_hz: frames per second it was trained at; labels: name of its label list;
+    size: height and width of the input in pixels; short_side: what a frame's shorter side is scaled to before the
+    centre crop;
+    mean, std: input normalisation of values in [0, 1]; rate_hz: frames per second it was trained at; labels: name of
+    its label list;
     weights: the asset with its published weights; paper: where the network comes from.
     """
 

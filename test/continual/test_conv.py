@@ -31,7 +31,9 @@ PLAIN: dict[type[Any], type[nn.Module]] = {co.Conv1d: nn.Conv1d, co.Conv2d: nn.C
 
 
 @pytest.mark.parametrize(("kind", "settings", "frame_shape"), CASES, ids=lambda value: str(value))
-def test_streams_as_the_torch_layer_of_the_same_weights(kind: type[Any], settings: dict[str, Any], frame_shape: tuple[int, ...]) -> None:
+def test_streams_as_the_torch_layer_of_the_same_weights(
+    kind: type[Any], settings: dict[str, Any], frame_shape: tuple[int, ...]
+) -> None:
     torch.manual_seed(0)
     plain = PLAIN[kind](3, 6, **settings).double()
     layer = kind(3, 6, **settings).double()

@@ -12,7 +12,12 @@ from co_perception.continual.fold import fold_batch_norm
 
 def test_folding_keeps_answers_and_the_original() -> None:
     torch.manual_seed(0)
-    net = co.Sequential(co.Conv1d(3, 4, 3, padding=1, bias=False), nn.BatchNorm1d(4), nn.ReLU(), co.Residual(co.Sequential(co.Conv1d(4, 4, 1), nn.BatchNorm1d(4))))
+    net = co.Sequential(
+        co.Conv1d(3, 4, 3, padding=1, bias=False),
+        nn.BatchNorm1d(4),
+        nn.ReLU(),
+        co.Residual(co.Sequential(co.Conv1d(4, 4, 1), nn.BatchNorm1d(4))),
+    )
     net.train()
     net.clip(torch.randn(4, 3, 50) * 3 + 1)  # gives the norms statistics
     net.double().eval()

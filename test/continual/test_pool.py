@@ -27,7 +27,9 @@ CASES: list[tuple[type[Any], type[nn.Module], dict[str, Any], tuple[int, ...]]] 
 
 
 @pytest.mark.parametrize(("kind", "plain", "settings", "frame_shape"), CASES, ids=lambda value: str(value))
-def test_streams_as_torch_pools(kind: type[Any], plain: type[nn.Module], settings: dict[str, Any], frame_shape: tuple[int, ...]) -> None:
+def test_streams_as_torch_pools(
+    kind: type[Any], plain: type[nn.Module], settings: dict[str, Any], frame_shape: tuple[int, ...]
+) -> None:
     check_streaming(kind(**settings), frame_shape, reference=plain(**settings), tolerance=1e-12, dtype=torch.float64)
 
 

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 import co_perception.continual as co
-from co_perception.continual.state import State, leaves, named_leaves, put_rows, reset_rows, state_bytes, take_rows, unflatten
+from co_perception.continual.state import (
+    State,
+    leaves,
+    named_leaves,
+    put_rows,
+    reset_rows,
+    state_bytes,
+    take_rows,
+    unflatten,
+)
 
 
 def some_state() -> State:

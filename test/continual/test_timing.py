@@ -16,7 +16,8 @@ def test_length_is_what_torch_gives(kernel: int, stride: int, padding: int, fram
 
 
 def test_composition_gives_the_published_receptive_field_of_i3d_resnet() -> None:
-    """CoI3D (R50, pool 8): receptive field 42, padding 17, stride 2, delay 24 (Hedegaard and Iosifidis 2022, table 2)."""
+    """CoI3D (R50, pool 8): receptive field 42, padding 17, stride 2, delay 24 (Hedegaard and Iosifidis 2022, table
+    2)."""
     timing = Timing(5, before=2, after=2)  # stem
     for _ in range(3):
         timing = timing.then(Timing(3, before=1, after=1))  # res2
@@ -28,7 +29,9 @@ def test_composition_gives_the_published_receptive_field_of_i3d_resnet() -> None
 
 
 @pytest.mark.parametrize("lag", range(7))
-@pytest.mark.parametrize("timing", [Timing(7, 2, 2, 3), Timing(3, 2, 0, 1), Timing(2, 2), Timing(1, 3), Timing(9, 4, 4, 4)])
+@pytest.mark.parametrize(
+    "timing", [Timing(7, 2, 2, 3), Timing(3, 2, 0, 1), Timing(2, 2), Timing(1, 3), Timing(9, 4, 4, 4)]
+)
 def test_lag_is_the_smallest_that_needs_no_future_frame(timing: Timing, lag: int) -> None:
     def newest_needed(step: int, late: int) -> int:
         return (step - late) * timing.stride - timing.before + timing.receptive_field - 1

@@ -15,7 +15,9 @@ from co_perception.networks.variants import COI3D_INCEPTION
 def test_equals_opencv_resize_and_centre_crop(size: tuple[int, int]) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     scale = 256 / min(size)
-    wanted = cv2.resize(frame, (round(size[1] * scale), round(size[0] * scale)), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    wanted = cv2.resize(frame, (round(size[1] * scale), round(size[0] * scale)), interpolation=cv2.INTER_LINEAR).astype(
+        np.float32
+    )
     top, left = (wanted.shape[0] - 224) // 2, (wanted.shape[1] - 224) // 2
     wanted = wanted[top : top + 224, left : left + 224].transpose(2, 0, 1) / 127.5 - 1
     got = to_input(frame, COI3D_INCEPTION)

@@ -1,4 +1,5 @@
-"""Continual Inception-I3D: geometry, the contract at reduced size, streams that do not disturb each other, flat resident memory.
+"""Continual Inception-I3D: geometry, the contract at reduced size, streams that do not disturb each other, flat
+resident memory.
 
 What the published weights answer is in test_inception_weights.py.
 """
