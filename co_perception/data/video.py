@@ -168,7 +168,7 @@ class VideoWriter:
         stream = self._container.add_stream(codec, rate=self._rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if codec == "libx264":
-            stream.options = {"crf": "23", "preset": "veryfast"}
+            stream.options = {"crf": "23", "preset": "veryfast", "threads": "1"}
         else:
             stream.bit_rate = 2_000_000
         return stream

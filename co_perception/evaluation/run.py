@@ -65,10 +65,10 @@ def labels_over_time(moments: Sequence[Moment]) -> list[dict[str, Any]]:
     return found
 
 
-def pace(step_s: float, source_hz: float, share: float = 0.75) -> float:
+def pace(step_s: float, source_hz: float, share: float = 0.5) -> float:
     """Playback speed, at most 1, at which a learner taking `step_s` a frame keeps up with `source_hz` frames a second.
 
-    `share` of the time goes to the learner; the rest is for reading, sending and drawing on the same machine.
+    `share` of the time goes to the learner; the rest is for reading, sending and drawing on the same few cores.
     """
     if step_s <= 0 or source_hz <= 0:
         raise ValueError(f"a step takes time and a source has a rate, got {step_s} s and {source_hz} Hz.")

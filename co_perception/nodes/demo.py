@@ -7,7 +7,6 @@ and `summary.json`.
 from __future__ import annotations
 
 import argparse
-import glob
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, make_learner: Callable[[str], S
         run = play(source, learner, options.out, model_rate_hz=model_rate_hz, speed=speed, seconds=options.seconds)
         if not run.heard:
             raise RuntimeError("no frame was answered; the messages above say why.")
-        summary = summarise(run, learner, source, rate_hz, speed)
+        summary = summarise(run, learner, rate_hz)
         (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         _draw(run, learner, options.out / "timeline.png")
     except (OSError, ValueError, ImportError, RuntimeError) as error:
@@ -76,9 +75,8 @@ def main(arguments: Sequence[str] | None = None, make_learner: Callable[[str], S
 
 
 def default_source() -> str:
-    """The four views of one leap, as a pattern of files. Raises FileNotFoundError that says how to fetch them."""
-    first, *_ = (store.locate(name) for name in VIEWS)
-    return f"{glob.escape(str(first.parent))}/{VIEWS[0][:-1]}[1-4]{first.suffix}"
+    """The four views of one leap, as a row of files. Raises FileNotFoundError that says how to fetch them."""
+    return ",".join(str(store.locate(name)) for name in VIEWS)
 
 
 def published_learner(network: str) -> StreamingLearner:
@@ -91,7 +89,7 @@ def published_learner(network: str) -> StreamingLearner:
     return learner
 
 
-def summarise(run: Run, learner: Timed, source: str, rate_hz: float, speed: float) -> dict[str, Any]:
+def summarise(run: Run, learner: Timed, rate_hz: float) -> dict[str, Any]:
     """Everything worth knowing about a run, ready for JSON."""
     moments = [heard.moment for heard in run.heard]
     media_s = moments[-1].time_s + 1.0 / rate_hz
@@ -111,7 +109,7 @@ def summarise(run: Run, learner: Timed, source: str, rate_hz: float, speed: floa
         "labels": sums.labels_over_time(moments),
         "step_ms": sums.percentiles_ms(learner.seconds),
         "end_to_end_ms": sums.percentiles_ms(sums.end_to_end_s(run.heard, run.sent_ns)),
-        "playback_speed": round(speed, 3),
+        "playback_speed": round(run.speed, 3),
         "media_s": round(media_s, 3),
         "wall_s": round(run.wall_s, 3),
         "real_time_factor": round(media_s / run.wall_s, 3),
@@ -183,7 +181,7 @@ def _draw(run: Run, learner: Timed, path: Path) -> None:
 
 def _short(name: str) -> str:
     stem = Path(name).stem
-    return "view " + stem[-2:].lstrip("0") if stem in VIEWS else stem
+    return next((f"view {number}" for number, view in enumerate(VIEWS, 1) if stem.startswith(view)), stem)
 
 
 def _say(summary: dict[str, Any], out: Path) -> None:

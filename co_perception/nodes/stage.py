@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Iterator
@@ -28,10 +27,11 @@ from co_perception.nodes.recognition import StreamingLearner
 from co_perception.nodes.recorder import Recorder
 from co_perception.nodes.running import bring_up
 from co_perception.nodes.video_activity import VideoActivityNode
-from co_perception.nodes.video_source import VideoSource
+from co_perception.nodes.video_source import VideoSource, resolve
 
 SHORT_SIDE = 256  # what the network looks at; also keeps a raw frame below what DDS carries without tuning
 QUEUE = 64  # frames that may wait: a clip is to be seen whole, and a step is slower on some frames than on others
+WAITING = 6  # frames behind from which on playback is slowed
 STALLED_S = 10.0  # without an answer that long, no more is to be expected
 SKIPPED = ("early", "duplicate", "displaced", "unreadable", "failed")
 
@@ -47,6 +47,7 @@ class Run:
     published: int = 0
     processed: int = 0
     wall_s: float = 0.0
+    speed: float = 1.0
 
     def sent(self, stamp_ns: int, origin: str) -> None:
         """Notes that a frame goes out; the first of each file begins a chapter."""
@@ -65,7 +66,7 @@ def play(
         learner: ready to use.
         out: existing folder for bag and film.
         model_rate_hz: as the recogniser's parameter of that name.
-        speed: media seconds per second.
+        speed: media seconds per second to begin with; lowered while frames pile up.
         seconds: ends the run after that long; 0: with the source, or Ctrl-C.
 
     Raises: RuntimeError where a node does not come up; its log says why.
@@ -75,7 +76,7 @@ def play(
     playing = {"source": source, "rate": speed, "short_side": SHORT_SIDE, "wait_for_subscribers": 1}
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    run, rate_hz = Run(), rate_of(source)
+    run, rate_hz = Run(speed=speed), rate_of(source)
     try:
         camera = CameraNode(parameter_overrides=_overrides(**common, **playing))
         camera.on_published = run.sent
@@ -89,7 +90,7 @@ def play(
             with _spinning(camera, recogniser), _spinning(audience):
                 if not (bring_up(recogniser) and bring_up(camera)):
                     raise RuntimeError("the nodes did not come up; the messages above say why.")
-                _watch(run, camera, recogniser, audience, _length(source), seconds)
+                _watch(run, camera, recogniser, audience, source, seconds)
             audience.finish()
         run.heard, run.counts = audience.heard, recogniser.tally.counts()
         run.published, run.processed = camera.published, run.counts.get("processed", 0)
@@ -111,7 +112,7 @@ def _length(source: str) -> int | None:
     if is_live(source):
         return None
     counts = []
-    for name in [source] if Path(source).is_file() else sorted(glob.glob(source)):
+    for name in resolve(source):
         with VideoReader(name) as reader:
             counts.append(reader.frames)
     known = [count for count in counts if count is not None]
@@ -139,9 +140,10 @@ def _spinning(*nodes: Node) -> Iterator[None]:
 
 
 def _watch(
-    run: Run, camera: CameraNode, recogniser: VideoActivityNode, audience: Audience, length: int | None, seconds: float
+    run: Run, camera: CameraNode, recogniser: VideoActivityNode, audience: Audience, source: str, seconds: float
 ) -> None:
     """Shows progress until all is answered, time is up, nothing comes any more, or the user has seen enough."""
+    live, length = is_live(source), _length(source)
     began = perf_counter()
     # In a log file a line every few seconds is enough.
     with tqdm(total=length, unit="frame", dynamic_ncols=True, mininterval=0.1 if sys.stderr.isatty() else 5.0) as bar:
@@ -153,6 +155,8 @@ def _watch(
                 last_change = perf_counter() if new else last_change
                 bar.update(new)
                 bar.set_postfix_str(_caption(audience), refresh=False)
+                if _waiting(camera, recogniser) > WAITING and not live:
+                    _slow_down(run, camera)
                 if perf_counter() - last_change > STALLED_S or 0 < seconds < perf_counter() - began:
                     break
         except KeyboardInterrupt:
@@ -163,12 +167,22 @@ def _watch(
     run.wall_s = perf_counter() - began
 
 
-def _all_answered(camera: CameraNode, recogniser: VideoActivityNode, audience: Audience) -> bool:
+def _waiting(camera: CameraNode, recogniser: VideoActivityNode) -> int:
+    """Frames on their way between camera and recogniser, or in work there."""
     counts = recogniser.tally.counts()
-    skipped = sum(counts.get(cause, 0) for cause in SKIPPED)
-    processed = counts.get("processed", 0)
+    return camera.published - sum(counts.get(fate, 0) for fate in ("processed", *SKIPPED))
+
+
+def _slow_down(run: Run, camera: CameraNode) -> None:
+    """A little less than before: asked for again and again, it finds the speed this machine can follow."""
+    run.speed = max(0.97 * run.speed, 0.02)
+    camera.set_parameters([Parameter("rate", value=run.speed)])
+
+
+def _all_answered(camera: CameraNode, recogniser: VideoActivityNode, audience: Audience) -> bool:
+    processed = recogniser.tally.counts().get("processed", 0)
     shown = audience.filmed >= processed and len(audience.heard) >= processed
-    return camera.finished and processed + skipped >= camera.published and shown
+    return camera.finished and _waiting(camera, recogniser) <= 0 and shown
 
 
 def _caption(audience: Audience) -> str:

@@ -31,7 +31,8 @@ class VideoSource:
 
     Args:
         source: a video file; a pattern such as `/data/cam*.mp4`, whose files are played in name order as one video;
-            a camera index such as "0"; a device such as /dev/video0; or a URL (rtsp://, http://).
+            several of these with commas between them; a camera index such as "0"; a device such as /dev/video0; or a
+            URL (rtsp://, http://).
         short_side: shrinks larger pictures to this many pixels on the short side; 0 leaves them.
         problem: told in words what went wrong after the first frame, such as a file that ends too early; reading goes
             on with the next file of the row.
@@ -48,7 +49,7 @@ class VideoSource:
         problem: Callable[[str], None] = lambda text: None,
         gap_s: float = 0.0,
     ) -> None:
-        self._names = _resolve(source)
+        self._names = resolve(source)
         self.live = is_live(self._names[0])
         self._short_side, self._gap_s, self._problem = short_side, gap_s, problem
         self._reader = VideoReader(self._names[0], short_side)
@@ -109,17 +110,21 @@ class VideoSource:
         return time_s + period_s
 
 
-def _resolve(source: str) -> list[str]:
-    """The files, or the one device or URL."""
+def resolve(source: str) -> list[str]:
+    """The files in the order they are played, or the one device or URL. Raises as `VideoSource`."""
     if not source:
         raise ValueError(
             "no source given: set the parameter source to a video file, a camera index such as 0, or a URL."
         )
     if is_live(source) or Path(source).is_file():
         return [source]
-    names = sorted(glob.glob(source))
+    return [name for part in source.split(",") for name in _matches(part.strip())]
+
+
+def _matches(part: str) -> list[str]:
+    names = [part] if Path(part).is_file() else sorted(glob.glob(part))
     if not names:
         raise FileNotFoundError(
-            f"no file matches {source!r}: give an existing video file, a camera index such as 0, or a URL."
+            f"no file matches {part!r}: give an existing video file, a camera index such as 0, or a URL."
         )
     return names
