@@ -53,11 +53,10 @@ def prepare(name: str, progress: store.Progress | None = None) -> Path:
 
     Raises: as `store.fetch`; ValueError for a file that is not what its record says.
     """
-    source = store.fetch(name, progress)
     try:
-        return verify_converted(name)
+        return verify_converted(name)  # the source is not needed again, and a robot may have been given only this
     except (FileNotFoundError, store.ChecksumError):
-        pass
+        source = store.fetch(name, progress)
     if progress:
         progress(f"converting {name}", 0, 0)
     return _write(name, _conversion(name).convert(read_arrays(source)))

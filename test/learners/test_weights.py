@@ -67,10 +67,11 @@ def test_locating_teaches_the_command() -> None:
         weights.locate_converted(NAME)
 
 
-def test_locating_needs_no_source() -> None:
+def test_converted_weights_need_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     path = weights.prepare(NAME)
     store.path_of(NAME).unlink()
-    assert weights.locate_converted(NAME) == path
+    monkeypatch.setattr(store, "download", lambda *what: pytest.fail("used the network"))
+    assert weights.locate_converted(NAME) == weights.prepare(NAME) == path
 
 
 def test_a_truncated_file_is_found_and_made_again() -> None:
