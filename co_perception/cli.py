@@ -86,7 +86,7 @@ def _fetch(chosen: argparse.Namespace) -> int:
     names = chosen.names or sorted({variant.weights for variant in VIDEO_VARIANTS.values()})
     records = [asset(name) for name in names]
     with _Bar() as bar:
-        store.fetch_all(names, bar)
+        store.fetch_all([record.name for record in records if record.kind != "weights"], bar)
         for record in records:
             if record.kind == "weights":
                 weights.prepare(record.name, bar)
