@@ -5,12 +5,6 @@ BIN := .venv/bin
 # What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
 ASSETS := i3d_kinetics400 $(foreach view,01 02 03 04,pose2sim_single_cam$(view))
 
-# Beside a sourced ROS 2, the messages built into .venv have to be found like those of any overlay.
-ifneq ($(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),)
-export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
-export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
-endif
-
 .PHONY: help env weights demo test bench clean
 .DEFAULT_GOAL := help
 

@@ -24,6 +24,8 @@ fingerprint() {
 }
 done_before() { [ "$(cat "$venv/$1.stamp" 2>/dev/null)" = "$2" ]; }
 
+site_packages() { "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+
 find_ros() {
   ros=wheels
   if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
@@ -90,7 +92,7 @@ make_venv() {
 
 install_packages() {
   local state extras=ros,ros-wheels,video,bench,dev
-  state=$(fingerprint setup.py pyproject.toml constraints.txt)
+  state=$(fingerprint setup.py pyproject.toml constraints.txt tools)
   done_before packages "$state" && return
   cp constraints.txt "$venv/constraints.txt"
   if [ "$ros" != wheels ]; then
@@ -104,23 +106,19 @@ install_packages() {
   quietly "${pip[@]}" 'setuptools<80' wheel torch
   quietly "${pip[@]}" --no-build-isolation --config-settings editable_mode=compat --editable ".[$extras]"
   [ "$ros" != wheels ] || mend_wheels
+  cp tools/ros_start_hook.py "$(site_packages)/_co_perception_start_hook.py"
+  echo 'import _co_perception_start_hook' >"$(site_packages)/_co_perception_start_hook.pth"
   echo "$state" >"$venv/packages.stamp"
 }
 
-# The wheels carry paths of the machine they were built on, and a start hook that trusts a variable from any environment.
+# The wheels carry paths of the machine they were built on: name ours instead.
 mend_wheels() {
-  local site include numpy
-  read -r site include numpy < <("$venv/bin/python" -c 'import numpy, sysconfig as s
-print(s.get_path("purelib"), s.get_path("include"), numpy.get_include())')
+  local include numpy
+  read -r include numpy < <("$venv/bin/python" -c 'import numpy, sysconfig
+print(sysconfig.get_path("include"), numpy.get_include())')
   find "$venv/share" -name '*pyExport.cmake' -print0 | xargs -0 -r sed -i -E \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/include/python3\.[0-9]+#$include#g" \
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/lib/python3\.[0-9]+/site-packages/numpy/_core/include#$numpy#g"
-  local guard=_ROS_WHEELS_BOOTSTRAP_COMPLETE
-  sed -i -E -e "s#if not os.environ.get\('$guard'\)#if os.environ.get('$guard') != sys.prefix#" \
-    -e "s#(new_env\['$guard'\]) = '1'#\1 = sys.prefix#" -e "s#sys.orig_argv, new_env#[sys.executable, *sys.orig_argv[1:]], new_env#" \
-    "$site/ros_wheels_bootstrapper/__init__.py"
-  # Without sourcing, nobody says where packages are registered.
-  echo 'import os, sys; os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)' >"$site/co_perception_ros.pth"
 }
 
 # The messages go into the environment, the Python of the checkout is used where it lies: edits are live.
@@ -130,7 +128,7 @@ build_messages() {
   state=$(fingerprint "${sources[@]}" "$venv/packages.stamp")
   done_before messages "$state" && return
   say "building the messages"
-  site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  site=$(site_packages)
   local forget=("$build" "$site/co_perception" "$venv/share/co_perception" "$venv/lib/co_perception" "$venv"/lib/libco_perception__*)
   rm -rf "${forget[@]}"
   export PATH=$venv/bin:$PATH CMAKE_PREFIX_PATH=$venv:${CMAKE_PREFIX_PATH:-} AMENT_PREFIX_PATH=$venv:${AMENT_PREFIX_PATH:-}
