@@ -129,13 +129,14 @@ build_messages() {
   done_before messages "$state" && return
   say "building the messages"
   site=$(site_packages)
-  local forget=("$build" "$site/co_perception" "$venv/share/co_perception" "$venv/lib/co_perception" "$venv"/lib/libco_perception__*)
-  rm -rf "${forget[@]}"
+  rm -rf "$build"
   export PATH=$venv/bin:$PATH CMAKE_PREFIX_PATH=$venv:${CMAKE_PREFIX_PATH:-} AMENT_PREFIX_PATH=$venv:${AMENT_PREFIX_PATH:-}
   quietly cmake -S . -B "$build" -Wno-dev -DCMAKE_INSTALL_PREFIX="$venv" -DPYTHON_INSTALL_DIR="${site#"$venv/"}" \
     -DPython3_EXECUTABLE="$venv/bin/python" -DBUILD_TESTING=OFF -DCO_PERCEPTION_INSTALL_PYTHON=OFF \
     $(command -v ninja >/dev/null && echo -G Ninja)
   quietly cmake --build "$build" --parallel "$(nproc)"
+  # What an earlier version installed and this one does not must not stay.
+  rm -rf "$site/co_perception" "$venv"/{share,lib,include}/co_perception "$venv"/lib/libco_perception__*
   quietly cmake --install "$build"
   # Left without an __init__.py, the generated half is a place that the checkout's __path__ takes in.
   rm -rf "$build" "$site/co_perception/__init__.py" "$site"/co_perception-*.egg-info
