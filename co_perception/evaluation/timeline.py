@@ -119,7 +119,8 @@ def _draw_scores(
         known = np.append(values, values[-1])
         axes.plot(edges, known, drawstyle="steps-post", color=colour, linewidth=2.2, label=label, zorder=3)
         axes.fill_between(edges, known, step="post", color=colour, alpha=0.10, linewidth=0, zorder=2)
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.5, labelcolor=INK)
+    if colours:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.5, labelcolor=INK)
 
 
 def _draw_ribbon(axes: Any, moments: Sequence[Moment], end_s: float, colours: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from co_perception.data.video import is_live
+from co_perception.engine.data import Image
 from co_perception.engine.target import Category
 from co_perception.evaluation import run as sums
 from co_perception.evaluation.timeline import draw_timeline
@@ -149,7 +150,8 @@ def _model_rate(options: argparse.Namespace, learner: Timed) -> float:
 def _measured_pace(learner: Timed, source: str, rate_hz: float, model_rate_hz: float) -> float:
     """Playback speed this machine can follow, found by trying a few frames of the source; says so on the terminal."""
     with VideoSource(source, SHORT_SIDE) as opened:
-        frames = [frame.pixels for frame in islice(opened.frames(), 32)]
+        frames = [Image(shown.pixels, index) for index, shown in enumerate(islice(opened.frames(), 32))]
+    learner.reset()
     for frame in frames:
         learner.infer(frame)
     settled = learner.seconds[len(frames) // 2 :]  # the first frames also pay for what is done once
