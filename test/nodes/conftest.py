@@ -99,6 +99,10 @@ class Bench:
         while time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
 
+    def matched(self, publisher: Any, topic: str) -> None:
+        """Waits until `publisher` and the one subscriber of `topic` know each other."""
+        self.until(lambda: publisher.get_subscription_count() and self.node.count_publishers(topic), topic)
+
     def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
         heard: list[Any] = []
         self.node.create_subscription(kind, topic, heard.append, qos)
@@ -165,7 +169,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
             stream: Any = container.add_stream("mpeg4", rate=rate_hz)
             stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
             for index in range(frames):
-                picture = np.full((size[1], size[0], 3), 20 + 10 * index, np.uint8)
+                picture = np.full((size[1], size[0], 3), min(20 + 10 * index, 250), np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
         return path

@@ -37,7 +37,8 @@ class Stream:
         self.camera = bench.node.create_publisher(
             Image, "image_raw", QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         )
-        bench.until(lambda: self.camera.get_subscription_count() and self.node.count_subscribers("activity"), "matched")
+        bench.matched(self.camera, "image_raw")
+        bench.matched(self.node._activity, "activity")
 
     def send(self, *seconds: float, **fields: Any) -> None:
         """Publishes one frame per stamp and waits until the node has received it."""
@@ -194,7 +195,8 @@ def test_compressed_frames_are_read(bench: Any, fake: Any) -> None:
     node = bench.add(VideoActivityNode(lambda settings: fake, parameter_overrides=overrides))
     heard = bench.listen(ActivityArray, "activity")
     camera = bench.node.create_publisher(CompressedImage, "image_raw/compressed", 10)
-    bench.until(lambda: camera.get_subscription_count() and node.count_subscribers("activity"))
+    bench.matched(camera, "image_raw/compressed")
+    bench.matched(node._activity, "activity")
     seen: list[Any] = []
     fake.before = seen.append
     coded = cv2.imencode(".jpg", np.full((12, 16, 3), (10, 10, 200), np.uint8))[1]
@@ -217,8 +219,7 @@ def test_pictures_are_annotated_only_while_somebody_looks(stream: Stream) -> Non
     stream.send(1.0)
     stream.answered(1)
     seen = stream.bench.listen(Image, "video_activity/annotated")
-    stream.bench.until(lambda: stream.node.count_subscribers("video_activity/annotated"))
-    stream.bench.until(lambda: stream.node._annotated.get_subscription_count())
+    stream.bench.matched(stream.node._annotated, "video_activity/annotated")
     stream.send(1.04)
     stream.bench.until(lambda: seen)
     assert [nanoseconds(picture.header.stamp) for picture in seen] == [1_040_000_000]
