@@ -29,12 +29,13 @@ LAYERS: dict[str, set[str]] = {
     "nodes": {"engine", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
 }
 
-# Layer: what it may import from outside, beside the standard library and the optional packages.
+# Layer: what it may import from outside, beside the standard library and the optional packages. typing_extensions comes
+# with torch: it is the standard library's typing for older Pythons.
 LIBRARIES: dict[str, set[str]] = {
     "engine": {"numpy"},
     "skeletons": {"numpy"},
-    "continual": {"torch"},
-    "networks": {"torch", "numpy"},
+    "continual": {"torch", "typing_extensions"},
+    "networks": {"torch", "numpy", "typing_extensions"},
     "adapters": {"torch", "torch_pruning"},
     "runtime": {"torch", "numpy", "safetensors", "tqdm"},
     "pose": {"numpy"},

@@ -1,14 +1,13 @@
 """Does at every start of .venv's Python what sourcing would do: says where libraries and packages lie.
 
 `make env` copies it into the environment. The dynamic loader reads LD_LIBRARY_PATH once, before Python runs, so where
-paths are missing the interpreter replaces itself, once, in the same process. The wheels bring a hook of the same kind; it
-trusts a flag that any other environment may have left behind, and therefore does not get to act.
+paths are missing the interpreter replaces itself, once, in the same process. The wheels bring a hook of the same kind;
+it trusts a flag that any other environment may have left behind, and therefore does not get to act.
 """
 
 import os
 import sys
 from pathlib import Path
-
 
 RESTARTED = "_CO_PERCEPTION_RESTARTED"  # holds a process id: whatever else changes the paths, nobody restarts twice
 
