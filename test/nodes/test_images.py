@@ -1,0 +1,135 @@
+"""One function turns any image message into RGB, or says why it cannot."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from co_perception.nodes import images
+
+RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+ALPHA = np.full((6, 8, 1), 255, np.uint8)
+
+
+def message(pixels: np.ndarray, encoding: str, padding: int = 0, **fields: Any) -> SimpleNamespace:
+    """As a driver fills it, with `padding` bytes at the end of each row."""
+    height, width = pixels.shape[:2]
+    rows = pixels.reshape(height, -1)
+    padded = np.concatenate([rows, np.full((height, padding), 99, np.uint8)], axis=1)
+    known = {"height": height, "width": width, "encoding": encoding, "is_bigendian": 0}
+    return SimpleNamespace(**{**known, "step": padded.shape[1], "data": array("B", padded.tobytes()), **fields})
+
+
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("rgb8", RGB),
+        ("bgr8", RGB[..., ::-1]),
+        ("8UC3", RGB[..., ::-1]),
+        ("rgba8", np.concatenate([RGB, ALPHA], axis=2)),
+        ("bgra8", np.concatenate([RGB[..., ::-1], ALPHA], axis=2)),
+    ],
+)
+def test_colour_with_and_without_padded_rows(encoding: str, pixels: np.ndarray, padding: int) -> None:
+    assert np.array_equal(images.to_rgb(message(pixels, encoding, padding)), RGB)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
+def test_grey_becomes_three_equal_channels(encoding: str) -> None:
+    grey = RGB[..., :1]
+    found = images.to_rgb(message(grey, encoding, padding=3))
+    assert np.array_equal(found, np.repeat(grey, 3, axis=2))
+
+
+def test_rgb8_is_a_view_and_endianness_of_bytes_does_not_matter() -> None:
+    sent = message(RGB, "rgb8", is_bigendian=1)
+    found = images.to_rgb(sent)
+    sent.data[0] ^= 0xFF
+    assert found[0, 0, 0] == RGB[0, 0, 0] ^ 0xFF
+
+
+@pytest.mark.parametrize(("encoding", "luma_at"), [("yuv422", 1), ("uyvy", 1), ("yuv422_yuy2", 0), ("yuyv", 0)])
+def test_yuv422_follows_bt601(encoding: str, luma_at: int) -> None:
+    red, white, black = (81, 90, 240), (235, 128, 128), (16, 128, 128)  # Y, U, V of the standard's colour bars
+    rows = []
+    for y, u, v in (red, white, black):
+        quad = (y, u, y, v) if luma_at == 0 else (u, y, v, y)
+        rows.append(np.array(quad * 2, np.uint8).reshape(4, 2))
+    found = images.to_rgb(message(np.stack(rows), encoding)).astype(int)
+    assert found.shape == (3, 4, 3)
+    for row, colour in zip(found, [(255, 0, 0), (255, 255, 255), (0, 0, 0)], strict=True):
+        assert np.abs(row - colour).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "teaches"),
+    [
+        pytest.param({"height": 0}, "nothing in it", id="no rows"),
+        pytest.param({"width": 0}, "nothing in it", id="no columns"),
+        pytest.param({"data": array("B", [1, 2, 3])}, "3 bytes.*144", id="data too short"),
+        pytest.param({"data": array("B")}, "0 bytes", id="no data"),
+        pytest.param({"step": 23}, "step is 23.*24", id="step too small"),
+        pytest.param({"encoding": "mono16"}, "more than 8 bits", id="16 bit grey"),
+        pytest.param({"encoding": "16UC1"}, "depth", id="depth"),
+        pytest.param({"encoding": "32FC1"}, "more than 8 bits", id="float"),
+    ],
+)
+def test_a_message_that_contradicts_itself_or_is_no_picture(fields: dict[str, Any], teaches: str) -> None:
+    with pytest.raises(ValueError, match=teaches):
+        images.to_rgb(message(RGB, **{"encoding": "rgb8", **fields}))
+
+
+def test_yuv422_needs_pairs() -> None:
+    with pytest.raises(ValueError, match="pairs"):
+        images.to_rgb(message(RGB[:, :5, :2], "yuv422"))
+
+
+def test_an_unknown_encoding_without_cv_bridge_names_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    with pytest.raises(ImportError, match="bayer_rggb8.*bgr8.*cv-bridge.*numpy<2"):
+        images.to_rgb(message(RGB, "bayer_rggb8"))
+
+
+def test_an_unknown_encoding_goes_through_cv_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    class CvBridge:
+        def imgmsg_to_cv2(self, message: Any, desired_encoding: str) -> Any:
+            if message.encoding == "nonsense":
+                raise RuntimeError("unrecognised")
+            assert desired_encoding == "rgb8"
+            return RGB
+
+    bridge = ModuleType("cv_bridge")
+    bridge.CvBridge = CvBridge  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cv_bridge", bridge)
+    assert np.array_equal(images.to_rgb(message(RGB, "bayer_rggb8")), RGB)
+    with pytest.raises(ValueError, match="nonsense"):
+        images.to_rgb(message(RGB, "nonsense"))
+
+
+def test_fill_is_the_reverse_of_to_rgb() -> None:
+    sent = images.fill(SimpleNamespace(), RGB[:, ::2])
+    assert (sent.encoding, sent.step, sent.height, sent.width) == ("rgb8", 12, 6, 4)
+    assert np.array_equal(images.to_rgb(sent), RGB[:, ::2])
+    assert np.array_equal(images.to_rgb(images.fill(SimpleNamespace(), RGB, "bgr8")), RGB[..., ::-1])
+
+
+def test_compressed_there_and_back() -> None:
+    pytest.importorskip("cv2")
+    smooth = np.zeros((32, 32, 3), np.uint8)
+    smooth[:, :16], smooth[:, 16:] = (200, 30, 30), (30, 30, 200)
+    coded = images.encode_jpeg(smooth, quality=95)
+    found = images.to_rgb(SimpleNamespace(format="jpeg", data=array("B", coded)))
+    assert np.abs(found.astype(int) - smooth).mean() < 4
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture"])
+def test_compressed_nonsense_is_told_by_its_format(data: bytes) -> None:
+    pytest.importorskip("cv2")
+    with pytest.raises(ValueError, match="theora"):
+        images.to_rgb(SimpleNamespace(format="theora", data=array("B", data)))
