@@ -1,0 +1,93 @@
+"""Draws the pictures of the documentation: `python docs/figures.py`. Reads out/demo for the one that shows real output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.image
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+HERE = Path(__file__).parent
+INK, PALE, NEW, KEPT = "#1f2933", "#d9e2ec", "#d9730d", "#0b6e99"
+FRAMES, DEPTH = 7, 3
+
+
+def continual() -> None:
+    """A three-layer network of kernel 3: what a clip network computes for each new frame, and what a continual one does."""
+    figure, (clip, step) = plt.subplots(1, 2, figsize=(11, 3.9))
+    _pyramid(clip, "Clip network: every frame, all of this again", lambda _layer, _frame: NEW)
+    _pyramid(step, "Continual network: one column", lambda _layer, frame: NEW if frame == FRAMES - 1 else None)
+    for axes in (clip, step):
+        axes.text(FRAMES - 1, -0.4, "new frame", ha="center", va="top", color=INK, fontsize=10)
+    step.text(1.2, 3.42, "kept as state: 2 past inputs a layer", color=KEPT, fontsize=10)
+    figure.savefig(HERE / "continual.png", dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
+def _pyramid(axes: Axes, title: str, colour: object) -> None:
+    axes.set_title(title, fontsize=12.5, color=INK, loc="left", fontweight="bold")
+    for layer in range(DEPTH + 1):
+        for frame in range(2 * layer, FRAMES):
+            _node(axes, layer, frame, colour)
+            if layer and _fill(layer, frame, colour) == NEW:
+                for tap in range(3):
+                    axes.plot(
+                        [frame - tap, frame], [layer - 0.76, layer - 0.24], color=INK, lw=0.8, alpha=0.7, zorder=1
+                    )
+    for layer in range(DEPTH + 1):
+        axes.text(
+            -0.8, layer, "frames" if layer == 0 else f"layer {layer}", ha="right", va="center", color=INK, fontsize=10
+        )
+    axes.set_xlim(-2.6, FRAMES - 0.3)
+    axes.set_ylim(-0.75, DEPTH + 0.75)
+    axes.axis("off")
+
+
+def _fill(layer: int, frame: int, colour: object) -> str | None:
+    assert callable(colour)
+    if layer == 0 and frame < FRAMES - 1 and colour(0, 0) == NEW:
+        return PALE  # given frames cost nothing, but the clip network must keep them all
+    return colour(layer, frame)
+
+
+def _node(axes: Axes, layer: int, frame: int, colour: object) -> None:
+    fill = _fill(layer, frame, colour)
+    kept = fill is None and layer < DEPTH and frame >= FRAMES - 3
+    face = fill or (KEPT if kept else "white")
+    edge = PALE if face == "white" else face
+    style = "dashed" if face == "white" else "solid"
+    box = FancyBboxPatch((frame - 0.27, layer - 0.22), 0.54, 0.44, boxstyle="round,pad=0.02,rounding_size=0.1")
+    box.set(facecolor=face, edgecolor=edge, linestyle=style, linewidth=1.2, zorder=2)
+    axes.add_patch(box)
+
+
+def demo(folder: Path = HERE.parent / "out" / "demo") -> None:
+    """Frames of the annotated video above the timeline, as the README shows them."""
+    import av
+
+    with av.open(str(folder / "annotated.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    chosen = [frames[int(share * (len(frames) - 1))] for share in (0.12, 0.37, 0.52, 0.78)]
+    strip = np.hstack([np.pad(frame, ((0, 0), (6, 6), (0, 0)), constant_values=255) for frame in chosen])
+    timeline = matplotlib.image.imread(folder / "timeline.png")
+    figure, axes = plt.subplots(
+        2, 1, figsize=(10, 9.4), height_ratios=[strip.shape[0] / strip.shape[1], timeline.shape[0] / timeline.shape[1]]
+    )
+    for axis, picture in zip(axes, (strip, timeline), strict=True):
+        axis.imshow(picture, interpolation="lanczos")
+        axis.axis("off")
+    figure.subplots_adjust(0, 0, 1, 1, 0, 0.02)
+    figure.savefig(HERE / "demo.jpg", dpi=100, bbox_inches="tight", facecolor="white", pil_kwargs={"quality": 85})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    continual()
+    if (HERE.parent / "out" / "demo" / "timeline.png").exists():
+        demo()
