@@ -1,13 +1,15 @@
 """Convolutions over time and space as streaming layers with the parameters of their torch counterparts.
 
-A step needs the k-1 last input frames and computes one output frame: the ideal k taps once (Hedegaard and Iosifidis, "Continual 3D
-Convolutional Neural Networks for Real-time Processing of Videos", ECCV 2022, which keeps partial sums of outputs instead). Past inputs
-are smaller than partial sums where channels grow, are shared by reference, and let a chunk of any length go through one convolution.
+A step needs the k-1 last input frames and computes one output frame: the ideal k taps once (Hedegaard and Iosifidis,
+"Continual 3D Convolutional Neural Networks for Real-time Processing of Videos", ECCV 2022, which keeps partial sums of
+outputs instead). Past inputs are smaller than partial sums where channels grow, are shared by reference, and let a
+chunk of any length go through one convolution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -42,37 +44,68 @@ def pad_axes(x: Tensor, pads: Pads, fill: float = 0.0) -> Tensor:
     return F.pad(x, flat, value=fill) if any(flat) else x
 
 
+def repeat_pad(x: Tensor, pads: Pads) -> Tensor:
+    """Pad the axes after channels of x (B, C, T, *space) by repeating what lies at their ends."""
+    if not any(amount for pad in pads for amount in pad):
+        return x
+    return F.pad(x, [amount for pad in reversed(pads) for amount in pad], mode="replicate")
+
+
 def pooled_length(length: int, kernel: int, stride: int, pad: tuple[int, int], dilation: int = 1) -> int:
     """Outputs along an axis of a convolution or pooling window, as torch counts them."""
     count = (length + sum(pad) - (kernel - 1) * dilation - 1) // stride + 1
     if count < 1:
-        raise ValueError(f"an axis of {length} with padding {pad} is shorter than the window of {kernel} (dilation {dilation})")
+        window = (kernel - 1) * dilation + 1
+        raise ValueError(f"an axis of {length} with padding {pad} is shorter than the window of {window}")
     return count
 
 
 class _Conv(Streaming, nn.modules.conv._ConvNd):
-    """What the three convolutions share. Time is the first axis of kernel_size, stride, padding and dilation."""
+    """What the three convolutions share. Time is the first axis of kernel_size, stride, padding and dilation.
+
+    padding_mode: what stands outside a clip and outside a frame, as in torch: "zeros", or "replicate" for the nearest
+    frame and pixel. temporal_padding_mode: the same for time alone, where it differs. A stream knows the first frame
+    when it arrives and the last when it is flushed; both are in the window by the time an answer needs them.
+    """
 
     axes: int
 
-    def _place(self, padding: Padding) -> None:
+    def _place(self, padding: Padding, temporal_padding_mode: str | None) -> None:
         self.pads = pairs(padding, self.axes)
-        if self.padding_mode != "zeros":
-            raise ValueError(f"padding_mode {self.padding_mode!r} has no streaming form; use 'zeros'")
+        self.temporal_padding_mode = temporal_padding_mode or self.padding_mode
+        for mode in (self.padding_mode, self.temporal_padding_mode):
+            if mode not in ("zeros", "replicate"):
+                raise ValueError(
+                    f"padding_mode {mode!r} would need frames that have not come yet; choose 'zeros' or 'replicate'"
+                )
         field = (self.kernel_size[0] - 1) * self.dilation[0] + 1
         self.timing = Timing(field, self.stride[0], *self.pads[0])
+        if self.temporal_padding_mode == "replicate" and self.timing.after >= field:
+            raise ValueError(
+                f"{self.timing.after} repeated frames after a clip need a receptive field of more than that, got "
+                f"{field}: the last output would see nothing else. Use a smaller temporal padding"
+            )
 
     def _convolve(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def clip(self, x: Tensor) -> Tensor:
-        return self._convolve(pad_axes(x, self.pads))
+        pad_time = pad_axes if self.temporal_padding_mode == "zeros" else repeat_pad
+        return self._convolve(self._pad_space(pad_time(x, (self.pads[0], *[(0, 0)] * (self.axes - 1)))))
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
-        if self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None):
+        borders = self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
+        if borders and self.temporal_padding_mode == "zeros":
             x = history.mask_outside(x, clock, 0.0)
-        window = usable(history.join(past, x), self.timing, clock.lag)
-        return self._convolve(pad_axes(window, self.pads[1:])), history.push(past, x)
+        window = history.join(past, x)
+        if borders and self.temporal_padding_mode == "replicate":
+            window = history.repeat_edges(window, history.clock_of_window(clock, past))
+        return self._convolve(self._pad_space(usable(window, self.timing, clock.lag))), history.push(past, x)
+
+    def _pad_space(self, x: Tensor) -> Tensor:
+        if self.padding_mode == "zeros":
+            return pad_axes(x, self.pads[1:])
+        return repeat_pad(x, ((0, 0), *self.pads[1:]))
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
         return history.init(batch_size, self.timing.context(signal.lag), signal, like)
@@ -85,29 +118,42 @@ class _Conv(Streaming, nn.modules.conv._ConvNd):
 def usable(window: Tensor, timing: Timing, lag: int) -> Tensor:
     """The part of history and chunk that this step's outputs are computed from.
 
-    A stride's phase is set by the clip's first frame, which arrives `lag` frames in: the newest frames may belong to the next output.
+    A stride's phase is set by the clip's first frame, which arrives `lag` frames in: the newest frames may belong to
+    the next output.
     """
     context = timing.context(lag)
     ahead = context + timing.stride - timing.receptive_field
     return window[:, :, max(-context, 0) : window.shape[2] - ahead]
 
 
-class Conv1d(_Conv, nn.Conv1d):
+class Conv1d(_Conv, nn.Conv1d):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.Conv1d` on x (B, C, T). padding: (before, after) pairs allowed."""
 
     axes = 1
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: int = 1, bias: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: Padding = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        temporal_padding_mode: str | None = None,
     ) -> None:
-        nn.Conv1d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
-        self._place(padding)
+        settings: Any = (kernel_size, stride, 0, dilation, groups, bias, padding_mode)
+        nn.Conv1d.__init__(self, in_channels, out_channels, *settings)
+        self._place(padding, temporal_padding_mode)
 
     def _convolve(self, x: Tensor) -> Tensor:
         return F.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
-class Conv2d(_Conv, nn.Conv2d):
+class Conv2d(_Conv, nn.Conv2d):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.Conv2d` on x (B, C, T, V): time, then one spatial axis such as joints."""
 
     axes = 2
@@ -123,15 +169,18 @@ class Conv2d(_Conv, nn.Conv2d):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
+        temporal_padding_mode: str | None = None,
     ) -> None:
-        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
-        self._place(padding)
+        settings: Any = (kernel_size, stride, 0, dilation, groups, bias, padding_mode)
+        nn.Conv2d.__init__(self, in_channels, out_channels, *settings)
+        self._place(padding, temporal_padding_mode)
 
     def _convolve(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
-class Conv3d(_Conv, nn.Conv3d):
+class Conv3d(_Conv, nn.Conv3d):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.Conv3d` on x (B, C, T, H, W)."""
 
     axes = 3
@@ -147,13 +196,16 @@ class Conv3d(_Conv, nn.Conv3d):
         dilation: int | tuple[int, int, int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
+        temporal_padding_mode: str | None = None,
     ) -> None:
-        nn.Conv3d.__init__(self, in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
-        self._place(padding)
+        settings: Any = (kernel_size, stride, 0, dilation, groups, bias, padding_mode)
+        nn.Conv3d.__init__(self, in_channels, out_channels, *settings)
+        self._place(padding, temporal_padding_mode)
 
     def _convolve(self, x: Tensor) -> Tensor:
         if x.shape[0] > 1 and x.device.type == "cpu" and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
-            # CPU kernels choose their blocking by batch size, which changes the last bits. A volume is enough work by itself, so streams
-            # go one by one and a stream's answers are the same, to the bit, whoever else is in the batch.
+            # CPU kernels choose their blocking by batch size, which changes the last bits. A volume is enough work by
+            # itself, so streams go one by one and a stream's answers are the same, to the bit, whoever else is there.
             return torch.cat([self._convolve(row) for row in x.split(1)])
         return F.conv3d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)

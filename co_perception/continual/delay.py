@@ -11,7 +11,10 @@ from co_perception.continual.timing import Timing
 
 
 class Delay(Streaming):
-    """Give each frame `frames` frames later. On a clip it is the identity: a delay changes when an answer comes, not which."""
+    """Give each frame `frames` frames later.
+
+    On a clip it is the identity: a delay changes when an answer comes, not which.
+    """
 
     def __init__(self, frames: int) -> None:
         super().__init__()
@@ -41,13 +44,16 @@ class Delay(Streaming):
 
 
 class Crop(Streaming):
-    """Leave out the first `before` and the last `after` frames of a clip: the skip around an unpadded convolution (centred when equal)."""
+    """Leave out the first `before` and the last `after` frames of a clip: the skip around an unpadded convolution."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         if before < 0 or after < 0:
             raise ValueError(f"cannot leave out a negative number of frames, got {before} and {after}")
         self.timing = Timing(before=-before, after=-after)
+
+    def extra_repr(self) -> str:
+        return f"before={-self.timing.before}, after={-self.timing.after}"
 
     def clip(self, x: Tensor) -> Tensor:
         return x[:, :, -self.timing.before : x.shape[TIME] + self.timing.after]

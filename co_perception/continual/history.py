@@ -1,7 +1,7 @@
 """Past frames, held by reference.
 
-A history is a tuple of frames (B, C, *space), oldest first, one leaf each. A step hands the frames that stay on to the next state
-without touching them: moving state costs as much as computing with it, and this moves none.
+A history is a tuple of frames (B, C, *space), oldest first, one leaf each. A step hands the frames that stay on to the
+next state without touching them: moving state costs as much as computing with it, and this moves none.
 """
 
 from __future__ import annotations
@@ -37,3 +37,20 @@ def mask_outside(x: Tensor, clock: Clock, fill: float) -> Tensor:
     """x (B, C, T, *space) with `fill` in the frames that lie outside the clip."""
     inside = clock.inside(x.shape[TIME])
     return torch.where(inside.view(inside.shape[0], 1, inside.shape[1], *[1] * (x.dim() - 3)), x, fill)
+
+
+def repeat_edges(window: Tensor, clock: Clock) -> Tensor:
+    """window (B, C, W, *space) with the frames outside the clip replaced by the clip's first or last.
+
+    clock: that of the window. The frame that a real output repeats is in its window, so none is carried in the state.
+    """
+    index = clock.index(window.shape[TIME])
+    wanted = index.clamp(min=0) if clock.end is None else torch.minimum(index.clamp(min=0), clock.end[:, None] - 1)
+    place = (wanted - index[:, :1]).clamp(0, window.shape[TIME] - 1)
+    place = place.view(place.shape[0], 1, place.shape[1], *[1] * (window.dim() - 3))
+    return torch.take_along_dim(window, place, dim=TIME)
+
+
+def clock_of_window(clock: Clock, past: History) -> Clock:
+    """The clock of past frames and chunk joined, given that of the chunk."""
+    return clock._replace(start=clock.start - len(past))

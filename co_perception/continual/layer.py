@@ -6,8 +6,8 @@
 Letters: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
 
 Start and end. An offline network pads every layer's input with zeros outside the clip, in that layer's own frame
-index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the clip: `Clock`
-says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once a clip has
+index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the clip:
+`Clock` says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once a clip has
 ended, from `end` on.
 """
 
@@ -141,7 +141,9 @@ class Streaming(nn.Module):
 
         The zeros fed here count as padding, so that all outputs together are those of `clip`. The state itself stays
         usable."""
-        steps = max(self.lag_after(0), 1)
+        # A layer that pads more than it spans owes outputs beyond those that are late.
+        longer = int(self.length(torch.zeros((), dtype=torch.int64)))
+        steps = max(self.lag_after(0) + max(longer, 0), 1)
         frames = steps * self.timing.stride
         like = next(self.parameters(), torch.empty(0, device=state.age.device))
         x = like.new_zeros(len(state.age), frame_shape[0], frames, *frame_shape[1:])

@@ -5,7 +5,7 @@ A window of k frames pools each frame once over space and keeps k-1 pooled frame
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -23,84 +23,185 @@ NEVER = float("-inf")  # what a border is worth to a maximum
 
 
 class _Pool(Streaming):
-    """Geometry that average and maximum share. Time is the first axis of kernel_size, stride and padding."""
+    """Geometry that average and maximum share. Time is the first axis of kernel_size, stride, padding and dilation."""
 
     axes: ClassVar[int]
 
-    def __init__(self, kernel_size: Size, *, stride: Size | None = None, padding: Padding = 0) -> None:
+    def __init__(
+        self,
+        kernel_size: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> None:
         super().__init__()
+        if ceil_mode:
+            raise ValueError(
+                "ceil_mode adds an output where a clip's length leaves a remainder, which a stream cannot know before "
+                "its end. Pad the end instead: padding=[(before, after), ...]"
+            )
         self.kernel_size = _tuple(kernel_size, self.axes)
         self.stride = self.kernel_size if stride is None else _tuple(stride, self.axes)
         self.pads = pairs(padding, self.axes)
-        self.timing = Timing(self.kernel_size[0], self.stride[0], *self.pads[0])
+        self.dilation = _tuple(dilation, self.axes)
+        spans = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+        if any(max(pad) >= span for pad, span in zip(self.pads, spans, strict=True)):
+            raise ValueError(
+                f"padding {self.pads} must be less than the window {spans}: no output is made of padding alone"
+            )
+        self.timing = Timing(spans[0], self.stride[0], *self.pads[0])
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.pads}"
+        dilation = f", dilation={self.dilation}" if set(self.dilation) != {1} else ""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.pads}{dilation}"
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
         pooled = Signal(self.frame_out(signal.shape), signal.lag)
         return history.init(batch_size, self.timing.context(signal.lag), pooled, like)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        geometry = zip(shape[1:], self.kernel_size[1:], self.stride[1:], self.pads[1:], strict=True)
+        geometry = zip(shape[1:], self.kernel_size[1:], self.stride[1:], self.pads[1:], self.dilation[1:], strict=True)
         return (shape[0], *(pooled_length(*axis) for axis in geometry))
 
-    def _taps(self, window: Tensor) -> list[Tensor]:
-        """The k frames of every window position: each (B, C, T', *space)."""
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        steps = (window.shape[TIME] - kernel) // stride + 1
-        return [window[:, :, tap : tap + (steps - 1) * stride + 1 : stride] for tap in range(kernel)]
+    def _leaves_space_alone(self) -> bool:
+        return set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}
+
+    def _pad_time(self, x: Tensor, fill: float) -> Tensor:
+        return pad_axes(x, (self.pads[0], *[(0, 0)] * (x.dim() - 3)), fill)
+
+    def _masks(self, clock: Clock) -> bool:
+        """Whether frames outside the clip may lie in a window."""
+        return self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
 
 
 class _MaxPool(_Pool):
     """Maximum over a window. Borders are -inf, as in torch."""
 
     def clip(self, x: Tensor) -> Tensor:
-        return self._over_time(pad_axes(self._over_space(x), (self.pads[0], *[(0, 0)] * (self.axes - 1)), NEVER))
+        return self._over_time(self._pad_time(self._over_space(x), NEVER))
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
         window, kept = history.join(past, x), history.push(past, x)
-        if self.timing.before <= 0 and (self.timing.after <= 0 or clock.end is None):
+        if not self._masks(clock):
             return self._over_time(usable(window, self.timing, clock.lag)), kept
         # The whole window, not only x: what a fresh history holds is zero, and zero is no border of a maximum.
-        window = history.mask_outside(window, clock._replace(start=clock.start - len(past)), NEVER)
+        window = history.mask_outside(window, history.clock_of_window(clock, past), NEVER)
         y = self._over_time(usable(window, self.timing, clock.lag))
         # Windows that lie wholly outside the clip are -inf now; later layers would make NaN of them.
         return history.mask_outside(y, through(self, clock), 0.0), kept
 
     def _over_space(self, x: Tensor) -> Tensor:
-        if set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}:
-            return x
-        return _POOLS["max"][self.axes](pad_axes(x, self.pads[1:], NEVER), (1, *self.kernel_size[1:]), (1, *self.stride[1:]))
+        padded = pad_axes(x, self.pads[1:], NEVER)
+        if self._leaves_space_alone():
+            return padded
+        kernel, stride, dilation = ((1, *size[1:]) for size in (self.kernel_size, self.stride, self.dilation))
+        return _POOLS["max"][self.axes](padded, kernel, stride, 0, dilation)
 
     def _over_time(self, window: Tensor) -> Tensor:
-        taps = self._taps(window)
-        pooled = taps[0]
-        for tap in taps[1:]:
-            pooled = torch.maximum(pooled, tap)
+        stride, dilation = self.stride[0], self.dilation[0]
+        steps = (window.shape[TIME] - self.timing.receptive_field) // stride + 1
+        pooled = window[:, :, : (steps - 1) * stride + 1 : stride]
+        for first in range(dilation, self.timing.receptive_field, dilation):
+            pooled = torch.maximum(pooled, window[:, :, first : first + (steps - 1) * stride + 1 : stride])
         return pooled
 
 
 class _AvgPool(_Pool):
-    """Mean over a window; padded frames and pixels count as zeros, as in torch's default."""
+    """Mean over a window. count_include_pad: whether padded frames and pixels count as zeros, as in torch."""
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+        self.count_include_pad = count_include_pad
 
     def clip(self, x: Tensor) -> Tensor:
-        return self._over_time(pad_axes(self._over_space(x), (self.pads[0], *[(0, 0)] * (self.axes - 1))))
+        inside = x.new_ones(1, 1, x.shape[TIME])
+        return self._over_time(self._pad_time(self._over_space(x), 0.0), self._pad_time(inside, 0.0))
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
-        if self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None):
+        if self._masks(clock):
             x = history.mask_outside(x, clock, 0.0)
-        return self._over_time(usable(history.join(past, x), self.timing, clock.lag)), history.push(past, x)
+        window = history.join(past, x)
+        inside = history.clock_of_window(clock, past).inside(window.shape[TIME]).to(x.dtype).unsqueeze(1)
+        y = self._over_time(usable(window, self.timing, clock.lag), usable(inside, self.timing, clock.lag))
+        return y, history.push(past, x)
 
     def _over_space(self, x: Tensor) -> Tensor:
-        if set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}:
+        if self._leaves_space_alone() and not any(map(any, self.pads[1:])):
             return x
-        return _POOLS["avg"][self.axes](pad_axes(x, self.pads[1:]), (1, *self.kernel_size[1:]), (1, *self.stride[1:]))
+        pooled = self._mean_over_space(pad_axes(x, self.pads[1:]))
+        if self.count_include_pad or not any(map(any, self.pads[1:])):
+            return pooled
+        covered = torch.ones_like(x[:1, :1, :1])
+        return pooled / self._mean_over_space(pad_axes(covered, self.pads[1:]))
 
-    def _over_time(self, window: Tensor) -> Tensor:
-        return torch.stack(self._taps(window)).sum(0) / self.kernel_size[0]
+    def _mean_over_space(self, padded: Tensor) -> Tensor:
+        return _POOLS["avg"][self.axes](padded, (1, *self.kernel_size[1:]), (1, *self.stride[1:]))
+
+    def _over_time(self, window: Tensor, inside: Tensor) -> Tensor:
+        """window: (B, C, W, *space), zero outside the clip; inside: (B or 1, 1, W), one inside the clip."""
+        mean = window.unfold(TIME, self.kernel_size[0], self.stride[0]).mean(-1)
+        if self.count_include_pad or not any(self.pads[0]):
+            return mean
+        # Of the whole window's mean, the share that the clip's frames make up. Never 0 where an answer is real.
+        share = inside.unfold(TIME, self.kernel_size[0], self.stride[0]).mean(-1).clamp(min=1 / self.kernel_size[0])
+        return mean / share.view(*share.shape, *[1] * (mean.dim() - 3))
+
+
+class _Adaptive(_Pool):
+    """Adaptive over space; over time a window of `kernel_size` frames, as in continual-inference.
+
+    output_size: 1, or one per axis with time first: 1 over time, None keeps a spatial axis as it is. On a clip of
+    `kernel_size` frames this is torch's layer; on a longer one it gives the answer of every such window.
+    """
+
+    def __init__(
+        self,
+        output_size: int | Sequence[int | None],
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        alone = [1] * (self.axes - 1)
+        super().__init__((kernel_size, *alone), stride=(stride, *alone), padding=[padding, *[0] * (self.axes - 1)])
+        self.output_size = (output_size,) * self.axes if isinstance(output_size, int) else tuple(output_size)
+        if len(self.output_size) != self.axes or self.output_size[0] != 1:
+            raise ValueError(
+                f"expected an output size of 1 over time, then one per spatial axis ({self.axes} in all), got "
+                f"{output_size}. A stream has no length to divide: kernel_size says how many frames an output spans"
+            )
+
+    def extra_repr(self) -> str:
+        time = f"kernel_size={self.kernel_size[0]}, stride={self.stride[0]}, padding={self.pads[0]}"
+        return f"output_size={self.output_size}, {time}"
+
+    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (shape[0], *(size or length for size, length in zip(self.output_size[1:], shape[1:], strict=True)))
+
+    def _target(self, x: Tensor) -> tuple[int, ...]:
+        return (x.shape[TIME], *self.frame_out((1, *x.shape[TIME + 1 :]))[1:])
+
+
+class _AdaptiveMax(_Adaptive, _MaxPool):
+    def _over_space(self, x: Tensor) -> Tensor:
+        return x if self.axes == 1 else _POOLS["adaptive max"][self.axes](x, self._target(x))
+
+
+class _AdaptiveAvg(_Adaptive, _AvgPool):
+    def _over_space(self, x: Tensor) -> Tensor:
+        return x if self.axes == 1 else _POOLS["adaptive avg"][self.axes](x, self._target(x))
 
 
 class AvgPool1d(_AvgPool):
@@ -139,9 +240,50 @@ class MaxPool3d(_MaxPool):
     axes = 3
 
 
-_POOLS = {
+class AdaptiveAvgPool1d(_AdaptiveAvg):
+    """The mean of the last `kernel_size` frames of x (B, C, T); see `AdaptiveAvgPool3d`."""
+
+    axes = 1
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvg):
+    """Mean of x (B, C, T, V): adaptive over V, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
+
+    axes = 2
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvg):
+    """Mean of x (B, C, T, H, W): adaptive over space, a window of `kernel_size` frames over time.
+
+    `AdaptiveAvgPool3d((1, 2, 2), 16)` is `torch.nn.AdaptiveAvgPool3d((1, 2, 2))` of the last 16 frames.
+    """
+
+    axes = 3
+
+
+class AdaptiveMaxPool1d(_AdaptiveMax):
+    """The maximum of the last `kernel_size` frames of x (B, C, T); see `AdaptiveAvgPool3d`."""
+
+    axes = 1
+
+
+class AdaptiveMaxPool2d(_AdaptiveMax):
+    """Maximum of x (B, C, T, V): adaptive over V, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
+
+    axes = 2
+
+
+class AdaptiveMaxPool3d(_AdaptiveMax):
+    """Maximum of x (B, C, T, H, W): adaptive over space, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
+
+    axes = 3
+
+
+_POOLS: dict[str, dict[int, Callable[..., Tensor]]] = {
     "max": {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d},
     "avg": {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d},
+    "adaptive max": {2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d},
+    "adaptive avg": {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d},
 }
 
 
