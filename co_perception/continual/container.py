@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from functools import reduce as fold_left
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from co_perception.continual import history
-from co_perception.continual.delay import hold
-from co_perception.continual.framewise import streaming
-from co_perception.continual.layer import Clock, Signal, Streaming, through
+from co_perception.continual.delay import Crop, hold
+from co_perception.continual.framewise import EachFrame, streaming
+from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Timing
 
-Reduce = Callable[[Sequence[Tensor]], Tensor]
+Reduction = Callable[[Sequence[Tensor]], Tensor]
 
 
-def _sum(branches: Sequence[Tensor]) -> Tensor:
-    total = branches[0]
-    for branch in branches[1:]:
-        total = total + branch
-    return total
+def _one_by_one(function: Callable[[Tensor, Tensor], Tensor]) -> Reduction:
+    return partial(fold_left, function)
 
 
 def _concat(branches: Sequence[Tensor]) -> Tensor:
     return torch.cat(tuple(branches), dim=1)
 
 
-REDUCTIONS: dict[str, Reduce] = {"sum": _sum, "concat": _concat}
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": _one_by_one(torch.add),
+    "mul": _one_by_one(torch.mul),
+    "max": _one_by_one(torch.maximum),
+    "concat": _concat,
+}
 
 
 class Sequential(Streaming):
@@ -38,6 +43,7 @@ class Sequential(Streaming):
     def __init__(self, *layers: nn.Module | Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.layers = _adopt(self, layers)
+        _check_apart(self.layers)
         self.timing = Timing()
         for layer in self.layers:
             self.timing = self.timing.then(layer.timing)
@@ -50,10 +56,11 @@ class Sequential(Streaming):
 
     def replace(self, name: str, layer: nn.Module) -> None:
         """Put another layer of the same timing in the place called `name`."""
-        place = [known for known, _ in self.named_children()].index(name)
+        place = [child for child, _ in self.named_children()].index(name)
         replacement = streaming(layer)
         if replacement.timing != self.layers[place].timing:
-            raise ValueError(f"{name} has {self.layers[place].timing}, the replacement {replacement.timing}: they must be equal")
+            known = self.layers[place].timing
+            raise ValueError(f"{name} has {known}, the replacement {replacement.timing}: they must be equal")
         self.add_module(name, layer)
         self.layers[place] = replacement
 
@@ -100,50 +107,50 @@ class Sequential(Streaming):
 class Parallel(Streaming):
     """Branches fed the same frames; those that answer early wait for the slowest, then all are reduced.
 
-    reduce: "sum", "concat" (channels), or a function of the list of outputs (B, C, T', *space). Branches have one stride.
+    reduce: "sum", "concat" (channels), "mul", "max", or a function of the list of outputs (B, C, T', *space).
+    Branches have one stride. After `Broadcast` each branch takes a part of its own, and unless `reduce` is given the
+    answers stay apart for a `Reduce`. Known as `BroadcastReduce` in continual-inference.
     """
 
-    def __init__(self, *branches: nn.Module | Mapping[str, nn.Module], reduce: str | Reduce = "sum") -> None:
+    def __init__(self, *branches: nn.Module | Mapping[str, nn.Module], reduce: str | Reduction | None = None) -> None:
         super().__init__()
         self.layers = _adopt(self, branches)
-        self._reduce = REDUCTIONS[reduce] if isinstance(reduce, str) and reduce in REDUCTIONS else reduce
-        if not callable(self._reduce):
-            raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function, got {reduce!r}")
+        self._reduce = None if reduce is None else reduction(reduce)
         self.timing = _envelope([branch.timing for branch in self.layers])
 
     @property
     def delay(self) -> int:
         return max(branch.delay for branch in self.layers)
 
-    def clip(self, x: Tensor) -> Tensor:
-        outputs = [branch.clip(x) for branch in self.layers]
-        if len({output.shape[2] for output in outputs}) > 1:
-            raise ValueError(f"branches give {[output.shape[2] for output in outputs]} frames for a clip of {x.shape[2]}: pad or Crop them to one length")
-        return self._reduce(outputs)
+    def clip(self, x: Any) -> Any:
+        outputs = [branch.clip(part) for branch, part in zip(self.layers, self._parts(x), strict=True)]
+        lengths = [output.shape[TIME] for output in outputs]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"branches give {lengths} frames for one clip: pad them or Crop them to one length")
+        return self._together(outputs, x)
 
-    def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:
+    def stream(self, x: Any, past: Tree, clock: Clock) -> tuple[Any, Tree]:
         outputs, kept = [], []
-        for branch, (own, waiting) in zip(self.layers, past, strict=True):
-            y, own = branch.stream(x, own, clock)
+        for branch, part, (own, waiting) in zip(self.layers, self._parts(x), past, strict=True):
+            y, own = branch.stream(part, own, clock)
             y, waiting = hold(y, waiting)
             outputs.append(y)
             kept.append((own, waiting))
-        return self._reduce(outputs), tuple(kept)
+        return self._together(outputs, x), tuple(kept)
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         slowest = self.lag_after(signal.lag)
         past = []
-        for branch in self.layers:
+        for branch, shape in zip(self.layers, self._shapes(signal.shape), strict=True):
             lag = branch.lag_after(signal.lag)
-            answer = Signal(branch.frame_out(signal.shape), lag)
-            past.append((branch.init_history(batch_size, signal, like), history.init(batch_size, slowest - lag, answer, like)))
+            answer = Signal(branch.frame_out(shape), lag)
+            waiting = history.init(batch_size, slowest - lag, answer, like)
+            past.append((branch.init_history(batch_size, Signal(shape, signal.lag), like), waiting))
         return tuple(past)
 
-    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        # Shapes follow the reduction; one empty-batch frame of each branch tells what it does to them.
-        frames = [torch.empty(0, shape[0], 1, *shape[1:]) for shape in (branch.frame_out(shape) for branch in self.layers)]
-        reduced = self._reduce(frames)
-        return (reduced.shape[1], *reduced.shape[3:])
+    def frame_out(self, shape: Any) -> Any:
+        shapes = tuple(branch.frame_out(part) for branch, part in zip(self.layers, self._shapes(shape), strict=True))
+        return shapes if self._stays_apart(isinstance(shape[0], tuple)) else reduced_shape(self._reduction, shapes)
 
     def length(self, frames: Tensor) -> Tensor:
         return self.layers[0].length(frames)
@@ -151,20 +158,141 @@ class Parallel(Streaming):
     def lag_after(self, lag: int) -> int:
         return max(branch.lag_after(lag) for branch in self.layers)
 
+    @property
+    def _reduction(self) -> Reduction:
+        return self._reduce or REDUCTIONS["sum"]
+
+    def _stays_apart(self, came_apart: bool) -> bool:
+        return came_apart and self._reduce is None
+
+    def _together(self, outputs: list[Tensor], x: Any) -> Any:
+        return tuple(outputs) if self._stays_apart(isinstance(x, tuple)) else self._reduction(outputs)
+
+    def _parts(self, x: Any) -> tuple[Tensor, ...]:
+        return x if isinstance(x, tuple) else (x,) * len(self.layers)
+
+    def _shapes(self, shape: Any) -> tuple[tuple[int, ...], ...]:
+        return shape if isinstance(shape[0], tuple) else (shape,) * len(self.layers)
+
+
+BroadcastReduce = Parallel
+
+
+class Broadcast(EachFrame):
+    """Hand x to each branch of the `Parallel` that follows in a `Sequential`, before a `Reduce`.
+
+    streams: how many; taken from the `Parallel` unless given. `Parallel` by itself does all three.
+    """
+
+    def __init__(self, streams: int | None = None) -> None:
+        super().__init__()
+        self.streams = streams
+
+    def clip(self, x: Tensor) -> Any:
+        return (x,) * self._known()
+
+    def frame_out(self, shape: tuple[int, ...]) -> Any:
+        return (shape,) * self._known()
+
+    def _known(self) -> int:
+        if self.streams is None:
+            raise ValueError("Broadcast(streams=None) takes the number from a Parallel right after it in a Sequential")
+        return self.streams
+
+
+class Reduce(EachFrame):
+    """One tensor of the answers of a `Parallel`: "sum", "concat" (channels), "mul", "max", or a function of them."""
+
+    def __init__(self, reduce: str | Reduction = "sum") -> None:
+        super().__init__()
+        self._reduce = reduction(reduce)
+
+    def clip(self, x: Any) -> Tensor:
+        return self._reduce(x)
+
+    def frame_out(self, shape: Any) -> tuple[int, ...]:
+        return reduced_shape(self._reduce, shape)
+
 
 class Residual(Parallel):
-    """body(x) + shortcut(x), the shortcut (identity unless given) delayed as long as the body takes."""
+    """body(x) + shortcut(x), the shortcut (identity unless given) delayed as long as the body takes.
 
-    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
-        super().__init__(OrderedDict(body=body, shortcut=shortcut or nn.Identity()), reduce="sum")
+    align: which frame of the shortcut meets an answer of a body that pads less than its receptive field spans. "equal":
+    such a body is refused. "centred": the middle one, "lagging": the oldest, "leading": the newest, for which nothing
+    waits. The clip form leaves out frames of the shortcut at both ends, at the end or at the start.
+    reduce: as in `Parallel`.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        shortcut: nn.Module | None = None,
+        *,
+        align: str = "equal",
+        reduce: str | Reduction = "sum",
+    ) -> None:
+        super().__init__({"body": body, "shortcut": shortcut or nn.Identity()}, reduce=reduce)
+        through_body, beside = self.layers
+        missing = _missing(through_body.timing) - _missing(beside.timing)
+        crop = _crop(align, missing, beside.timing.stride)
+        if crop:
+            # Beside the registered shortcut, not around it, so that its parameters keep their names.
+            self.layers[1] = Sequential(crop, beside)
+            self.timing = _envelope([branch.timing for branch in self.layers])
+
+
+def reduction(how: str | Reduction) -> Reduction:
+    """A reduction by its name, or the function itself."""
+    if isinstance(how, str) and how in REDUCTIONS:
+        return REDUCTIONS[how]
+    if not callable(how):
+        raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function of the list of answers, got {how!r}")
+    return how
+
+
+def reduced_shape(reduce: Reduction, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Shape of a frame that a reduction makes of frames of these shapes; an empty batch tells."""
+    reduced = reduce([torch.empty(0, shape[0], 1, *shape[1:]) for shape in shapes])
+    return (reduced.shape[1], *reduced.shape[3:])
+
+
+def _missing(timing: Timing) -> int:
+    """Frames by which a layer's clip is shorter than its input, before striding."""
+    return timing.receptive_field - timing.stride - timing.before - timing.after
+
+
+def _crop(align: str, missing: int, stride: int) -> Crop | None:
+    """What the shortcut leaves out beside a body whose clip is `missing` frames shorter, before striding."""
+    if align not in ("equal", "centred", "centered", "lagging", "leading"):
+        raise ValueError(f"align is 'equal', 'centred', 'lagging' or 'leading', got {align!r}")
+    if align == "equal" and abs(missing) < stride or missing == 0:
+        return None
+    if missing < 0 or align == "equal":
+        raise ValueError(
+            f"the body's clip is {missing} frames shorter than the shortcut's. Pad it to equal length, or say which "
+            "frame of the shortcut an answer meets: align='centred', 'lagging' or 'leading'"
+        )
+    if align.startswith("cent") and missing % 2:
+        raise ValueError(f"{missing} missing frames have no middle; use align='lagging' or 'leading', or pad one more")
+    before = {"lagging": 0, "leading": missing}.get(align, missing // 2)
+    return Crop(before, missing - before)
+
+
+def _check_apart(layers: Sequence[Streaming]) -> None:
+    """Tell each `Broadcast` its number of streams, and refuse one that no `Parallel` or `Reduce` follows."""
+    for layer, following in pairwise(layers):
+        if isinstance(layer, Broadcast):
+            if not isinstance(following, Parallel | Reduce):
+                raise ValueError(f"after Broadcast comes Parallel, then Reduce; got {type(following).__name__}")
+            if isinstance(following, Parallel):
+                layer.streams = layer.streams or len(following.layers)
 
 
 def _adopt(parent: nn.Module, modules: Sequence[nn.Module | Mapping[str, nn.Module]]) -> list[Streaming]:
     """Register the modules under their names and return them as layers of the contract, in order."""
+    named: dict[str, Any] = {str(index): module for index, module in enumerate(modules)}
     if len(modules) == 1 and isinstance(modules[0], Mapping):
         named = dict(modules[0])
-    else:
-        named = {str(index): module for index, module in enumerate(modules)}
     if not named:
         raise ValueError(f"{type(parent).__name__} needs at least one layer")
     for name, module in named.items():
@@ -176,7 +304,7 @@ def _envelope(timings: Sequence[Timing]) -> Timing:
     """The timing of branches together: from the first input that any of them needs to the last."""
     strides = {timing.stride for timing in timings}
     if len(strides) > 1:
-        raise ValueError(f"parallel branches have temporal strides {sorted(strides)}; they must be equal for their outputs to meet")
+        raise ValueError(f"parallel branches have temporal strides {sorted(strides)}; their outputs meet only if equal")
     before = max(timing.before for timing in timings)
     reach = max(timing.receptive_field - timing.before for timing in timings)
     return Timing(before + reach, strides.pop(), before, max(timing.after for timing in timings))
