@@ -103,7 +103,7 @@ class Bench:
         """Waits until `publisher` and the one subscriber of `topic` know each other."""
         self.until(lambda: publisher.get_subscription_count() and self.node.count_publishers(topic), topic)
 
-    def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
+    def listen(self, kind: Any, topic: str, qos: Any = 1000) -> list[Any]:
         heard: list[Any] = []
         self.node.create_subscription(kind, topic, heard.append, qos)
         return heard
