@@ -98,7 +98,8 @@ install_packages() {
   if [ "$ros" != wheels ]; then
     extras=ros,video,bench,dev
     # The system's rclpy and cv_bridge are compiled against the system's NumPy: that version stays.
-    "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$venv/constraints.txt"
+    { "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
+      "$venv/bin/python" -c 'import torch' 2>/dev/null || grep '^torch==' constraints.txt; } >"$venv/constraints.txt"
   fi
   local pip=("$venv/bin/python" -m pip install --quiet --constraint "$venv/constraints.txt" ${PIP_ARGS:-})
   say "installing torch and the packages of setup.py (some minutes on a slow line)"
