@@ -50,9 +50,9 @@ class CameraNode(LifecycleNode):
 
     def __init__(self, node_name: str = "camera", **options: Any) -> None:
         super().__init__(node_name, **options)
+        self._playback: Playback | None = None  # destroy_node() looks for it, even where a setting below is refused
         self.settings = Settings(self, SETTINGS)
         self.tally = Tally()
-        self._playback: Playback | None = None
         self._problem = ""
         self.on_published: Callable[[int, str], None] = lambda stamp_ns, origin: None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", result_qos())

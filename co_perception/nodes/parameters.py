@@ -13,6 +13,8 @@ from rclpy.parameter import Parameter
 
 Value = bool | int | float | str
 
+_WORDS = {bool: "truth value (true or false)", int: "whole number", float: "number", str: "string"}
+
 When = Literal["live", "configure", "start"]
 """live: from the next frame on · configure: only while unconfigured · start: only when the node is started."""
 
@@ -23,7 +25,7 @@ class Setting:
 
     Args:
         name: as the user writes it, unit included (`max_gap_s`).
-        default: fixes the type too; a float wants a float in YAML (`25.0`, not `25`).
+        default: fixes the type too; where it is a float, 25 is taken for 25.0, and where it is a string, 0 for "0".
         description: one sentence with the unit, for `ros2 param describe`.
         least, most: allowed range of a number, both inclusive.
         choices: allowed values of a string.
@@ -41,6 +43,8 @@ class Setting:
     def descriptor(self) -> ParameterDescriptor:
         """What `ros2 param describe` shows and rclpy enforces."""
         descriptor = ParameterDescriptor(description=self.description, read_only=self.when == "start")
+        # rclpy would refuse 25 where it expects 25.0; `objection` checks the type instead.
+        descriptor.dynamic_typing = isinstance(self.default, (float, str))
         if self.choices:
             descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
         if self.least is not None and self.most is not None:
@@ -53,6 +57,11 @@ class Setting:
 
     def objection(self, value: Value) -> str:
         """Why `value` cannot be taken; empty where it can."""
+        kind = type(self.default)
+        if type(value) is not kind and not (kind in (float, str) and type(value) is int):
+            return f"{self.name} is a {_WORDS[kind]}, got {value!r}"
+        if self.least is not None and self.most is not None and not self.least <= float(value) <= self.most:
+            return f"{self.name} lies between {self.least:g} and {self.most:g}, got {value!r}"
         if self.choices and value not in self.choices:
             return f"{self.name} is one of {', '.join(self.choices)}, got {value!r}"
         return ""
@@ -61,7 +70,7 @@ class Setting:
 class Settings:
     """Declares a table of settings on a node and guards them from then on.
 
-    Raises: rclpy's InvalidParameterValueException or InvalidParameterTypeException for an override that does not fit.
+    Raises: rclpy's ParameterException for an override that does not fit; its text names setting and reason.
     """
 
     def __init__(self, node: LifecycleNode, table: Iterable[Setting]) -> None:
@@ -73,8 +82,8 @@ class Settings:
             node.declare_parameter(setting.name, setting.default, setting.descriptor())
 
     def __getitem__(self, name: str) -> Any:
-        """The present value of one setting."""
-        return self._node.get_parameter(self._table[name].name).value
+        """The present value of one setting, in the type of its default."""
+        return type(self._table[name].default)(self._node.get_parameter(name).value)
 
     def read(self) -> SimpleNamespace:
         """All present values, as attributes."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
@@ -19,12 +20,16 @@ def bring_up(node: LifecycleNode) -> bool:
 def run(make: Callable[[], LifecycleNode]) -> int:
     """Runs one lifecycle node until it is asked to stop, and gives the exit status of its process.
 
-    0 after SIGINT or SIGTERM; 1 where `autostart` was asked for and the node could not come up. Without `autostart`
-    the node waits for a lifecycle manager.
+    0 after SIGINT or SIGTERM; 1 for a parameter that does not fit, or where `autostart` was asked for and the node
+    could not come up. Without `autostart` the node waits for a lifecycle manager.
     """
     rclpy.init()
     try:
-        node = make()
+        try:
+            node = make()
+        except ParameterException as error:
+            print(error, file=sys.stderr)
+            return 1
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:

@@ -90,7 +90,7 @@ def play(
             with _spinning(camera, recogniser), _spinning(audience):
                 if not (bring_up(recogniser) and bring_up(camera)):
                     raise RuntimeError("the nodes did not come up; the messages above say why.")
-                _watch(run, camera, recogniser, audience, source, seconds)
+                _watch(run, camera, recogniser, audience, source, speed, seconds)
             audience.finish()
         run.heard, run.counts = audience.heard, recogniser.tally.counts()
         run.published, run.processed = camera.published, run.counts.get("processed", 0)
@@ -140,7 +140,13 @@ def _spinning(*nodes: Node) -> Iterator[None]:
 
 
 def _watch(
-    run: Run, camera: CameraNode, recogniser: VideoActivityNode, audience: Audience, source: str, seconds: float
+    run: Run,
+    camera: CameraNode,
+    recogniser: VideoActivityNode,
+    audience: Audience,
+    source: str,
+    speed: float,
+    seconds: float,
 ) -> None:
     """Shows progress until all is answered, time is up, nothing comes any more, or the user has seen enough."""
     live, length = is_live(source), _length(source)
@@ -155,8 +161,8 @@ def _watch(
                 last_change = perf_counter() if new else last_change
                 bar.update(new)
                 bar.set_postfix_str(_caption(audience), refresh=False)
-                if _waiting(camera, recogniser) > WAITING and not live:
-                    _slow_down(run, camera)
+                if not live:
+                    _keep_pace(run, camera, _waiting(camera, recogniser), speed)
                 if perf_counter() - last_change > STALLED_S or 0 < seconds < perf_counter() - began:
                     break
         except KeyboardInterrupt:
@@ -173,10 +179,17 @@ def _waiting(camera: CameraNode, recogniser: VideoActivityNode) -> int:
     return camera.published - sum(counts.get(fate, 0) for fate in ("processed", *SKIPPED))
 
 
-def _slow_down(run: Run, camera: CameraNode) -> None:
-    """A little less than before: asked for again and again, it finds the speed this machine can follow."""
-    run.speed = max(0.97 * run.speed, 0.02)
-    camera.set_parameters([Parameter("rate", value=run.speed)])
+def _keep_pace(run: Run, camera: CameraNode, waiting: int, most: float) -> None:
+    """Plays a little slower while frames pile up, and a little faster, up to `most`, while none do."""
+    if waiting > WAITING:
+        speed = max(0.97 * run.speed, 0.02)
+    elif waiting <= 1:
+        speed = min(1.01 * run.speed, most)
+    else:
+        return
+    if speed != run.speed:
+        run.speed = speed
+        camera.set_parameters([Parameter("rate", value=speed)])
 
 
 def _all_answered(camera: CameraNode, recogniser: VideoActivityNode, audience: Audience) -> bool:

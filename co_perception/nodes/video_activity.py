@@ -41,11 +41,20 @@ SETTINGS = (
     Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"),
     Setting("model_rate_hz", 25.0, "Ticks of the network's clock by header.stamp [Hz]; 0: one a frame.", 0.0, 1000.0),
     Setting("max_gap_s", 1.0, "Longer steps between stamps, and any backwards, reset the state [s].", 0.001, 3600.0),
-    Setting("max_hold_frames", 2, "Missing ticks filled by showing the frame before again; 0: only counted.", 0, 100),
+    Setting(
+        "max_hold_frames",
+        2,
+        "Missing ticks filled by showing the frame before again; 0: only counted.",
+        0,
+        100,
+        when="live",
+    ),
     Setting("queue_depth", 1, "Frames that may wait; 1: only the newest, which a live robot wants.", 1, 10000),
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
-    Setting("silence_s", 5.0, "Time without a frame after which the likely cause is logged [s].", 0.5, 3600.0),
+    Setting(
+        "silence_s", 5.0, "Time without a frame after which the likely cause is logged [s].", 0.5, 3600.0, when="live"
+    ),
     Setting("autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"),
 )
 DROPS = ("displaced", "unreadable", "failed")
@@ -86,11 +95,11 @@ class VideoActivityNode(LifecycleNode):
         self, learner_factory: LearnerFactory = build_learner, node_name: str = "video_activity", **options: Any
     ) -> None:
         super().__init__(node_name, **options)
+        self._worker: Worker[Job] | None = None  # destroy_node() looks for it, even where a setting below is refused
+        self._subscription: Any = None
         self.settings = Settings(self, SETTINGS)
         self.tally = Tally(DROPS)
         self._learner_factory = learner_factory
-        self._worker: Worker[Job] | None = None
-        self._subscription: Any = None
         self._answer: Answer | None = None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", result_qos())
         self.create_timer(1.0, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
