@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation: `python docs/figures.py`. Reads out/demo for the one that shows real output."""
+"""Draws the pictures of the documentation: `python docs/figures.py`. One of them shows what is in out/demo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES, DEPTH = 7, 3
 
 
 def continual() -> None:
-    """A three-layer network of kernel 3: what a clip network computes for each new frame, and what a continual one does."""
+    """Three layers of kernel 3: what a clip network computes for each new frame, and what a continual one does."""
     figure, (clip, step) = plt.subplots(1, 2, figsize=(11, 3.9))
     _pyramid(clip, "Clip network: every frame, all of this again", lambda _layer, _frame: NEW)
     _pyramid(step, "Continual network: one column", lambda _layer, frame: NEW if frame == FRAMES - 1 else None)
