@@ -1,10 +1,17 @@
 """Continual (streaming) layers: `y, state = layer(x, state)`. Knows torch and nothing else."""
 
+from co_perception.continual.attention import RetroactiveAttention, SingleOutputAttention, WindowAttention
 from co_perception.continual.conditional import Conditional
 from co_perception.continual.container import Broadcast, BroadcastReduce, Parallel, Reduce, Residual, Sequential
 from co_perception.continual.conv import Conv1d, Conv2d, Conv3d, same_padding
 from co_perception.continual.delay import Crop, Delay
 from co_perception.continual.elementwise import Add, Constant, Linear, Multiply
+from co_perception.continual.encoder import (
+    EncoderLayer,
+    RetroactiveEncoderLayer,
+    SingleOutputEncoderLayer,
+    TransformerEncoder,
+)
 from co_perception.continual.framewise import EachFrame, Framewise, Lambda
 from co_perception.continual.graph import AdaptiveGraphConv, GraphConv, JointAttention
 from co_perception.continual.layer import Streaming
@@ -23,6 +30,7 @@ from co_perception.continual.pool import (
     MaxPool2d,
     MaxPool3d,
 )
+from co_perception.continual.position import RecyclingPositionalEncoding
 from co_perception.continual.recurrent import GRU, LSTM, RNN
 from co_perception.continual.squeeze_excite import SqueezeExcite
 from co_perception.continual.state import State
@@ -50,6 +58,7 @@ __all__ = [
     "Crop",
     "Delay",
     "EachFrame",
+    "EncoderLayer",
     "FrameGroupNorm",
     "Framewise",
     "GRU",
@@ -65,12 +74,19 @@ __all__ = [
     "Multiply",
     "Parallel",
     "RNN",
+    "RecyclingPositionalEncoding",
     "Reduce",
     "Residual",
+    "RetroactiveAttention",
+    "RetroactiveEncoderLayer",
     "Sequential",
+    "SingleOutputAttention",
+    "SingleOutputEncoderLayer",
     "SqueezeExcite",
     "State",
     "Streaming",
     "Timing",
+    "TransformerEncoder",
+    "WindowAttention",
     "same_padding",
 ]
