@@ -83,7 +83,7 @@ def _fetch(chosen: argparse.Namespace) -> int:
     from co_perception.networks.variants import VIDEO_VARIANTS
     from co_perception.runtime import store
 
-    names = chosen.names or sorted({variant.weights for variant in VIDEO_VARIANTS.values()})
+    names = chosen.names or sorted({v.weights for v in VIDEO_VARIANTS.values() if v.weights})
     records = [asset(name) for name in names]
     with _Bar() as bar:
         store.fetch_all([record.name for record in records if record.kind != "weights"], bar)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.networks.variants import COI3D_INCEPTION, VideoVariant
+from co_perception.networks.video import SIZE_UNIT, VideoNetwork, drop_space
 
 # Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al., arXiv
 # 1409.4842).
@@ -40,10 +41,9 @@ POOL_BEFORE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "Mixed_4b": ((3, 3, 3), (2, 2, 2)),
     "Mixed_5b": ((2, 2, 2), (2, 2, 2)),
 }
-SIZE_UNIT = 32  # the spatial strides multiplied
 
 
-class InceptionCoI3D(co.Sequential):
+class InceptionCoI3D(VideoNetwork):
     """x (B, 3, T, H, W), RGB in [-1, 1], T a multiple of 8, to logits (B, classes, T / 8): one answer per 8 frames.
 
     Receptive field 107 frames. A clip gives one answer fewer than T / 8, because the head averages two positions
@@ -54,16 +54,7 @@ class InceptionCoI3D(co.Sequential):
             raise ValueError(
                 f"the image size must be a multiple of {SIZE_UNIT} for SAME padding to be constant, got {variant.size}"
             )
-        super().__init__(_layers(variant, dropout))
-        self.variant = variant
-
-    def classify(self, x: Tensor) -> Tensor:
-        """Logits (B, classes) of whole clips (B, 3, T, H, W): the mean over positions, as published."""
-        if x.shape[2] < 16 or x.shape[2] % self.timing.stride:
-            raise ValueError(
-                f"a clip holds a multiple of {self.timing.stride} frames and at least 16, got {x.shape[2]}"
-            )
-        return self.clip(x).mean(2)
+        super().__init__(variant, _layers(variant, dropout))
 
 
 def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -85,7 +76,7 @@ def _layers(variant: VideoVariant, dropout: float) -> OrderedDict[str, nn.Module
     layers["avg_pool"] = co.AvgPool3d((2, extent, extent), stride=1)
     layers["dropout"] = nn.Dropout(dropout)
     layers["logits"] = co.Sequential(OrderedDict(conv3d=co.Conv3d(channels, variant.classes, 1)))
-    layers["squeeze"] = co.Framewise(_drop_space, frame_out=lambda shape: shape[:1])
+    layers["squeeze"] = drop_space()
     return layers
 
 
@@ -116,7 +107,3 @@ def _mixed(inputs: int, widths: Widths) -> co.Parallel:
         ),
         reduce="concat",
     )
-
-
-def _drop_space(x: Tensor) -> Tensor:
-    return x.flatten(2, 4) if x.shape[3] * x.shape[4] == 1 else x.mean((3, 4))

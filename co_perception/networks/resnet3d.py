@@ -1,0 +1,86 @@
+"""Continual 3D ResNet-50: CoSlow (the slow pathway of Feichtenhofer and others, ICCV 2019, arXiv 1812.03982) and CoI3D
+(an inflated ResNet, Wang and others, CVPR 2018, arXiv 1711.07971); as streams: Hedegaard and Iosifidis, ECCV 2022.
+
+Modules and parameters are called as in PySlowFast, less its `pathway0_`; `keymaps_video` has the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+from torch import nn
+
+import co_perception.continual as co
+from co_perception.continual.elementwise import Linear
+from co_perception.networks.variants import COSLOW_R50, ResNet3dVariant
+from co_perception.networks.video import SIZE_UNIT, VideoNetwork, convolution, drop_space, init_as_published, stage
+
+EXPANSION = 4  # outer channels of a block to inner ones
+
+
+class CoResNet3d(VideoNetwork):
+    """x (B, 3, T, S, S) to logits (B, classes, T / stride): one answer per frame, or (`variant.halve`) per two."""
+
+    def __init__(self, variant: ResNet3dVariant = COSLOW_R50, *, dropout: float = 0.5) -> None:
+        super().__init__(variant, _layers(variant, dropout))
+        init_as_published(self)
+
+
+def _layers(variant: ResNet3dVariant, dropout: float) -> OrderedDict[str, nn.Module]:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(s1=_stem(variant.width, variant.stem))
+    inputs = variant.width
+    for place, (blocks, kernels) in enumerate(zip(variant.blocks, variant.kernels, strict=True)):
+        inner, stride = variant.width * 2**place, 1 if place == 0 else 2
+        outputs = inner * EXPANSION
+        bodies = [
+            _body(outputs if block else inputs, inner, kernels[block % len(kernels)], 1 if block else stride)
+            for block in range(blocks)
+        ]
+        layers[f"s{place + 2}"] = stage(bodies, inputs, outputs, stride)
+        if place == 0 and variant.halve:
+            layers["pool"] = co.MaxPool3d((2, 1, 1))
+        inputs = outputs
+    layers["head"] = _head(inputs, variant, dropout)
+    layers["squeeze"] = drop_space()
+    return layers
+
+
+def _stem(channels: int, kernel: int) -> co.Sequential:
+    return co.Sequential(
+        OrderedDict(
+            conv=convolution(3, channels, (kernel, 7, 7), stride=2),
+            bn=nn.BatchNorm3d(channels),
+            relu=nn.ReLU(),
+            pool=co.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+        )
+    )
+
+
+def _body(inputs: int, inner: int, kernel: int, stride: int) -> co.Sequential:
+    """Time, then space, then channels."""
+    outputs = inner * EXPANSION
+    return co.Sequential(
+        OrderedDict(
+            a=convolution(inputs, inner, (kernel, 1, 1)),
+            a_bn=nn.BatchNorm3d(inner),
+            a_relu=nn.ReLU(),
+            b=convolution(inner, inner, (1, 3, 3), stride=stride),
+            b_bn=nn.BatchNorm3d(inner),
+            b_relu=nn.ReLU(),
+            c=convolution(inner, outputs, (1, 1, 1)),
+            c_bn=nn.BatchNorm3d(outputs),
+        )
+    )
+
+
+def _head(inputs: int, variant: ResNet3dVariant, dropout: float) -> co.Sequential:
+    frames = variant.window // 2 if variant.halve else variant.window
+    extent = math.ceil(variant.size / SIZE_UNIT)
+    return co.Sequential(
+        OrderedDict(
+            avg_pool=co.AvgPool3d((frames, extent, extent), stride=1),
+            dropout=nn.Dropout(dropout),
+            projection=Linear(inputs, variant.classes),
+        )
+    )

@@ -1,0 +1,91 @@
+"""What the video networks share: their outside (`VideoNetwork`) and the residual stages that X3D and ResNet are made
+of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+import co_perception.continual as co
+from co_perception.networks.variants import VideoVariant
+
+SIZE_UNIT = 32  # the spatial strides multiplied, in every network here
+
+
+class VideoNetwork(co.Sequential):
+    """x (B, 3, T, H, W), normalised as the variant says, T a multiple of the stride, to logits (B, classes, T /
+    stride)."""
+
+    def __init__(self, variant: VideoVariant, layers: OrderedDict[str, nn.Module]) -> None:
+        super().__init__(layers)
+        self.variant = variant
+
+    @property
+    def shortest_clip(self) -> int:
+        """Frames of the shortest clip that has an answer."""
+        timing = self.timing
+        needed = timing.receptive_field - timing.before - timing.after
+        return -(-needed // timing.stride) * timing.stride
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of whole clips (B, 3, T, H, W): the offline network's, their mean where it has several.
+
+        ValueError for a length that has no answer or is no multiple of the stride.
+        """
+        if x.shape[2] < self.shortest_clip or x.shape[2] % self.timing.stride:
+            raise ValueError(
+                f"a clip holds a multiple of {self.timing.stride} frames and at least {self.shortest_clip}, got "
+                f"{x.shape[2]}"
+            )
+        return self.clip(x).mean(2)
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: tuple[int, int, int], *, stride: int = 1, groups: int = 1
+) -> co.Conv3d:
+    """Without bias, padded by half its kernel. stride: of space; time keeps its frames."""
+    padding = [size // 2 for size in kernel]
+    return co.Conv3d(inputs, outputs, kernel, stride=(1, stride, stride), padding=padding, groups=groups, bias=False)
+
+
+def stage(bodies: Sequence[co.Sequential], inputs: int, outputs: int, stride: int) -> co.Sequential:
+    """Residual blocks `res0` ... with a ReLU after each sum. The first changes channels and scale: its shortcut has a
+    1x1x1 convolution for that."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for place, body in enumerate(bodies):
+        shortcut = _project(inputs, outputs, stride) if place == 0 and (inputs != outputs or stride > 1) else None
+        layers[f"res{place}"] = co.Residual(body, shortcut)
+        layers[f"relu{place}"] = nn.ReLU()
+    return co.Sequential(layers)
+
+
+def _project(inputs: int, outputs: int, stride: int) -> co.Sequential:
+    return co.Sequential(
+        OrderedDict(conv=convolution(inputs, outputs, (1, 1, 1), stride=stride), bn=nn.BatchNorm3d(outputs))
+    )
+
+
+def drop_space() -> co.Framewise:
+    """(B, C, T) of x (B, C, T, H, W): the only position, or the mean of those that a larger image leaves."""
+    return co.Framewise(_drop_space, frame_out=lambda shape: shape[:1])
+
+
+def _drop_space(x: Tensor) -> Tensor:
+    return x.flatten(2, 4) if x.shape[3] * x.shape[4] == 1 else x.mean((3, 4))
+
+
+def init_as_published(network: nn.Module) -> None:
+    """Weights to train from: He normal over fan-out (arXiv 1502.01852), a small classifier, and residual bodies that
+    begin at zero (arXiv 1706.02677)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, co.Residual):
+            nn.init.zeros_(module.get_parameter("body.c_bn.weight"))
