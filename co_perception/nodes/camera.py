@@ -35,7 +35,7 @@ SETTINGS = (
     Setting("jpeg_quality", 90, "Quality of compressed frames.", 1, 100, when="live"),
     Setting("image_reliability", "reliable", "reliable suits every subscriber.", choices=("reliable", "best_effort")),
     Setting("queue_depth", 1, "Frames kept for a subscriber that falls behind.", 1, 10000),
-    Setting("wait_for_subscribers", 0, "Hold the first frame until this many subscribers are there.", 0, 100),
+    Setting("wait_for_subscribers", 1, "Hold the first frame until this many subscribers are there.", 0, 100),
     Setting("autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"),
 )
 
@@ -155,7 +155,8 @@ class CameraNode(LifecycleNode):
         elif self._problem:
             level, message = ERROR, self._problem
         else:
-            level, message = OK, "finished" if self.finished else "playing"
+            waiting = f"waiting for {self.settings['wait_for_subscribers']} subscriber(s)"
+            level, message = OK, "finished" if self.finished else "playing" if self.published else waiting
         values = {"source": self.settings["source"], "rate": self.settings["rate"], **tally_values(self.tally, ())}
         self._diagnostics.publish(
             diagnostic_array(self.get_clock().now().to_msg(), f"{self.get_name()}: playback", level, message, values)

@@ -12,7 +12,7 @@ def opencv() -> ModuleType:
     except ImportError as error:
         raise ImportError(
             "this needs OpenCV, which is not installed: sudo apt install python3-opencv on a ROS 2 machine, or "
-            "pip install 'co_perception[ros]' in a virtual environment. Plain rgb8, bgr8, mono8, rgba8, bgra8 and "
+            "pip install 'co_perception[video]' in a virtual environment. Plain rgb8, bgr8, mono8, rgba8, bgra8 and "
             f"yuv422 images are read without it. ({error})"
         ) from error
     return cv2

@@ -41,20 +41,11 @@ SETTINGS = (
     Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"),
     Setting("model_rate_hz", 25.0, "Ticks of the network's clock by header.stamp [Hz]; 0: one a frame.", 0.0, 1000.0),
     Setting("max_gap_s", 1.0, "Longer steps between stamps, and any backwards, reset the state [s].", 0.001, 3600.0),
-    Setting(
-        "max_hold_frames",
-        2,
-        "Missing ticks filled by showing the frame before again; 0: only counted.",
-        0,
-        100,
-        when="live",
-    ),
+    Setting("max_hold_frames", 2, "Missing ticks filled by the frame before; 0: only counted.", 0, 100, when="live"),
     Setting("queue_depth", 1, "Frames that may wait; 1: only the newest, which a live robot wants.", 1, 10000),
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
-    Setting(
-        "silence_s", 5.0, "Time without a frame after which the likely cause is logged [s].", 0.5, 3600.0, when="live"
-    ),
+    Setting("silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live"),
     Setting("autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"),
 )
 DROPS = ("displaced", "unreadable", "failed")

@@ -28,7 +28,7 @@ def test_the_defaults_are_those_of_a_clip() -> None:
 
 def test_everything_but_the_class_is_named() -> None:
     with pytest.raises(TypeError):
-        Category(0, "walking")  # type: ignore[misc]
+        Category(0, "walking")  # type: ignore[call-arg]
 
 
 def test_equality_looks_at_the_answer_not_at_the_array() -> None:

@@ -141,7 +141,7 @@ def fake() -> FakeLearner:
 def make_image() -> Callable[..., Any]:
     """An Image message of one colour at a time in seconds."""
 
-    def make(seconds: float, colour: tuple[int, int, int] = (200, 10, 10), encoding: str = "rgb8", **fields: Any) -> Any:
+    def make(seconds: float, colour: Sequence[int] = (200, 10, 10), encoding: str = "rgb8", **fields: Any) -> Any:
         from sensor_msgs.msg import Image as Message
 
         from co_perception.nodes.messages import to_time

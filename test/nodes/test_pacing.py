@@ -16,7 +16,7 @@ def taken(pacer: Pacer, stamps_ms: list[float]) -> list[int]:
 
 
 @pytest.mark.parametrize(("camera_hz", "model_hz"), [(60, 25), (30, 25), (50, 25), (30, 6), (25, 25), (24, 24)])
-def test_the_model_gets_its_own_rate_whatever_the_camera_has(camera_hz: float, model_hz: float) -> None:
+def test_the_model_gets_its_own_rate_whatever_the_camera_has(camera_hz: int, model_hz: int) -> None:
     seconds = 20
     pacer = Pacer(model_hz, max_gap_s=1.0)
     count = len(taken(pacer, [1000 * i / camera_hz for i in range(seconds * camera_hz)]))
