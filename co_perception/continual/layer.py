@@ -6,9 +6,9 @@
 Letters: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
 
 Start and end. An offline network pads every layer's input with zeros outside the clip, in that layer's own frame
-index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the clip:
-`Clock` says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once a clip has
-ended, from `end` on.
+index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the
+clip: `Clock` says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once
+a clip has ended, from `end` on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.state import State, Tree
+from co_perception.continual.state import State, Tree, leaves
 from co_perception.continual.timing import Timing
 
 TIME = 2  # the axis of frames in x
@@ -145,7 +145,8 @@ class Streaming(nn.Module):
         longer = int(self.length(torch.zeros((), dtype=torch.int64)))
         steps = max(self.lag_after(0) + max(longer, 0), 1)
         frames = steps * self.timing.stride
-        like = next(self.parameters(), torch.empty(0, device=state.age.device))
+        own = next(self.parameters(), torch.empty(0, device=state.age.device))
+        like = next((leaf for leaf in leaves(state.layers) if leaf.is_floating_point()), own)
         x = like.new_zeros(len(state.age), frame_shape[0], frames, *frame_shape[1:])
         y, _ = self.stream(x, state.layers, Clock(state.age, state.age, 0))
         index = self.output_index(state, frames)
