@@ -8,10 +8,12 @@ from collections import OrderedDict
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.continual.check import check_streaming, stream_clip
+from co_perception.continual.container import Reduction
 
 
 class PlainResidual(nn.Module):
@@ -115,6 +117,76 @@ def test_receptive_field_is_exact() -> None:
 @pytest.mark.parametrize("layer", [co.Residual(co.Conv1d(3, 3, 5), co.Crop(2, 2)), co.Delay(3), co.Crop(1, 2)], ids=str)
 def test_other_layers_keep_the_contract(layer: co.Streaming) -> None:
     check_streaming(layer.double(), (3,), tolerance=1e-12, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("align", "start"), [("centred", 2), ("centered", 2), ("lagging", 0), ("leading", 4)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_skip_around_an_unpadded_body_is_aligned_by_name(align: str, start: int, stride: int) -> None:
+    torch.manual_seed(0)
+    body = co.Sequential(co.Conv1d(3, 3, 3), nn.Tanh(), co.Conv1d(3, 2, 3, stride=stride))
+    layer = co.Residual(body, co.Conv1d(3, 2, 1, stride=stride), align=align).double()
+    assert set(layer.state_dict()) >= {"body.0.weight", "body.2.bias", "shortcut.weight"}
+    first, _, second = body.children()
+
+    def reference(x: Tensor) -> Tensor:
+        y = F.conv1d(torch.tanh(F.conv1d(x, first.weight, first.bias)), second.weight, second.bias, stride=stride)  # type: ignore[arg-type]
+        skip = F.conv1d(x[:, :, start:], layer.shortcut.weight, layer.shortcut.bias, stride=stride)  # type: ignore[arg-type,union-attr]
+        return y + skip[:, :, : y.shape[2]]
+
+    check_streaming(layer, (3,), reference=reference, tolerance=1e-12)
+
+
+def test_a_leading_skip_does_not_wait() -> None:
+    delays = {align: co.Residual(co.Conv1d(3, 3, 5), align=align) for align in ("centred", "lagging", "leading")}
+    kept = {align: len(layer.init_state(1, (3,)).layers[1][1]) for align, layer in delays.items()}
+    assert kept == {"centred": 2, "lagging": 4, "leading": 0}
+
+
+def test_a_skip_that_cannot_meet_is_refused_with_advice() -> None:
+    with pytest.raises(ValueError, match="4 frames shorter than the shortcut's"):
+        co.Residual(co.Conv1d(3, 3, 5))
+    with pytest.raises(ValueError, match="no middle"):
+        co.Residual(co.Conv1d(3, 3, 4), align="centred")
+    with pytest.raises(ValueError, match="'lagging' or 'leading', got 'late'"):
+        co.Residual(co.Conv1d(3, 3, 5), align="late")
+    with pytest.raises(ValueError, match="frames for one clip"):
+        co.Parallel(co.Conv1d(3, 3, 5), nn.Identity()).clip(torch.zeros(1, 3, 9))
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mul", "max", "concat", lambda parts: parts[0] - 2 * parts[1]], ids=str)
+def test_broadcast_parallel_reduce_is_one_parallel(reduce: str | Reduction) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv1d(3, 3, 3, padding=1).double()
+    functions = {
+        "sum": lambda parts: parts[0] + parts[1],
+        "mul": lambda parts: parts[0] * parts[1],
+        "max": lambda parts: torch.stack(parts).amax(0),
+        "concat": lambda parts: torch.cat(parts, 1),
+    }
+    together = functions[reduce] if isinstance(reduce, str) else reduce
+    for net in (
+        co.Sequential(co.Broadcast(2), co.Parallel(co.Conv1d(3, 3, 3, padding=1), co.Delay(3)), co.Reduce(reduce)),
+        co.Sequential(co.Broadcast(), co.Parallel(co.Conv1d(3, 3, 3, padding=1), nn.Identity(), reduce=reduce)),
+        co.BroadcastReduce(co.Conv1d(3, 3, 3, padding=1), nn.Identity(), reduce=reduce),
+    ):
+        net.double()
+        next(module for module in net.modules() if isinstance(module, nn.Conv1d)).load_state_dict(conv.state_dict())
+        check_streaming(net, (3,), reference=lambda x: together([conv(x), x]), tolerance=1e-12)
+
+
+def test_streams_apart_go_through_layers_of_their_own() -> None:
+    first = co.Parallel(co.Conv1d(3, 2, 3, padding=1), co.Conv1d(3, 4, 1))
+    second = co.Parallel(co.Conv1d(2, 4, 5, padding=2), co.Delay(1))
+    net = co.Sequential(co.Broadcast(), first, second, co.Reduce("sum")).double()
+
+    def reference(x: Tensor) -> Tensor:
+        left, right = (F.conv1d(x, conv.weight, conv.bias, padding="same") for conv in first.children())  # type: ignore[arg-type]
+        last = next(second.children())
+        return F.conv1d(left, last.weight, last.bias, padding="same") + right  # type: ignore[arg-type]
+
+    check_streaming(net, (3,), reference=reference, tolerance=1e-12)
+    with pytest.raises(ValueError, match="after Broadcast comes Parallel"):
+        co.Sequential(co.Broadcast(2), nn.ReLU())
 
 
 def test_a_delay_changes_when_not_which() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import co_perception.continual as co
-from co_perception.continual.check import check_streaming
+from co_perception.continual.check import check_streaming, stream_clip
 
 CASES: list[tuple[type[Any], dict[str, Any], tuple[int, ...]]] = [
     (co.Conv1d, dict(kernel_size=5), (3,)),
@@ -21,6 +22,13 @@ CASES: list[tuple[type[Any], dict[str, Any], tuple[int, ...]]] = [
     (co.Conv1d, dict(kernel_size=3, stride=2, padding=1, bias=False), (3,)),
     (co.Conv1d, dict(kernel_size=4, stride=3, dilation=2, padding=3), (3,)),
     (co.Conv1d, dict(kernel_size=2, stride=5), (3,)),
+    (co.Conv1d, dict(kernel_size=5, padding=2, padding_mode="replicate"), (3,)),
+    (co.Conv1d, dict(kernel_size=4, stride=3, padding=3, dilation=2, padding_mode="replicate"), (3,)),
+    (co.Conv1d, dict(kernel_size=3, stride=1, padding=2, dilation=3, groups=3), (3,)),
+    (co.Conv2d, dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 1), dilation=(3, 2), groups=3), (3, 5)),
+    (co.Conv2d, dict(kernel_size=3, padding=(1, 1), padding_mode="replicate"), (3, 5)),
+    (co.Conv3d, dict(kernel_size=3, stride=(2, 2, 1), padding=1, padding_mode="replicate"), (3, 6, 7)),
+    (co.Conv3d, dict(kernel_size=(3, 2, 3), padding=(2, 1, 2), dilation=(2, 1, 3)), (3, 6, 7)),
     (co.Conv2d, dict(kernel_size=(9, 1), padding=(4, 0)), (3, 5)),
     (co.Conv2d, dict(kernel_size=(9, 3), stride=(2, 2), padding=(4, 1)), (3, 5)),
     (co.Conv3d, dict(kernel_size=3, padding=1), (3, 6, 7)),
@@ -89,6 +97,49 @@ def test_wrong_input_is_refused_with_advice(x: Tensor, batch: int, message: str)
         layer(x, layer.init_state(batch, (3,)))
 
 
-def test_circular_padding_is_refused() -> None:
+def test_time_alone_may_repeat_its_ends() -> None:
+    """As the published continual 3D networks start: copies of the first frame before it, zeros around each frame."""
+    layer = co.Conv3d(3, 2, 3, padding=1, temporal_padding_mode="replicate").double()
+
+    def reference(x: Tensor) -> Tensor:
+        repeated = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+        return F.conv3d(repeated, layer.weight, layer.bias, padding=(0, 1, 1))
+
+    check_streaming(layer, (3, 4, 5), reference=reference, tolerance=1e-12)
+
+
+def test_repeated_ends_hold_behind_layers_that_answer_late() -> None:
+    first = co.Conv1d(2, 3, 5, padding=2, padding_mode="replicate").double()
+    second = co.Conv1d(3, 2, 3, stride=2, padding=2, dilation=2, padding_mode="replicate").double()
+
+    def reference(x: Tensor) -> Tensor:
+        inner = F.relu(F.conv1d(F.pad(x, (2, 2), mode="replicate"), first.weight, first.bias))
+        return F.conv1d(F.pad(inner, (2, 2), mode="replicate"), second.weight, second.bias, stride=2, dilation=2)
+
+    check_streaming(co.Sequential(first, nn.ReLU(), second), (2,), reference=reference, tolerance=1e-12)
+
+
+def test_a_clip_of_one_frame_repeats_it_on_both_sides() -> None:
+    layer = co.Conv1d(2, 2, 5, padding=2, padding_mode="replicate").double()
+    x = torch.randn(1, 2, 1, dtype=torch.float64)
+    wanted = F.conv1d(x.expand(-1, -1, 5), layer.weight, layer.bias)
+    torch.testing.assert_close(stream_clip(layer, x, 1), wanted)
+
+
+def test_a_layer_that_pads_more_than_it_spans_gives_all_it_owes() -> None:
+    plain = nn.Conv1d(2, 2, 3).double()
+    layer = co.Conv1d(2, 2, 3, padding=[(2, 4)]).double()
+    layer.load_state_dict(plain.state_dict())
+    check_streaming(layer, (2,), reference=lambda x: plain(F.pad(x, (2, 4))), tolerance=1e-12)
+
+
+def test_padding_that_a_stream_cannot_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="'circular' would need frames that have not come yet"):
+        co.Conv1d(1, 1, 3, padding=1, padding_mode="circular")
+    with pytest.raises(ValueError, match="the last output would see nothing else"):
+        co.Conv1d(1, 1, 3, padding=[(0, 3)], padding_mode="replicate")
+
+
+def test_padding_for_the_wrong_number_of_axes_is_refused() -> None:
     with pytest.raises(ValueError, match="axes"):
         co.Conv2d(1, 1, 3, padding=(1, 1, 1))

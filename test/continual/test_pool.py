@@ -22,6 +22,13 @@ CASES: list[tuple[type[Any], type[nn.Module], dict[str, Any], tuple[int, ...]]] 
     (co.MaxPool1d, nn.MaxPool1d, dict(kernel_size=5, stride=1, padding=2), (3,)),
     (co.MaxPool2d, nn.MaxPool2d, dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 1)), (3, 5)),
     (co.MaxPool3d, nn.MaxPool3d, dict(kernel_size=3, stride=1, padding=1), (3, 6, 6)),
+    (co.MaxPool1d, nn.MaxPool1d, dict(kernel_size=4, stride=3, padding=2, dilation=3), (3,)),
+    (co.MaxPool2d, nn.MaxPool2d, dict(kernel_size=(3, 2), stride=1, padding=1, dilation=(2, 3)), (3, 6)),
+    (co.MaxPool3d, nn.MaxPool3d, dict(kernel_size=3, stride=(2, 1, 2), padding=1, dilation=2), (3, 7, 6)),
+    (co.AvgPool1d, nn.AvgPool1d, dict(kernel_size=4, stride=3, padding=2, count_include_pad=False), (3,)),
+    (co.AvgPool2d, nn.AvgPool2d, dict(kernel_size=(3, 4), stride=1, padding=(1, 2), count_include_pad=False), (3, 5)),
+    (co.AvgPool3d, nn.AvgPool3d, dict(kernel_size=3, stride=(1, 2, 2), padding=1, count_include_pad=False), (3, 5, 6)),
+    (co.AvgPool3d, nn.AvgPool3d, dict(kernel_size=(1, 2, 2), padding=(0, 1, 0), count_include_pad=False), (3, 5, 6)),
     (co.MaxPool3d, nn.MaxPool3d, dict(kernel_size=(1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)), (3, 6, 6)),
 ]
 
@@ -45,3 +52,49 @@ def test_answers_before_the_clip_are_finite() -> None:
     layer = co.Sequential(co.Conv1d(2, 2, 9, padding=4), co.MaxPool1d(3, stride=1, padding=1), co.Conv1d(2, 2, 1))
     y, _ = layer(torch.randn(1, 2, 12), layer.init_state(1, (2,)))
     assert y.isfinite().all()
+
+
+ADAPTIVE: list[tuple[type[Any], type[nn.Module], Any, tuple[int, ...]]] = [
+    (co.AdaptiveAvgPool1d, nn.AdaptiveAvgPool1d, 1, (3,)),
+    (co.AdaptiveAvgPool2d, nn.AdaptiveAvgPool2d, (1, 2), (3, 5)),
+    (co.AdaptiveAvgPool3d, nn.AdaptiveAvgPool3d, (1, None, 3), (3, 4, 7)),
+    (co.AdaptiveMaxPool1d, nn.AdaptiveMaxPool1d, 1, (3,)),
+    (co.AdaptiveMaxPool2d, nn.AdaptiveMaxPool2d, (1, 3), (3, 5)),
+    (co.AdaptiveMaxPool3d, nn.AdaptiveMaxPool3d, 1, (3, 4, 7)),
+]
+
+
+@pytest.mark.parametrize(("kind", "plain", "size", "frame_shape"), ADAPTIVE, ids=lambda value: str(value))
+@pytest.mark.parametrize("stride", [1, 2])
+def test_adaptive_pools_are_torchs_on_every_window_of_frames(
+    kind: type[Any], plain: type[Any], size: Any, frame_shape: tuple[int, ...], stride: int
+) -> None:
+    def reference(x: torch.Tensor) -> torch.Tensor:
+        windows = [x[:, :, start : start + 4] for start in range(0, x.shape[2] - 3, stride)]
+        return torch.cat([plain(size)(window) for window in windows], 2)
+
+    layer = kind(size, 4, stride=stride)
+    check_streaming(layer, frame_shape, reference=reference, tolerance=1e-12, dtype=torch.float64)
+
+
+def test_counts_hold_behind_layers_that_answer_late_and_at_uneven_borders() -> None:
+    conv = co.Conv1d(2, 2, 5, padding=2, stride=2).double()
+    pool = co.AvgPool1d(4, stride=3, padding=[(3, 2)], count_include_pad=False)
+
+    def reference(x: torch.Tensor) -> torch.Tensor:
+        x = F.conv1d(x, conv.weight, conv.bias, stride=2, padding=2)
+        windows = [x[:, :, max(start, 0) : start + 4] for start in range(-3, x.shape[2] + 2 - 3, 3)]
+        return torch.stack([window.mean(2) for window in windows], 2)
+
+    check_streaming(co.Sequential(conv, pool), (2,), reference=reference, tolerance=1e-12)
+
+
+def test_pools_that_a_stream_cannot_be_are_refused_with_advice() -> None:
+    with pytest.raises(ValueError, match="Pad the end instead"):
+        co.MaxPool1d(3, ceil_mode=True)
+    with pytest.raises(ValueError, match="no output is made of padding alone"):
+        co.AvgPool1d(3, padding=[(0, 3)])
+    with pytest.raises(ValueError, match="A stream has no length to divide"):
+        co.AdaptiveAvgPool3d((2, 1, 1), 8)
+    with pytest.raises(ValueError, match="one size for each of 2 axes"):
+        co.MaxPool2d((1, 2, 3))
