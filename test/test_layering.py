@@ -54,7 +54,7 @@ ROS = {
 # Not everybody has these: each is imported in one file, and only when it is needed.
 OPTIONAL = {
     "ai_edge_litert", "av", "cv2", "cv_bridge", "lightning", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx",
-    "onnxruntime", "openvino", "rosbags", "torch_pruning", "yaml",
+    "onnxruntime", "onnxscript", "openvino", "rosbags", "torch_pruning", "yaml",
 }  # fmt: skip
 
 

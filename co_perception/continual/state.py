@@ -5,7 +5,10 @@ are gathered, replaced and reset with one line each, and a snapshot is an assign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -14,6 +17,8 @@ from torch import Tensor
 # A recursive alias is not expressible for NamedTuples; leaves are tensors, everything else is a tuple.
 Tree = Any
 T = TypeVar("T")
+
+FORMAT = {"format": "co_perception.state", "format_version": "1"}  # how `load` knows a file as one of `save`
 
 
 class State(NamedTuple):
@@ -87,6 +92,99 @@ def reset_rows(tree: T, mask: Tensor) -> T:
     return tree_map(
         lambda leaf: torch.where(mask.view(-1, *[1] * (leaf.dim() - 1)), torch.zeros_like(leaf), leaf), tree
     )
+
+
+def join_rows(trees: Sequence[T]) -> T:
+    """The streams of several states as one batch, in the order given."""
+    if not trees:
+        raise ValueError("no states to join: give at least one")
+    return tree_map(lambda *parts: torch.cat(parts), trees[0], *trees[1:])
+
+
+def split_rows(tree: T, sizes: int | Sequence[int] = 1) -> list[T]:
+    """A state as several, of `sizes` streams each (the last of an int may be smaller): the inverse of `join_rows`."""
+    parts = [leaf.split(sizes if isinstance(sizes, int) else list(sizes)) for leaf in leaves(tree)]
+    # Views would keep the whole batch alive for the sake of one stream.
+    return [unflatten(tree, [part.clone() for part in rows]) for rows in zip(*parts, strict=True)]
+
+
+def to(tree: T, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> T:
+    """A state on another device, or with frames of another precision; whole numbers and truths stay what they are.
+
+    Frames are converted as `Tensor.to` does. What is there already is shared, not copied.
+    """
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(
+            f"frames of a state are floating point, got {dtype}: one of float64, float32, float16, bfloat16"
+        )
+    return tree_map(lambda leaf: leaf.to(device=device, dtype=dtype if leaf.is_floating_point() else None), tree)
+
+
+def save(tree: Tree, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a state to a safetensors file, one tensor per leaf under its name of `named_leaves`.
+
+    The file appears whole or not at all: an interrupted `save` leaves what was there before. metadata: strings of the
+    caller's, such as the network's name; `read_metadata` gives them back.
+    """
+    from safetensors.torch import save as to_bytes
+
+    tensors = {name: leaf.detach().cpu().contiguous().clone() for name, leaf in named_leaves(tree)}
+    written = to_bytes(tensors, metadata={**(metadata or {}), **FORMAT})
+    path = Path(path)
+    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(written)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def load(path: str | os.PathLike[str], like: T) -> T:
+    """The state that `save` wrote, in the structure and on the devices of `like`, with the file's number of streams.
+
+    like: any state of the same network, such as `layer.init_state(1, frame_shape)`. ValueError where the file is not
+    whole, not written by `save`, or of another network; FileNotFoundError where there is none.
+    """
+    tensors, _ = _read(path)
+    wanted = dict(named_leaves(like))
+    if tensors.keys() != wanted.keys():
+        amiss = sorted(tensors.keys() ^ wanted.keys())
+        raise ValueError(f"{path} holds the state of another network: leaves that only one of them has: {amiss[:5]}")
+    for name, leaf in wanted.items():
+        found = tensors[name]
+        if found.shape[1:] != leaf.shape[1:] or found.dtype != leaf.dtype:
+            raise ValueError(
+                f"{path}: {name} is {found.dtype} of {tuple(found.shape[1:])} per stream, the network has {leaf.dtype} "
+                f"of {tuple(leaf.shape[1:])}. Was it saved with another network, frame size or precision?"
+            )
+    if len({len(leaf) for leaf in tensors.values()}) > 1:
+        raise ValueError(f"{path}: its leaves have different numbers of streams; a state has one")
+    return unflatten(like, [tensors[name].to(leaf.device) for name, leaf in wanted.items()])
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """What the caller of `save` had to say about a state; errors as of `load`."""
+    return {key: value for key, value in _read(path)[1].items() if key not in FORMAT}
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}). Was it copied only half?") from error
+    if any(metadata.get(key) != value for key, value in FORMAT.items()):
+        raise ValueError(
+            f"{path} was not written by co_perception.continual.state.save in format {FORMAT['format_version']}: "
+            f"expected metadata {FORMAT}, got {metadata}. Weights are loaded with load_state_dict"
+        )
+    return tensors, metadata
 
 
 def _describe(tree: Tree) -> str:
