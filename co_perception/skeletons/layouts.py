@@ -1,0 +1,123 @@
+"""Joint layouts: which joint has which number, and which joints a bone connects. One frozen record per layout.
+
+Joints are named in small letters, side first (`left_wrist`). A link (joint, towards) runs one bone inward, towards the
+centre: the graphs of the published networks are made of them, so their ends and their order are those of the
+checkpoints. Bone pairs give each joint the joint that its bone starts from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and graph of a skeleton of V joints.
+
+    joints: a name for each; centre: the joint that the links lead to; links: (joint, towards) for each bone;
+    bone_starts: for each joint the joint that its bone starts from, itself where it has none;
+    source: who defined it.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    centre: int
+    links: Pairs
+    bone_starts: tuple[int, ...]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """For each joint its counterpart on the other side; itself in the middle of the body."""
+        return tuple(self.index(_other_side(joint)) for joint in self.joints)
+
+    @property
+    def sides(self) -> Pairs:
+        """(left, right) of each pair of counterparts."""
+        return tuple((j, other) for j, other in enumerate(self.mirror) if self.joints[j].startswith("left_"))
+
+    def index(self, joint: str) -> int:
+        """Number of a joint; ValueError names those there are."""
+        if joint not in self.joints:
+            raise ValueError(f"{self.name} has no joint {joint!r}; it has {', '.join(self.joints)}")
+        return self.joints.index(joint)
+
+
+def layout(name: str) -> Layout:
+    """The layout called `name`; ValueError names those there are."""
+    if name not in LAYOUTS:
+        raise ValueError(f"no joint layout {name!r}; there are: {', '.join(sorted(LAYOUTS))}")
+    return LAYOUTS[name]
+
+
+def _other_side(joint: str) -> str:
+    if joint.startswith("left_"):
+        return joint.replace("left_", "right_", 1)
+    return joint.replace("right_", "left_", 1) if joint.startswith("right_") else joint
+
+
+def _starts(pairs: Pairs, joints: int) -> tuple[int, ...]:
+    """bone_starts from published pairs (end, start); a joint without a pair has no bone."""
+    starts = dict(pairs)
+    return tuple(starts.get(joint, joint) for joint in range(joints))
+
+
+# Shahroudy et al., "NTU RGB+D", CVPR 2016; a Kinect v2's joints from 0. The links of the hands are those of the
+# published graphs: the tip hangs on the thumb and the thumb on the hand.
+_NTU_LINKS: Pairs = (
+    (0, 1), (1, 20), (2, 20), (3, 2), (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10), (12, 0),
+    (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18), (21, 22), (22, 7), (23, 24), (24, 11),
+)  # fmt: skip
+NTU25 = Layout(
+    name="ntu25",
+    joints=(
+        "spine_base", "spine_middle", "neck", "head", "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+        "right_shoulder", "right_elbow", "right_wrist", "right_hand", "left_hip", "left_knee", "left_ankle",
+        "left_foot", "right_hip", "right_knee", "right_ankle", "right_foot", "spine_shoulder", "left_hand_tip",
+        "left_thumb", "right_hand_tip", "right_thumb",
+    ),
+    centre=20,
+    links=_NTU_LINKS,
+    bone_starts=_starts(_NTU_LINKS, 25),
+    source="Shahroudy et al., NTU RGB+D, CVPR 2016",
+)  # fmt: skip
+
+OPENPOSE18 = Layout(
+    name="openpose18",
+    joints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+        "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
+        "right_ear", "left_ear",
+    ),
+    centre=1,
+    links=(
+        (4, 3), (3, 2), (7, 6), (6, 5), (13, 12), (12, 11), (10, 9), (9, 8), (11, 5), (8, 2), (5, 1), (2, 1), (0, 1),
+        (15, 0), (14, 0), (17, 15), (16, 14),
+    ),
+    bone_starts=(0, 0, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15),
+    source="Yan et al., ST-GCN, AAAI 2018 (Kinetics-Skeleton)",
+)  # fmt: skip
+
+_COCO_LINKS: Pairs = (
+    (15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5), (10, 8), (8, 6), (5, 0), (6, 0), (1, 0),
+    (3, 1), (2, 0), (4, 2),
+)  # fmt: skip
+COCO17 = Layout(
+    name="coco17",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+        "right_ankle",
+    ),
+    centre=0,
+    links=_COCO_LINKS,
+    bone_starts=_starts(_COCO_LINKS, 17),
+    source="Lin et al., Microsoft COCO, ECCV 2014; links of Duan et al., PYSKL, 2022",
+)  # fmt: skip
+
+LAYOUTS: dict[str, Layout] = {known.name: known for known in (NTU25, OPENPOSE18, COCO17)}
