@@ -34,7 +34,7 @@ LAYERS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "engine": {"numpy"},
     "skeletons": {"numpy"},
-    "continual": {"torch", "typing_extensions"},
+    "continual": {"torch", "safetensors", "typing_extensions"},
     "networks": {"torch", "numpy", "typing_extensions"},
     "adapters": {"torch", "torch_pruning"},
     "runtime": {"torch", "numpy", "safetensors", "tqdm"},
