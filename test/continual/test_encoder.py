@@ -77,6 +77,14 @@ def test_one_window_is_answered_as_by_torch(num_layers: int) -> None:
         encoder.on_window(torch.randn(3, E, N + 1, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_mask_lies_at_the_newest_end_of_a_window_that_is_not_full(num_layers: int) -> None:
+    encoder = _encoder(num_layers, attn_mask=torch.randn(N, N))
+    for size in (1, N - 1, N):
+        x = torch.randn(2, E, size, dtype=torch.float64)
+        torch.testing.assert_close(encoder.on_window(x), encoder.clip(x)[:, :, -1])
+
+
 def test_layers_stack_by_hand_as_in_the_encoder() -> None:
     """What a researcher builds of the single layers is the encoder."""
     encoder = _encoder(3, norm_first=True)
