@@ -90,7 +90,7 @@ class CameraNode(LifecycleNode):
         result = super().on_activate(state)
         values = self.settings.read()
         self._problem = ""
-        self._start_ns = int(values.start_stamp_s * NANO)
+        self._start_ns = round(values.start_stamp_s * NANO) or None
         self._playback = Playback(
             lambda: VideoSource(values.source, values.short_side, self._report, values.gap_s),
             self._publish,
@@ -134,7 +134,8 @@ class CameraNode(LifecycleNode):
         now = self.get_clock().now().to_msg()
         if time_s is None:
             return now
-        self._start_ns = self._start_ns or nanoseconds(now)
+        if self._start_ns is None:
+            self._start_ns = nanoseconds(now)
         return to_time(self._start_ns + round(time_s * NANO))
 
     def _message(self, frame: Frame, header: Header) -> Image | CompressedImage:

@@ -52,6 +52,22 @@ def test_every_frame_of_a_file_comes_in_order_with_its_media_time(bench: Any, ma
     assert node.published == 10
 
 
+def test_without_a_start_stamp_the_file_begins_now(bench: Any, make_video: MakeVideo) -> None:
+    before = bench.node.get_clock().now().nanoseconds
+    bench.add(camera(make_video(frames=3)))
+    heard = bench.listen(Image, "image_raw", RELIABLE)
+    bench.until(lambda: len(heard) == 3)
+    assert before <= stamps(heard)[0] <= bench.node.get_clock().now().nanoseconds
+    assert set(np.diff(stamps(heard))) == {40_000_000}
+
+
+def test_simulated_time_that_stands_still_does_not_spoil_the_stamps(bench: Any, make_video: MakeVideo) -> None:
+    bench.add(camera(make_video(frames=3), use_sim_time=True))
+    heard = bench.listen(Image, "image_raw", RELIABLE)
+    bench.until(lambda: len(heard) == 3)
+    assert stamps(heard) == [0, 40_000_000, 80_000_000]
+
+
 def test_pace_and_stamps_are_two_things(bench: Any, make_video: MakeVideo) -> None:
     slow = bench.add(camera(make_video(frames=4, rate_hz=25), rate=0.5))
     heard = bench.listen(Image, "image_raw", RELIABLE)
