@@ -12,44 +12,19 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from co_perception.data.video import is_live
 from co_perception.engine.data import Image
-from co_perception.engine.target import Category
 from co_perception.evaluation import run as sums
 from co_perception.evaluation.timeline import draw_timeline
 from co_perception.nodes.recognition import StreamingLearner
-from co_perception.nodes.stage import SHORT_SIDE, SKIPPED, Run, play, rate_of
+from co_perception.nodes.stage import SHORT_SIDE, SKIPPED, Run, asked_hz_of, play, rate_of
+from co_perception.nodes.timed import ROUND, Timed
 from co_perception.nodes.video_source import VideoSource
 from co_perception.runtime import store
 
 VIEWS = tuple(f"pose2sim_single_cam{view:02d}" for view in (1, 2, 3, 4))
-
-
-class Timed:
-    """A learner that is ready, with a stopwatch: `seconds` has the time of every frame inferred."""
-
-    def __init__(self, learner: Any) -> None:
-        self._learner = learner
-        self.seconds: list[float] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._learner, name)
-
-    def infer(self, data: Any) -> Sequence[Category]:
-        """As the learner's own."""
-        began = perf_counter()
-        answer: Sequence[Category] = self._learner.infer(data)
-        self.seconds.append(perf_counter() - began)
-        return answer
-
-    def load(self, path: Any = None) -> None:
-        """Nothing: it was loaded before its speed was measured."""
-
-    def optimize(self) -> None:
-        """Nothing, as `load`."""
 
 
 def main(arguments: Sequence[str] | None = None, make_learner: Callable[[str], StreamingLearner] | None = None) -> int:
@@ -154,12 +129,11 @@ def _measured_pace(learner: Timed, source: str, rate_hz: float, model_rate_hz: f
     learner.reset()
     for frame in frames:
         learner.infer(frame)
-    # The first frames also pay for what is done once; of the rest the quickest round: others may use this machine too.
-    rounds = [learner.seconds[begin : begin + 8] for begin in range(min(8, len(frames) - 1), len(frames), 8)]
-    step_s = min(sum(taken) / len(taken) for taken in rounds)
+    # The first round also pays for what is done once.
+    step_s = learner.round_s(after=min(ROUND, len(frames) - 1))
     learner.reset()
     learner.seconds.clear()
-    asked_hz = min(model_rate_hz or rate_hz, rate_hz)
+    asked_hz = asked_hz_of(rate_hz, model_rate_hz)
     speed = sums.pace(step_s, asked_hz)
     print(
         f"{learner.name} takes {step_s * 1e3:.0f} ms a frame here, the source asks for {asked_hz:.0f} a second: ",
