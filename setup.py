@@ -47,6 +47,7 @@ EXTRAS = {
     "bench": ["matplotlib>=3.8"],
     "dev": [
         "catkin_pkg>=1.0",
+        "continual-inference==1.2.4",  # the ancestor that layers are compared with
         "hypothesis>=6.100",
         "mypy>=1.11",
         "pytest>=8.0",
