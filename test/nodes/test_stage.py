@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from co_perception.nodes.stage import WAITING, Cast, Run, asked_hz_of  # noqa: E402
-from co_perception.nodes.tally import Tally  # noqa: E402
+from co_perception.nodes.stage import WAITING, Cast, Run, asked_hz_of
+from co_perception.nodes.tally import Tally
 
 
 class Camera:
