@@ -113,7 +113,7 @@ class VideoActivityNode(LifecycleNode):
         self._recognition = Recognition(self._learner)
         depth = max(10, values.queue_depth)
         self._activity = self.create_lifecycle_publisher(ActivityArray, "activity", result_qos(depth))
-        self._annotated = self.create_lifecycle_publisher(Image, "~/annotated", result_qos(1))
+        self._annotated = self.create_lifecycle_publisher(Image, "~/annotated", result_qos(values.queue_depth))
         self._labels = self.create_publisher(LabelInfo, "~/label_info", latched_qos())
         self._labels.publish(label_info(self._learner, self.get_clock().now().to_msg()))
         self._reset_service = self.create_service(Trigger, "~/reset", self._on_reset)
