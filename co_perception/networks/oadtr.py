@@ -1,0 +1,76 @@
+"""CoOadTR: online action detection from per-frame feature vectors, by a continual transformer encoder (Hedegaard,
+Bakhtiarnia and Iosifidis, "Continual Transformers", ICLR 2023, after OadTR, Wang et al., ICCV 2021).
+
+Of OadTR only the encoder is left: no decoder, no class token. With one block a step costs one token; with two or more,
+all blocks but the last attend the whole window afresh (`continual.encoder`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+import co_perception.continual as co
+from co_perception.networks.build import load_strictly
+from co_perception.networks.keymaps_skeleton import oadtr_names
+from co_perception.networks.variants_features import COOADTR_B1, FeatureVariant
+
+
+class CoOadTR(co.Sequential):
+    """x (B, features, T) to logits (B, classes, T): each frame's answer from the last `window` frames."""
+
+    def __init__(self, variant: FeatureVariant = COOADTR_B1) -> None:
+        super().__init__(
+            OrderedDict(
+                embed=co.Linear(variant.features, variant.width),
+                position=co.RecyclingPositionalEncoding(variant.width, variant.table, learned=variant.learned),
+                dropout=nn.Dropout(variant.dropout),
+                encoder=_encoder(variant),
+                norm=co.LayerNorm(variant.width),
+                head=co.Linear(variant.width, variant.classes),
+            )
+        )
+        self.variant = variant
+
+    @property
+    def frame_shape(self) -> tuple[int]:
+        """(features,) of an input frame."""
+        return (self.variant.features,)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of the newest frame of windows x (B, features, n) of one length, at most `window`: what
+        training needs, at the cost of one window."""
+        if x.dim() != 3 or x.shape[1] != self.variant.features:
+            raise ValueError(f"expected windows (B, {self.variant.features}, T), got {tuple(x.shape)}")
+        embed, position, dropout, encoder, norm, head = self.layers
+        answer = encoder.on_window(dropout.clip(position.clip(embed.clip(x))))  # type: ignore[operator]
+        return head.clip(norm.clip(answer.unsqueeze(2))).squeeze(2)
+
+
+def load_checkpoint(network: CoOadTR, checkpoint: Mapping[str, Any], source: str = "the checkpoint") -> None:
+    """Put the weights of a checkpoint into the network: all of them or none.
+
+    checkpoint: tensors by name, as CoOadTR's training saves them or as saved here. source: named in errors.
+    Raises: ValueError that says what is missing, left over or of another shape.
+    """
+    load_strictly(network, oadtr_names(checkpoint), f"{source} is not for {network.variant.name}")
+
+
+def _encoder(variant: FeatureVariant) -> co.TransformerEncoder:
+    encoder = co.TransformerEncoder(
+        variant.depth,
+        variant.width,
+        variant.heads,
+        variant.window,
+        feedforward=variant.feedforward,
+        dropout=variant.dropout,
+        activation="gelu",
+        in_proj_bias=False,
+    )
+    for layer in encoder.layers:
+        # Published without any bias around its attention, and with those of the layers after it.
+        layer.self_attn.out_proj.register_parameter("bias", None)  # type: ignore[union-attr]
+    return encoder

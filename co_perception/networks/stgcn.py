@@ -1,0 +1,150 @@
+"""Continual skeleton networks: CoST-GCN, CoAGCN and CoS-TR (Hedegaard, Heidari and Iosifidis, 2023, arXiv 2203.11009).
+
+One builder, three ways to mix joints: the graph convolution of ST-GCN (Yan et al., AAAI 2018), the adaptive one of
+AGCN (Shi et al., CVPR 2019), and attention among joints as in S-TR (Plizzari et al., 2021). As clip networks
+(`classify`) they are those networks. Two forms of each, which the record chooses (`variants_skeleton`): direct, the
+offline network's weights unchanged and one answer per 4 frames; starred, trained as such and one answer per frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+import co_perception.continual as co
+from co_perception.networks.build import load_strictly
+from co_perception.networks.keymaps_skeleton import stgcn_names
+from co_perception.networks.persons import EachPerson, JointNorm
+from co_perception.networks.variants_skeleton import COSTGCN, SkeletonVariant
+from co_perception.skeletons.layouts import layout
+from co_perception.skeletons.partition import spatial_partition
+
+
+class ClipAdaptiveGraphConv(co.AdaptiveGraphConv):
+    """The adaptive graph convolution of the offline AGCN: one likeness of joints for the whole clip, which no stream
+    has. Clip mode only; its weights fit `AdaptiveGraphConv`."""
+
+    def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
+        theta, phi = self.a_conv[kind](x).flatten(1, 2), self.b_conv[kind](x).flatten(1, 2)  # (B, C_e * T, V)
+        likeness = theta.transpose(1, 2) @ phi / theta.shape[1]
+        return x @ (edges[kind] + likeness.softmax(-2))[:, None]
+
+    def init_history(self, *_: object) -> NoReturn:
+        raise ValueError("AGCN attends over the whole clip and cannot stream; its weights fit the network 'coagcn'")
+
+
+Mixer = Callable[[int, int, Tensor], nn.Module]
+# How a block mixes joints: input and output channels, partition (3, V, V).
+MIXERS: dict[str, Mixer] = {
+    "graph": co.GraphConv,
+    "adaptive": co.AdaptiveGraphConv,
+    "adaptive_starred": lambda inputs, outputs, graph: co.AdaptiveGraphConv(
+        inputs, outputs, graph, softmax_over="target"
+    ),
+    "adaptive_clip": ClipAdaptiveGraphConv,
+    "joints": lambda inputs, outputs, graph: co.JointAttention(inputs, outputs, graph.shape[-1]),
+}
+
+
+class CoStGcn(co.Sequential):
+    """x (B, C, T, V, M), T frames of M persons with V joints, to logits (B, classes, T / stride)."""
+
+    def __init__(self, variant: SkeletonVariant = COSTGCN) -> None:
+        super().__init__(_layers(variant))
+        self.variant = variant
+        _init_as_published(self)
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(C, V, M) of an input frame."""
+        return (self.variant.inputs, len(layout(self.variant.layout)), self.variant.persons)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of whole clips x (B, C, T, V, M) of one length, as the offline network has them: the
+        mean over all steps, however long the pool is."""
+        data_bn, body, over_joints, _, fc = self.layers
+        needed = body.receptive_field - body.timing.before - body.timing.after
+        if x.dim() != 5 or x.shape[2] < needed:
+            raise ValueError(f"expected clips (B, C, T, V, M) of at least {needed} frames, got {tuple(x.shape)}")
+        y = over_joints.clip(body.clip(data_bn.clip(x)))
+        return fc.clip(y.mean(2, keepdim=True)).squeeze(2)
+
+
+def load_checkpoint(network: CoStGcn, checkpoint: Mapping[str, Any], source: str = "the checkpoint") -> None:
+    """Put the weights of a published checkpoint, or of one saved here, into the network: all of them or none.
+
+    checkpoint: tensors by name in any naming `keymaps_skeleton` knows, wrapped or not. source: named in errors.
+    Raises: ValueError that says what is missing, left over, of another shape, or of another graph.
+    """
+    weights, own = stgcn_names(checkpoint), network.state_dict()
+    complaint = f"{source} is not for {network.variant.name} with {network.variant.layout} joints"
+    graphs = {name: value for name, value in own.items() if name.endswith("gcn.A")}
+    for name, graph in graphs.items():
+        known = weights.get(name, graph)
+        if known.shape == graph.shape and not torch.allclose(known.to(graph), graph, atol=1e-5):
+            raise ValueError(f"{complaint}: it was trained with other links between its joints ({name} differs)")
+    load_strictly(network, graphs | weights, complaint)
+
+
+def _layers(variant: SkeletonVariant) -> OrderedDict[str, nn.Module]:
+    skeleton = layout(variant.layout)
+    return OrderedDict(
+        data_bn=JointNorm(variant.inputs, len(skeleton), variant.persons),
+        body=EachPerson(_blocks(variant, torch.from_numpy(spatial_partition(skeleton)))),
+        spatial_pool=co.Framewise(_over_joints_then_persons, frame_out=lambda shape: shape[:1]),
+        pool=co.AvgPool1d(variant.pool, stride=1, padding=variant.pool_padding),
+        fc=co.Linear(variant.channels[-1], variant.classes),
+    )
+
+
+def _blocks(variant: SkeletonVariant, graph: Tensor) -> OrderedDict[str, nn.Module]:
+    blocks: OrderedDict[str, nn.Module] = OrderedDict()
+    inputs = variant.inputs
+    plan = zip(variant.mixers, variant.channels, variant.strides, strict=True)
+    for place, (mixer, outputs, stride) in enumerate(plan):
+        body = co.Sequential(
+            OrderedDict(
+                gcn=MIXERS[mixer](inputs, outputs, graph),
+                tcn=_temporal(outputs, outputs, variant.kernel, stride, variant.kernel // 2 if variant.padded else 0),
+            )
+        )
+        # The first block has no skip: joints' coordinates are not features.
+        summed = body if place == 0 else co.Residual(body, _shortcut(inputs, outputs, stride), align="centred")
+        blocks[f"layer{place + 1}"] = co.Sequential(OrderedDict(sum=summed, relu=nn.ReLU()))
+        inputs = outputs
+    return blocks
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    return None if inputs == outputs and stride == 1 else _temporal(inputs, outputs, 1, stride, 0)
+
+
+def _temporal(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> co.Sequential:
+    conv = co.Conv2d(inputs, outputs, (kernel, 1), stride=(stride, 1), padding=(padding, 0))
+    return co.Sequential(OrderedDict(t_conv=conv, bn=nn.BatchNorm2d(outputs)))
+
+
+def _over_joints_then_persons(x: Tensor) -> Tensor:
+    return x.mean((3, 4))
+
+
+def _init_as_published(network: CoStGcn) -> None:
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, math.sqrt(2 / network.variant.classes))
+        elif isinstance(module, nn.Conv2d) and "g_conv" in name:
+            nn.init.normal_(module.weight, 0, math.sqrt(2 / (3 * module.weight.numel())))
+            _zero(module.bias)
+        elif isinstance(module, nn.Conv2d) and "attention_conv" not in name:
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            _zero(module.bias)
+
+
+def _zero(bias: Tensor | None) -> None:
+    if bias is not None:
+        nn.init.zeros_(bias)

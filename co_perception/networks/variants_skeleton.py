@@ -1,0 +1,128 @@
+"""Variants of the skeleton networks: one frozen record per network, looked up by name. Knows neither torch nor the
+networks built from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from co_perception.networks.variants import Published
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkeletonVariant:
+    """What a skeleton network expects and gives.
+
+    inputs: channels of a joint (x, y, z, or x, y, score); layout: name of its joints; persons: in every frame, absent
+    ones zero;
+    mixers: how each block mixes joints, keys of `stgcn.MIXERS`; channels, strides: of each block, in time;
+    kernel: frames of each temporal convolution;
+    padded: whether those pad by half their kernel. The direct form does, with the strides of the offline network; the
+    starred form, which had to be trained as such, does neither;
+    pool, pool_padding: of the average over time at the end, in steps;
+    rate_hz: frames per second it was trained at; labels: name of its label list;
+    weights: the asset with its published weights, None where they have to be brought; paper: where it comes from;
+    note: why figures differ from the published ones.
+    """
+
+    name: str
+    layout: str
+    persons: int
+    classes: int
+    labels: str
+    mixers: tuple[str, ...]
+    padded: bool
+    strides: tuple[int, ...]
+    pool: int
+    pool_padding: int
+    channels: tuple[int, ...] = (64,) * 4 + (128,) * 3 + (256,) * 3
+    kernel: int = 9
+    inputs: int = 3
+    rate_hz: float = 30.0
+    weights: str | None = None
+    paper: str = (
+        "Hedegaard, Heidari and Iosifidis, Continual Spatio-Temporal Graph Convolutional Networks, Pattern Recognition "
+        "2023, arXiv 2203.11009"
+    )
+    note: str = ""
+    published: Published = Published()
+
+    def __post_init__(self) -> None:
+        if not len(self.mixers) == len(self.channels) == len(self.strides):
+            raise ValueError(
+                f"{self.name}: every block has a mixer, channels and a stride, got {len(self.mixers)}, "
+                f"{len(self.channels)} and {len(self.strides)}"
+            )
+
+
+def _direct(name: str, mixers: tuple[str, ...], reported: Published, note: str) -> SkeletonVariant:
+    """The offline network's weights, unchanged: one answer per 4 frames. Its pool pads as if the clip of 300 frames
+    that it was trained on were still to come, so that the first answer stands after 297."""
+    return SkeletonVariant(
+        name=name,
+        layout="ntu25",
+        persons=2,
+        classes=60,
+        labels="ntu60",
+        mixers=mixers,
+        padded=True,
+        strides=(1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        pool=75,
+        pool_padding=19,
+        note=note,
+        published=reported,
+    )
+
+
+def _starred(direct: SkeletonVariant, reported: Published, note: str = "") -> SkeletonVariant:
+    """The form that answers every frame; in papers the name with a star, in code with _mod."""
+    return dataclasses.replace(
+        direct,
+        name=f"{direct.name}_mod",
+        # Its authors' per-frame attention takes the softmax over the other axis.
+        mixers=tuple("adaptive_starred" if mixer == "adaptive" else mixer for mixer in direct.mixers),
+        padded=False,
+        strides=(1,) * len(direct.strides),
+        pool=220,
+        pool_padding=0,
+        note=note,
+        published=reported,
+    )
+
+
+_TABLE = "Hedegaard et al. 2023, NTU RGB+D 60 X-Sub, joints, 300 frames"
+_STRIDED = "strided convolutions compute here only what is used of them, published code also what it drops"
+_UNREAD = "published code keeps 13125 parameters in the attention that nothing reads"
+_EDGES = "products of joints with their graph count here, in the published figure they do not"
+
+COSTGCN = _direct("costgcn", ("graph",) * 10, Published(3.14, 0.27, 16.73, 86.0, ((75, 85.3),), _TABLE), _STRIDED)
+COSTGCN_MOD = _starred(COSTGCN, Published(3.14, 0.16, 36.90, 86.3, ((220, 86.3),), _TABLE))
+COAGCN = _direct("coagcn", ("adaptive",) * 10, Published(3.47, 0.30, 18.69, 86.4, ((75, 86.0),), _TABLE), _STRIDED)
+COAGCN_MOD = _starred(COAGCN, Published(3.47, 0.17, None, None, ((220, 84.1),), _TABLE), _EDGES)
+COSTR = _direct(
+    "costr", ("graph",) * 3 + ("joints",) * 7, Published(3.09, 0.22, 16.14, 86.8, ((75, 86.5),), _TABLE), _UNREAD
+)
+COSTR_MOD = _starred(COSTR, Published(3.09, 0.15, None, None, ((220, 86.3),), _TABLE), _UNREAD)
+
+# The offline AGCN: attention of the whole clip, so that it cannot stream. Its weights fit COAGCN.
+AGCN = dataclasses.replace(
+    COAGCN,
+    name="agcn",
+    mixers=("adaptive_clip",) * 10,
+    paper="Shi et al., Two-Stream Adaptive Graph Convolutional Networks, CVPR 2019, arXiv 1805.07694",
+)
+
+SKELETON_VARIANTS: dict[str, SkeletonVariant] = {
+    variant.name: variant for variant in (COSTGCN, COSTGCN_MOD, COAGCN, COAGCN_MOD, COSTR, COSTR_MOD)
+}
+
+
+def skeleton_variant(name: str, *, layout: str | None = None, persons: int | None = None) -> SkeletonVariant:
+    """The record of a skeleton network; ValueError names those there are.
+
+    layout, persons: instead of the published NTU joints of two persons.
+    """
+    if name not in SKELETON_VARIANTS:
+        raise ValueError(f"no skeleton network {name!r}; there are: {', '.join(sorted(SKELETON_VARIANTS))}")
+    variant = SKELETON_VARIANTS[name]
+    return dataclasses.replace(variant, layout=layout or variant.layout, persons=persons or variant.persons)
