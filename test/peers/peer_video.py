@@ -1,0 +1,200 @@
+"""Our video networks against their authors' code: same random weights, through our key maps; same frames; same answers.
+
+pytest collects this only when it is named (`pytest test/peers/peer_video.py`), in an environment with
+requirements-video.txt. Image sizes are small, networks whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from co_perception.networks.build import build_video, load_checkpoint
+from co_perception.networks.variants import (
+    COI3D_R50,
+    COSLOW_R50,
+    COX3D_L,
+    COX3D_M,
+    COX3D_S,
+    COX3D_XS,
+    PooledVariant,
+    ResNet3dVariant,
+    X3DVariant,
+)
+from co_perception.networks.video import VideoNetwork
+
+SIZE, EXTENT = 64, 2  # pixels of the image, and of what is left before the head's pool
+AGREE = 1e-4
+STEPS = 100  # in steady state
+
+# What PyTorchVideo's model zoo passes for slow_r50 and i3d_r50, with heads for the smaller image.
+PYTORCHVIDEO: dict[str, dict[str, Any]] = {
+    "coslow_r50": {"stem_conv_kernel_size": (1, 7, 7), "head_pool_kernel_size": (8, EXTENT, EXTENT)},
+    "coi3d_r50": {
+        "stem_conv_kernel_size": (5, 7, 7),
+        "head_pool_kernel_size": (4, EXTENT, EXTENT),
+        "stage1_pool": nn.MaxPool3d,
+        "stage_conv_a_kernel_size": (
+            (3, 1, 1),
+            [(3, 1, 1), (1, 1, 1)],
+            [(3, 1, 1), (1, 1, 1)],
+            [(1, 1, 1), (3, 1, 1)],
+        ),
+    },
+}
+
+# PyTorchVideo's heads know region pooling for detection. Nothing here detects, and a torchvision must fit its torch.
+vision, operators = types.ModuleType("torchvision"), types.ModuleType("torchvision.ops")
+operators.RoIAlign = object  # type: ignore[attr-defined]
+if find_spec("torchvision") is None:
+    sys.modules |= {"torchvision": vision, "torchvision.ops": operators}
+
+
+def give_random_numbers(network: nn.Module, seed: int) -> None:
+    """Weights and statistics of which none is at its default, scaled so that signals neither die nor explode."""
+    draw = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for value, low, high in (
+                (module.weight, 0.5, 1.2),
+                (module.bias, -0.3, 0.3),
+                (module.running_mean, -0.3, 0.3),
+                (module.running_var, 0.5, 1.5),
+            ):
+                assert value is not None
+                value.data.copy_(torch.rand(value.shape, generator=draw) * (high - low) + low)
+        elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+            fan_in = module.weight[0].numel()
+            module.weight.data.copy_(torch.randn(module.weight.shape, generator=draw) * (1.5 / fan_in) ** 0.5)
+            if module.bias is not None:
+                module.bias.data.copy_(torch.randn(module.bias.shape, generator=draw) * 0.1)
+    network.eval()
+
+
+def ours(variant: PooledVariant, weights: Mapping[str, Any]) -> VideoNetwork:
+    network = build_video(variant)
+    load_checkpoint(network, weights)
+    return network.eval()
+
+
+def clip(frames: int, size: int = SIZE) -> Tensor:
+    return torch.randn(1, 3, frames, size, size, generator=torch.Generator().manual_seed(7))
+
+
+def report(what: str, got: Tensor, wanted: Tensor) -> None:
+    error, span = (got - wanted).abs().max().item(), wanted.abs().max().item()
+    print(f"{what}: largest difference {error:.2e}, largest logit {span:.2f}")
+    assert got.shape == wanted.shape and span > 0.5, "answers that are all alike would agree by themselves"
+    assert error <= AGREE
+
+
+@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L], ids=lambda v: v.name)
+@torch.no_grad()
+def test_x3d_of_pytorchvideo(variant: X3DVariant) -> None:
+    from pytorchvideo.models.x3d import create_x3d  # type: ignore[import-not-found]
+
+    depth = variant.blocks[0]
+    peer = create_x3d(
+        input_clip_length=variant.window,
+        input_crop_size=SIZE,
+        depth_factor={3: 2.2, 5: 5.0}[depth],
+        head_activation=None,
+    )
+    give_random_numbers(peer, seed=1)
+    own = ours(dataclasses.replace(variant, size=SIZE, scope=None), {"model_state": peer.state_dict()})
+    x = clip(variant.window)
+    report(f"{variant.name}, clip", own.classify(x), peer(x))
+
+
+@pytest.mark.parametrize("variant", [COSLOW_R50, COI3D_R50], ids=lambda v: v.name)
+@torch.no_grad()
+def test_resnets_of_pytorchvideo(variant: ResNet3dVariant) -> None:
+    from pytorchvideo.models.resnet import create_resnet  # type: ignore[import-not-found]
+
+    peer = create_resnet(head_activation=None, **PYTORCHVIDEO[variant.name])
+    give_random_numbers(peer, seed=2)
+    own = ours(dataclasses.replace(variant, size=SIZE), {"model_state": peer.state_dict()})
+    x = clip(variant.window)
+    report(f"{variant.name}, clip", own.classify(x), peer(x))
+
+
+def x3d_settings(variant: X3DVariant, prefix: str = "") -> dict[str, Any]:
+    """What OpenDR's learners pass to their networks."""
+    named = {
+        "conv1_dim": 12,
+        "conv5_dim": 2048,
+        "num_groups": 1,
+        "width_per_group": 64,
+        "width_factor": 2.0,
+        "depth_factor": {3: 2.2, 5: 5.0}[variant.blocks[0]],
+        "bottleneck_factor": 2.25,
+        "use_channelwise_3x3x3": True,
+        "dropout_rate": 0.5,
+        "head_activation": "softmax",
+        "head_batchnorm": False,
+    }
+    init = {f"{prefix}fc_std_init": 0.01, f"{prefix}final_batchnorm_zero_init": True}
+    shared = {"dim_in": 3, "image_size": SIZE, "num_classes": 400}
+    return {prefix + name: value for name, value in named.items()} | init | shared
+
+
+def go_past_opendrs_init() -> None:
+    """The packages' own __init__ want pandas and more, which a network does without."""
+    spec = find_spec("opendr")
+    assert spec is not None and spec.origin is not None
+    perception = Path(spec.origin).parent / "perception"
+    for name in ("", "activity_recognition", "activity_recognition/cox3d", "activity_recognition/x3d"):
+        package = types.ModuleType(".".join(["opendr", "perception", *Path(name).parts]))
+        package.__path__ = [str(perception / name)]
+        sys.modules[package.__name__] = package
+
+
+@pytest.mark.parametrize("variant", [COX3D_S, COX3D_L], ids=lambda v: v.name)
+@torch.no_grad()
+def test_x3d_of_opendr_which_is_pyslowfasts(variant: X3DVariant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenDR keeps PySlowFast's modules, so that these are the names in the published `.pyth` files."""
+    go_past_opendrs_init()
+    lightning = types.ModuleType("pytorch_lightning")
+    lightning.LightningModule = nn.Module  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", lightning)
+    from opendr.perception.activity_recognition.x3d.algorithm.x3d import X3D  # type: ignore[import-not-found]
+
+    peer = X3D(frames_per_clip=variant.window, **x3d_settings(variant))
+    peer.head.act = nn.Identity()  # logits, not probabilities
+    give_random_numbers(peer, seed=4)
+    assert "s2.pathway0_res0.branch2.se.fc1.weight" in peer.state_dict()
+    own = ours(dataclasses.replace(variant, size=SIZE, scope=None), {"model_state": peer.state_dict()})
+    x = clip(variant.window)
+    report(f"{variant.name}, clip", own.classify(x), peer(x))
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L], ids=lambda v: v.name)
+@torch.no_grad()
+def test_streams_of_opendr(variant: X3DVariant) -> None:
+    go_past_opendrs_init()
+    from opendr.perception.activity_recognition.cox3d.algorithm.x3d import CoX3D  # type: ignore[import-not-found]
+
+    peer: Any = CoX3D(temporal_window_size=variant.window, **x3d_settings(variant, "x3d_"))
+    give_random_numbers(peer, seed=3)
+    own = ours(dataclasses.replace(variant, size=SIZE), peer.state_dict())
+    assert (own.receptive_field, own.delay) == (peer.receptive_field, peer.delay)
+    x = clip(own.receptive_field + STEPS)
+    state, got, wanted = own.init_state(1, (3, SIZE, SIZE)), [], []
+    for place, frame in enumerate(x.unbind(2)):
+        y, state = own(frame.unsqueeze(2), state)
+        theirs = peer.forward_step(frame)
+        if place >= own.receptive_field:  # before, it lets an unseen frame in where a network pads
+            got.append(y[:, :, 0])
+            wanted.append(theirs)
+    assert len(got) == STEPS
+    report(f"{variant.name}, {STEPS} steps", torch.cat(got), torch.cat(wanted))
