@@ -20,30 +20,38 @@ def bring_up(node: LifecycleNode) -> bool:
 def run(make: Callable[[], LifecycleNode]) -> int:
     """Runs one lifecycle node until it is asked to stop, and gives the exit status of its process.
 
-    0 after SIGINT or SIGTERM; 1 for a parameter that does not fit, or where `autostart` was asked for and the node
-    could not come up. Without `autostart` the node waits for a lifecycle manager.
+    0 after SIGINT or SIGTERM, at whatever moment; 1 for a parameter that does not fit, or where `autostart` was asked
+    for and the node could not come up. Without `autostart` the node waits for a lifecycle manager.
     """
     rclpy.init()
     try:
-        try:
-            node = make()
-        except ParameterException as error:
-            print(error, file=sys.stderr)
-            return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        try:
-            if node.get_parameter("autostart").value and not bring_up(node):
-                return 1
-            executor.spin()
-        finally:
-            executor.shutdown()
-            node.destroy_node()
+        return _run(make)
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        return 0
+    except Exception:
+        if rclpy.ok():
+            raise
+        return 0  # a signal takes ROS away at once, and whatever was just using it fails
     finally:
         rclpy.try_shutdown()
-    return 0
+
+
+def _run(make: Callable[[], LifecycleNode]) -> int:
+    try:
+        node = make()
+    except ParameterException as error:
+        print(error, file=sys.stderr)
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.get_parameter("autostart").value and not bring_up(node):
+            return 1 if rclpy.ok() else 0
+        executor.spin()
+        return 0
+    finally:
+        executor.shutdown()
+        node.destroy_node()
 
 
 def main(make: Callable[[], LifecycleNode]) -> None:

@@ -13,10 +13,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+import rclpy
 from lifecycle_msgs.srv import GetState
 from sensor_msgs.msg import Image
 
+from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.qos import image_qos
+from co_perception.nodes.running import run
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 
@@ -44,6 +47,22 @@ def test_a_signal_ends_a_playing_node_with_status_zero(
     assert "Traceback" not in err
 
 
+def test_a_signal_while_the_node_is_being_made_is_no_failure() -> None:
+    """ROS is taken away between `rclpy.init` and the end of the node's constructor."""
+
+    def make() -> Any:
+        rclpy.shutdown()
+        return CameraNode()
+
+    assert run(make) == 0
+
+
+def test_a_defect_is_not_taken_for_a_signal() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 // 0)
+    assert not rclpy.ok()
+
+
 def test_what_cannot_come_up_by_itself_ends_with_status_one() -> None:
     process = start("source:=/nowhere/clip.mp4")
     _, err = process.communicate(timeout=20)
@@ -65,10 +84,10 @@ def test_without_autostart_it_waits_for_a_manager(bench: Any) -> None:
     try:
         assert bench.call(GetState, "camera/get_state").current_state.label == "unconfigured"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        _, err = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert process.returncode == 0
+    assert process.returncode == 0, err
 
 
 @pytest.mark.parametrize("name", ["camera_node", "video_activity_node"])
