@@ -28,6 +28,7 @@ from co_perception.networks.variants import video_variant
 
 Frame = Image | NDArray[np.uint8]
 BUILDERS = {"coi3d_inception": InceptionCoI3D}
+MIN_PROGRESS, THRESHOLD = 0.75, 0.0
 
 
 class Stream(NamedTuple):
@@ -46,21 +47,22 @@ class ContinualVideoLearner(Learner):
     """Recognises the activity in a video stream; every frame is answered with the scores that stand.
 
     network: name of a video network; device: where it runs; min_progress: share of the receptive field that must be
-    real before a label counts as VALID; threshold: least probability of a VALID label; threads: CPU threads of torch
-    in this process (None: as they are). Weights come with `load`, never in the constructor. One stream; one thread at
-    a time."""
+    real before a label counts as VALID; threshold: least probability of a VALID label (None: those of a saved learner
+    that is loaded, else 0.75 and 0); threads: CPU threads of torch in this process (None: as they are). Weights come
+    with `load`, never in the constructor. One stream; one thread at a time.
+    """
 
     def __init__(
         self,
         network: str = "coi3d_inception",
         *,
         device: str = "cpu",
-        min_progress: float = 0.75,
-        threshold: float = 0.0,
+        min_progress: float | None = None,
+        threshold: float | None = None,
         threads: int | None = None,
     ) -> None:
         for name, share in (("min_progress", min_progress), ("threshold", threshold)):
-            if not 0 <= share <= 1:
+            if share is not None and not 0 <= share <= 1:
                 raise ValueError(f"{name} is a share 0..1, got {share}")
         if threads is not None:
             torch.set_num_threads(threads)
@@ -68,7 +70,8 @@ class ContinualVideoLearner(Learner):
         self.labels = read_labels(self.variant.labels)
         self.label_set = self.variant.labels
         self.device = torch.device(device)
-        self.min_progress, self.threshold = min_progress, threshold
+        self._asked = (min_progress, threshold)
+        self._settle(MIN_PROGRESS, THRESHOLD)
         self.model = BUILDERS[network](self.variant).eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model)
@@ -254,11 +257,17 @@ class ContinualVideoLearner(Learner):
         self._lag = network.lag_after(0)
         self.reset()
 
+    def _settle(self, min_progress: float, threshold: float) -> None:
+        """What the caller asked for stands; these are for what it left open."""
+        asked_progress, asked_threshold = self._asked
+        self.min_progress = min_progress if asked_progress is None else asked_progress
+        self.threshold = threshold if asked_threshold is None else asked_threshold
+
     def _rebuild(self, saved: Metadata) -> None:
         record = {name: getattr(saved, name) for name in ("size", "short_side", "mean", "std", "rate_hz")}
         self.variant = dataclasses.replace(self.variant, classes=len(saved.labels), labels=saved.label_set, **record)
         self.labels, self.label_set = saved.labels, saved.label_set
-        self.min_progress, self.threshold = saved.min_progress, saved.threshold
+        self._settle(saved.min_progress, saved.threshold)
         self.model = BUILDERS[saved.network](self.variant).eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model)

@@ -128,6 +128,9 @@ def test_save_and_load_keep_everything(learner: ContinualVideoLearner, tmp_path:
     learner.save(tmp_path / "copy")
     other = ContinualVideoLearner()
     other.load(tmp_path / "copy")
+    picky = ContinualVideoLearner(min_progress=1.0, threshold=0.5)
+    picky.load(tmp_path / "copy")
+    assert (other.min_progress, other.threshold, picky.min_progress, picky.threshold) == (0.75, 0.0, 1.0, 0.5)
     assert other.labels == LABELS and other.name == "coi3d_inception/gym" and other.variant.size == 32
     frames = video(75)
     np.testing.assert_allclose(logits(other.infer(frames)), logits(learner.infer(frames)), atol=1e-4)
