@@ -4,6 +4,8 @@ from co_perception.continual.attention import RetroactiveAttention, SingleOutput
 from co_perception.continual.conditional import Conditional
 from co_perception.continual.container import Broadcast, BroadcastReduce, Parallel, Reduce, Residual, Sequential
 from co_perception.continual.conv import Conv1d, Conv2d, Conv3d, same_padding
+from co_perception.continual.convert import ConversionError, Registry, convert
+from co_perception.continual.dag import Dag
 from co_perception.continual.delay import Crop, Delay
 from co_perception.continual.elementwise import Add, Constant, Linear, Multiply
 from co_perception.continual.encoder import (
@@ -55,7 +57,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConversionError",
     "Crop",
+    "Dag",
     "Delay",
     "EachFrame",
     "EncoderLayer",
@@ -76,6 +80,7 @@ __all__ = [
     "RNN",
     "RecyclingPositionalEncoding",
     "Reduce",
+    "Registry",
     "Residual",
     "RetroactiveAttention",
     "RetroactiveEncoderLayer",
@@ -88,5 +93,6 @@ __all__ = [
     "Timing",
     "TransformerEncoder",
     "WindowAttention",
+    "convert",
     "same_padding",
 ]
