@@ -38,14 +38,18 @@ ROS_WHEELS = [
     "ninja>=1.11",
 ]
 
+ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
+
 EXTRAS = {
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8"],
     "pose": ["opencv-python-headless>=4.8"],
+    "onnx": ONNX,
     "train": ["matplotlib>=3.8"],
     "bench": ["matplotlib>=3.8"],
     "dev": [
+        *ONNX,
         "catkin_pkg>=1.0",
         "continual-inference==1.2.4",  # the ancestor that layers are compared with
         "hypothesis>=6.100",
