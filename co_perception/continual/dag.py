@@ -53,7 +53,8 @@ class Dag(Streaming):
         def run(layer: Streaming, arrived: list[tuple[Tensor, Clock]]) -> tuple[Tensor, Clock]:
             own, waiting = next(remaining)
             held = [hold(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
-            slowest = max((clock for _, clock in arrived), key=lambda clock: clock.lag)
+            lags = [clock.lag for _, clock in arrived]
+            slowest = arrived[lags.index(max(lags))][1]
             y, own = layer.stream(_one_or_all([value for value, _ in held]), own, slowest)
             kept.append((own, tuple(early for _, early in held)))
             return y, through(layer, slowest)

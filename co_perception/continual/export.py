@@ -1,0 +1,206 @@
+"""A step as a program of its own: tensors in, tensors out, the state among them under its leaves' names.
+
+    program = export_step(layer, (3, 112, 112))              # torch.export, any number of streams
+    y, state = program.module()(x, state)                    # state: {"age": ..., "layers.0.1": ...}
+
+    export_onnx(layer, (3, 112, 112), "step.onnx")           # inputs x, age, layers.0.1 ...; outputs y, new_age ...
+    step = OnnxStep("step.onnx")
+    y, state = step(x, step.init_state(batch_size=4))
+
+What a program cannot say itself, such as its delay, is stored in the file beside it (`step_metadata`).
+The packages of the extra `onnx` are imported here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from co_perception.continual.layer import Streaming
+from co_perception.continual.state import State, named_leaves, unflatten
+
+FORMAT, VERSION = "co_perception.step", "1"
+NEW = "new_"  # before the name of a leaf that a step gives back
+EXAMPLE = 2  # streams of the example that a program is traced with; 1 would count as fixed
+
+
+def export_step(
+    layer: Streaming, frame_shape: tuple[int, ...], *, frames: int | None = None, dtype: torch.dtype | None = None
+) -> torch.export.ExportedProgram:
+    """One step of `layer`, in evaluation mode, for any number of streams, as a program `(x, state) -> (y, state)`.
+
+    frame_shape: (C, *space). frames: per call, a multiple of the stride; the stride unless given. x: (B, C, frames,
+    *space) of `dtype`, that of the parameters unless given. state: a dict from leaf names (`named_state`) to tensors.
+    """
+    state = layer.init_state(EXAMPLE, tuple(frame_shape), dtype=dtype)
+    own = next(layer.parameters(), torch.empty(0))
+    count = frames or layer.timing.stride
+    x = torch.zeros(EXAMPLE, frame_shape[0], count, *frame_shape[1:], device=state.age.device, dtype=dtype or own.dtype)
+    named = named_state(state)
+    streams = {0: torch.export.Dim("streams", min=1)}
+    with _evaluating(layer), torch.no_grad():
+        return torch.export.export(
+            _Step(layer, state), (x, named), dynamic_shapes=(streams, {name: streams for name in named})
+        )
+
+
+def named_state(state: State) -> dict[str, Tensor]:
+    """A state as the programs of this file take it: its leaves by name. The names' order is that of `named_leaves`."""
+    return dict(named_leaves(state))
+
+
+def step_metadata(layer: Streaming, frame_shape: tuple[int, ...], frames: int | None = None) -> dict[str, str]:
+    """What a caller of an exported step has to know, as strings (JSON where they are more than numbers).
+
+    stride, receptive_field, delay: as of the layer, in frames. lag: answers that come before the first real one of a
+    stream. frames: per call. frame_shape, answer_shape: (C, *space). states: per leaf its shape for one stream and its
+    dtype; zeros at the start, whatever the dtype.
+    """
+    shape = tuple(frame_shape)
+    states = {
+        name: {"shape": list(leaf.shape[1:]), "dtype": str(leaf.dtype).removeprefix("torch.")}
+        for name, leaf in named_leaves(layer.init_state(1, shape))
+    }
+    numbers = {
+        "stride": layer.timing.stride,
+        "receptive_field": layer.receptive_field,
+        "delay": layer.delay,
+        "lag": layer.lag_after(0),
+        "frames": frames or layer.timing.stride,
+    }
+    shapes = {"frame_shape": list(shape), "answer_shape": list(layer.frame_out(shape)), "states": states}
+    texts = {key: json.dumps(value) for key, value in (numbers | shapes).items()}
+    return {"format": FORMAT, "format_version": VERSION} | texts
+
+
+def export_onnx(
+    layer: Streaming,
+    frame_shape: tuple[int, ...],
+    path: str | os.PathLike[str],
+    *,
+    frames: int | None = None,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write one step of `layer` as an ONNX file, for any number of streams; arguments as of `export_step`.
+
+    Inputs are `x`, `age` and `layers.…`; outputs `y`, `new_age` and `new_layers.…`, which are the next step's inputs.
+    The file holds `step_metadata` and the caller's metadata (labels, for instance), and appears whole or not at all.
+    """
+    _require("onnxscript", "write ONNX files")
+    program = export_step(layer, frame_shape, frames=frames)
+    names = list(named_state(layer.init_state(1, tuple(frame_shape))))
+    converted: Any = torch.onnx.export(
+        program,
+        input_names=["x", *names],
+        output_names=["y", *(NEW + name for name in names)],
+        dynamo=True,
+        verbose=False,
+    )
+    converted.model.metadata_props.update({**(metadata or {}), **step_metadata(layer, frame_shape, frames)})
+    with _whole(Path(path)) as unfinished:
+        converted.save(unfinished)
+
+
+class OnnxStep:
+    """An exported step run by ONNX Runtime: `y, state = step(x, state)` on CPU tensors, without the network's code.
+
+    stride, receptive_field, delay, lag, frames, frame_shape, answer_shape: as of `step_metadata`. metadata: all of it.
+    threads: that work on one step; ONNX Runtime's choice unless given. One object serves several threads.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        onnxruntime = _require("onnxruntime", "run ONNX files")
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no file {path}; export_onnx writes it")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of onnxruntime's own, one class per status
+            raise ValueError(f"{path} is not a whole ONNX file: {error}") from error
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        if (self.metadata.get("format"), self.metadata.get("format_version")) != (FORMAT, VERSION):
+            raise ValueError(f"{path} was not written by export_onnx (of format {FORMAT} {VERSION}): {self.metadata}")
+        self.stride, self.receptive_field, self.delay, self.lag, self.frames = (
+            int(self.metadata[name]) for name in ("stride", "receptive_field", "delay", "lag", "frames")
+        )
+        self.frame_shape = tuple(json.loads(self.metadata["frame_shape"]))
+        self.answer_shape = tuple(json.loads(self.metadata["answer_shape"]))
+        self._states: dict[str, dict[str, Any]] = json.loads(self.metadata["states"])
+
+    def init_state(self, batch_size: int) -> dict[str, Tensor]:
+        """The state of streams that have seen nothing."""
+        return {
+            name: torch.zeros(batch_size, *leaf["shape"], dtype=getattr(torch, leaf["dtype"]))
+            for name, leaf in self._states.items()
+        }
+
+    def __call__(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """x (B, C, frames, *space) and a state give y and the next state. Nothing that is given is written into."""
+        expected = (len(state["age"]), self.frame_shape[0], self.frames, *self.frame_shape[1:])
+        if tuple(x.shape) != expected:
+            raise ValueError(
+                f"x is {tuple(x.shape)}, expected (B, C, frames, *space) = {expected}. A program takes chunks of the "
+                "length it was exported for, and as many streams as the state has"
+            )
+        given = {name: leaf.detach().contiguous().numpy() for name, leaf in ({"x": x} | state).items()}
+        y, *new = (
+            torch.from_numpy(answer) for answer in self._session.run(["y", *(NEW + name for name in state)], given)
+        )
+        return y, dict(zip(state, new, strict=True))
+
+
+class _Step(nn.Module):
+    """A layer as a function of tensors and a dict of them."""
+
+    def __init__(self, layer: Streaming, like: State) -> None:
+        super().__init__()
+        self.layer = layer
+        self.like = like
+
+    def forward(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        y, new = self.layer(x, unflatten(self.like, [state[name] for name, _ in named_leaves(self.like)]))
+        # Export refuses outputs that are inputs handed through unchanged; a copy names them.
+        return y, {name: leaf.clone() for name, leaf in named_leaves(new)}
+
+
+@contextlib.contextmanager
+def _evaluating(layer: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in layer.modules()]
+    layer.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A path to write to, that becomes `path` when the writing is done."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _require(package: str, purpose: str) -> Any:
+    try:
+        if package == "onnxscript":
+            import onnxscript  # torch.onnx asks for it in a message of its own
+
+            return onnxscript
+        import onnxruntime
+
+        return onnxruntime
+    except ImportError as error:
+        raise ImportError(f"to {purpose}, {package} is needed: pip install 'co_perception[onnx]'") from error
