@@ -18,6 +18,8 @@ from co_perception.runtime import assets
 from co_perception.runtime.assets import Asset, asset
 
 if TYPE_CHECKING:
+    from co_perception.networks.table import Row
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BAR = 30
@@ -132,6 +134,56 @@ def _path(record: Asset) -> Path:
     return (weights.path_of if record.kind == "weights" else store.path_of)(record.name)
 
 
+# networks -------------------------------------------------------------------------------------------------------------
+
+
+def _add_networks(commands: Commands) -> None:
+    about = "list the networks: what they cost, counted, beside what their papers report"
+    parser = commands.add_parser("networks", help=about, description=about.capitalize() + ".")
+    parser.add_argument("--json", action="store_true", help="the list as JSON, with the published figures whole")
+    parser.set_defaults(run=_networks)
+
+
+def _networks(chosen: argparse.Namespace) -> int:
+    from co_perception.networks import table
+
+    rows = []
+    with _Bar() as bar:
+        for row in table.rows():
+            rows.append(row)
+            bar(f"counting {row.name}", 0, 0)
+    if chosen.json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+        return 0
+    _print_table([_NETWORK_HEADER, *map(_network_cells, rows)])
+    for note in dict.fromkeys(row.note for row in rows if row.note):
+        print(f"{', '.join(row.name for row in rows if row.note == note)}: {note}")
+    return 0
+
+
+_NETWORK_HEADER = (
+    "name", "params", "paper", "step", "paper", "off by", "clip", "paper", "field", "delay", "stride", "state"
+)  # fmt: skip
+
+
+def _network_cells(row: Row) -> tuple[str, ...]:
+    reported, off = row.published, row.difference.get("macs_per_step")
+    return (
+        row.name,
+        f"{row.params / 1e6:.2f} M",
+        f"{reported.params} M" if reported.params else "",
+        f"{row.macs_per_step / 1e9:.3g} G",
+        f"{reported.macs_per_step:.3g} G" if reported.macs_per_step else "",
+        f"{off:+.1f} %" if off is not None else "",
+        f"{row.macs_per_clip / 1e9:.3g} G",
+        f"{reported.macs_per_clip:.3g} G" if reported.macs_per_clip else "",
+        str(row.receptive_field),
+        str(row.delay),
+        str(row.stride),
+        f"{row.state_bytes / 1e6:.2f} MB",
+    )
+
+
 # output ---------------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +227,7 @@ def _gauge(done: int, total: int) -> str:
     return f"  [{'#' * filled}{'.' * (BAR - filled)}] {done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
 
-COMMANDS = (_add_weights,)
+COMMANDS = (_add_weights, _add_networks)
 
 if __name__ == "__main__":
     sys.exit(main())

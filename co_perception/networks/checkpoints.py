@@ -56,7 +56,7 @@ def _unit(source: Arrays, theirs: str, ours: str) -> Arrays:
     weight = _kernel(source, f"params/{theirs}/Conv_0/kernel")
     channels = len(weight)
     scale = f"params/{theirs}/BatchNorm_0/scale"
-    norm = {
+    norm: dict[str, NDArray[Any]] = {
         # Sonnet's batch norm, which the network was trained with, has no scale; flax then has no entry for it.
         "weight": _vector(source, scale, channels) if scale in source else np.ones(channels, np.float32),
         "bias": _vector(source, f"params/{theirs}/BatchNorm_0/bias", channels),

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from co_perception.continual.layer import Streaming
 from co_perception.continual.state import state_bytes
+
+
+class Classifier(Protocol):
+    """A network that answers for whole clips: (B, C, T, *space) to (B, classes)."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits of clips."""
+        ...
 
 
 def params(network: nn.Module) -> int:
@@ -35,6 +45,14 @@ def macs_per_clip(network: Streaming, frame_shape: tuple[int, ...], frames: int,
     """The same for the offline network on one clip of `frames` frames: what each of its predictions costs."""
     blank = _blank(network)
     return _count(blank, blank.clip, _frames(frame_shape, frames), elementwise)
+
+
+def macs_per_answer(network: Classifier, frame_shape: tuple[int, ...], frames: int) -> int:
+    """Multiply-adds of the network's `classify` on one clip: what recomputing a clip for every answer takes."""
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"expected a network, got {type(network).__name__}")
+    blank = copy.deepcopy(network).to("meta").eval()
+    return _count(blank, blank.classify, _frames(frame_shape, frames), 0)
 
 
 def stream_bytes(network: Streaming, frame_shape: tuple[int, ...]) -> int:
@@ -62,6 +80,7 @@ def _count(network: nn.Module, function: Callable[[Tensor], Tensor], x: Tensor, 
     for module in network.modules():
         if isinstance(module, _BatchNorm | nn.ReLU):
             module.register_forward_hook(hook)
-    with FlopCounterMode(display=False) as counter:
+    # The counter does not see into fused attention; the plain form is the same products.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         function(x)
     return counter.get_total_flops() // 2 + elementwise * values
