@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from co_perception.continual.export import export_step, named_state
 from co_perception.continual.layer import TIME, Streaming
-from co_perception.continual.state import State, leaves, put_rows, reset_rows, take_rows, tree_map, unflatten
+from co_perception.continual.state import State, leaves, put_rows, reset_rows, take_rows, tree_map
 
 
 def check_streaming(
@@ -162,32 +164,17 @@ def _check_inputs_unmodified(layer: Streaming, x: Tensor) -> None:
 
 
 def _check_export(layer: Streaming, x: Tensor, close: _Close) -> None:
-    """Traced with the state as inputs and outputs, the program steps like the layer, for several steps from a fresh
-    state."""
-    state = _fresh(layer, x)
-    parts = x.split(layer.timing.stride, dim=TIME)[:6]
-    program = torch.export.export(_Flat(layer, state), (parts[0], *leaves(state))).module()
-    flat = leaves(state)
-    for part in parts:
-        wanted, state = layer(part, state)
-        got, *flat = program(part, *flat)
-        close(got, wanted, "the exported program equals the layer")
-        for own, leaf in zip(leaves(state), flat, strict=True):
-            close(leaf.to(x.dtype), own.to(x.dtype), "the exported program's state equals the layer's")
-
-
-class _Flat(nn.Module):
-    """A layer as a function of tensors only: (x, *state leaves) to (y, *state leaves)."""
-
-    def __init__(self, layer: Streaming, like: State) -> None:
-        super().__init__()
-        self.layer = layer
-        self.like = like
-
-    def forward(self, x: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
-        y, state = self.layer(x, unflatten(self.like, list(flat)))
-        # Export refuses outputs that are views of inputs handed through unchanged; a copy names them.
-        return (y, *(leaf.clone() for leaf in leaves(state)))
+    """As a program for any number of streams it steps like the layer, for several steps from a fresh state."""
+    program: Any = export_step(layer, (x.shape[1], *x.shape[TIME + 1 :]), dtype=x.dtype).module()
+    for streams in (x, x[:1]):
+        state = _fresh(layer, streams)
+        named = named_state(state)
+        for part in streams.split(layer.timing.stride, dim=TIME)[:6]:
+            wanted, state = layer(part, state)
+            got, named = program(part, named)
+            close(got, wanted, "the exported program equals the layer")
+            for own, leaf in zip(leaves(state), named.values(), strict=True):
+                close(leaf.to(x.dtype), own.to(x.dtype), "the exported program's state equals the layer's")
 
 
 def _check_gradients(layer: Streaming, x: Tensor, lag: int) -> None:

@@ -48,7 +48,8 @@ def repeat_edges(window: Tensor, clock: Clock) -> Tensor:
     wanted = index.clamp(min=0) if clock.end is None else torch.minimum(index.clamp(min=0), clock.end[:, None] - 1)
     place = (wanted - index[:, :1]).clamp(0, window.shape[TIME] - 1)
     place = place.view(place.shape[0], 1, place.shape[1], *[1] * (window.dim() - 3))
-    return torch.take_along_dim(window, place, dim=TIME)
+    # Not take_along_dim, which fixes the number of streams in an exported program.
+    return window.gather(TIME, place.expand(-1, window.shape[1], -1, *window.shape[TIME + 1 :]))
 
 
 def clock_of_window(clock: Clock, past: History) -> Clock:
