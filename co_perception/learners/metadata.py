@@ -16,7 +16,8 @@ class Metadata:
     """Written by `save`, read by `load`. Keys of OpenDR's metadata where it has them; class names, rate and window
     besides.
 
-    weights: file name beside the JSON; window: frames of the receptive field; mean, std: of pixel values in [0, 1].
+    weights: file name beside the JSON; window: frames of the receptive field; pool_window: frames that the head
+    averages, where that is a choice; mean, std: of pixel values in [0, 1].
     """
 
     network: str
@@ -31,6 +32,7 @@ class Metadata:
     stride: int
     min_progress: float
     threshold: float
+    pool_window: int | None = None
     weights: str = "weights.safetensors"
     framework: str = "pytorch"
     version: int = FORMAT

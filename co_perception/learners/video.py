@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from co_perception.continual.fold import fold_batch_norm
@@ -21,13 +20,14 @@ from co_perception.engine.labels import labels as read_labels
 from co_perception.engine.learners import Learner
 from co_perception.engine.target import Category, Status
 from co_perception.learners import weights
+from co_perception.learners.checkpoint_file import read_checkpoint
 from co_perception.learners.frames import to_input
 from co_perception.learners.metadata import Metadata
-from co_perception.networks.inception import InceptionCoI3D, published_names
-from co_perception.networks.variants import video_variant
+from co_perception.networks.build import build_video, load_checkpoint
+from co_perception.networks.variants import PooledVariant, video_variant
+from co_perception.networks.video import VideoNetwork
 
 Frame = Image | NDArray[np.uint8]
-BUILDERS = {"coi3d_inception": InceptionCoI3D}
 MIN_PROGRESS, THRESHOLD = 0.75, 0.0
 
 
@@ -46,7 +46,8 @@ class Stream(NamedTuple):
 class ContinualVideoLearner(Learner):
     """Recognises the activity in a video stream; every frame is answered with the scores that stand.
 
-    network: name of a video network; device: where it runs; min_progress: share of the receptive field that must be
+    network: name of a video network; window: frames that its head averages, where that is a choice (None: the published
+    clip length); device: where it runs; min_progress: share of the receptive field that must be
     real before a label counts as VALID; threshold: least probability of a VALID label (None: those of a saved learner
     that is loaded, else 0.75 and 0); threads: CPU threads of torch in this process (None: as they are). Weights come
     with `load`, never in the constructor. One stream; one thread at a time.
@@ -56,6 +57,7 @@ class ContinualVideoLearner(Learner):
         self,
         network: str = "coi3d_inception",
         *,
+        window: int | None = None,
         device: str = "cpu",
         min_progress: float | None = None,
         threshold: float | None = None,
@@ -66,13 +68,13 @@ class ContinualVideoLearner(Learner):
                 raise ValueError(f"{name} is a share 0..1, got {share}")
         if threads is not None:
             torch.set_num_threads(threads)
-        self.variant = video_variant(network)
+        self.variant = video_variant(network, window=window)
         self.labels = read_labels(self.variant.labels)
         self.label_set = self.variant.labels
         self.device = torch.device(device)
         self._asked = (min_progress, threshold)
         self._settle(MIN_PROGRESS, THRESHOLD)
-        self.model = BUILDERS[network](self.variant).eval().requires_grad_(False).to(self.device)
+        self.model = build_video(self.variant).eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model)
 
@@ -108,18 +110,19 @@ class ContinualVideoLearner(Learner):
     def download(self, path: Path | str | None = None) -> None:
         """Fetch the published weights, verify and convert them. The only method that uses the network; raises as
         `weights.prepare`."""
-        source = weights.prepare(self.variant.weights)
+        source = weights.prepare(self._asset())
         if path is not None:
             self._read(source)
             self.save(path)
 
     def load(self, path: Path | str | None = None) -> None:
-        """Read a folder that `save` wrote, or (None) the published weights from the local store. Resets the stream.
+        """Read a folder that `save` wrote, a published checkpoint file (`.pyth`, `.ckpt`, `.pth`, `.safetensors`), or
+        (None) the published weights from the local store. Resets the stream.
 
         Raises FileNotFoundError that says how to get what is missing; ValueError for weights of another network.
         """
-        if path is None:
-            self._read(weights.locate_converted(self.variant.weights))
+        if path is None or Path(path).is_file():
+            self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
             return
         saved = Metadata.read(Path(path))
         if saved.network != self.variant.name:
@@ -146,6 +149,7 @@ class ContinualVideoLearner(Learner):
             rate_hz=self.variant.rate_hz,
             window=self.receptive_field,
             stride=self.stride,
+            pool_window=self.variant.window if isinstance(self.variant, PooledVariant) else None,
             min_progress=self.min_progress,
             threshold=self.threshold,
         )
@@ -159,9 +163,8 @@ class ContinualVideoLearner(Learner):
         the stream."""
         self._need_weights()
         folded = fold_batch_norm(self.model)
-        clip = (
-            torch.rand(1, *self.variant.frame_shape[:1], 16, *self.variant.frame_shape[1:], device=self.device) * 2 - 1
-        )
+        shape = self.variant.frame_shape
+        clip = torch.rand(1, shape[0], self.model.shortest_clip, *shape[1:], device=self.device) * 2 - 1
         with torch.no_grad():
             wanted, got = self.model.clip(clip), folded.clip(clip)
         if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
@@ -241,17 +244,16 @@ class ContinualVideoLearner(Learner):
 
     def _infer_clip(self, video: Video) -> Category:
         pixels = video.data
-        frames = pixels.shape[1] // self.stride * self.stride
-        if pixels.dtype != np.uint8 or pixels.shape[0] != 3 or frames < 2 * self.stride:
+        frames, least = pixels.shape[1] // self.stride * self.stride, self.model.shortest_clip
+        if pixels.dtype != np.uint8 or pixels.shape[0] != 3 or frames < least:
             raise ValueError(
-                f"expected a Video (3, T, H, W) of uint8 with T at least {2 * self.stride}, got {pixels.shape} "
-                f"{pixels.dtype}"
+                f"expected a Video (3, T, H, W) of uint8 with T at least {least}, got {pixels.shape} {pixels.dtype}"
             )
         inputs = [to_input(pixels[:, t].transpose(1, 2, 0), self.variant, device=self.device) for t in range(frames)]
         logits = self._running.classify(torch.stack(inputs, dim=1).unsqueeze(0))[0]
         return dataclasses.replace(self._score(logits, min(frames / self.receptive_field, 1.0)), status=Status.VALID)
 
-    def _use(self, network: InceptionCoI3D) -> None:
+    def _use(self, network: VideoNetwork) -> None:
         self._running = network
         self._spread = Spread(network)
         self._lag = network.lag_after(0)
@@ -265,37 +267,34 @@ class ContinualVideoLearner(Learner):
 
     def _rebuild(self, saved: Metadata) -> None:
         record = {name: getattr(saved, name) for name in ("size", "short_side", "mean", "std", "rate_hz")}
+        if saved.pool_window is not None:
+            record["window"] = saved.pool_window
         self.variant = dataclasses.replace(self.variant, classes=len(saved.labels), labels=saved.label_set, **record)
         self.labels, self.label_set = saved.labels, saved.label_set
         self._settle(saved.min_progress, saved.threshold)
-        self.model = BUILDERS[saved.network](self.variant).eval().requires_grad_(False).to(self.device)
+        self.model = build_video(self.variant).eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model)
 
     def _read(self, path: Path) -> None:
-        try:
-            read = published_names(load_file(path, device=str(self.device)))
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a whole safetensors file ({error}); fetch it again") from error
-        own = self.model.state_dict()
-        wrong = sorted(set(own) ^ set(read)) + sorted(
-            name for name in set(own) & set(read) if own[name].shape != read[name].shape
-        )
-        if wrong:
-            raise ValueError(
-                f"{path} is not for {self.variant.name}: {len(wrong)} tensors are missing, unknown or of another "
-                f"shape, such as {wrong[0]}"
-            )
-        self.model.load_state_dict(read)
+        load_checkpoint(self.model, read_checkpoint(path), str(path))
         self._loaded = True
         self._use(self.model)
 
+    def _asset(self) -> str:
+        """The name of the published weights, where they can be fetched."""
+        if self.variant.weights is None:
+            raise FileNotFoundError(
+                f"no weights of {self.variant.name} can be fetched from here. Download a checkpoint of its authors "
+                "yourself and give it to load(path)"
+            )
+        return self.variant.weights
+
     def _need_weights(self) -> None:
         if not self._loaded:
-            raise RuntimeError(
-                f"{self.variant.name} has no weights yet: call load() (after `co-perception weights fetch "
-                f"{self.variant.weights}`)"
-            )
+            asset = self.variant.weights
+            how = f"load() (after `co-perception weights fetch {asset}`)" if asset else "load(path of a checkpoint)"
+            raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
 
 
 def _kind(value: Any) -> str:
