@@ -26,8 +26,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} holds more than weights, or is damaged; nothing of it was run ({_first_line(error)}). If you trust "
-            "its source, save its state_dict alone and give that"
+            f"{path} holds more than weights, or is damaged; nothing of it was run ({_first_line(error)}). If you "
+            "trust its source, save its state_dict alone and give that"
         ) from None
     except (RuntimeError, EOFError) as error:
         raise ValueError(f"{path} is not a whole checkpoint ({_first_line(error)}); fetch it again") from None
