@@ -5,7 +5,7 @@ BIN := .venv/bin
 # What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
 ASSETS := i3d_kinetics400 $(foreach view,01 02 03 04,pose2sim_single_cam$(view))
 
-.PHONY: help env weights demo test bench clean
+.PHONY: help env weights demo test peers bench clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -25,8 +25,14 @@ test: weights  ## ruff, mypy, pytest
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest
 
+peers: env  ## compares the networks with their authors' code, in .venv-peers
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
+	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors pytest six pyyaml av parameterized networkx
+	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,video skeleton,-r test/peers/requirements-$(kind).txt)
+	@.venv-peers/bin/python -m pytest --timeout 1800 test/peers/peer_video.py test/peers/peer_skeleton.py
+
 bench: weights  ## measures what the documentation claims
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
 
 clean:  ## removes .venv and out; the cache of weights stays
-	@rm -rf .venv out
+	@rm -rf .venv .venv-peers out
