@@ -38,14 +38,25 @@ class ClipAdaptiveGraphConv(co.AdaptiveGraphConv):
         raise ValueError("AGCN attends over the whole clip and cannot stream; its weights fit the network 'coagcn'")
 
 
+class StarredAdaptiveGraphConv(co.AdaptiveGraphConv):
+    """The graph convolution that the published CoAGCN* was trained with: each joint times one plus the sum of its
+    edges, x_v (1 + sum_w (A + B)_vw). No joint sees another.
+
+    Its code sums the attention over the joints that it should mix, and shares sum to one whatever they are. `a_conv`
+    and `b_conv` are therefore without effect and without gradient; they are here for the checkpoints. A network to be
+    trained anew is better off with the mixer "adaptive".
+    """
+
+    def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
+        return x * (1 + edges[kind].sum(1))
+
+
 Mixer = Callable[[int, int, Tensor], nn.Module]
 # How a block mixes joints: input and output channels, partition (3, V, V).
 MIXERS: dict[str, Mixer] = {
     "graph": co.GraphConv,
     "adaptive": co.AdaptiveGraphConv,
-    "adaptive_starred": lambda inputs, outputs, graph: co.AdaptiveGraphConv(
-        inputs, outputs, graph, softmax_over="target"
-    ),
+    "adaptive_starred": StarredAdaptiveGraphConv,
     "adaptive_clip": ClipAdaptiveGraphConv,
     "joints": lambda inputs, outputs, graph: co.JointAttention(inputs, outputs, graph.shape[-1]),
 }

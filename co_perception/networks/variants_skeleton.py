@@ -79,7 +79,7 @@ def _starred(direct: SkeletonVariant, reported: Published, note: str = "") -> Sk
     return dataclasses.replace(
         direct,
         name=f"{direct.name}_mod",
-        # Its authors' per-frame attention takes the softmax over the other axis.
+        # As it was trained; see `stgcn.StarredAdaptiveGraphConv` before training another.
         mixers=tuple("adaptive_starred" if mixer == "adaptive" else mixer for mixer in direct.mixers),
         padded=False,
         strides=(1,) * len(direct.strides),
@@ -93,12 +93,12 @@ def _starred(direct: SkeletonVariant, reported: Published, note: str = "") -> Sk
 _TABLE = "Hedegaard et al. 2023, NTU RGB+D 60 X-Sub, joints, 300 frames"
 _STRIDED = "strided convolutions compute here only what is used of them, published code also what it drops"
 _UNREAD = "published code keeps 13125 parameters in the attention that nothing reads"
-_EDGES = "products of joints with their graph count here, in the published figure they do not"
+_IDLE = "its attention is without effect, as published, and not computed here"
 
 COSTGCN = _direct("costgcn", ("graph",) * 10, Published(3.14, 0.27, 16.73, 86.0, ((75, 85.3),), _TABLE), _STRIDED)
 COSTGCN_MOD = _starred(COSTGCN, Published(3.14, 0.16, 36.90, 86.3, ((220, 86.3),), _TABLE))
 COAGCN = _direct("coagcn", ("adaptive",) * 10, Published(3.47, 0.30, 18.69, 86.4, ((75, 86.0),), _TABLE), _STRIDED)
-COAGCN_MOD = _starred(COAGCN, Published(3.47, 0.17, None, None, ((220, 84.1),), _TABLE), _EDGES)
+COAGCN_MOD = _starred(COAGCN, Published(3.47, 0.17, None, None, ((220, 84.1),), _TABLE), _IDLE)
 COSTR = _direct(
     "costr", ("graph",) * 3 + ("joints",) * 7, Published(3.09, 0.22, 16.14, 86.8, ((75, 86.5),), _TABLE), _UNREAD
 )
