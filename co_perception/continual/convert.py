@@ -13,8 +13,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar, overload
+from typing import TypeVar, overload
 
 from torch import nn
 
@@ -23,31 +22,13 @@ from co_perception.continual.axes import Axes, Refused
 from co_perception.continual.call import Frames
 from co_perception.continual.container import Sequential
 from co_perception.continual.convert_modules import CONVERTERS, first_layout
+from co_perception.continual.convert_site import ConversionError, Converter, Refusal, Site
 from co_perception.continual.framewise import streaming
 from co_perception.continual.layer import Streaming
 
-Converted = nn.Module | tuple[nn.Module, Axes]
-Converter = Callable[[nn.Module, "Site"], Converted]
+__all__ = ["ConversionError", "Refusal", "Registry", "Site", "convert"]
+
 C = TypeVar("C", bound=Converter)
-
-
-class Refusal(NamedTuple):
-    """path: of the module, as in `named_modules`. operation: what it does there. reason: why a stream cannot."""
-
-    path: str
-    operation: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path or 'the network itself'}: {self.operation}: {self.reason}"
-
-
-class ConversionError(ValueError):
-    """refusals: every operation that has no continual form, in the order of the computation."""
-
-    def __init__(self, refusals: list[Refusal]) -> None:
-        super().__init__("the network has no continual form:\n" + "\n".join(f"  {refusal}" for refusal in refusals))
-        self.refusals = refusals
 
 
 class Registry:
@@ -95,38 +76,6 @@ class Registry:
         return function
 
 
-@dataclass(frozen=True)
-class Site:
-    """Where a module stands. path: as in `named_modules`. axes: of what it is given."""
-
-    path: str
-    axes: Axes
-    registry: Registry
-    windows: int | Mapping[str, int] | None = None
-    refusals: list[Refusal] = field(default_factory=list)
-
-    def window(self, what: str) -> int:
-        """Frames that `what` looks at, as the caller of `convert` said."""
-        given = self.windows.get(self.path) if isinstance(self.windows, Mapping) else self.windows
-        if given is None:
-            raise Refused(
-                f"{what} looks at the whole clip; say how many frames it is to look at: convert(..., window=n) or "
-                f"convert(..., window={{{self.path!r}: n}})"
-            )
-        return given
-
-    def at(self, name: str, axes: Axes) -> Site:
-        """The place of the submodule called `name`."""
-        return replace(self, path=f"{self.path}.{name}" if self.path else name, axes=axes)
-
-    def convert(self, module: nn.Module) -> tuple[nn.Module, Axes]:
-        """What becomes of a module that stands here, and the axes of its answer. See `convert_module`."""
-        return convert_module(module, self)
-
-    def refuse(self, operation: str, reason: str, path: str | None = None) -> None:
-        self.refusals.append(Refusal(self.path if path is None else path, operation, reason))
-
-
 def convert(
     module: nn.Module,
     *,
@@ -149,7 +98,7 @@ def convert(
     """
     plain = copy.deepcopy(module)
     axes = Axes.named(layout or first_layout(plain))
-    site = Site("", axes, registry or Registry(), window)
+    site = Site("", axes, registry or Registry(), convert_module, window)
     converted, _ = convert_module(plain, site)
     if site.refusals:
         raise ConversionError(site.refusals)

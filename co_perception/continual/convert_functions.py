@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,11 +17,9 @@ from co_perception.continual import pool
 from co_perception.continual.axes import CHANNELS, STREAMS, Axes, Refused, joint
 from co_perception.continual.call import Call, Slot, fold_axes
 from co_perception.continual.convert_modules import window_of
+from co_perception.continual.convert_site import Site
 from co_perception.continual.delay import Crop
 from co_perception.continual.layer import TIME, Streaming
-
-if TYPE_CHECKING:
-    from co_perception.continual.convert import Site
 
 
 class Value:

@@ -6,7 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +15,12 @@ from torch import Tensor, fx, nn
 from co_perception.continual.axes import STREAMS, Axes, Refused, joint
 from co_perception.continual.call import Call, Slot, Weight
 from co_perception.continual.convert_functions import Functions, LastFrame, Length, Lengths, Unknown, Value
+from co_perception.continual.convert_site import Site
 from co_perception.continual.convert_trace import source, trace
 from co_perception.continual.dag import Dag, Step, reach
 from co_perception.continual.framewise import streaming
 from co_perception.continual.layer import TIME, Streaming
 from co_perception.continual.timing import Timing
-
-if TYPE_CHECKING:
-    from co_perception.continual.convert import Site
 
 ELEMENTWISE = frozenset({
     "relu", "relu6", "gelu", "silu", "sigmoid", "tanh", "hardtanh", "hardswish", "hardsigmoid", "leaky_relu", "elu",

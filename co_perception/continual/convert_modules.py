@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -14,11 +14,9 @@ from torch.nn.utils import parametrize
 from co_perception.continual import attention, conv, elementwise, encoder, norm, pool, recurrent
 from co_perception.continual.axes import CHANNELS, STREAMS, Axes, Refused
 from co_perception.continual.call import Frames, fold_axes
+from co_perception.continual.convert_site import Converted, Converter, Site
 from co_perception.continual.framewise import FRAMEWISE
 from co_perception.continual.layer import TIME, Streaming
-
-if TYPE_CHECKING:
-    from co_perception.continual.convert import Converted, Converter, Site
 
 L = TypeVar("L", bound=nn.Module)
 

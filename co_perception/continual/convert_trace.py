@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import fx, nn
 
 from co_perception.continual.axes import Refused
+from co_perception.continual.convert_site import Site
 from co_perception.continual.layer import Streaming
-
-if TYPE_CHECKING:
-    from co_perception.continual.convert import Site
 
 
 class _Proxy(fx.Proxy):
