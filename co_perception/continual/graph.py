@@ -67,24 +67,19 @@ class AdaptiveGraphConv(GraphConv):
 
     C_p = softmax(theta_p(X)^T phi_p(X) / C_e) of (V, V) joint pairs, C_e = out_channels / 4 channels of embedding.
     The offline AGCN computes one C of the whole clip, which no stream has; the continual network computes one of each
-    frame. softmax_over: "source" makes the shares that reach a joint sum to one (AGCN, CoAGCN), "target" those that
-    leave it (the per-frame variant that the published CoAGCN* was trained as). B is `graph_attn`, theta `a_conv`, phi
-    `b_conv`.
+    frame. The shares that reach a joint sum to one. B is `graph_attn`, theta `a_conv`, phi `b_conv`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor, *, softmax_over: str = "source") -> None:
+    def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor) -> None:
         super().__init__(in_channels, out_channels, adjacency, edges="add")
-        if softmax_over not in ("source", "target"):
-            raise ValueError(f"softmax_over is 'source' or 'target', got {softmax_over!r}")
         self.embedding = out_channels // 4
         self.a_conv = self._pointwise(in_channels, self.embedding)
         self.b_conv = self._pointwise(in_channels, self.embedding)
-        self.softmax_over = softmax_over
 
     def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
         theta, phi = self.a_conv[kind](x).movedim(2, 1), self.b_conv[kind](x).movedim(2, 1)  # (B, T, C_e, V)
         likeness = theta.transpose(2, 3) @ phi / self.embedding
-        between = edges[kind] + likeness.softmax(-2 if self.softmax_over == "source" else -1)
+        between = edges[kind] + likeness.softmax(-2)
         return (x.movedim(2, 1) @ between).movedim(1, 2)
 
 

@@ -68,9 +68,8 @@ def test_graph_convolution(edges: str, channels: int) -> None:
     check_streaming(layer, (channels, JOINTS), reference=reference, tolerance=1e-12)
 
 
-@pytest.mark.parametrize("softmax_over", ["source", "target"])
-def test_adaptive_graph_convolution(softmax_over: str) -> None:
-    layer = awake(co.AdaptiveGraphConv(3, 8, ADJACENCY, softmax_over=softmax_over))
+def test_adaptive_graph_convolution() -> None:
+    layer = awake(co.AdaptiveGraphConv(3, 8, ADJACENCY))
     assert isinstance(layer, co.AdaptiveGraphConv)
 
     def per_frame(x: Tensor) -> Tensor:
@@ -79,11 +78,11 @@ def test_adaptive_graph_convolution(softmax_over: str) -> None:
             theta = point(layer.a_conv[kind], x.transpose(1, 2))  # (B, V, C_e)
             phi = point(layer.b_conv[kind], x.transpose(1, 2))
             likeness = torch.einsum("bvc,bwc->bvw", theta, phi) / 2
-            shares = likeness.softmax(1 if softmax_over == "source" else 2)
+            shares = likeness.softmax(1)
             between.append(layer.A[kind] + layer.graph_attn[kind] + shares)
         return graph_frame(layer, x, between)
 
-    for conv in layer.a_conv if softmax_over == "source" else layer.b_conv:
+    for conv in layer.a_conv:
         conv.bias.requires_grad_(False)  # shifts what the softmax is blind to: no gradient, and none expected
     check_streaming(
         layer, (3, JOINTS), reference=lambda x: torch.stack([per_frame(f) for f in x.unbind(2)], 2), tolerance=1e-12
@@ -145,7 +144,5 @@ def test_wrong_settings_are_refused_with_advice() -> None:
         co.GraphConv(3, 8, ADJACENCY[0])
     with pytest.raises(ValueError, match="edges is one of"):
         co.GraphConv(3, 8, ADJACENCY, edges="divide")
-    with pytest.raises(ValueError, match="softmax_over"):
-        co.AdaptiveGraphConv(3, 8, ADJACENCY, softmax_over="time")
     with pytest.raises(ValueError, match="multiple of 32"):
         co.JointAttention(3, 40, 25)
