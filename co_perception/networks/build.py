@@ -69,7 +69,7 @@ def _report(problems: Mapping[str, list[str]]) -> str:
 def _class_hint(shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
     """A classifier that differs in its classes alone is the commonest misfit."""
     for name, (had, needs) in shapes.items():
-        if name.startswith(("head.projection", "logits.conv3d")) and had[1:] == needs[1:] and had != needs:
+        if name.startswith(("head.", "logits.conv3d", "fc.")) and had[1:] == needs[1:] and had != needs:
             return (
                 f" It knows {had[0]} classes, the network {needs[0]}: build it with classes={had[0]} and their labels"
             )

@@ -31,8 +31,16 @@ def test_kinetics400_is_equal_to_the_lists_it_was_checked_against() -> None:
     assert digest == "a8dafb93a1204d4ecfa904f943ce5ee0c62ddeeb1df71aa1f96983fca17d777e"
 
 
+def test_ntu60_is_numbered_as_the_dataset_numbers_its_actions() -> None:
+    names = labels("ntu60")
+    assert len(names) == len(set(names)) == 60
+    # A001, A023, A043 and A060 of Shahroudy and others, arXiv 1604.02808: files count from 1.
+    assert (names[0], names[22], names[42]) == ("drink water", "hand waving", "falling")
+    assert names[59] == "walking apart from each other"
+
+
 def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
-    assert label_sets() == ("kinetics400",)
+    assert label_sets() == ("kinetics400", "ntu60")
     with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400"):
         labels("kinetics40")
     with pytest.raises(ValueError, match="no label list"):
