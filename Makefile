@@ -17,8 +17,8 @@ env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
 weights: env  ## fetches the published weights and the sample videos
 	@$(BIN)/co-perception weights fetch $(ASSETS)
 
-demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL)
-	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)")
+demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL; ARGS=--help)
+	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
 test: weights  ## ruff, mypy, pytest
 	@$(BIN)/ruff check .

@@ -169,10 +169,21 @@ def _say(summary: dict[str, Any], out: Path) -> None:
     print(
         f"A step takes {step['p50']} ms (p95 {step['p95']}), camera to answer {whole['p50']} ms (p95 {whole['p95']})."
     )
-    print(f"Played at {summary['real_time_factor']:.2f} of real time. Warm after {summary['warm_up_frames']} frames.")
+    print(f"Played at {summary['real_time_factor']:.2f} of real time. {_warmth(summary)}")
     for said in summary["labels"]:
         print(f"  {said['from_s']:6.2f} to {said['to_s']:6.2f} s  {said['label']} ({said['mean_score']:.2f})")
     print(f"Look at {', '.join(sorted(path.name for path in out.iterdir()))} in {out}.")
+
+
+def _warmth(summary: dict[str, Any]) -> str:
+    frames = summary["warm_up_frames"]
+    if frames < summary["frames_processed"]:
+        return f"Warm after {frames} frames."
+    field = summary["receptive_field_frames"]
+    return (
+        f"Never warm: {frames} frames are too few for a network that looks back on {field}, so no label was given. Play "
+        "more, or let every frame be one of the network's (--model-rate 0; from make: ARGS='--model-rate 0')."
+    )
 
 
 if __name__ == "__main__":

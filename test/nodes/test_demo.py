@@ -52,6 +52,14 @@ def test_every_frame_is_answered_recorded_filmed_and_summed_up(
     assert "24 of 24 frames answered, 0 dropped" in capsys.readouterr().out
 
 
+def test_a_clip_shorter_than_the_warm_up_is_said_to_be_so(
+    tmp_path: Path, fake: Any, make_video: MakeVideo, capsys: Any
+) -> None:
+    status, out = run(tmp_path, fake, "--source", str(make_video("short.mp4", frames=4)), "--model-rate", "0")
+    assert status == 0 and json.loads((out / "summary.json").read_text())["labels"] == []
+    assert "Never warm: 4 frames are too few" in capsys.readouterr().out
+
+
 def test_the_bag_has_one_answer_per_frame_and_no_images(tmp_path: Path, fake: Any, two_views: str) -> None:
     _, out = run(tmp_path, fake, "--source", two_views, "--model-rate", "0")
     with (out / "activity.mcap").open("rb") as file:
