@@ -181,8 +181,8 @@ def _warmth(summary: dict[str, Any]) -> str:
         return f"Warm after {frames} frames."
     field = summary["receptive_field_frames"]
     return (
-        f"Never warm: {frames} frames are too few for a network that looks back on {field}, so no label was given. Play "
-        "more, or let every frame be one of the network's (--model-rate 0; from make: ARGS='--model-rate 0')."
+        f"Never warm: {frames} frames are too few for a network that looks back on {field}, so no label was given. "
+        "Play more, or let every frame be one of the network's (--model-rate 0; from make: ARGS='--model-rate 0')."
     )
 
 
