@@ -40,13 +40,23 @@ ROS_WHEELS = [
 
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
 
+TRAIN = [
+    "jsonargparse[signatures]>=4.35",
+    "lightning>=2.5",
+    "matplotlib>=3.8",
+    "optuna>=4.0",
+    "scikit-learn>=1.5",
+    "tensorboard>=2.18",
+    "torchmetrics>=1.6",
+]
+
 EXTRAS = {
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8"],
     "pose": ["opencv-python-headless>=4.8"],
     "onnx": ONNX,
-    "train": ["matplotlib>=3.8"],
+    "train": TRAIN,
     "bench": ["matplotlib>=3.8"],
     "dev": [
         *ONNX,

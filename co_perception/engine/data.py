@@ -148,6 +148,30 @@ class Timeseries(Data):
         _check_rate(self.rate_hz)
 
 
+@dataclass(frozen=True, eq=False)
+class SkeletonSequence(Data):
+    """A finite run of poses: (C, T, V, M) float32, V joints of M persons.
+
+    C is 3 (x, y, score) or 4 (x, y, z, score), in the units of whoever saw them: pixels with y downwards, or metres.
+    An absent person, and a joint that was not found, is zeros, score included. `layout` names the joints, `rate_hz` as
+    in `Video`. OpenDR's (N, C, T, V, M) holds N of these.
+    """
+
+    layout: str = "coco17"
+    rate_hz: float | None = None
+
+    ndim: ClassVar[int] = 4
+    axes: ClassVar[str] = "(3 or 4 channels with the score last, time, joints, persons) of float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_float32(self)
+        if self.data.shape[0] not in (3, 4):
+            hint = " OpenDR's has one axis more and no score." if self.data.shape[0] in (1, 2) else ""
+            raise ValueError(f"SkeletonSequence expects {self.axes}, got shape {self.data.shape}.{hint}")
+        _check_rate(self.rate_hz)
+
+
 def _check_float32(value: Data) -> None:
     if value.data.dtype != np.float32:
         name = type(value).__name__

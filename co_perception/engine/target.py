@@ -78,3 +78,48 @@ class Category(Target):
             return [(int(self.data), float(self.confidence or 0.0))] if known else []
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(int(index), float(self.probabilities[index])) for index in order]
+
+
+@dataclass(frozen=True, eq=False)
+class Pose(Target):
+    """Where one person's joints are in one frame: an answer of a pose estimator, and what a skeleton learner is asked
+    about.
+
+    Args:
+        data: (V, 3) float32 of x, y, score, or (V, 4) of x, y, z, score; a joint that was not found has score 0.
+        layout: name of the joint layout, `skeletons.layouts`.
+        confidence: that this is a person, 0..1.
+        id: the person's track; the empty string where nobody is followed.
+
+    Raises: ValueError where one of them is out of its range, or a found joint is NaN or infinite.
+    """
+
+    data: NDArray[np.float32]
+    layout: str = "coco17"
+    _: KW_ONLY
+    confidence: float = 1.0
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        values = self.data
+        if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 2:
+            raise ValueError(f"a Pose is an array (joints, 3 or 4) of float32, got {_describe(values)}.")
+        if values.shape[1] not in (3, 4):
+            raise ValueError(f"a Pose has x, y, score or x, y, z, score of each joint, got shape {values.shape}.")
+        if not np.isfinite(values[~(values[:, -1] <= 0)]).all():
+            raise ValueError("a joint of this Pose is NaN or infinite: give joints that were not found the score 0.")
+        if not 0.0 <= self.confidence <= 1.0 + 1e-6:
+            raise ValueError(f"confidence is a probability 0..1, got {self.confidence}.")
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(V,) whether each joint was found."""
+        return np.asarray(self.data[:, -1] > 0)
+
+
+def _describe(value: object) -> str:
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    return type(value).__name__ if shape is None else f"{shape} {dtype}"

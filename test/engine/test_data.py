@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from co_perception.engine.data import Image, Timeseries, Vector, Video
+from co_perception.engine.data import Image, SkeletonSequence, Timeseries, Vector, Video
 
 FRAME = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 
@@ -80,3 +80,10 @@ def test_vectors_and_timeseries() -> None:
         Timeseries(np.ones(3, np.float32))
     with pytest.raises(ValueError, match="rate_hz"):
         Timeseries(np.ones((5, 3), np.float32), rate_hz=float("nan"))
+
+
+def test_a_skeleton_sequence_has_its_score_last() -> None:
+    sequence = SkeletonSequence(np.zeros((4, 9, 25, 2), np.float32), layout="ntu25", rate_hz=30.0)
+    assert sequence.numpy().shape == (4, 9, 25, 2)
+    with pytest.raises(ValueError, match="OpenDR"):
+        SkeletonSequence(np.zeros((2, 9, 18, 1), np.float32))

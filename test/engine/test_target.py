@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Category, Pose, Status
 
 
 def test_top_is_best_first_with_ties_in_index_order() -> None:
@@ -61,3 +61,23 @@ def test_a_category_refuses(wrong: dict[str, Any], teaches: str) -> None:
 def test_status_numbers_are_on_the_wire() -> None:
     assert [status.value for status in Status] == [0, 1, 2, 3]
     assert [status.name for status in Status] == ["WARMING_UP", "VALID", "UNCERTAIN", "STALE"]
+
+
+def joints(**changed: float) -> Any:
+    values = np.ones((17, 3), np.float32)
+    for place, value in changed.items():
+        values[4, "xys".index(place)] = value
+    return values
+
+
+def test_a_pose_may_hold_nonsense_only_where_no_joint_was_found() -> None:
+    assert not Pose(joints(x=np.nan, s=0.0)).found[4]
+    for wrong in (joints(x=np.nan), joints(y=np.inf), joints(s=np.nan)):
+        with pytest.raises(ValueError, match="score 0"):
+            Pose(wrong)
+
+
+@pytest.mark.parametrize("wrong", [np.ones((17, 2), np.float32), np.ones((17, 3)), [[1.0, 2.0, 3.0]]])
+def test_a_pose_says_what_it_expects(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="score|float32"):
+        Pose(wrong)
