@@ -78,12 +78,12 @@ class CoStGcn(co.Sequential):
     def classify(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of whole clips x (B, C, T, V, M) of one length, as the offline network has them: the
         mean over all steps, however long the pool is."""
-        data_bn, body, over_joints, _, fc = self.layers
+        data_bn, body, over_joints, _, dropout, fc = self.layers
         needed = body.receptive_field - body.timing.before - body.timing.after
         if x.dim() != 5 or x.shape[2] < needed:
             raise ValueError(f"expected clips (B, C, T, V, M) of at least {needed} frames, got {tuple(x.shape)}")
         y = over_joints.clip(body.clip(data_bn.clip(x)))
-        return fc.clip(y.mean(2, keepdim=True)).squeeze(2)
+        return fc.clip(dropout.clip(y.mean(2, keepdim=True))).squeeze(2)
 
 
 def load_checkpoint(network: CoStGcn, checkpoint: Mapping[str, Any], source: str = "the checkpoint") -> None:
@@ -109,6 +109,7 @@ def _layers(variant: SkeletonVariant) -> OrderedDict[str, nn.Module]:
         body=EachPerson(_blocks(variant, torch.from_numpy(spatial_partition(skeleton)))),
         spatial_pool=co.Framewise(_over_joints_then_persons, frame_out=lambda shape: shape[:1]),
         pool=co.AvgPool1d(variant.pool, stride=1, padding=variant.pool_padding),
+        dropout=nn.Dropout(variant.dropout),
         fc=co.Linear(variant.channels[-1], variant.classes),
     )
 

@@ -15,7 +15,6 @@ from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
 from co_perception.networks.video import VideoNetwork
 
 Network = VideoNetwork | CoStGcn | CoOadTR
-SKELETON_FRAMES = 300  # of an NTU RGB+D clip
 INCEPTION_FRAMES = 64  # of the clips that Inception-I3D was trained on
 NOT_REPORTED = frozenset({"cooadtr_b1_anet", "cooadtr_b2_anet"})  # sizes for other features, left out of the table
 COUNTED_IN_VIDEO = "the paper counts norms and ReLUs as well, for steps twice; the difference is taken counting so"
@@ -55,7 +54,7 @@ def rows() -> Iterator[Row]:
         )
     for skeleton in SKELETON_VARIANTS.values():
         joints = CoStGcn(skeleton)
-        yield _row(skeleton.name, joints, joints.frame_shape, SKELETON_FRAMES, skeleton.published, skeleton.note)
+        yield _row(skeleton.name, joints, joints.frame_shape, skeleton.clip, skeleton.published, skeleton.note)
     for features in FEATURE_VARIANTS.values():
         if features.name not in NOT_REPORTED:
             encoder = CoOadTR(features)

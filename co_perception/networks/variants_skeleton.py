@@ -14,13 +14,14 @@ class SkeletonVariant:
     """What a skeleton network expects and gives.
 
     inputs: channels of a joint (x, y, z, or x, y, score); layout: name of its joints; persons: in every frame, absent
-    ones zero;
+    ones zero; normalisation: what is done to a frame's joints first, a name `skeletons.normalise` knows;
     mixers: how each block mixes joints, keys of `stgcn.MIXERS`; channels, strides: of each block, in time;
     kernel: frames of each temporal convolution;
     padded: whether those pad by half their kernel. The direct form does, with the strides of the offline network; the
     starred form, which had to be trained as such, does neither;
-    pool, pool_padding: of the average over time at the end, in steps;
-    rate_hz: frames per second it was trained at; labels: name of its label list;
+    pool, pool_padding: of the average over time at the end, in steps; dropout: in training, before the classifier;
+    rate_hz: frames per second it was trained at; clip: frames of the clips it was trained on;
+    labels: name of its label list, empty for a network that is there to be trained on classes of one's own;
     weights: the asset with its published weights, None where they have to be brought; paper: where it comes from;
     note: why figures differ from the published ones.
     """
@@ -38,7 +39,10 @@ class SkeletonVariant:
     channels: tuple[int, ...] = (64,) * 4 + (128,) * 3 + (256,) * 3
     kernel: int = 9
     inputs: int = 3
+    normalisation: str = "spine"
+    dropout: float = 0.0
     rate_hz: float = 30.0
+    clip: int = 300
     weights: str | None = None
     paper: str = (
         "Hedegaard, Heidari and Iosifidis, Continual Spatio-Temporal Graph Convolutional Networks, Pattern Recognition "
@@ -104,6 +108,27 @@ COSTR = _direct(
 )
 COSTR_MOD = _starred(COSTR, Published(3.09, 0.15, None, None, ((220, 86.3),), _TABLE), _UNREAD)
 
+# A robot cannot wait ten seconds, and short recordings must fit: the starred form whose field is one second.
+COSTGCN_SHORT = SkeletonVariant(
+    name="costgcn_short",
+    layout="coco17",
+    persons=1,
+    normalisation="body",
+    classes=20,
+    labels="",
+    mixers=("graph",) * 4,
+    channels=(64, 64, 128, 128),
+    strides=(1,) * 4,
+    kernel=3,
+    padded=False,
+    pool=8,
+    pool_padding=0,
+    dropout=0.1,
+    rate_hz=15.0,
+    clip=16,
+    paper="CoST-GCN* (Hedegaard, Heidari and Iosifidis, 2023, arXiv 2203.11009) cut to 4 blocks and 16 frames here",
+)
+
 # The offline AGCN: attention of the whole clip, so that it cannot stream. Its weights fit COAGCN.
 AGCN = dataclasses.replace(
     COAGCN,
@@ -113,16 +138,20 @@ AGCN = dataclasses.replace(
 )
 
 SKELETON_VARIANTS: dict[str, SkeletonVariant] = {
-    variant.name: variant for variant in (COSTGCN, COSTGCN_MOD, COAGCN, COAGCN_MOD, COSTR, COSTR_MOD)
+    variant.name: variant for variant in (COSTGCN, COSTGCN_MOD, COAGCN, COAGCN_MOD, COSTR, COSTR_MOD, COSTGCN_SHORT)
 }
 
 
 def skeleton_variant(name: str, *, layout: str | None = None, persons: int | None = None) -> SkeletonVariant:
     """The record of a skeleton network; ValueError names those there are.
 
-    layout, persons: instead of the published NTU joints of two persons.
+    layout, persons: instead of those of the record. With another layout the joints are those of a camera without depth:
+    x, y, score, normalised as such.
     """
     if name not in SKELETON_VARIANTS:
         raise ValueError(f"no skeleton network {name!r}; there are: {', '.join(sorted(SKELETON_VARIANTS))}")
     variant = SKELETON_VARIANTS[name]
-    return dataclasses.replace(variant, layout=layout or variant.layout, persons=persons or variant.persons)
+    if layout is not None and layout != variant.layout:
+        how = "spine" if layout == "ntu25" else "body"
+        variant = dataclasses.replace(variant, layout=layout, normalisation=how)
+    return dataclasses.replace(variant, persons=persons or variant.persons)

@@ -267,6 +267,27 @@ def test_persons_change_places_without_effect_where_they_are_normalised_alike() 
     assert torch.allclose(net.classify(x), net.classify(x.flip(-1)), atol=1e-10)
 
 
+@torch.no_grad()
+def test_the_short_network_answers_a_second_of_frames_once_as_clip_and_as_stream() -> None:
+    net = network(find("costgcn_short"))
+    x = skeletons(net, 20)
+    assert (net.receptive_field, net.timing.stride, net.variant.rate_hz) == (16, 1, 15.0)
+    assert measure.params(net) < 1_000_000 and net.frame_shape == (3, 17, 1)
+    answers, state = [], net.init_state(2, net.frame_shape)
+    for frame in x.split(1, dim=2):
+        y, state = net(frame, state)
+        answers.append(y[:, :, 0])
+    for start in range(5):
+        window = x[:, :, start : start + 16]
+        assert net.clip(window).shape == (2, 20, 1)
+        assert torch.allclose(net.classify(window), answers[start + 15], atol=1e-10)
+
+
+def test_another_layout_is_normalised_as_its_joints_need() -> None:
+    assert find("costgcn").normalisation == find("costgcn_short", layout="ntu25").normalisation == "spine"
+    assert find("costgcn_short").normalisation == find("costgcn", layout="openpose18").normalisation == "body"
+
+
 def test_a_clip_trains() -> None:
     net = network(small(COSTGCN)).train()
     x, label = skeletons(net, 24), torch.tensor([1, 3])

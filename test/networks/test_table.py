@@ -10,7 +10,7 @@ from co_perception import cli
 from co_perception.networks.table import Row, rows
 
 VIDEO = ["coi3d_inception", "cox3d_xs", "cox3d_s", "cox3d_m", "cox3d_l", "coslow_r50", "coi3d_r50"]
-SKELETONS = ["costgcn", "costgcn_mod", "coagcn", "coagcn_mod", "costr", "costr_mod"]
+SKELETONS = ["costgcn", "costgcn_mod", "coagcn", "coagcn_mod", "costr", "costr_mod", "costgcn_short"]
 NAMES = [*VIDEO, *SKELETONS, "cooadtr_b1", "cooadtr_b2"]
 
 
@@ -44,6 +44,7 @@ def test_counts_are_the_published_ones_or_the_note_says_why(table: dict[str, Row
         ("coagcn_mod", (300, 299, 1)),
         ("costr_mod", (300, 299, 1)),
         ("costgcn", (449, 296, 4)),
+        ("costgcn_short", (16, 15, 1)),
     ],
 )
 def test_geometry_is_the_published_one(table: dict[str, Row], name: str, geometry: tuple[int, int, int]) -> None:
