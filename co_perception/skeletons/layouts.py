@@ -120,4 +120,58 @@ COCO17 = Layout(
     source="Lin et al., Microsoft COCO, ECCV 2014; links of Duan et al., PYSKL, 2022",
 )  # fmt: skip
 
-LAYOUTS: dict[str, Layout] = {known.name: known for known in (NTU25, OPENPOSE18, COCO17)}
+# ROS4HRI (REP-155) counts OpenPose's joints with the left eye and the left ear first. Same body, same links.
+_HRI_JOINTS = (*OPENPOSE18.joints[:14], "left_eye", "right_eye", "left_ear", "right_ear")
+_HRI_NUMBER = tuple(_HRI_JOINTS.index(joint) for joint in OPENPOSE18.joints)
+HRI18 = Layout(
+    name="hri18",
+    joints=_HRI_JOINTS,
+    centre=1,
+    links=tuple((_HRI_NUMBER[joint], _HRI_NUMBER[towards]) for joint, towards in OPENPOSE18.links),
+    bone_starts=_starts(
+        tuple((_HRI_NUMBER[joint], _HRI_NUMBER[start]) for joint, start in enumerate(OPENPOSE18.bone_starts)), 18
+    ),
+    source="hri_msgs/Skeleton2D, ROS4HRI, REP-155",
+)
+
+_BODY25_LINKS: Pairs = (
+    (0, 1), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6), (8, 1), (9, 8), (10, 9), (11, 10), (12, 8), (13, 12),
+    (14, 13), (15, 0), (16, 0), (17, 15), (18, 16), (19, 14), (20, 19), (21, 14), (22, 11), (23, 22), (24, 11),
+)  # fmt: skip
+BODY25 = Layout(
+    name="body25",
+    joints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+        "middle_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye",
+        "left_eye", "right_ear", "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe",
+        "right_small_toe", "right_heel",
+    ),
+    centre=1,
+    links=_BODY25_LINKS,
+    bone_starts=_starts(_BODY25_LINKS, 25),
+    source="Cao et al., OpenPose, TPAMI 2019 (BODY_25)",
+)  # fmt: skip
+
+# MediaPipe draws closed loops (shoulders and hips, hands, feet). A graph needs one way inward: as in COCO-17 the hips
+# hang on the shoulders and the shoulders on the nose; fingers hang on the wrist, heel and toe on the ankle.
+_BLAZEPOSE_LINKS: Pairs = (
+    (1, 0), (2, 1), (3, 2), (7, 3), (4, 0), (5, 4), (6, 5), (8, 6), (9, 0), (10, 0), (11, 0), (12, 0), (13, 11),
+    (14, 12), (15, 13), (16, 14), (17, 15), (18, 16), (19, 15), (20, 16), (21, 15), (22, 16), (23, 11), (24, 12),
+    (25, 23), (26, 24), (27, 25), (28, 26), (29, 27), (30, 28), (31, 27), (32, 28),
+)  # fmt: skip
+BLAZEPOSE33 = Layout(
+    name="blazepose33",
+    joints=(
+        "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+        "left_ear", "right_ear", "left_mouth", "right_mouth", "left_shoulder", "right_shoulder", "left_elbow",
+        "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
+        "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+        "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+    ),
+    centre=0,
+    links=_BLAZEPOSE_LINKS,
+    bone_starts=_starts(_BLAZEPOSE_LINKS, 33),
+    source="Bazarevsky et al., BlazePose, 2020 (MediaPipe Pose)",
+)  # fmt: skip
+
+LAYOUTS: dict[str, Layout] = {known.name: known for known in (NTU25, OPENPOSE18, COCO17, HRI18, BODY25, BLAZEPOSE33)}

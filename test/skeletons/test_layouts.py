@@ -6,7 +6,17 @@ import dataclasses
 
 import pytest
 
-from co_perception.skeletons.layouts import COCO17, LAYOUTS, NTU25, OPENPOSE18, Layout, layout
+from co_perception.skeletons.layouts import (
+    BLAZEPOSE33,
+    BODY25,
+    COCO17,
+    HRI18,
+    LAYOUTS,
+    NTU25,
+    OPENPOSE18,
+    Layout,
+    layout,
+)
 
 ALL = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=list(LAYOUTS))
 
@@ -50,9 +60,27 @@ def test_the_published_numbers_of_joints() -> None:
     assert COCO17.index("left_shoulder") == 5 and COCO17.index("right_ankle") == 16
 
 
+def test_the_published_numbers_of_newer_layouts() -> None:
+    for joint, number in {"neck": 1, "middle_hip": 8, "left_ankle": 14, "right_eye": 15, "left_heel": 21}.items():
+        assert BODY25.index(joint) == number
+    # MediaPipe: left is odd from the ears down, and the three eye corners of a side run outward.
+    assert all(left % 2 == 1 and right == left + 1 for left, right in BLAZEPOSE33.sides if left >= 7)
+    assert [BLAZEPOSE33.index(f"left_eye{where}") for where in ("_inner", "", "_outer")] == [1, 2, 3]
+    assert BLAZEPOSE33.index("left_wrist") == 15 and BLAZEPOSE33.index("right_foot_index") == 32
+
+
+def test_hri_is_openpose_with_the_eyes_and_the_ears_swapped() -> None:
+    """The constants of hri_msgs/Skeleton2D: LEFT_EYE 14, RIGHT_EYE 15, LEFT_EAR 16, RIGHT_EAR 17."""
+    assert HRI18.joints[:14] == OPENPOSE18.joints[:14]
+    assert HRI18.joints[14:] == ("left_eye", "right_eye", "left_ear", "right_ear")
+    for skeleton in (HRI18, OPENPOSE18):
+        assert skeleton.bone_starts[skeleton.index("left_ear")] == skeleton.index("left_eye")
+        assert (skeleton.index("left_ear"), skeleton.index("left_eye")) in skeleton.links
+
+
 def test_lookup_teaches_and_records_are_frozen() -> None:
     assert layout("coco17") is COCO17
-    with pytest.raises(ValueError, match="coco17, ntu25, openpose18"):
+    with pytest.raises(ValueError, match="blazepose33, body25, coco17, hri18, ntu25, openpose18"):
         layout("coco")
     with pytest.raises(ValueError, match="right_wrist"):
         OPENPOSE18.index("wrist")
