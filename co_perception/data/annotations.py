@@ -1,0 +1,205 @@
+"""Annotation files: from when to when somebody did what. CSV or JSON, four columns, written by hand or by `record`.
+
+    start,end,label,subject              start_ns,end_ns,label,subject
+    2.5,7.25,wave,                       1700000002500000000,1700000007250000000,wave,
+    9,12,walk,person_1                   1700000009000000000,1700000012000000000,walk,person_1
+
+`start` and `end` are seconds since the first message of the recording; `start_ns` and `end_ns` are stamps, nanoseconds
+of the clock that stamps the recording. The names of the columns decide which, never the size of a number: simulated
+time begins at zero too. An empty subject means whoever is in sight. A column `recording` (the name of a bag or file)
+says which of several recordings a row belongs to. JSON is a list of objects with the same keys.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+
+NANO = 1_000_000_000
+LONGEST_S = 10_000_000  # four months: a `start` beyond it is a clock time in the wrong column
+SECONDS, STAMPS = ("start", "end"), ("start_ns", "end_ns")
+OTHERS = ("label", "subject", "recording")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One subject does one thing from `start_ns` on until just before `end_ns`.
+
+    Args:
+        start_ns, end_ns: stamps; nanoseconds since the recording's first message where `relative`.
+        label: name of the activity.
+        subject: whose; empty: everybody's.
+        relative: whether the times count from the start of the recording.
+        recording: name of the recording it belongs to; empty: any.
+
+    Raises: ValueError where it ends before it starts, or has no label.
+    """
+
+    start_ns: int
+    end_ns: int
+    label: str
+    subject: str = ""
+    relative: bool = False
+    recording: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            raise ValueError("an interval needs a label. Time without an activity is left out of the file.")
+        if self.end_ns <= self.start_ns:
+            raise ValueError(f"{self.label!r} ends at {self.end_ns} ns, not after its start at {self.start_ns} ns.")
+
+    def shifted(self, origin_ns: int) -> Interval:
+        """The same in stamps, for a recording that starts at `origin_ns`; unchanged where it is in stamps already."""
+        if not self.relative:
+            return self
+        return replace(self, start_ns=self.start_ns + origin_ns, end_ns=self.end_ns + origin_ns, relative=False)
+
+
+def read_annotations(path: Path | str) -> list[Interval]:
+    """The intervals of a `.csv` or `.json` file, by recording and start.
+
+    Raises: FileNotFoundError; ValueError that names the file and the row for columns that are unknown or missing, times
+        that are no numbers or end before they start, and intervals of one subject that overlap.
+    """
+    path = Path(path)
+    intervals = []
+    for number, row in _rows(path):
+        try:
+            intervals.append(_interval(row))
+        except ValueError as error:
+            raise ValueError(f"{path}, row {number}: {error}") from error
+    try:
+        return checked(intervals)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def write_annotations(path: Path | str, intervals: Iterable[Interval]) -> None:
+    """Writes what `read_annotations` reads back unchanged; the ending of `path` chooses CSV or JSON.
+
+    Raises: ValueError for intervals that overlap, or of which some are relative and some are not.
+    """
+    path, rows = Path(path), checked(intervals)
+    if len({interval.relative for interval in rows}) > 1:
+        raise ValueError("some intervals count from the start and some are stamps: call shifted() on the former.")
+    columns = [*(SECONDS if rows and rows[0].relative else STAMPS), "label", "subject"]
+    columns += ["recording"] if any(interval.recording for interval in rows) else []
+    cells = [dict(zip(columns, _cells(interval), strict=False)) for interval in rows]
+    if _is_json(path):
+        path.write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(cells)
+
+
+def checked(intervals: Iterable[Interval]) -> list[Interval]:
+    """The intervals by recording and start. Raises ValueError where two of one subject overlap."""
+    ordered = sorted(intervals, key=lambda each: (each.recording, each.start_ns, each.subject))
+    for one, other in pairwise(sorted(ordered, key=_subject_first)):
+        if _subject_first(one)[:3] == _subject_first(other)[:3] and other.start_ns < one.end_ns:
+            whose = f" of {one.subject}" if one.subject else ""
+            raise ValueError(
+                f"{one.label!r} ({one.start_ns} to {one.end_ns} ns) and {other.label!r} ({other.start_ns} to "
+                f"{other.end_ns} ns){whose} overlap. Nobody does two things at once here: end one before the other, or "
+                "give them different subjects."
+            )
+    return ordered
+
+
+def of_recording(intervals: Iterable[Interval], name: str) -> list[Interval]:
+    """Those that belong to the recording called `name`, or to any."""
+    return [interval for interval in intervals if interval.recording in ("", name)]
+
+
+def label_at(intervals: Sequence[Interval], t_ns: int, subject: str = "") -> str | None:
+    """What `subject` does at `t_ns`; None where nothing is said. What is said of it goes before what is said of all."""
+    now = [each for each in intervals if each.start_ns <= t_ns < each.end_ns and each.subject in ("", subject)]
+    return max(now, key=lambda each: bool(each.subject)).label if now else None
+
+
+def _subject_first(interval: Interval) -> tuple[str, bool, str, int]:
+    return interval.recording, interval.relative, interval.subject, interval.start_ns
+
+
+def _is_json(path: Path) -> bool:
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise ValueError(f"annotations are a .csv or a .json file, got {path.name!r}.")
+    return path.suffix.lower() == ".json"
+
+
+def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
+    """(row, cells) of each interval; a row of a CSV is its line in the file."""
+    if not _is_json(path):
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="too many cells", restval="", skipinitialspace=True)
+            _check_columns(path, reader.fieldnames or [])
+            return [(reader.line_num, dict(row)) for row in reader]
+    try:
+        objects = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
+        raise ValueError(f'{path} is a list of objects such as {{"start": 2.5, "end": 7, "label": "wave"}}.')
+    for item in objects:
+        _check_columns(path, list(item))
+    return [(number, {key: str(value) for key, value in item.items()}) for number, item in enumerate(objects, 1)]
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    unknown = [column for column in columns if column not in (*SECONDS, *STAMPS, *OTHERS)]
+    times = tuple(column for column in columns if column in SECONDS + STAMPS)
+    if unknown or "label" not in columns or set(times) not in (set(SECONDS), set(STAMPS)):
+        wrong = f"unknown: {', '.join(unknown)}" if unknown else f"got {', '.join(columns) or 'none'}"
+        raise ValueError(
+            f"{path} needs the columns start, end (seconds since the recording's start) or start_ns, end_ns (stamps), "
+            f"label, and may have subject and recording; {wrong}."
+        )
+
+
+def _interval(row: Mapping[str, str]) -> Interval:
+    if "too many cells" in row:
+        raise ValueError("more cells than columns. A label with a comma in it needs quotes.")
+    subject, recording = ((row.get(name) or "").strip() for name in ("subject", "recording"))
+    label = row["label"].strip()
+    if "start" in row:
+        start_ns, end_ns = (_from_seconds(name, row[name]) for name in SECONDS)
+    else:
+        start_ns, end_ns = (_stamp(name, row[name]) for name in STAMPS)
+    return Interval(start_ns, end_ns, label, subject, relative="start" in row, recording=recording)
+
+
+def _from_seconds(name: str, text: str) -> int:
+    try:
+        seconds = Decimal(text.strip())
+    except InvalidOperation as error:
+        raise ValueError(f"{name} is a number of seconds such as 2.5, got {text!r}.") from error
+    if not seconds.is_finite() or not 0 <= seconds < LONGEST_S:
+        raise ValueError(
+            f"{name} counts seconds since the recording's start, and {text} is no such time. "
+            "Stamps of a clock go into columns start_ns and end_ns, in nanoseconds."
+        )
+    return math.floor(seconds * NANO + Decimal("0.5"))
+
+
+def _stamp(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is a stamp in whole nanoseconds, got {text!r}. Seconds since the start go into start and end."
+        ) from error
+
+
+def _cells(interval: Interval) -> tuple[str | int, ...]:
+    times: tuple[str | int, ...] = (interval.start_ns, interval.end_ns)
+    if interval.relative:
+        times = tuple(f"{Decimal(ns) / NANO:f}" for ns in times)
+    return (*times, interval.label, interval.subject, interval.recording)
