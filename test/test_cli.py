@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from co_perception import cli
+from co_perception.commands import weights
+from co_perception.commands.output import Bar
 from co_perception.runtime import assets
 from co_perception.runtime.assets import Asset, Distribution
 
@@ -140,7 +142,7 @@ def test_interrupt_ends_without_a_traceback(
     def interrupted(record: Asset) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_state", interrupted)
+    monkeypatch.setattr(weights, "_state", interrupted)
     assert cli.main(["weights"]) == 130
     assert capsys.readouterr().err == "co-perception: interrupted\n"
 
@@ -149,7 +151,7 @@ def test_bar_on_a_terminal_draws_one_line_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with cli._Bar() as bar:
+    with Bar() as bar:
         bar("downloading x", 0, 40_000_000)
         bar("downloading x", 20_000_000, 40_000_000)
         bar("checking x", 0, 0)
