@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
-ASSETS := i3d_kinetics400 $(foreach view,01 02 03 04,pose2sim_single_cam$(view))
+ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sports2d_demo \
+  $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view))
 
 .PHONY: help env weights demo test peers bench clean
 .DEFAULT_GOAL := help

