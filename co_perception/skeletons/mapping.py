@@ -35,7 +35,7 @@ _MEANS = {
 
 
 def convert(keypoints: NDArray[Any], source: Layout, target: Layout) -> NDArray[Any]:
-    """Keypoints (..., V, C) of `source` as (..., V', C) of `target`; float32 stays float32, whole pixels become float64.
+    """Keypoints (..., V, C) of `source` as (..., V', C) of `target`; float32 stays float32, integers become floats.
 
     C is 3 (x, y, score) or 4 (x, y, z, score). A computed joint has the least of the scores it was computed from, and
     needs all of them above 0. An absent joint is zeros, and so is every joint of score 0 or less, or not finite.
