@@ -79,7 +79,8 @@ frame = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.sampled_from(
 @given(st.lists(st.tuples(st.integers(-3, 9), frame), max_size=60))
 def test_onsets_and_offsets_take_turns_and_memory_is_bounded(frames: list[tuple[int, dict]]) -> None:
     rules = Rules(min_on_s=0.2, min_off_s=0.1, most_subjects=2)
-    detector, now, held = EventDetector(rules), 0, {}
+    held: dict[str, str] = {}
+    detector, now = EventDetector(rules), 0
     for step, seen in frames:
         now += step * STEP
         for event in detector.update(now, {name: Seen(by_label) for name, by_label in seen.items()}):
