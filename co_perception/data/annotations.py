@@ -119,6 +119,17 @@ def of_recording(intervals: Iterable[Interval], name: str) -> list[Interval]:
     return [interval for interval in intervals if interval.recording in ("", name)]
 
 
+def without(interval: Interval, others: Iterable[Interval]) -> list[Interval]:
+    """What of `interval` no other one covers, in order; nothing where all of it is covered."""
+    parts, start_ns = [], interval.start_ns
+    for other in sorted(others, key=lambda each: each.start_ns):
+        if other.start_ns > start_ns:
+            parts.append((start_ns, min(other.start_ns, interval.end_ns)))
+        start_ns = max(start_ns, other.end_ns)
+    parts.append((start_ns, interval.end_ns))
+    return [replace(interval, start_ns=start, end_ns=end) for start, end in parts if start < end]
+
+
 def label_at(intervals: Sequence[Interval], t_ns: int, subject: str = "") -> str | None:
     """What `subject` does at `t_ns`; None where nothing is said. What is said of it goes before what is said of all."""
     now = [each for each in intervals if each.start_ns <= t_ns < each.end_ns and each.subject in ("", subject)]

@@ -24,17 +24,18 @@ class Recorder:
 
     Args:
         path: file to write; an existing one is replaced.
+        chunk_bytes: so much is gathered before it is compressed and written, and so much a killed process loses.
 
     Raises: ImportError that names the extra where the mcap package is missing.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, chunk_bytes: int = 1 << 20) -> None:
         try:
             from mcap.writer import Writer
         except ImportError as error:
             raise ImportError(f"recording needs mcap: pip install 'co_perception[bench]'. ({error})") from error
         self._file = open(path, "wb")  # noqa: SIM115 - closed by close()
-        self._writer = Writer(self._file)
+        self._writer = Writer(self._file, chunk_size=chunk_bytes)
         self._writer.start(profile="ros2", library="co_perception")
         self._channels: dict[str, int] = {}
         self.messages = 0
@@ -56,6 +57,7 @@ class Recorder:
         if channel is None:
             channel = self._channels[topic] = self._begin(topic, full_name(message_type))
         self._writer.add_message(channel, log_time=at_ns, publish_time=at_ns, data=bytes(data))
+        self._file.flush()
         self.messages += 1
 
     def close(self) -> None:

@@ -1,0 +1,96 @@
+"""Bags for tests, written by rosbags: with or without ROS, as MCAP or SQLite, with any definition of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+MESSAGES = Path(__file__).parents[1] / "msg"
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Person:
+    """One skeleton of a frame: joints (V, 4) of x, y, z, score."""
+
+    id: str
+    joints: NDArray[np.float32]
+    layout: str = "coco17"
+    score: float = 0.9
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One SkeletonArray: its stamp, who is in it, and when it was recorded (default: at its stamp)."""
+
+    stamp_ns: int
+    people: Sequence[Person]
+    log_ns: int | None = None
+    coordinates: int = 0
+
+
+def store(changed: Mapping[str, str] | None = None) -> Any:
+    """Types of this checkout; `changed` gives other texts for some of our messages."""
+    types = get_typestore(Stores.LATEST)
+    for file in sorted(MESSAGES.glob("*.msg")):
+        text = (changed or {}).get(file.stem, file.read_text())
+        types.register(get_types_from_msg(text, f"co_perception/msg/{file.stem}"))
+    return types
+
+
+def write_bag(
+    path: Path,
+    topics: Mapping[str, Iterable[Frame]],
+    storage: Literal["mcap", "sqlite3"] = "mcap",
+    types: Any = None,
+) -> Path:
+    """A rosbag2 folder with topics of skeletons."""
+    types = types or store()
+    plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
+    with Writer(path, version=9, storage_plugin=plugin) as writer:
+        for topic, frames in topics.items():
+            kind = "co_perception/msg/SkeletonArray"
+            connection = writer.add_connection(topic, kind, typestore=types)
+            for frame in frames:
+                data = types.serialize_cdr(skeleton_array(frame, types), kind)
+                writer.write(connection, frame.stamp_ns if frame.log_ns is None else frame.log_ns, data)
+    return path
+
+
+def skeleton_array(frame: Frame, types: Any) -> Any:
+    """The message of one frame."""
+    kinds = types.types
+    roi = kinds["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+    keypoint = kinds["co_perception/msg/Keypoint"]
+    stamp = kinds["builtin_interfaces/msg/Time"](sec=frame.stamp_ns // SECOND, nanosec=frame.stamp_ns % SECOND)
+    skeletons = [
+        kinds["co_perception/msg/Skeleton"](
+            subject_id=person.id,
+            layout=person.layout,
+            score=person.score,
+            keypoints=[keypoint(*map(float, joint)) for joint in person.joints],
+            roi=roi,
+        )
+        for person in frame.people
+    ]
+    return kinds["co_perception/msg/SkeletonArray"](
+        header=kinds["std_msgs/msg/Header"](stamp=stamp, frame_id="eye"),
+        estimator="test",
+        coordinates=frame.coordinates,
+        image_width=640,
+        image_height=480,
+        skeletons=skeletons,
+    )
+
+
+def standing(x: float, joints: int = 17, z: float = np.nan) -> NDArray[np.float32]:
+    """(V, 4): joint j at (x, 10 j)."""
+    rows = [(x, 10.0 * joint, z, 0.8) for joint in range(joints)]
+    return np.array(rows, np.float32)
