@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.engine.target import Status
+from co_perception.learners.recognition import Answer
 from co_perception.nodes.optional import opencv
-from co_perception.nodes.recognition import Answer
 
 Colour = tuple[int, int, int]  # blue, green, red
 WHITE, GREY, SURE, UNSURE = (255, 255, 255), (170, 170, 170), (150, 110, 20), (90, 90, 90)

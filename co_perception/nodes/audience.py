@@ -12,10 +12,10 @@ from sensor_msgs.msg import Image
 from co_perception.data.video import VideoWriter
 from co_perception.evaluation.run import Heard
 from co_perception.evaluation.timeline import Moment
+from co_perception.learners.pacing import NANO
 from co_perception.msg import Activity, ActivityArray
 from co_perception.nodes.images import to_rgb
 from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.pacing import NANO
 from co_perception.nodes.qos import result_qos
 from co_perception.nodes.recorder import Recorder
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from co_perception.learners.pacing import NANO
 from co_perception.nodes import running
-from co_perception.nodes.diagnostics import ERROR, OK, diagnostic_array, tally_values
+from co_perception.nodes.base import ManagedNode
+from co_perception.nodes.diagnostics import ERROR, OK, tally_values
 from co_perception.nodes.images import encode_jpeg, fill
 from co_perception.nodes.messages import nanoseconds, to_time
-from co_perception.nodes.pacing import NANO
-from co_perception.nodes.parameters import Setting, Settings
+from co_perception.nodes.parameters import Setting
 from co_perception.nodes.playback import Playback
-from co_perception.nodes.qos import TRANSPORTS, image_qos, result_qos
-from co_perception.nodes.tally import Tally
+from co_perception.nodes.qos import TRANSPORTS, image_qos
 from co_perception.nodes.video_source import Frame, VideoSource
+from co_perception.nodes.working import AUTOSTART
 
 LAST_STAMP_S = 2147483647.0  # a stamp's seconds are 32 bits with a sign
 SETTINGS = (
@@ -36,11 +35,11 @@ SETTINGS = (
     Setting("image_reliability", "reliable", "reliable suits every subscriber.", choices=("reliable", "best_effort")),
     Setting("queue_depth", 1, "Frames kept for a subscriber that falls behind.", 1, 10000),
     Setting("wait_for_subscribers", 1, "Hold the first frame until this many subscribers are there.", 0, 100),
-    Setting("autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"),
+    AUTOSTART,
 )
 
 
-class CameraNode(LifecycleNode):
+class CameraNode(ManagedNode):
     """Publishes `image_raw` (sensor_msgs/Image, rgb8) or `image_raw/compressed` (JPEG) while active.
 
     Files are stamped start + media time, live sources with the node's clock at capture. Each activation plays from
@@ -48,15 +47,13 @@ class CameraNode(LifecycleNode):
     before it goes out.
     """
 
+    part = "playback"
+
     def __init__(self, node_name: str = "camera", **options: Any) -> None:
-        super().__init__(node_name, **options)
-        self._playback: Playback | None = None  # destroy_node() looks for it, even where a setting below is refused
-        self.settings = Settings(self, SETTINGS)
-        self.tally = Tally()
+        self._playback: Playback | None = None
         self._problem = ""
         self.on_published: Callable[[int, str], None] = lambda stamp_ns, origin: None
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", result_qos())
-        self.create_timer(1.0, self._tell_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        super().__init__(node_name, SETTINGS, **options)
 
     @property
     def published(self) -> int:
@@ -68,27 +65,17 @@ class CameraNode(LifecycleNode):
         """Whether the source has been played to its end."""
         return self._playback is not None and self._playback.finished.is_set()
 
-    # Transitions
+    # What ManagedNode asks for
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def prepare(self, values: SimpleNamespace) -> None:
         """Opens the source once, so that a wrong one shows here, and makes the publisher."""
-        values = self.settings.read()
-        try:
-            with VideoSource(values.source) as source:
-                self.get_logger().info(f"{values.source}: {source.rate_hz:.2f} Hz{' live' if source.live else ''}")
-        except (ValueError, OSError, ImportError) as error:
-            self.get_logger().error(f"Cannot play: {error}")
-            return TransitionCallbackReturn.FAILURE
-        self.tally = Tally()
+        with VideoSource(values.source) as source:
+            self.get_logger().info(f"{values.source}: {source.rate_hz:.2f} Hz{' live' if source.live else ''}")
         qos = image_qos(values.image_reliability, values.queue_depth)
-        self._images = self.create_lifecycle_publisher(*TRANSPORTS[values.image_transport], qos)
-        self.settings.configured = True
-        return TransitionCallbackReturn.SUCCESS
+        self._images = self.publish_on(*TRANSPORTS[values.image_transport], qos)
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def begin(self, values: SimpleNamespace) -> None:
         """Begins to play."""
-        result = super().on_activate(state)
-        values = self.settings.read()
         self._problem = ""
         self._start_ns = round(values.start_stamp_s * NANO) or None
         self._playback = Playback(
@@ -99,27 +86,20 @@ class CameraNode(LifecycleNode):
             loop=values.loop,
             ready=lambda: self._images.get_subscription_count() >= values.wait_for_subscribers,
         )
-        return result
+        self.while_active.callback(self._stop)
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stops playing."""
-        self._stop()
-        return super().on_deactivate(state)
+    def health(self) -> tuple[bytes, str]:
+        """How far playing has come."""
+        if self._playback is None:
+            return OK, "not playing"
+        if self._problem:
+            return ERROR, self._problem
+        waiting = f"waiting for {self.settings['wait_for_subscribers']} subscriber(s)"
+        return OK, "finished" if self.finished else "playing" if self.published else waiting
 
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Takes the publisher away."""
-        self._tear_down()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As deactivate and cleanup, from any state."""
-        self._tear_down()
-        return TransitionCallbackReturn.SUCCESS
-
-    def destroy_node(self) -> None:
-        """As `LifecycleNode.destroy_node`; ends playing first."""
-        self._stop()
-        super().destroy_node()
+    def values(self) -> dict[str, object]:
+        """Source, speed and counts."""
+        return {"source": self.settings["source"], "rate": self.settings["rate"], **tally_values(self.tally, ())}
 
     # Work
 
@@ -150,29 +130,10 @@ class CameraNode(LifecycleNode):
         if self.context.ok():
             self.get_logger().error(problem)
 
-    def _tell_diagnostics(self) -> None:
-        if self._playback is None:
-            level, message = OK, "not playing"
-        elif self._problem:
-            level, message = ERROR, self._problem
-        else:
-            waiting = f"waiting for {self.settings['wait_for_subscribers']} subscriber(s)"
-            level, message = OK, "finished" if self.finished else "playing" if self.published else waiting
-        values = {"source": self.settings["source"], "rate": self.settings["rate"], **tally_values(self.tally, ())}
-        self._diagnostics.publish(
-            diagnostic_array(self.get_clock().now().to_msg(), f"{self.get_name()}: playback", level, message, values)
-        )
-
     def _stop(self) -> None:
         if self._playback is not None:
             self._playback.stop()
             self._playback = None
-
-    def _tear_down(self) -> None:
-        self._stop()
-        if self.settings.configured:
-            self.destroy_lifecycle_publisher(self._images)
-            self.settings.configured = False
 
 
 def main() -> None:

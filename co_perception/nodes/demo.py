@@ -18,7 +18,7 @@ from co_perception.data.video import is_live
 from co_perception.engine.data import Image
 from co_perception.evaluation import run as sums
 from co_perception.evaluation.timeline import draw_timeline
-from co_perception.nodes.recognition import StreamingLearner
+from co_perception.learners.recognition import StreamingLearner
 from co_perception.nodes.stage import SHORT_SIDE, SKIPPED, Run, asked_hz_of, play, rate_of
 from co_perception.nodes.timed import ROUND, Timed
 from co_perception.nodes.video_source import VideoSource

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from threading import Condition, Thread, current_thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Mailbox(Generic[T]):
@@ -17,6 +19,7 @@ class Mailbox(Generic[T]):
         if depth < 1:
             raise ValueError(f"a mailbox has room for at least 1 item, got depth {depth}.")
         self._items: deque[T] = deque(maxlen=depth)
+        self._urgent: deque[T] = deque()
         self._changed = Condition()
         self._closed = False
 
@@ -28,10 +31,23 @@ class Mailbox(Generic[T]):
             self._changed.notify()
             return full
 
-    def take(self) -> T | None:
-        """Waits for the oldest item held; None once the mailbox is closed."""
+    def put_first(self, item: T) -> None:
+        """Leaves `item` to be taken next; it displaces nothing. Raises RuntimeError once the mailbox is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._items))
+            if self._closed:
+                raise RuntimeError("the mailbox is closed: nobody reads it any more.")
+            self._urgent.append(item)
+            self._changed.notify()
+
+    def take(self) -> T | None:
+        """Waits for the next item: an urgent one, else the oldest; None once the mailbox is closed and they are gone.
+
+        What is urgent is read even after closing, for somebody waits for its result.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._items) or bool(self._urgent))
+            if self._urgent:
+                return self._urgent.popleft()
             return None if self._closed else self._items.popleft()
 
     def close(self) -> int:
@@ -44,6 +60,20 @@ class Mailbox(Generic[T]):
             return left
 
 
+class _Task:
+    """Something to be done on another thread, and the promise of its result."""
+
+    def __init__(self, task: Callable[[], Any]) -> None:
+        self._task = task
+        self.result: Future[Any] = Future()
+
+    def run(self) -> None:
+        try:
+            self.result.set_result(self._task())
+        except Exception as error:  # it is whoever waits for the result who is to know
+            self.result.set_exception(error)
+
+
 class Worker(Generic[T]):
     """A thread that hands each item of its mailbox to `work`, one at a time, until it is stopped.
 
@@ -54,7 +84,7 @@ class Worker(Generic[T]):
     def __init__(
         self, work: Callable[[T], None], failed: Callable[[T, Exception], None], *, depth: int = 1, name: str = "worker"
     ) -> None:
-        self.mailbox: Mailbox[T] = Mailbox(depth)
+        self.mailbox: Mailbox[T | _Task] = Mailbox(depth)
         self._work = work
         self._failed = failed
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -63,6 +93,16 @@ class Worker(Generic[T]):
     def put(self, item: T) -> bool:
         """As `Mailbox.put`."""
         return self.mailbox.put(item)
+
+    def call(self, task: Callable[[], R]) -> R:
+        """Runs `task` on the worker's thread, between two items, and gives its result or raises what it raised.
+
+        For those who need what the thread owns. Raises RuntimeError where the worker was stopped.
+        """
+        waiting = _Task(task)
+        self.mailbox.put_first(waiting)
+        result: R = waiting.result.result()
+        return result
 
     def stop(self) -> int:
         """Lets the item in work finish, then ends the thread. Returns how many items were left. May be repeated."""
@@ -73,7 +113,10 @@ class Worker(Generic[T]):
 
     def _run(self) -> None:
         while (item := self.mailbox.take()) is not None:
-            self._try(item)
+            if isinstance(item, _Task):
+                item.run()
+            else:
+                self._try(item)
 
     def _try(self, item: T) -> None:
         try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from builtin_interfaces.msg import Duration, Time
+from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from co_perception.engine.target import Status
+from co_perception.learners.pacing import NANO
+from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, LabelInfo
-from co_perception.nodes.pacing import NANO
-from co_perception.nodes.recognition import Answer, StreamingLearner
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and nobody acts on the sixth guess
+NOWHERE: Mapping[str, RegionOfInterest] = MappingProxyType({})
 
 
 def nanoseconds(stamp: Time) -> int:
@@ -32,39 +37,47 @@ def to_duration(ns: int) -> Duration:
 
 def activity_array(
     header: Header,
-    answer: Answer,
+    answers: Sequence[Answer],
     learner: StreamingLearner,
     *,
+    epoch: int,
     top_k: int,
     latency_ns: int,
     dropped: int,
+    regions: Mapping[str, RegionOfInterest] = NOWHERE,
 ) -> ActivityArray:
     """The message for one processed frame.
 
     Args:
         header: the frame's own, copied as it is.
-        answer: what stands after that frame.
+        answers: what stands after that frame, one for each subject.
         learner: whose names and labels are used.
+        epoch: how often state was reset.
         top_k: hypotheses wanted, at most 5.
         latency_ns: from arrival of the frame to now.
         dropped: frames dropped since the last message.
+        regions: where the subjects in sight are in the source image, by subject.
     """
+    # The oldest instant told; those out of sight describe the past as it was.
+    described_ns = [answer.described_ns for answer in answers if answer.category.status != Status.STALE]
+    stamp_ns = nanoseconds(header.stamp)
     return ActivityArray(
         header=header,
         recognizer=learner.name,
         label_set=learner.label_set,
-        observation_delay=to_duration(nanoseconds(header.stamp) - answer.described_ns),
+        observation_delay=to_duration(stamp_ns - min(described_ns, default=stamp_ns)),
         processing_latency=to_duration(latency_ns),
         dropped_frames=dropped,
-        state_epoch=answer.epoch,
-        activities=[_activity(answer, learner, top_k)],
+        state_epoch=epoch,
+        activities=[_activity(answer, learner, top_k, regions.get(answer.subject)) for answer in answers],
     )
 
 
-def _activity(answer: Answer, learner: StreamingLearner, top_k: int) -> Activity:
+def _activity(answer: Answer, learner: StreamingLearner, top_k: int, roi: RegionOfInterest | None) -> Activity:
     category = answer.category
     best = category.top(min(top_k, MOST_HYPOTHESES)) if category.data >= 0 else []
     return Activity(
+        subject_id=answer.subject,
         status=int(category.status),
         label=answer.label,
         class_id=int(category.data) if category.status == Status.VALID else -1,
@@ -72,6 +85,7 @@ def _activity(answer: Answer, learner: StreamingLearner, top_k: int) -> Activity
         hypotheses=[ActivityHypothesis(label=learner.labels[i], class_id=i, score=score) for i, score in best],
         since=Time() if answer.since_ns is None else to_time(answer.since_ns),
         progress=float(category.progress),
+        roi=roi or RegionOfInterest(),
     )
 
 

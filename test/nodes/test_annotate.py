@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from co_perception.engine.target import Category, Status
-from co_perception.nodes.recognition import Answer
+from co_perception.learners.recognition import Answer
 
 pytest.importorskip("cv2")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Event
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, current_thread
+from time import sleep
 
 import pytest
 
@@ -74,3 +76,41 @@ def test_stop_lets_the_item_in_work_finish_and_may_be_repeated() -> None:
     assert worker.stop() == 0
     assert worker.stop() == 0
     assert done == [1]
+
+
+def test_a_call_is_done_on_the_workers_thread_before_what_waits() -> None:
+    begun, go_on = Event(), Event()
+    order: list[object] = []
+
+    def work(item: int) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        order.append(item)
+
+    def task() -> str:
+        order.append(current_thread().name)
+        return "done"
+
+    worker = Worker(work, lambda item, error: None, depth=1, name="owner")
+    worker.put(1)
+    assert begun.wait(10)
+    worker.put(2)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(worker.call, task)
+        while not worker.mailbox._urgent:
+            sleep(0.001)
+        go_on.set()
+        assert answer.result(10) == "done"
+    worker.call(lambda: None)
+    assert order[:2] == [1, "owner"]
+    assert worker.stop() + len(order) == 3
+
+
+def test_a_call_raises_what_its_task_raises_and_the_worker_goes_on() -> None:
+    worker: Worker[int] = Worker(lambda item: None, lambda item, error: None)
+    with pytest.raises(ZeroDivisionError):
+        worker.call(lambda: 1 // 0)
+    assert worker.call(lambda: 7) == 7
+    worker.stop()
+    with pytest.raises(RuntimeError, match="closed"):
+        worker.call(lambda: 7)

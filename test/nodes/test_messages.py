@@ -14,10 +14,10 @@ from builtin_interfaces.msg import Duration, Time
 from std_msgs.msg import Header
 
 from co_perception.engine.target import Category, Status
+from co_perception.learners.recognition import Answer
 from co_perception.msg import Activity
 from co_perception.nodes.diagnostics import OK, diagnostic_array, tally_values
 from co_perception.nodes.messages import activity_array, label_info, nanoseconds, to_duration, to_time
-from co_perception.nodes.recognition import Answer
 from co_perception.nodes.tally import Tally
 
 SCORES = np.array([0.2, 0.5, 0.3], np.float32)
@@ -27,7 +27,7 @@ SURE = Category(1, description="green", confidence=0.5, probabilities=SCORES, pr
 def message(fake: Any, category: Category, since_ns: int | None = None, top_k: int = 5) -> Any:
     answer = Answer(category, 7, 1_900_000_000, since_ns)
     header = Header(stamp=Time(sec=2, nanosec=5), frame_id="eye")
-    return activity_array(header, answer, fake, top_k=top_k, latency_ns=12_000_000, dropped=4)
+    return activity_array(header, [answer], fake, epoch=7, top_k=top_k, latency_ns=12_000_000, dropped=4)
 
 
 def test_a_valid_answer(fake: Any) -> None:

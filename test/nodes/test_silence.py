@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from co_perception.nodes.silence import Publisher, explain
+from co_perception.nodes.silence import IMAGES, Publisher, explain
 
 IMAGE = "sensor_msgs/msg/Image"
 GOOD = Publisher("/cam", IMAGE, reliable=True)
@@ -27,11 +27,11 @@ CODED = Publisher("/cam", "sensor_msgs/msg/CompressedImage", reliable=True)
     ],
 )
 def test_the_likely_cause_is_named(publishers: list[Publisher], more: dict[str, Any], told: list[str]) -> None:
-    text = explain("/ns/image_raw", IMAGE, 5.2, publishers, **{"want_reliable": False, **more})
+    text = explain(IMAGES, "/ns/image_raw", IMAGE, 5.2, publishers, **{"want_reliable": False, **more})
     assert text.startswith(f"No image on /ns/image_raw for 5 s: {len(publishers)} publisher(s).")
     for words in told:
         assert words in text
 
 
 def test_reliable_publishers_and_subscribers_are_not_told_of_best_effort() -> None:
-    assert "0.5 MB" not in explain("/i", IMAGE, 5.0, [GOOD], want_reliable=True)
+    assert "0.5 MB" not in explain(IMAGES, "/i", IMAGE, 5.0, [GOOD], want_reliable=True)

@@ -15,13 +15,13 @@ from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
 
 from co_perception.msg import Activity, ActivityArray, LabelInfo  # noqa: E402
 from co_perception.nodes.messages import nanoseconds  # noqa: E402
 from co_perception.nodes.qos import latched_qos  # noqa: E402
 from co_perception.nodes.running import bring_up  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
+from co_perception.srv import ResetState  # noqa: E402
 
 LOSSLESS = {"image_reliability": "reliable", "queue_depth": 100}
 
@@ -124,14 +124,23 @@ def test_a_frame_told_twice_is_answered_once(stream: Stream) -> None:
     assert stream.counts("duplicate") == 1
 
 
-def test_reset_service_begins_a_new_epoch(stream: Stream, fake: Any) -> None:
+@pytest.mark.parametrize("asked", [{}, {"subject_ids": [""]}])
+def test_reset_service_begins_a_new_epoch(stream: Stream, fake: Any, asked: dict[str, Any]) -> None:
     stream.send(1.0, 1.04)
     stream.answered(2)
-    response = stream.bench.call(Trigger, "video_activity/reset")
+    response = stream.bench.call(ResetState, "video_activity/reset", **asked)
     assert response.success
     stream.send(1.08)
     assert [message.state_epoch for message in stream.answered(3)] == [0, 0, 1]
     assert fake.resets == 2
+
+
+def test_a_subject_that_is_not_known_is_said_and_nothing_is_reset(stream: Stream) -> None:
+    stream.send(1.0)
+    response = stream.bench.call(ResetState, "video_activity/reset", subject_ids=["anna"])
+    assert (response.success, response.message) == (False, "not known here: 'anna'")
+    stream.send(1.04)
+    assert [message.state_epoch for message in stream.answered(2)] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +194,27 @@ def test_a_slow_learner_gets_the_newest_frame_and_the_others_are_counted(
     assert nanoseconds(heard[1].header.stamp) == 1_120_000_000
     assert heard[0].dropped_frames + heard[1].dropped_frames == 2
     assert stream.counts("displaced") == 2
+
+
+def test_frames_displaced_in_the_mailbox_do_not_shorten_the_time_of_the_network(
+    bench: Any, fake: Any, make_image: Callable[..., Any]
+) -> None:
+    """What was lost between callback and worker is held too: the newest frame arrives at its own tick."""
+    stream = Stream(bench, fake, make_image, queue_depth=1, max_hold_frames=5)
+    begun, go_on = Event(), Event()
+
+    def block(frame: Any) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    fake.before = block
+    stream.send(1.0)
+    bench.until(begun.is_set)
+    stream.send(1.04, 1.08, 1.12)
+    go_on.set()
+    stream.answered(2)
+    assert fake.shown == [(*[1_000_000_000] * 3, 1_120_000_000)]
+    assert stream.counts("missing") == 2
 
 
 def test_compressed_frames_are_read(bench: Any, fake: Any) -> None:

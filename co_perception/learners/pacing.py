@@ -2,7 +2,8 @@
 
 A streaming network knows time only as "one frame later". So frames are admitted by the instant they were taken, not
 by their arrival: on a grid of `rate_hz` ticks, each tick takes one frame, an early frame is skipped, a tick without a
-frame is missing, and after a jump the past means nothing any more.
+frame is missing, and after a jump the past means nothing any more. Which ticks are missing is for those to find out
+who process the frames: between here and there a frame may still be lost.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Admission:
-    """The verdict on a frame, the epoch it belongs to, and how many ticks before it had no frame.
+    """The verdict on a frame, the epoch it belongs to, and its tick there, counted from 0.
 
     `jump_s` is the step between stamps that ended the epoch before, None where this frame ended none.
     """
 
     verdict: Verdict
     epoch: int
-    missing: int = 0
+    tick: int = 0
     jump_s: float | None = None
 
 
@@ -38,7 +39,7 @@ class Pacer:
     """Admits frames by stamp.
 
     Args:
-        rate_hz: ticks a second; 0 takes every frame that is newer than the one before.
+        rate_hz: ticks a second; 0: every frame that is newer than the one before is a tick.
         max_gap_s: a longer step between stamps ends the epoch, as does any step backwards.
 
     Every change of `epoch` means: what a network remembers of the stream is worthless, reset it.
@@ -62,12 +63,12 @@ class Pacer:
             return self._begin(stamp_ns)
         step_ns, self._seen_ns = stamp_ns - self._seen_ns, stamp_ns
         if step_ns == 0:
-            return Admission(Verdict.DUPLICATE, self.epoch)
+            return Admission(Verdict.DUPLICATE, self.epoch, self._tick)
         if step_ns < 0 or step_ns > self.max_gap_s * NANO:
             self.restart()
             return self._begin(stamp_ns, step_ns / NANO)
         if self.rate_hz == 0:
-            return Admission(Verdict.TAKE, self.epoch)
+            return self._on_grid(self._tick + 1)
         return self._on_grid(round((stamp_ns - self._origin_ns) * self.rate_hz / NANO))
 
     def restart(self) -> None:
@@ -82,6 +83,6 @@ class Pacer:
 
     def _on_grid(self, tick: int) -> Admission:
         if tick <= self._tick:
-            return Admission(Verdict.EARLY, self.epoch)
-        missing, self._tick = tick - self._tick - 1, tick
-        return Admission(Verdict.TAKE, self.epoch, missing)
+            return Admission(Verdict.EARLY, self.epoch, self._tick)
+        self._tick = tick
+        return Admission(Verdict.TAKE, self.epoch, tick)
