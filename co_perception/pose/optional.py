@@ -1,0 +1,43 @@
+"""The packages pose estimation needs, each imported here and only when an estimator is built."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+_INSTALL = "pip install 'co_perception[pose]'"
+
+
+def litert() -> ModuleType:
+    """LiteRT's interpreter, which runs TensorFlow Lite files. Raises ImportError that says how to get it."""
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise ImportError(f"MoveNet needs LiteRT, which is not installed: {_INSTALL}. ({error})") from error
+    return interpreter
+
+
+class Tasks(NamedTuple):
+    """What is used of MediaPipe: the Tasks, and the classes its model files (FlatBuffers) are written with."""
+
+    mediapipe: ModuleType
+    vision: ModuleType
+    base_options: Any
+    model_schema: ModuleType
+    metadata_schema: ModuleType
+    flatbuffers: ModuleType
+
+
+def mediapipe_tasks() -> Tasks:
+    """MediaPipe's Tasks. Raises ImportError that says how to get them."""
+    try:
+        import flatbuffers
+        import mediapipe
+        from mediapipe.tasks.metadata import metadata_schema_py_generated, schema_py_generated
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise ImportError(
+            f"the estimator mediapipe needs the package of that name, which is not installed or lacks its Tasks: "
+            f"{_INSTALL}. MoveNet does without it. ({error})"
+        ) from error
+    return Tasks(mediapipe, vision, BaseOptions, schema_py_generated, metadata_schema_py_generated, flatbuffers)
