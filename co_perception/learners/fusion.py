@@ -12,6 +12,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+NANO = 1_000_000_000
+JUMP_NS = NANO  # a stamp that is older than what was told by more than this belongs to a new stream
+
 T = TypeVar("T")
 Scores = Mapping[str, float]
 
@@ -51,7 +54,8 @@ class Joiner(Generic[T]):
 
     A frame is complete when all have spoken, and given up when it has waited for `max_wait_s`, when a later one is
     complete, or when more than `most` wait. names: of the recognisers. `late` counts what came after its frame had
-    gone out: nothing is said twice of a frame.
+    gone out: nothing is said twice of a frame. Stamps that jump back, as those of a bag do that is played again, begin
+    a new stream; around the jump frames may be told of each recogniser alone.
     """
 
     def __init__(self, names: Collection[str], max_wait_s: float, most: int = 64) -> None:
@@ -66,13 +70,14 @@ class Joiner(Generic[T]):
         """Takes what `name` says of a frame; returns the frames that can go out now. now_s: on a steady clock."""
         if name not in self._names:
             raise ValueError(f"no recogniser {name!r} here, there are {sorted(self._names)}")
+        before = self.restart() if self._told_ns is not None and self._told_ns - stamp_ns > JUMP_NS else []
         if self._told_ns is not None and stamp_ns <= self._told_ns:
             self.late += 1
             return self.overdue(now_s)
         waiting = self._waiting.setdefault(stamp_ns, _Waiting(now_s))
         waiting.parts[name] = part
         complete = len(waiting.parts) == len(self._names)
-        return self._tell_until(stamp_ns) if complete else self.overdue(now_s)
+        return before + (self._tell_until(stamp_ns) if complete else self.overdue(now_s))
 
     def overdue(self, now_s: float) -> list[Joined[T]]:
         """The frames that have waited too long, and all before them."""
@@ -81,7 +86,7 @@ class Joiner(Generic[T]):
         return self._tell_until(max(given_up)) if given_up else []
 
     def restart(self) -> list[Joined[T]]:
-        """The stamps begin anew, as a bag does that is played again: tells what waits and forgets the rest."""
+        """The stream is over: tells what waits and forgets the rest."""
         told = self._tell_until(max(self._waiting)) if self._waiting else []
         self._told_ns = None
         return told

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from co_perception.learners.fusion import Joined, Joiner, fuse
+from co_perception.learners.fusion import NANO, Joined, Joiner, fuse
 
 KNOWN = {"video": {"walk", "wave", "run"}, "skeleton": {"walk", "squat"}}
 EVEN = {"video": 1.0, "skeleton": 1.0}
@@ -60,9 +60,19 @@ def test_what_waits_is_bounded() -> None:
 
 def test_a_second_round_of_the_same_stamps_begins_anew() -> None:
     joiner: Joiner[str] = Joiner(("a", "b"), max_wait_s=9.0)
-    joiner.put("a", 10, "first", 0.0)
-    assert joiner.restart() == [Joined(10, {"a": "first"})]
-    assert joiner.put("b", 5, "second", 0.0) == []
+    for stamp in range(0, 10 * NANO, NANO):
+        joiner.put("a", stamp, "", 0.0)
+        joiner.put("b", stamp, "", 0.0)
+    assert joiner.put("a", 0, "again", 1.0) == []
+    assert joiner.put("b", 0, "again", 1.0) == [Joined(0, {"a": "again", "b": "again"})]
+    assert joiner.late == 0
+
+
+def test_one_that_is_gone_holds_up_nobody_after_a_jump() -> None:
+    joiner: Joiner[str] = Joiner(("a", "b"), max_wait_s=0.5)
+    joiner.put("b", 99 * NANO, "last words", 0.0)
+    told = [j for i in range(10) for j in joiner.put("a", i * NANO, "", 0.1 * i)]
+    assert [j.stamp_ns // NANO for j in told + joiner.overdue(2.0)] == [*range(6), 99, *range(6, 10)]
     assert joiner.late == 0
 
 
