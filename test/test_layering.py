@@ -23,9 +23,12 @@ LAYERS: dict[str, set[str]] = {
     "adapters": set(),
     "runtime": {"networks.variants", "continual.state"},
     "pose": {"engine", "skeletons", "runtime.store"},
-    "data": {"engine", "skeletons"},
+    "data": {"engine", "skeletons", "runtime.unpickle"},
     "evaluation": {"engine", "data", "runtime"},
-    "learners": {"engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation"},
+    "training": {"engine", "skeletons", "data", "continual", "networks"},
+    "learners": {
+        "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation", "training",
+    },
     "nodes": {"engine", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
 }
 
@@ -41,6 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pose": {"numpy"},
     "data": {"numpy"},
     "evaluation": {"numpy"},
+    "training": {"torch", "numpy"},
     "learners": {"torch", "numpy", "safetensors"},
     "nodes": {"numpy", "tqdm"},
 }
@@ -53,8 +57,9 @@ ROS = {
 
 # Not everybody has these: each is imported in one file, and only when it is needed.
 OPTIONAL = {
-    "ai_edge_litert", "av", "cv2", "cv_bridge", "lightning", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx",
-    "onnxruntime", "onnxscript", "openvino", "rosbags", "torch_pruning", "yaml",
+    "ai_edge_litert", "av", "cv2", "cv_bridge", "jsonargparse", "lightning", "matplotlib", "mcap", "mcap_ros2",
+    "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "rosbags", "tensorboard", "torch_pruning",
+    "torchmetrics", "yaml",
 }  # fmt: skip
 
 

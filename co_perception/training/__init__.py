@@ -1,0 +1,1 @@
+"""Training of the networks: what every learner's `fit` stands on."""
