@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
-from co_perception.continual.fold import fold_batch_norm
 from co_perception.continual.spread import Spread, StageState
 from co_perception.engine.data import Image, Video
-from co_perception.engine.labels import labels as read_labels
-from co_perception.engine.learners import Learner
 from co_perception.engine.target import Category, Status
-from co_perception.learners import weights
-from co_perception.learners.checkpoint_file import read_checkpoint
+from co_perception.learners.base import NetworkLearner
 from co_perception.learners.frames import to_input
-from co_perception.learners.metadata import Metadata
+from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
 from co_perception.networks.build import build_video, load_checkpoint
-from co_perception.networks.variants import PooledVariant, video_variant
+from co_perception.networks.variants import PooledVariant, VideoVariant, video_variant
 from co_perception.networks.video import VideoNetwork
 
 Frame = Image | NDArray[np.uint8]
-MIN_PROGRESS, THRESHOLD = 0.75, 0.0
 
 
 class Stream(NamedTuple):
@@ -43,133 +36,35 @@ class Stream(NamedTuple):
     logits: Tensor | None
 
 
-class ContinualVideoLearner(Learner):
+class ContinualVideoLearner(NetworkLearner):
     """Recognises the activity in a video stream; every frame is answered with the scores that stand.
 
     network: name of a video network; window: frames that its head averages, where that is a choice (None: the published
-    clip length); device: where it runs; min_progress: share of the receptive field that must be
-    real before a label counts as VALID; threshold: least probability of a VALID label (None: those of a saved learner
-    that is loaded, else 0.75 and 0); threads: CPU threads of torch in this process (None: as they are). Weights come
-    with `load`, never in the constructor. One stream; one thread at a time.
+    clip length); the others as in `NetworkLearner`. One stream; one thread at a time.
     """
+
+    kind = VideoMetadata
+    model: VideoNetwork
 
     def __init__(
         self,
         network: str = "coi3d_inception",
         *,
         window: int | None = None,
+        classes: Sequence[str] | None = None,
         device: str = "cpu",
         min_progress: float | None = None,
         threshold: float | None = None,
         threads: int | None = None,
     ) -> None:
-        for name, share in (("min_progress", min_progress), ("threshold", threshold)):
-            if share is not None and not 0 <= share <= 1:
-                raise ValueError(f"{name} is a share 0..1, got {share}")
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.variant = video_variant(network, window=window)
-        self.labels = read_labels(self.variant.labels)
-        self.label_set = self.variant.labels
-        self.device = torch.device(device)
-        self._asked = (min_progress, threshold)
-        self._settle(MIN_PROGRESS, THRESHOLD)
-        self.model = build_video(self.variant).eval().requires_grad_(False).to(self.device)
-        self._loaded = False
-        self._use(self.model)
-
-    # What the network is
-
-    @property
-    def name(self) -> str:
-        """Network and label set, as `/activity` names its recogniser."""
-        return f"{self.variant.name}/{self.label_set}"
-
-    @property
-    def receptive_field(self) -> int:
-        """Frames that an answer is computed from."""
-        return self.model.receptive_field
-
-    @property
-    def stride(self) -> int:
-        """Frames between answers."""
-        return self.model.timing.stride
-
-    @property
-    def rate_hz(self) -> float:
-        """Frames per second of the clips the network was trained on."""
-        return self.variant.rate_hz
-
-    @property
-    def loaded(self) -> bool:
-        """Whether weights have been loaded."""
-        return self._loaded
-
-    # Weights
-
-    def download(self, path: Path | str | None = None) -> None:
-        """Fetch the published weights, verify and convert them. The only method that uses the network; raises as
-        `weights.prepare`."""
-        source = weights.prepare(self._asset())
-        if path is not None:
-            self._read(source)
-            self.save(path)
-
-    def load(self, path: Path | str | None = None) -> None:
-        """Read a folder that `save` wrote, a published checkpoint file (`.pyth`, `.ckpt`, `.pth`, `.safetensors`), or
-        (None) the published weights from the local store. Resets the stream.
-
-        Raises FileNotFoundError that says how to get what is missing; ValueError for weights of another network.
-        """
-        if path is None or Path(path).is_file():
-            self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
-            return
-        saved = Metadata.read(Path(path))
-        if saved.network != self.variant.name:
-            raise ValueError(
-                f"{path} holds {saved.network}, this learner is {self.variant.name}: "
-                f"ContinualVideoLearner({saved.network!r})"
-            )
-        self._rebuild(saved)
-        self._read(Path(path) / saved.weights)
-
-    def save(self, path: Path | str) -> None:
-        """Write weights and metadata into the folder `path`; a second save replaces the first."""
-        self._need_weights()
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        metadata = Metadata(
-            network=self.variant.name,
-            labels=self.labels,
-            label_set=self.label_set,
-            size=self.variant.size,
-            short_side=self.variant.short_side,
-            mean=self.variant.mean,
-            std=self.variant.std,
-            rate_hz=self.variant.rate_hz,
-            window=self.receptive_field,
-            stride=self.stride,
-            pool_window=self.variant.window if isinstance(self.variant, PooledVariant) else None,
-            min_progress=self.min_progress,
-            threshold=self.threshold,
+        super().__init__(
+            video_variant(network, window=window),
+            classes=classes,
+            device=device,
+            min_progress=min_progress,
+            threshold=threshold,
+            threads=threads,
         )
-        save_file(
-            {name: value.contiguous() for name, value in self.model.state_dict().items()}, folder / metadata.weights
-        )
-        metadata.write(folder)
-
-    def optimize(self) -> None:
-        """Fold the batch norms; kept only if its answers on random frames stay within 1e-4 of the network's. Resets
-        the stream."""
-        self._need_weights()
-        folded = fold_batch_norm(self.model)
-        shape = self.variant.frame_shape
-        clip = torch.rand(1, shape[0], self.model.shortest_clip, *shape[1:], device=self.device) * 2 - 1
-        with torch.no_grad():
-            wanted, got = self.model.clip(clip), folded.clip(clip)
-        if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
-            raise RuntimeError(f"the folded network differs by {float((got - wanted).abs().max()):.2g}; it is not used")
-        self._use(folded)
 
     # Inference
 
@@ -227,21 +122,6 @@ class ContinualVideoLearner(Learner):
         progress = min(field, field - padding + described) / field
         return self._score(logits, progress, delay=frames - 1 - described)
 
-    def _score(self, logits: Tensor, progress: float, delay: int = 0) -> Category:
-        probabilities = torch.softmax(logits.float(), 0).cpu().numpy()
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        status = Status.VALID if confidence >= self.threshold else Status.UNCERTAIN
-        return Category(
-            best,
-            description=self.labels[best],
-            confidence=min(confidence, 1.0),
-            probabilities=probabilities,
-            status=status if progress >= self.min_progress else Status.WARMING_UP,
-            progress=progress,
-            delay=delay,
-        )
-
     def _infer_clip(self, video: Video) -> Category:
         pixels = video.data
         frames, least = pixels.shape[1] // self.stride * self.stride, self.model.shortest_clip
@@ -253,48 +133,35 @@ class ContinualVideoLearner(Learner):
         logits = self._running.classify(torch.stack(inputs, dim=1).unsqueeze(0))[0]
         return dataclasses.replace(self._score(logits, min(frames / self.receptive_field, 1.0)), status=Status.VALID)
 
+    def _network(self) -> VideoNetwork:
+        return build_video(self.variant)
+
+    def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
+        load_checkpoint(self.model, checkpoint, source)
+
     def _use(self, network: VideoNetwork) -> None:
         self._running = network
         self._spread = Spread(network)
         self._lag = network.lag_after(0)
         self.reset()
 
-    def _settle(self, min_progress: float, threshold: float) -> None:
-        """What the caller asked for stands; these are for what it left open."""
-        asked_progress, asked_threshold = self._asked
-        self.min_progress = min_progress if asked_progress is None else asked_progress
-        self.threshold = threshold if asked_threshold is None else asked_threshold
+    def _frame_shape(self) -> tuple[int, ...]:
+        return self.variant.frame_shape
 
-    def _rebuild(self, saved: Metadata) -> None:
-        record = {name: getattr(saved, name) for name in ("size", "short_side", "mean", "std", "rate_hz")}
-        if saved.pool_window is not None:
-            record["window"] = saved.pool_window
-        self.variant = dataclasses.replace(self.variant, classes=len(saved.labels), labels=saved.label_set, **record)
-        self.labels, self.label_set = saved.labels, saved.label_set
-        self._settle(saved.min_progress, saved.threshold)
-        self.model = build_video(self.variant).eval().requires_grad_(False).to(self.device)
-        self._loaded = False
-        self._use(self.model)
+    def _clip_frames(self) -> int:
+        return self.model.shortest_clip
 
-    def _read(self, path: Path) -> None:
-        load_checkpoint(self.model, read_checkpoint(path), str(path))
-        self._loaded = True
-        self._use(self.model)
+    def _metadata(self, **common: Any) -> Metadata:
+        pooled = isinstance(self.variant, PooledVariant)
+        return VideoMetadata(
+            **common, **own_fields(self.variant, VideoMetadata), pool_window=self.variant.window if pooled else None
+        )
 
-    def _asset(self) -> str:
-        """The name of the published weights, where they can be fetched."""
-        if self.variant.weights is None:
-            raise FileNotFoundError(
-                f"no weights of {self.variant.name} can be fetched from here. Download a checkpoint of its authors "
-                "yourself and give it to load(path)"
-            )
-        return self.variant.weights
-
-    def _need_weights(self) -> None:
-        if not self._loaded:
-            asset = self.variant.weights
-            how = f"load() (after `co-perception weights fetch {asset}`)" if asset else "load(path of a checkpoint)"
-            raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
+    def _restored(self, saved: Metadata) -> VideoVariant:
+        variant: VideoVariant = restored(self.variant, saved)
+        if isinstance(saved, VideoMetadata) and isinstance(variant, PooledVariant):
+            return dataclasses.replace(variant, window=saved.pool_window or variant.window)
+        return variant
 
 
 def _kind(value: Any) -> str:

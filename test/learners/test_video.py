@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
-from co_perception.learners.metadata import Metadata
+from co_perception.learners.metadata import VideoMetadata
 from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.inception import InceptionCoI3D
 from co_perception.networks.variants import COI3D_INCEPTION
@@ -30,7 +30,20 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = InceptionCoI3D(dataclasses.replace(COI3D_INCEPTION, size=32, classes=3))
     torch.nn.init.normal_(net.state_dict()["logits.conv3d.weight"], std=3.0)
     save_file(net.state_dict(), folder / "weights.safetensors")
-    Metadata("coi3d_inception", LABELS, "gym", 32, 36, 0.5, 0.5, 25.0, 107, 8, 0.75, 0.0).write(folder)
+    VideoMetadata(
+        network="coi3d_inception",
+        labels=LABELS,
+        label_set="gym",
+        size=32,
+        short_side=36,
+        mean=0.5,
+        std=0.5,
+        rate_hz=25.0,
+        window=107,
+        stride=8,
+        min_progress=0.75,
+        threshold=0.0,
+    ).write(folder)
     return folder
 
 

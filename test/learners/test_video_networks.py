@@ -17,7 +17,7 @@ from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
 from co_perception.learners.checkpoint_file import read_checkpoint
 from co_perception.learners.frames import to_input
-from co_perception.learners.metadata import Metadata
+from co_perception.learners.metadata import VideoMetadata
 from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.variants import COI3D_R50, COX3D_M, PooledVariant
 
@@ -36,10 +36,21 @@ def learner(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     learner = ContinualVideoLearner(request.param)
     net = network(variant).float()
     save_file(net.state_dict(), tmp_path / "weights.safetensors")
-    timing = (net.receptive_field, net.timing.stride)
-    Metadata(variant.name, tuple("abcde"), "gym", 32, 36, 0.45, 0.225, 6.0, *timing, 0.75, 0.0, pool_window=4).write(
-        tmp_path
-    )
+    VideoMetadata(
+        network=variant.name,
+        labels=tuple("abcde"),
+        label_set="gym",
+        size=32,
+        short_side=36,
+        mean=0.45,
+        std=0.225,
+        rate_hz=6.0,
+        window=net.receptive_field,
+        stride=net.timing.stride,
+        min_progress=0.75,
+        threshold=0.0,
+        pool_window=4,
+    ).write(tmp_path)
     learner.load(tmp_path)
     return learner
 
