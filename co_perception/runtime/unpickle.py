@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import pickletools
 import re
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -35,12 +36,23 @@ def read_arrays(path: Path) -> Any:
 def load(file: BinaryIO, name: str = "pickle") -> Any:
     """As `read_arrays`, from an open file; `name` is for the error text."""
     try:
+        _check_memo(file)
         return _finish(_Reader(file).load())
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
     except Exception as error:  # a damaged pickle may raise nearly anything
         how = f"{type(error).__name__}: {error}"
         raise RefusedPickleError(f"{name}: cut off, damaged or no pickle of arrays ({how}). Fetch it again.") from None
+
+
+def _check_memo(file: BinaryIO) -> None:
+    """Refuses numbers of remembered objects that are higher than there are objects: the unpickler makes room for all
+    numbers up to the highest, and six bytes can ask for 64 GiB. The file is left where it was."""
+    start = file.tell()
+    for most, (opcode, number, _) in enumerate(pickletools.genops(file), 1):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > most:
+            raise RefusedPickleError(f"it numbers an object {number} where there are {most} at most.")
+    file.seek(start)
 
 
 class _Reader(pickle.Unpickler):
@@ -108,6 +120,15 @@ class _FillArray:
         return _Array().set(data, kind, shape, order)
 
 
+class _MakeScalar:
+    """A single number of NumPy's; becomes Python's."""
+
+    __slots__ = ()
+
+    def __call__(self, kind: _DType, data: bytes) -> Any:
+        return _Array().set(data, kind, (), "C").array.item()
+
+
 class _MakeDType:
     __slots__ = ()
 
@@ -122,6 +143,7 @@ _KNOWN: dict[tuple[str, str], object] = {
 }
 for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
     _KNOWN[f"{_core}.multiarray", "_reconstruct"] = _MakeArray()
+    _KNOWN[f"{_core}.multiarray", "scalar"] = _MakeScalar()
     _KNOWN[f"{_core}.numeric", "_frombuffer"] = _FillArray()
 
 

@@ -39,8 +39,17 @@ def test_ntu60_is_numbered_as_the_dataset_numbers_its_actions() -> None:
     assert names[59] == "walking apart from each other"
 
 
+def test_ntu120_goes_on_from_ntu60() -> None:
+    names = labels("ntu120")
+    assert len(names) == len(set(names)) == 120
+    assert names[:60] == labels("ntu60")
+    # A061, A080, A103 and A120 of Liu and others, arXiv 1905.04757.
+    assert (names[60], names[79], names[102]) == ("put on headphone", "squat down", "yawn")
+    assert names[119].startswith("finger-guessing game")
+
+
 def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
-    assert label_sets() == ("kinetics400", "ntu60")
+    assert {"kinetics400", "ntu120", "ntu60"} <= set(label_sets())
     with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400"):
         labels("kinetics40")
     with pytest.raises(ValueError, match="no label list"):

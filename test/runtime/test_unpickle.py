@@ -54,6 +54,18 @@ def test_plain_containers_come_through() -> None:
     assert through(value) == value
 
 
+@pytest.mark.parametrize("number", [np.int64(-3), np.float32(0.5), np.bool_(True)])
+def test_single_numbers_come_through_as_pythons(number: Any) -> None:
+    [found] = through([number])
+    assert found == number and type(found) in (int, float, bool)
+
+
+def test_a_high_number_for_a_remembered_object_costs_no_memory() -> None:
+    for payload in (b"\x80\x04Nr\xff\xff\xff\x3f.", b"(p99999999\n.", b"\x80\x04Nq\x09."):
+        with pytest.raises(RefusedPickleError, match="it numbers an object"):
+            load(io.BytesIO(payload))
+
+
 @pytest.mark.parametrize(
     ("attack", "named"),
     [

@@ -1,0 +1,25 @@
+"""One kind of error for all the ways in which a file can be damaged."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What code that trusts a format stumbles over when the file does not keep to it.
+STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, csv.Error)
+
+
+@contextmanager
+def reading(source: object, what: str) -> Iterator[None]:
+    """Turns whatever goes wrong inside into a ValueError that names the file and what it was taken for.
+
+    OSError passes: then it is the disk and not the content.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    except STUMBLES as error:
+        how = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{source}: damaged, or not {what} ({how}).") from error

@@ -1,0 +1,222 @@
+"""NTU RGB+D and NTU RGB+D 120: skeletons of a Kinect v2 as `.skeleton` text files, and their published splits.
+
+Shahroudy and others, CVPR 2016 (60 actions); Liu and others, TPAMI 2020 (120). A file holds the number of frames; for
+each frame the number of bodies; for each body a line of 10 numbers that begins with its id, the number of joints, and
+a line of 12 numbers for each joint: x, y, z in metres, two pairs of pixels, a rotation, and how it was tracked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from co_perception.data.damage import reading
+from co_perception.data.samples import Sample, Samples
+from co_perception.data.skipped import Skipped
+from co_perception.engine.data import SkeletonSequence
+from co_perception.engine.labels import labels
+
+RATE_HZ = 30.0
+JOINTS, BODY_NUMBERS, JOINT_NUMBERS = 25, 10, 12
+MOST_BODIES, LONGEST = 6, 20_000  # a Kinect sees six people; the data set's files have 300 frames at most
+SCORES = np.array([0.0, 0.5, 1.0], np.float32)  # not tracked, inferred, tracked
+
+Array = NDArray[np.float32]
+Split = Literal["xsub60", "xview60", "xsub120", "xset120"]
+
+
+class NtuName(NamedTuple):
+    """The fields of a name SsssCcccPpppRrrrAaaa, each counted from 1."""
+
+    setup: int
+    camera: int
+    performer: int
+    replication: int
+    action: int
+
+    @classmethod
+    def find(cls, text: str) -> NtuName | None:
+        """The last such name in a path or a source; None where there is none."""
+        found = re.findall(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", text)
+        return cls(*map(int, found[-1])) if found else None
+
+    @property
+    def subject(self) -> str:
+        return f"P{self.performer:03}"
+
+    @property
+    def performance(self) -> str:
+        """The name without the camera: three cameras saw the same performance, and folds must not part them."""
+        return f"S{self.setup:03}P{self.performer:03}R{self.replication:03}A{self.action:03}"
+
+
+def ntu_samples(folder: Path | str, missing: Path | str | None = None, bodies: int = 2) -> tuple[Samples, Skipped]:
+    """All `.skeleton` files under a folder; each is parsed when its sample is read.
+
+    The classes are `ntu60` where no action is above 60, else `ntu120`. A sample's group is its performance (all three
+    cameras), its subject the performer.
+
+    Args:
+        missing: the published list of samples with missing skeletons, a text file with a name on each line.
+        bodies: persons to keep, see `read_skeleton_file`.
+
+    Raises: FileNotFoundError; ValueError where nothing is left.
+    """
+    folder, skipped, found = Path(folder), Skipped(), list[tuple[Path, NtuName]]()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}.")
+    listed = set(re.findall(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}", Path(missing).read_text("utf-8"))) if missing else set()
+    for path in sorted(folder.rglob("*.skeleton")):
+        name = NtuName.find(path.name)
+        if wrong := _unfit(path, name, listed):
+            skipped.add(path, wrong)
+        elif name:
+            found.append((path, name))
+    skipped.require(found, folder, "It holds files such as S001C002P003R002A013.skeleton: unpack the archive first.")
+    classes = labels("ntu60" if max(name.action for _, name in found) <= 60 else "ntu120")
+    return Samples((_sample(path, name, bodies) for path, name in found), classes), skipped
+
+
+def ntu_split(samples: Samples, split: Split) -> tuple[Samples, Samples]:
+    """(train, test) of a published benchmark, for any samples with NTU names in their sources.
+
+    xsub60, xsub120: by performer; xview60: cameras 2 and 3 train; xset120: setups with even numbers train.
+    Raises: ValueError for another split, or a source without a name.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"the published splits are {', '.join(SPLITS)}; got {split!r}.")
+    names = [NtuName.find(item.source) for item in samples.items]
+    if None in names:
+        odd = samples.items[names.index(None)].source
+        raise ValueError(f"published splits go by names such as S001C002P003R002A013, and {odd!r} has none.")
+    trains = [name is not None and SPLITS[split](name) for name in names]
+    first, second = (
+        Samples((item for item, train in zip(samples.items, trains, strict=True) if train is wanted), samples.classes)
+        for wanted in (True, False)
+    )
+    return first, second
+
+
+def read_skeleton_file(path: Path | str, bodies: int = 2) -> SkeletonSequence:
+    """(4, T, 25, bodies) of x, y, z [m] and score at 30 Hz; an absent body is zeros.
+
+    Score: 1 for a tracked joint, 0.5 for one the Kinect inferred; one it did not track, or that is not a number, is
+    zeros. The Kinect gives a person it lost a new id, so ids take places: each new one the first place whose last
+    owner does not appear again. Of the places the `bodies` with the greatest variance are kept, the greatest first,
+    which is the authors' own rule (the variances of x, y and z over all joints and frames, added up). Their further
+    rules against chairs that look like people are not applied.
+
+    Raises: ValueError for a file that is cut off, damaged, or has nobody in it; OSError where it cannot be read.
+    """
+    with reading(path, "an NTU .skeleton file"), np.errstate(over="ignore"):  # a huge number becomes infinite: absent
+        frames = _parse(Path(path).read_text("ascii").split())
+        places = _places(frames)
+        if not places:
+            raise ValueError("there is nobody in it. The published list of missing skeletons names such files.")
+        whole = [_track(place, len(frames)) for place in places]
+        whole.sort(key=_spread, reverse=True)
+        absent = np.zeros_like(whole[0])
+        kept = (whole + [absent] * bodies)[:bodies]
+        return SkeletonSequence(np.stack(kept, axis=-1), layout="ntu25", rate_hz=RATE_HZ)
+
+
+Frame = dict[str, Array]  # body id -> (25, 12) numbers
+Place = dict[int, Array]  # frame number -> (25, 12) numbers
+
+
+def _parse(words: Sequence[str]) -> list[Frame]:
+    """The bodies of each frame."""
+    frames, at = list[Frame](), 1
+    for _ in range(_count(words, 0, "frames", LONGEST)):
+        bodies, at = _count(words, at, "bodies", MOST_BODIES), at + 1
+        frame = Frame()
+        for _ in range(bodies):
+            if (joints := _count(words, at + BODY_NUMBERS, "joints", JOINTS)) != JOINTS:
+                raise ValueError(f"a Kinect v2 has {JOINTS} joints, one body here has {joints}.")
+            start, stop = at + BODY_NUMBERS + 1, at + BODY_NUMBERS + 1 + JOINTS * JOINT_NUMBERS
+            if stop > len(words):
+                raise ValueError(f"cut off in frame {len(frames)}. Unpack or fetch it again.")
+            frame[words[at]] = np.array(words[start:stop], np.float32).reshape(JOINTS, JOINT_NUMBERS)
+            at = stop
+        frames.append(frame)
+    if at != len(words):
+        raise ValueError(f"{len(words) - at} numbers follow the {len(frames)} frames it declares.")
+    return frames
+
+
+def _count(words: Sequence[str], at: int, what: str, most: int) -> int:
+    if at >= len(words):
+        raise ValueError(f"cut off where a number of {what} should stand. Unpack or fetch it again.")
+    if not words[at].isdecimal() or len(words[at]) > 9 or int(words[at]) > most:
+        raise ValueError(f"{words[at][:20]!r} is no number of {what}: at most {most} are expected.")
+    return int(words[at])
+
+
+def _places(frames: Sequence[Frame]) -> list[Place]:
+    """Bodies by place: an id keeps its place, a new id takes the first that has fallen free for good."""
+    last = {body: number for number, frame in enumerate(frames) for body in frame}
+    place_of, owners, places = dict[str, int](), list[str](), list[Place]()
+    for number, frame in enumerate(frames):
+        for body, joints in frame.items():
+            if body not in place_of:
+                free = next((i for i, owner in enumerate(owners) if last[owner] < number), len(owners))
+                owners[free : free + 1] = [body]
+                places += [Place()] if free == len(places) else []
+                place_of[body] = free
+            places[place_of[body]][number] = joints
+    return places
+
+
+def _track(place: Place, frames: int) -> Array:
+    """(4, T, 25) of one place."""
+    found = np.zeros((4, frames, JOINTS), np.float32)
+    numbers = np.stack(list(place.values()))  # (n, 25, 12)
+    state = np.clip(np.nan_to_num(numbers[..., 11]), 0, 2).astype(int)
+    values = np.concatenate([numbers[..., :3], SCORES[state][..., None]], axis=-1)
+    values[(state == 0) | ~np.isfinite(values).all(-1)] = 0
+    found[:, list(place)] = values.transpose(2, 0, 1)
+    return found
+
+
+def _spread(track: Array) -> float:
+    """Variance of x, y and z over the joints and frames in which the body is seen, added up."""
+    seen = track[:3, track[3] > 0].astype(np.float64)
+    return float(seen.var(axis=1).sum()) if seen.size else 0.0
+
+
+def _unfit(path: Path, name: NtuName | None, listed: Iterable[str]) -> str | None:
+    """Why a file is left out, from its name and its first bytes; None where it looks well."""
+    if name is None or not 1 <= name.action <= 120:
+        return "its name is not SsssCcccPpppRrrrAaaa with an action of 1 to 120"
+    if path.stem in listed:
+        return "listed among the samples with missing skeletons"
+    try:
+        with path.open("rb") as file:
+            first = file.readline(32).strip()
+    except OSError as error:
+        return str(error)
+    return None if first.isdigit() and int(first) > 0 else "it declares no frames"
+
+
+def _sample(path: Path, name: NtuName, bodies: int) -> Sample:
+    read = partial(read_skeleton_file, path, bodies)
+    return Sample(read, name.action - 1, name.subject, name.performance, str(path))
+
+
+_TRAIN_60 = frozenset([1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38])
+_TRAIN_120 = _TRAIN_60 | frozenset(
+    [45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86]
+    + [89, 91, 92, 93, 94, 95, 97, 98, 100, 103]
+)
+SPLITS: dict[str, Callable[[NtuName], bool]] = {
+    "xsub60": lambda name: name.performer in _TRAIN_60,
+    "xview60": lambda name: name.camera in (2, 3),
+    "xsub120": lambda name: name.performer in _TRAIN_120,
+    "xset120": lambda name: name.setup % 2 == 0,
+}

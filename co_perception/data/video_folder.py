@@ -1,0 +1,179 @@
+"""Labelled video files: a folder for each class, or a table of clips. They are decoded when a sample is read.
+
+    wave/monday.mp4          path,label,start,end,subject
+    wave/tuesday.mp4         monday.mp4,wave,2.5,7,anna
+    sit/monday.mp4           monday.mp4,sit,7,12.25,anna
+
+A table is CSV, or JSON as a list of objects with the same keys. `path` is relative to the table; `start` and `end` are
+seconds of the video and may be left out or empty, as may `subject`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from co_perception.data.damage import reading
+from co_perception.data.samples import Sample, Samples
+from co_perception.data.skipped import Skipped
+from co_perception.data.video import Pixels, VideoFrame, VideoReader
+from co_perception.engine.data import Video
+
+ENDINGS = frozenset([".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"])
+LARGEST = 2 << 30  # bytes of one clip's pixels
+COLUMNS = frozenset(["path", "label", "start", "end", "subject"])
+EARLY_S = 1e-6  # times of frames are rounded
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A part of a video file; called, it is the `Video`.
+
+    Args:
+        path: the file.
+        start_s, end_s: seconds from its first frame; the end is not part of it, and infinity is the file's own.
+        rate_hz: at each instant the frame then shown; None for the file's own frames.
+        short_side: pixels of the shorter side, 0 for the file's own; never enlarged.
+    """
+
+    path: Path
+    start_s: float = 0.0
+    end_s: float = math.inf
+    rate_hz: float | None = None
+    short_side: int = 0
+
+    def __call__(self) -> Video:
+        """(3, T, H, W) uint8. Raises VideoError, FileNotFoundError; ValueError for no frames, or more than 2 GiB."""
+        with VideoReader(str(self.path), self.short_side) as reader:
+            frames, size = list[Pixels](), 0
+            for pixels in self._shown(iter(reader), reader.rate_hz or 30.0):
+                size += pixels.nbytes
+                if size > LARGEST:
+                    raise ValueError(f"{self.path}: more than 2 GiB. Name a start and end, or a smaller rate or size.")
+                frames.append(pixels)
+            if not frames:
+                raise ValueError(f"{self.path}: no frame from {self.start_s:g} s to {self.end_s:g} s, it ends before.")
+            return Video(np.stack(frames).transpose(3, 0, 1, 2), self.rate_hz or reader.rate_hz or None)
+
+    def _shown(self, frames: Iterator[VideoFrame], own_hz: float) -> Iterator[Pixels]:
+        """The frames of this clip at its rate."""
+        if self.rate_hz is None:
+            yield from (f.pixels for f in frames if self.start_s - EARLY_S <= f.time_s < self.end_s - EARLY_S)
+            return
+        shown, due, count = None, self.start_s, 0
+        for frame in _and_an_end(frames, own_hz):
+            until = min(frame.time_s, self.end_s) - EARLY_S
+            while shown is not None and due < until:
+                yield shown.pixels
+                count += 1
+                due = self.start_s + count / self.rate_hz
+            if frame.time_s >= self.end_s:
+                return
+            shown = frame
+
+
+def video_samples(
+    path: Path | str, classes: Sequence[str] | None = None, rate_hz: float | None = None, short_side: int = 0
+) -> tuple[Samples, Skipped]:
+    """The clips of a folder of folders, or of a CSV or JSON table. Whatever is left out is listed.
+
+    A sample's group is its file, so that folds do not part pieces of one video.
+
+    Args:
+        classes: names by index; None for the names found, sorted. Clips of other classes are left out.
+        rate_hz, short_side: see `Clip`.
+
+    Raises: FileNotFoundError; ValueError for a table without the columns, a rate or a size that is none, or where
+        nothing is left.
+    """
+    path, skipped = Path(path), Skipped()
+    if rate_hz is not None and not rate_hz > 0 or short_side < 0:
+        raise ValueError(f"rate_hz is above 0 (None: as recorded), short_side 0 or more; got {rate_hz}, {short_side}.")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}. It is a folder with a folder for each class, or a table.")
+    rows = list(_folders(path, skipped) if path.is_dir() else _table(path, skipped))
+    names = tuple(classes) if classes else tuple(sorted({label for _, label, *_ in rows}))
+    samples = list[Sample]()
+    for file, label, subject, start_s, end_s in rows:
+        if label not in names:
+            skipped.add(file, f"{label!r} is none of the classes asked for")
+            continue
+        part = "" if (start_s, end_s) == (0, math.inf) else f" {start_s:g}-{end_s:g} s"
+        clip = Clip(file, start_s, end_s, rate_hz, short_side)
+        samples.append(Sample(clip, names.index(label), subject, str(file), f"{file}{part}"))
+    skipped.require(samples, path, "It is a folder with a folder of videos for each class, or a table path,label.")
+    return Samples(samples, names), skipped
+
+
+Row = tuple[Path, str, str, float, float]  # file, label, subject, start, end
+
+
+def _folders(root: Path, skipped: Skipped) -> Iterator[Row]:
+    for folder in sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")):
+        for file in sorted(each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")):
+            if file.suffix.lower() in ENDINGS:
+                yield file, folder.name, "", 0.0, math.inf
+            else:
+                skipped.add(file, f"{file.suffix or 'no ending'} is not the ending of a video")
+
+
+def _table(path: Path, skipped: Skipped) -> Iterator[Row]:
+    with reading(path, "a table of clips"):
+        rows = list(_rows(path))
+    for number, cells in rows:
+        where = f"{path.name}, row {number}"
+        try:
+            with reading(where, "a clip with a path and a label"):
+                row = _row(cells, path.parent)
+        except (ValueError, OSError) as error:
+            skipped.add(where, error)
+        else:
+            yield row
+
+
+def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
+    """(line of a CSV or place in a JSON list, cells)"""
+    if path.suffix.lower() == ".json":
+        rows = json.loads(path.read_text("utf-8"))
+        if not isinstance(rows, list):
+            raise ValueError('expected a list of objects such as {"path": "a.mp4", "label": "wave"}.')
+        yield from enumerate(rows, 1)
+        return
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        columns = set(reader.fieldnames or [])
+        if not {"path", "label"} <= columns <= COLUMNS:
+            raise ValueError(f"its first line is path,label and maybe start, end, subject; got {sorted(columns)}.")
+        yield from ((reader.line_num, row) for row in reader)
+
+
+def _row(row: Mapping[str, Any], folder: Path) -> Row:
+    name, label, subject = (str(row.get(key) or "").strip() for key in ("path", "label", "subject"))
+    if not name or not label:
+        raise ValueError("a clip needs a path and a label.")
+    if not (folder / name).is_file():
+        raise ValueError(f"there is no file {folder / name}. Paths are relative to the table.")
+    start_s, end_s = _seconds(row.get("start"), 0.0), _seconds(row.get("end"), math.inf)
+    if not 0 <= start_s < end_s:
+        raise ValueError(f"from {start_s:g} s to {end_s:g} s is no part of a video.")
+    return folder / name, label, subject, start_s, end_s
+
+
+def _seconds(cell: object, default: float) -> float:
+    return default if cell is None or str(cell).strip() == "" else float(str(cell))
+
+
+def _and_an_end(frames: Iterator[VideoFrame], own_hz: float) -> Iterator[VideoFrame]:
+    """The frames, and the last once more when its time is over."""
+    last = None
+    for last in frames:
+        yield last
+    if last is not None:
+        yield VideoFrame(last.pixels, last.time_s + 1 / own_hz)
