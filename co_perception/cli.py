@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from co_perception.commands import networks, weights
+from co_perception.commands import networks, record, weights
 
-COMMANDS = (weights, networks)
+COMMANDS = (record, weights, networks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,8 @@ from ament_index_python.packages import get_package_share_directory
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+
 _FIELD = re.compile(r"^\s*([A-Za-z]\w*(?:/\w+)*)(?:<=\d+)?(?:\[[^\]]*\])?\s+\w+")
 _PRIMITIVE = {
     "bool", "byte", "char", "float32", "float64", "string", "wstring",
@@ -40,7 +42,14 @@ class Recorder:
         self._channels: dict[str, int] = {}
         self.messages = 0
 
-    def record(self, node: Node, message_type: type, topic: str, also: Callable[[bytes], None] | None = None) -> None:
+    def record(
+        self,
+        node: Node,
+        message_type: type,
+        topic: str,
+        also: Callable[[bytes], None] | None = None,
+        qos: QoSProfile = RELIABLE,
+    ) -> None:
         """Subscribes `node` to `topic` and stores what arrives; `also` is called with the bytes of each message."""
 
         def arrived(data: bytes) -> None:
@@ -48,7 +57,6 @@ class Recorder:
             if also is not None:
                 also(data)
 
-        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         topic_name = node.create_subscription(message_type, topic, arrived, qos, raw=True).topic_name
 
     def write(self, topic: str, message_type: type, data: bytes, at_ns: int) -> None:
