@@ -16,21 +16,19 @@ from co_perception.skeletons.normalise import HOW, REACH, normalise, normalise_s
 Floats = NDArray[Any]
 ALL = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=list(LAYOUTS))
 
-# A person of height 1 who faces the camera with the arms down, x to the image's right, y downwards from the hips:
-# Winter's shares of a person's height, the same that SEGMENTS has.
+# A person with a torso of 1 who faces the camera with the arms down, x to the image's right, y downwards from the hips.
 STANDING = {
-    "nose": (0.0, -0.40), "left_eye": (0.02, -0.42), "right_eye": (-0.02, -0.42), "left_ear": (0.043, -0.40),
-    "right_ear": (-0.043, -0.40), "left_shoulder": (0.1295, -0.288), "right_shoulder": (-0.1295, -0.288),
-    "left_elbow": (0.1295, -0.102), "right_elbow": (-0.1295, -0.102), "left_wrist": (0.1295, 0.044),
-    "right_wrist": (-0.1295, 0.044), "left_hip": (0.0955, 0.0), "right_hip": (-0.0955, 0.0),
-    "left_knee": (0.0955, 0.245), "right_knee": (-0.0955, 0.245), "left_ankle": (0.0955, 0.491),
-    "right_ankle": (-0.0955, 0.491),
+    "nose": (0.0, -1.40), "left_eye": (0.06, -1.45), "right_eye": (-0.06, -1.45), "left_ear": (0.15, -1.40),
+    "right_ear": (-0.15, -1.40), "left_shoulder": (0.35, -1.0), "right_shoulder": (-0.35, -1.0),
+    "left_elbow": (0.37, -0.42), "right_elbow": (-0.37, -0.42), "left_wrist": (0.37, 0.1), "right_wrist": (-0.37, 0.1),
+    "left_hip": (0.20, 0.0), "right_hip": (-0.20, 0.0), "left_knee": (0.20, 0.83), "right_knee": (-0.20, 0.83),
+    "left_ankle": (0.20, 1.65), "right_ankle": (-0.20, 1.65),
 }  # fmt: skip
 
 
 def person(**scores: float) -> Floats:
     """(17, 3) of COCO joints in pixels; `scores` of single joints, 0.9 otherwise."""
-    where = np.array([STANDING[joint] for joint in COCO17.joints]) * 400 + (320, 240)
+    where = np.array([STANDING[joint] for joint in COCO17.joints]) * 115 + (320, 240)
     score = [scores.get(joint, 0.9) for joint in COCO17.joints]
     return np.column_stack([where, score]).astype(np.float32)
 
@@ -46,7 +44,7 @@ def place(normalised: Floats, joint: str) -> Floats:
 def test_a_standing_person_in_torsos() -> None:
     found = normalise(person(), COCO17, "body")
     assert found.shape == (17, 3) and found.dtype == np.float32
-    wanted = np.array([STANDING[joint] for joint in COCO17.joints]) / 0.288
+    wanted = np.array([STANDING[joint] for joint in COCO17.joints])
     assert np.allclose(found[:, :2], wanted, atol=0.01)
     assert np.allclose(found[:, 2], 0.9)
 
@@ -82,7 +80,7 @@ def test_with_one_side_alone_the_middle_is_out_by_half_the_hips_and_no_more() ->
     left = [joint for joint in COCO17.joints if joint.startswith("left")]
     whole, part = normalise(person(), COCO17, "body"), normalise(without(*left), COCO17, "body")
     for joint in set(COCO17.joints) - set(left):
-        assert np.allclose(place(part, joint), place(whole, joint) + (0.191 / 0.288 / 2, 0), atol=0.01)
+        assert np.allclose(place(part, joint), place(whole, joint) + (0.2, 0), atol=0.01)
 
 
 def turned(yaw: float, pitch: float) -> Floats:
@@ -93,15 +91,15 @@ def turned(yaw: float, pitch: float) -> Floats:
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     trunk = [j for j, joint in enumerate(COCO17.joints) if STANDING[joint][1] < 0 and "knee" not in joint]
     joints[trunk] = joints[trunk] @ about_x.T
-    return np.column_stack([(joints @ about_y.T)[:, :2] * 400, np.ones(17)])
+    return np.column_stack([(joints @ about_y.T)[:, :2] * 115, np.ones(17)])
 
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(90, 0), (0, 90), (45, 45), (0, 75), (90, 75), (30, 90)])
 def test_the_scale_does_not_explode_when_the_torso_is_foreshortened(yaw: float, pitch: float) -> None:
-    """A thigh keeps its length in the picture: it may grow by 30 % at most, whatever the torso does."""
+    """A thigh keeps its length in the picture: it may grow by a third at most, whatever the torso does."""
     shown = normalise(turned(yaw, pitch), COCO17, "body")
     thigh = np.linalg.norm(place(shown, "left_hip") - place(shown, "left_knee"))
-    assert 0.9 * 0.245 / 0.288 < thigh < 1.3 * 0.245 / 0.288
+    assert 0.9 * 0.83 < thigh < 1.33 * 0.83
 
 
 def test_the_scale_is_smooth_while_a_person_turns() -> None:
