@@ -20,6 +20,12 @@ def test_the_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> 
     assert promised and capsys.readouterr().out.split() == list(promised.groups())
 
 
+def test_the_example_of_samples_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL)[-1]
+    exec(compile(example, "docs/data.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*# (.*)", example)
+
+
 def test_the_table_has_every_layer_and_no_other() -> None:
     table = (ROOT / "docs/continual.md").read_text().split("## Layers")[1].split("## From plain torch")[0]
     layers = {

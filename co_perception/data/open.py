@@ -60,5 +60,6 @@ def guess(path: Path) -> str:
         return "kinetics"
     raise ValueError(
         f"{path} is none of: a folder of NTU .skeleton files, a folder of Kinetics-Skeleton JSON files, a PYSKL .pkl, "
-        "a folder with a folder of videos for each class, a .csv or .json table of videos. Name its kind if it is one."
+        "a folder with a folder of videos for each class, a .csv or .json table of videos. Name its kind if it is one. "
+        "Recordings (bags) are read by `co_perception.data.bags`."
     )
