@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from co_perception.skeletons.layouts import LAYOUTS, Layout
+
 HERE = Path(__file__).parent
 INK, PALE, NEW, KEPT = "#1f2933", "#d9e2ec", "#d9730d", "#0b6e99"
 FRAMES, DEPTH = 7, 3
@@ -67,6 +69,48 @@ def _node(axes: Axes, layer: int, frame: int, colour: object) -> None:
     axes.add_patch(box)
 
 
+# Where joints of somebody who faces us are drawn, of the left side and the middle; the right side mirrors the left.
+BODY = {
+    "nose": (0, 8.1), "eye_inner": (0.3, 8.6), "eye": (0.72, 8.75), "eye_outer": (1.12, 8.6), "ear": (1.35, 8.1),
+    "mouth": (0.3, 7.65), "head": (0, 8.1), "neck": (0, 7.2), "spine_shoulder": (0, 6.5), "spine_middle": (0, 5.1),
+    "spine_base": (0, 3.9), "middle_hip": (0, 3.9), "shoulder": (1.15, 6.4), "elbow": (1.75, 5.0), "wrist": (2.2, 3.7),
+    "hand": (2.35, 3.2), "hand_tip": (2.6, 2.35), "thumb": (1.75, 2.8), "index": (2.3, 2.6), "pinky": (2.85, 2.9),
+    "hip": (0.65, 3.8), "knee": (0.75, 2.0), "ankle": (0.8, 0.3), "heel": (0.55, -0.15), "foot": (1.15, -0.15),
+    "foot_index": (1.3, -0.2), "big_toe": (1.05, -0.3), "small_toe": (1.5, -0.15),
+}  # fmt: skip
+
+
+def skeletons() -> None:
+    """The joint layouts side by side, with the numbers and the links of the graphs."""
+    figure, axes = plt.subplots(1, len(LAYOUTS), figsize=(15, 5.2))
+    for axis, layout in zip(axes, sorted(LAYOUTS.values(), key=len), strict=True):
+        _skeleton(axis, layout)
+    figure.subplots_adjust(0, 0, 1, 0.95, 0.02, 0)
+    figure.savefig(HERE / "skeletons.png", dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
+def _skeleton(axes: Axes, layout: Layout) -> None:
+    where = [_place(layout, joint) for joint in layout.joints]
+    for joint, towards in layout.links:
+        axes.plot(*zip(where[joint], where[towards], strict=True), color=PALE, lw=2.5, zorder=1)
+    for number, (joint, (x, y)) in enumerate(zip(layout.joints, where, strict=True)):
+        colour = NEW if joint.startswith("left") else KEPT if joint.startswith("right") else INK
+        axes.scatter(x, y, s=95, color=colour, zorder=2, linewidths=0)
+        axes.text(x, y - 0.02, str(number), color="white", fontsize=6, ha="center", va="center", zorder=3)
+    axes.set_title(layout.name, fontsize=12.5, color=INK, fontweight="bold")
+    axes.set(xlim=(-3.1, 3.1), ylim=(-0.8, 9.2), aspect="equal")
+    axes.axis("off")
+
+
+def _place(layout: Layout, joint: str) -> tuple[float, float]:
+    part = joint.removeprefix("left_").removeprefix("right_")
+    if part == "neck" and layout.name != "ntu25":
+        part = "spine_shoulder"  # the middle of the shoulders under another name
+    x, y = BODY[part]
+    return (x if joint.startswith("left") else -x), y
+
+
 def demo(folder: Path = HERE.parent / "out" / "demo") -> None:
     """Frames of the annotated video above the timeline, as the README shows them."""
     import av
@@ -89,5 +133,6 @@ def demo(folder: Path = HERE.parent / "out" / "demo") -> None:
 
 if __name__ == "__main__":
     continual()
+    skeletons()
     if (HERE.parent / "out" / "demo" / "timeline.png").exists():
         demo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,12 @@ def test_hri_is_openpose_with_the_eyes_and_the_ears_swapped() -> None:
     for skeleton in (HRI18, OPENPOSE18):
         assert skeleton.bone_starts[skeleton.index("left_ear")] == skeleton.index("left_eye")
         assert (skeleton.index("left_ear"), skeleton.index("left_eye")) in skeleton.links
+
+
+@ALL
+def test_the_documentation_says_the_same(skeleton: Layout) -> None:
+    page = (Path(__file__).parents[2] / "docs/skeletons.md").read_text()
+    assert f"| `{skeleton.name}` | {len(skeleton)} | {skeleton.centre}, " in page
 
 
 def test_lookup_teaches_and_records_are_frozen() -> None:
