@@ -91,12 +91,12 @@ make_venv() {
 }
 
 install_packages() {
-  local state extras=ros,ros-wheels,video,train,bench,dev
+  local state extras=ros,ros-wheels,video,pose,train,bench,dev
   state=$(fingerprint setup.py pyproject.toml constraints.txt tools)
   done_before packages "$state" && return
   cp constraints.txt "$venv/constraints.txt"
   if [ "$ros" != wheels ]; then
-    extras=ros,video,train,bench,dev
+    extras=ros,video,pose,train,bench,dev
     # The system's rclpy and cv_bridge are compiled against the system's NumPy: that version stays.
     { "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
       "$venv/bin/python" -c 'import torch' 2>/dev/null || grep '^torch==' constraints.txt; } >"$venv/constraints.txt"
@@ -144,10 +144,13 @@ build_messages() {
   echo "$state" >"$venv/messages.stamp"
 }
 
-find_ros
-find_python
-[ -f "$venv/messages.stamp" ] || check_machine
-make_venv
-install_packages
-build_messages
-say "ready ($ros): .venv/bin/python"
+{ # read as a whole before it runs: bash would trip over an edit made meanwhile
+  find_ros
+  find_python
+  [ -f "$venv/messages.stamp" ] || check_machine
+  make_venv
+  install_packages
+  build_messages
+  say "ready ($ros): .venv/bin/python"
+  exit
+}

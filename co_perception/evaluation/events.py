@@ -61,9 +61,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one subject's scores are in one frame. scores: by label, the best ones suffice; empty while none stand."""
+    """What one subject's scores are in one frame. scores: by label, the best ones suffice; empty while none stand.
+    valid: whether a new label may be believed; one that holds goes by the scores alone."""
 
     scores: Mapping[str, float]
+    valid: bool = True
 
     @property
     def best(self) -> str:
@@ -134,7 +136,7 @@ class EventDetector:
 
     def _consider(self, known: _Subject, seen: Seen, now_ns: int) -> None:
         best = seen.best
-        leads = bool(best) and seen.scores[best] >= self.rules.on and best != known.label
+        leads = seen.valid and bool(best) and seen.scores[best] >= self.rules.on and best != known.label
         if not leads:
             known.candidate = ""
         elif best != known.candidate:

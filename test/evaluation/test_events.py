@@ -47,6 +47,13 @@ def test_another_label_takes_over_from_its_first_frame() -> None:
     assert run(frames)[1:] == [("offset", "walk", 5, 8), ("onset", "wave", 5, 8)]
 
 
+def test_scores_that_are_not_to_be_believed_begin_nothing_and_end_nothing() -> None:
+    detector = EventDetector(RULES)
+    frames = [Seen(scores(0.9), valid=i >= 5) for i in range(9)] + [Seen(scores(0.9), valid=False)] * 9
+    events = [event for i, seen in enumerate(frames) for event in detector.update(i * STEP, {"1": seen})]
+    assert [(e.kind, e.at_ns // STEP) for e in events] == [(Kind.ONSET, 5)]
+
+
 def test_who_disappears_has_stopped_and_is_forgotten() -> None:
     detector = EventDetector(RULES)
     for i in range(5):
