@@ -14,14 +14,19 @@ from torch import Tensor
 from co_perception.continual.spread import Spread, StageState
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
-from co_perception.learners.base import NetworkLearner
+from co_perception.learners.clips import VideoExamples, clip_frames, clip_input
 from co_perception.learners.frames import to_input
 from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
+from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.networks.build import build_video, load_checkpoint
 from co_perception.networks.variants import PooledVariant, VideoVariant, video_variant
 from co_perception.networks.video import VideoNetwork
+from co_perception.training.config import TrainConfig
+from co_perception.training.modes import least_frames
+from co_perception.training.views import ClipAugment
 
 Frame = Image | NDArray[np.uint8]
+TRAINED = 64  # frames of a training clip where the network has no window, as Inception-I3D was trained
 
 
 class Stream(NamedTuple):
@@ -36,15 +41,19 @@ class Stream(NamedTuple):
     logits: Tensor | None
 
 
-class ContinualVideoLearner(NetworkLearner):
+class ContinualVideoLearner(TrainableLearner):
     """Recognises the activity in a video stream; every frame is answered with the scores that stand.
 
     network: name of a video network; window: frames that its head averages, where that is a choice (None: the published
     clip length); the others as in `NetworkLearner`. One stream; one thread at a time.
+
+    It learns from Videos (3, T, H, W) of uint8 with their Category. `augment`, an attribute, says how they are varied;
+    left and right are not exchanged unless it says so, because gestures have sides.
     """
 
     kind = VideoMetadata
     model: VideoNetwork
+    augment = ClipAugment()
 
     def __init__(
         self,
@@ -73,8 +82,9 @@ class ContinualVideoLearner(NetworkLearner):
         """One Category per frame given, the scores that stand after it; for a Video one Category of the whole clip
         (the offline answer).
 
-        A frame is an Image or an array (H, W, 3) of uint8 in RGB order, of any size. A Video is (3, T, H, W) uint8, T
-        cut to a multiple of the stride; it leaves the stream as it is."""
+        A frame is an Image or an array (H, W, 3) of uint8 in RGB order, of any size. A Video is (3, T, H, W) uint8,
+        taken at the network's rate where it names its own, T cut to a multiple of the stride; it leaves the stream as
+        it is."""
         self._need_weights()
         if isinstance(data, Video):
             return [self._infer_clip(data)]
@@ -123,15 +133,29 @@ class ContinualVideoLearner(NetworkLearner):
         return self._score(logits, progress, delay=frames - 1 - described)
 
     def _infer_clip(self, video: Video) -> Category:
-        pixels = video.data
-        frames, least = pixels.shape[1] // self.stride * self.stride, self.model.shortest_clip
-        if pixels.dtype != np.uint8 or pixels.shape[0] != 3 or frames < least:
-            raise ValueError(
-                f"expected a Video (3, T, H, W) of uint8 with T at least {least}, got {pixels.shape} {pixels.dtype}"
-            )
-        inputs = [to_input(pixels[:, t].transpose(1, 2, 0), self.variant, device=self.device) for t in range(frames)]
-        logits = self._running.classify(torch.stack(inputs, dim=1).unsqueeze(0))[0]
-        return dataclasses.replace(self._score(logits, min(frames / self.receptive_field, 1.0)), status=Status.VALID)
+        frames = clip_frames(video, self.variant, self.model.shortest_clip)
+        whole = len(frames) // self.stride * self.stride
+        inputs = clip_input(frames[:whole], self.variant, device=self.device)
+        logits = self._running.classify(inputs.unsqueeze(0))[0]
+        return dataclasses.replace(self._score(logits, min(whole / self.receptive_field, 1.0)), status=Status.VALID)
+
+    def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> VideoExamples:
+        return VideoExamples(dataset, labels, self.variant, self._training_frames(config), self.augment)
+
+    def _training_frames(self, config: TrainConfig) -> int:
+        """Of every training clip, a multiple of the stride."""
+        if config.mode == "step":
+            least = usual = least_frames(self.model, config.min_progress)
+        else:
+            least = self.model.shortest_clip
+            usual = least if isinstance(self.variant, PooledVariant) else TRAINED
+        wanted = usual if config.frames is None else config.frames
+        if wanted < least:
+            raise ValueError(f"{self.variant.name} answers after {least} frames in mode {config.mode!r}, got {wanted}")
+        return wanted // self.stride * self.stride
+
+    def _published_classes(self) -> int:
+        return video_variant(self.variant.name).classes
 
     def _network(self) -> VideoNetwork:
         return build_video(self.variant)

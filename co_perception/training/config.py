@@ -32,6 +32,7 @@ class TrainConfig:
     mode: "clip" trains on whole clips, which is quick; "step" streams them from a fresh state and trains every answer
     that stands from `min_progress` of the receptive field on, with norms as they are: fine-tuning under the conditions
     of the robot. chunk: steps that are streamed at once there; answers do not depend on it, time and memory do.
+    frames: of a training clip, None for the network's own length.
     workers: processes that load examples. accelerator, devices, nodes, strategy: for Lightning's launcher.
     """
 
@@ -53,6 +54,7 @@ class TrainConfig:
     mode: Mode = "clip"
     min_progress: float = 0.75
     chunk: int = 16
+    frames: int | None = None
     workers: int = 0
     accelerator: str = "auto"
     devices: int = 1
@@ -72,6 +74,7 @@ class TrainConfig:
         self._need("lr", self.lr > 0, "above 0")
         self._need("min_progress", 0 <= self.min_progress <= 1, "a share 0..1")
         self._need("patience", self.patience is None or self.patience >= 1, "at least 1, or None to never stop early")
+        self._need("frames", self.frames is None or self.frames >= 1, "at least 1, or None for the network's own")
         self._need("clip_gradient", self.clip_gradient is None or self.clip_gradient > 0, "above 0, or None")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

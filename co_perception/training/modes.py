@@ -38,10 +38,9 @@ def streamed(network: Any, x: Tensor, *, min_progress: float, chunk: int = 1) ->
         standing.append(y[:, :, max(first - index, 0) :])
     logits = torch.cat(standing, TIME) if standing else x.new_zeros(len(x), 1, 0)
     if not logits.shape[TIME]:
-        least = (first + network.lag_after(0) + 1) * stride
         raise ValueError(
-            f"no answer stands after {x.shape[TIME]} frames: with min_progress {min_progress} the first takes {least}. "
-            "Give longer clips, lower min_progress, or train in mode 'clip'"
+            f"no answer stands after {x.shape[TIME]} frames: with min_progress {min_progress} the first takes "
+            f"{least_frames(network, min_progress)}. Give longer clips, lower min_progress, or train in mode 'clip'"
         )
     return logits.movedim(1, 2)
 
@@ -54,6 +53,11 @@ def first_standing(network: Any, min_progress: float) -> int:
     while min(field, field - padding + index * stride) < min_progress * field:
         index += 1
     return index
+
+
+def least_frames(network: Any, min_progress: float) -> int:
+    """Frames of the shortest clip that has an answer in `streamed`."""
+    return (first_standing(network, min_progress) + network.lag_after(0) + 1) * network.timing.stride
 
 
 def set_training(network: nn.Module, config: TrainConfig) -> None:
