@@ -75,7 +75,8 @@ def test_the_status_is_no_better_than_what_was_said(
 
 def test_a_label_keeps_the_stamp_it_began_with(blend: Blend) -> None:
     def since(sec: int, **scores: float) -> int:
-        message = blend.message({"video": part("a", activity("1", **scores), sec=sec)}, threshold=0.0, top_k=5)
+        said = activity("1", **scores)  # type: ignore[arg-type]
+        message = blend.message({"video": part("a", said, sec=sec)}, threshold=0.0, top_k=5)
         return int(message.activities[0].since.sec)
 
     assert [since(3, run=0.9), since(4, run=0.8), since(5, walk=0.7), since(6, run=0.9)] == [3, 3, 5, 6]

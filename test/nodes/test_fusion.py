@@ -68,7 +68,7 @@ def test_what_begins_and_ends_is_announced(bench: Any, stage: Any) -> None:
     events = bench.listen(ActivityEvent, "activity_events")
     bench.until(lambda: bench.node.count_publishers("activity_events"))
     for sec, label in enumerate(["walk", "walk", "squat", "squat"], start=1):
-        say("skeleton", sec, activity("1", **{label: 0.9}))
+        say("skeleton", sec, activity("1", **{label: 0.9}))  # type: ignore[arg-type]
         say("video", sec)
     bench.until(lambda: len(events) >= 3)
     told = [(e.kind, e.label, e.at.sec, e.subject_id, e.header.stamp.sec) for e in events]
