@@ -1,4 +1,5 @@
-"""Recognises activity in a camera's pictures; starts the package's own camera too where `source` is given.
+"""Recognises activity in a camera's pictures, in people's skeletons, or in both; starts the package's own camera too
+where `source` is given.
 
 ros2 launch co_perception activity.launch.py image_topic:=/camera/color/image_raw
 ros2 launch co_perception activity.launch.py source:=0
@@ -12,6 +13,12 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 BOOLEAN = ["true", "false"]
+RECOGNISERS = {"video": ["video"], "skeleton": ["skeleton"], "both": ["video", "skeleton"]}
+SETS = {
+    "video": ("device", "image_transport", "image_reliability"),
+    "skeleton": ("device",),
+    "camera": ("image_transport",),
+}
 AS_IN_FILE = "empty: as in params_file."
 
 
@@ -32,6 +39,15 @@ def generate_launch_description() -> LaunchDescription:
         "source",
         default_value="",
         description="Starts the camera node on this video file, camera index or URL; empty: a driver publishes.",
+    )
+    declare_recognizer_cmd = DeclareLaunchArgument(
+        "recognizer",
+        default_value="video",
+        choices=list(RECOGNISERS),
+        description="What activity is recognised in; both: each answers on activity_topic with /video or /skeleton.",
+    )
+    declare_skeletons_topic_cmd = DeclareLaunchArgument(
+        "skeletons_topic", default_value="skeletons", description="Topic of the skeletons."
     )
     declare_image_topic_cmd = DeclareLaunchArgument(
         "image_topic", default_value="image_raw", description="Topic of the pictures, without /compressed."
@@ -73,6 +89,8 @@ def generate_launch_description() -> LaunchDescription:
             declare_use_sim_time_cmd,
             declare_params_file_cmd,
             declare_source_cmd,
+            declare_recognizer_cmd,
+            declare_skeletons_topic_cmd,
             declare_image_topic_cmd,
             declare_activity_topic_cmd,
             declare_image_transport_cmd,
@@ -87,17 +105,25 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """The recogniser, and the camera where a source is given. An empty argument leaves the params file's word."""
+    """The recognisers, and the camera where a source is given. An empty argument leaves the params file's word."""
     value = {name: LaunchConfiguration(name).perform(context) for name in context.launch_configurations}
-    given = {name: value[name] for name in ("device", "image_transport", "image_reliability") if value[name]}
-    nodes = [_node("video_activity", value, given)]
+    kinds = RECOGNISERS[value["recognizer"]]
+    topic = value["activity_topic"]
+    nodes = [
+        # `activity` has one publisher: two recognisers speak each on a topic of their own.
+        _node(f"{kind}_activity", value, _given(kind, value), topic if len(kinds) == 1 else f"{topic}/{kind}")
+        for kind in kinds
+    ]
     if value["source"]:
-        given = {name: value[name] for name in ("image_transport",) if value[name]}
-        nodes.append(_node("camera", value, {"source": value["source"], **given}))
+        nodes.append(_node("camera", value, {"source": value["source"], **_given("camera", value)}, topic))
     return nodes
 
 
-def _node(name: str, value: dict[str, str], given: dict[str, str]) -> Node:
+def _given(kind: str, value: dict[str, str]) -> dict[str, str]:
+    return {name: value[name] for name in SETS[kind] if value[name]}
+
+
+def _node(name: str, value: dict[str, str], given: dict[str, str], activity_topic: str) -> Node:
     topic = value["image_topic"]
     return Node(
         package="co_perception",
@@ -114,7 +140,8 @@ def _node(name: str, value: dict[str, str], given: dict[str, str]) -> Node:
         remappings=[
             ("image_raw", topic),
             ("image_raw/compressed", f"{topic}/compressed"),
-            ("activity", value["activity_topic"]),
+            ("skeletons", value["skeletons_topic"]),
+            ("activity", activity_topic),
         ],
         ros_arguments=["--log-level", value["log_level"]],
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from co_perception.engine.data import Image
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Category, Pose, Status
 
 
 class FakeLearner:
@@ -58,3 +60,74 @@ class FakeLearner:
                 delay=2,
             )
         ]
+
+
+class FakePeopleLearner:
+    """Tells where somebody's joints were of late, with a state for every id: memory = 0.5 memory + 0.5 mean x.
+
+    Three classes, left, middle and right of a picture 300 pixels wide; eight frames of receptive field. `shown` has,
+    for each id, the x of every frame since its state was fresh.
+    """
+
+    name, label_set, labels = "fake/places", "places", ("left", "middle", "right")
+    receptive_field, rate_hz, threshold, min_progress = 8, 10.0, 0.0, 0.5
+
+    def __init__(self, persons: int = 1) -> None:
+        self.persons = persons
+        self.shown: dict[str, list[float]] = {}
+        self.batches: list[int] = []
+        self.resets = self.optimized = 0
+        self.loaded_from: Any = "never"
+        self.before: Callable[[Sequence[Pose]], None] = lambda poses: None
+
+    def load(self, path: Any = None) -> None:
+        self.loaded_from = path
+
+    def optimize(self) -> None:
+        self.optimized += 1
+
+    def reset(self, id: str | None = None) -> None:
+        self.resets += 1
+        if id is None:
+            self.shown.clear()
+        else:
+            self.shown.pop(id, None)
+
+    def release(self, id: str) -> None:
+        self.shown.pop(id, None)
+
+    def save_streams(self, path: Path | str, ids: Sequence[str] | None = None) -> list[str]:
+        kept = {id: self.shown[id] for id in (self.shown if ids is None else ids)}
+        Path(path).write_text(json.dumps(kept))
+        return list(kept)
+
+    def load_streams(self, path: Path | str) -> list[str]:
+        self.shown = json.loads(Path(path).read_text())
+        return list(self.shown)
+
+    def infer(self, data: Sequence[Pose]) -> Sequence[Category]:
+        self.before(data)
+        self.batches.append(len(data))
+        for pose in data:
+            found = pose.data[pose.found, 0]
+            self.shown.setdefault(self._stream(pose), []).append(float(found.mean()) if len(found) else 0.0)
+        return [self._category(self.shown[id]) for id in dict.fromkeys(map(self._stream, data))]
+
+    def _stream(self, pose: Pose) -> str:
+        return pose.id if self.persons == 1 else ""
+
+    def _category(self, shown: list[float]) -> Category:
+        memory = 0.0
+        for x in shown:
+            memory = 0.5 * memory + 0.5 * x
+        scores = np.exp(-np.abs(memory - np.array([50, 150, 250])) / 50).astype(np.float32)
+        scores /= scores.sum()
+        best, progress = int(scores.argmax()), min(len(shown) / self.receptive_field, 1.0)
+        return Category(
+            best,
+            description=self.labels[best],
+            confidence=float(scores[best]),
+            probabilities=scores,
+            status=Status.VALID if progress >= self.min_progress else Status.WARMING_UP,
+            progress=progress,
+        )

@@ -29,7 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "learners": {
         "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation", "training",
     },
-    "nodes": {"engine", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
+    "nodes": {"engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
 }
 
 # Layer: what it may import from outside, beside the standard library and the optional packages. typing_extensions comes
@@ -57,9 +57,9 @@ ROS = {
 
 # Not everybody has these: each is imported in one file, and only when it is needed.
 OPTIONAL = {
-    "ai_edge_litert", "av", "cv2", "cv_bridge", "jsonargparse", "lightning", "matplotlib", "mcap", "mcap_ros2",
-    "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "rosbags", "tensorboard", "torch_pruning",
-    "torchmetrics", "yaml",
+    "ai_edge_litert", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "matplotlib",
+    "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "rosbags",
+    "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
 }  # fmt: skip
 
 

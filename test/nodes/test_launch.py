@@ -12,10 +12,14 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from co_perception.nodes import camera, video_activity
+from co_perception.nodes import camera, skeleton_activity, video_activity
 
 FILE = Path(__file__).parent.parent.parent / "launch/activity.launch.py"
-TABLES = {"video_activity": video_activity.SETTINGS, "camera": camera.SETTINGS}
+TABLES = {
+    "video_activity": video_activity.SETTINGS,
+    "skeleton_activity": skeleton_activity.SETTINGS,
+    "camera": camera.SETTINGS,
+}
 
 
 class Remembered:
@@ -81,6 +85,7 @@ def test_only_the_recogniser_starts_where_a_driver_publishes(launch_file: Any) -
     assert dict(node["remappings"]) == {
         "image_raw": "/cam/color",
         "image_raw/compressed": "/cam/color/compressed",
+        "skeletons": "skeletons",
         "activity": "what",
     }
 
@@ -99,8 +104,28 @@ def test_a_source_starts_the_camera_on_the_same_topic(launch_file: Any) -> None:
     assert nodes["camera"]["namespace"] == "robot"
 
 
+def test_the_skeleton_recogniser_hears_skeletons_and_no_images(launch_file: Any) -> None:
+    nodes = started(launch_file, recognizer="skeleton", skeletons_topic="/poses", image_reliability="reliable")
+    assert set(nodes) == {"skeleton_activity"}
+    node = nodes["skeleton_activity"]
+    assert dict(node["remappings"])["skeletons"] == "/poses"
+    assert set(node["parameters"][1]) == {"use_sim_time", "autostart"}
+
+
+def test_two_recognisers_do_not_publish_on_one_topic(launch_file: Any) -> None:
+    nodes = started(launch_file, recognizer="both", activity_topic="what")
+    topics = {name: dict(node["remappings"])["activity"] for name, node in nodes.items()}
+    assert topics == {"video_activity": "what/video", "skeleton_activity": "what/skeleton"}
+
+
 def test_what_it_sets_the_nodes_know(launch_file: Any) -> None:
-    chosen = {"source": "0", "image_transport": "raw", "image_reliability": "reliable", "device": "cpu"}
+    chosen = {
+        "source": "0",
+        "recognizer": "both",
+        "image_transport": "raw",
+        "image_reliability": "reliable",
+        "device": "cpu",
+    }
     for name, node in started(launch_file, **chosen).items():
         known = {setting.name for setting in TABLES[name]} | {"use_sim_time"}
         assert set(node["parameters"][1]) <= known

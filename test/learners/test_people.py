@@ -1,0 +1,259 @@
+"""Everybody's stream is their own, whatever the others do and the detector misses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_learners import FakePeopleLearner
+
+from co_perception.engine.target import Pose, Status
+from co_perception.learners.pacing import Pacer
+from co_perception.learners.people import People, Policy, replay
+from co_perception.learners.recognition import Answer
+
+TICK_NS = 100_000_000
+POLICIES = ("skip", "hold", "zero")
+
+
+def pose(id: str, x: float, confidence: float = 1.0) -> Pose:
+    data = np.zeros((17, 3), np.float32)
+    data[:, 0], data[:, 2] = x, 1.0
+    return Pose(data, id=id, confidence=confidence)
+
+
+def make(**policy: Any) -> tuple[People, FakePeopleLearner]:
+    learner = FakePeopleLearner()
+    return People(learner, Policy(**policy)), learner
+
+
+def by_subject(answers: list[Answer]) -> dict[str, Answer]:
+    return {answer.subject: answer for answer in answers}
+
+
+def scene(seed: int = 5) -> Iterator[tuple[int, list[Pose]]]:
+    """Twelve tracks over 80 frames that come, go, swap places in the list, vanish for half a second and return; one
+    detection in five is missing, frames jitter, and some are lost or come twice."""
+    rng = np.random.default_rng(seed)
+    begins, ends = rng.integers(0, 30, 12), rng.integers(50, 80, 12)
+    away = rng.integers(30, 45, 12)
+    for tick in range(80):
+        seen = [
+            pose(f"p{i}", float(rng.uniform(0, 300)))
+            for i in range(12)
+            if begins[i] <= tick < ends[i] and not away[i] <= tick < away[i] + 5 and rng.random() >= 0.2
+        ]
+        order = rng.permutation(len(seen))
+        stamp_ns = round((tick + rng.uniform(-0.3, 0.3) * (tick > 0)) * TICK_NS) + 10**12
+        lost, twice = rng.random() < 0.05, rng.random() < 0.05
+        if not lost:
+            yield stamp_ns, [seen[i] for i in order]
+        if twice:
+            yield stamp_ns + 1, [seen[i] for i in order]
+
+
+@pytest.mark.parametrize("missing", POLICIES)
+def test_everybody_is_answered_as_if_alone(missing: Any) -> None:
+    policy = {"missing": missing, "max_hold_frames": 4, "max_gap_s": 1.0, "expire_s": 3.0}
+    together, _ = make(**policy)
+    said = [by_subject(answers) for _, answers in replay(together, Pacer(10.0, 1.0), scene())]
+    for id in [f"p{i}" for i in range(12)]:
+        alone, _ = make(**policy)
+        only = [(stamp, [p for p in poses if p.id == id]) for stamp, poses in scene()]
+        for heard, (_, answers) in zip(said, replay(alone, Pacer(10.0, 1.0), only), strict=True):
+            for answer in answers:
+                other = heard[id].category
+                assert (other.status, other.progress) == (answer.category.status, answer.category.progress)
+                assert other.probabilities is not None
+                assert answer.category.probabilities is not None
+                np.testing.assert_allclose(other.probabilities, answer.category.probabilities, atol=1e-6)
+                assert heard[id].since_ns == answer.since_ns
+
+
+def test_all_that_are_in_sight_are_stepped_in_one_batch() -> None:
+    people, learner = make()
+    people.answer([pose("a", 1), pose("b", 2), pose("c", 3)], 0)
+    people.answer([pose("a", 1)], TICK_NS)
+    people.answer([pose("a", 1), pose("b", 2), pose("c", 3)], 3 * TICK_NS, tick=3)
+    # b and c missed two ticks, a one: the first is filled for all three together.
+    assert learner.batches == [3, 1, 3, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("missing", "max_hold", "shown"),
+    [
+        ("skip", 9, [10, 20]),
+        ("hold", 9, [10, 10, 10, 10, 20]),
+        ("hold", 2, [10, 10, 10, 20]),
+        ("zero", 9, [10, 0, 0, 0, 20]),
+        ("zero", 0, [10, 20]),
+    ],
+)
+def test_what_stands_for_ticks_in_which_somebody_was_missed(missing: Any, max_hold: int, shown: list[int]) -> None:
+    people, learner = make(missing=missing, max_hold_frames=max_hold)
+    people.answer([pose("a", 10)], 0)
+    for tick in (1, 2, 3):
+        people.answer([pose("b", 5)], tick * TICK_NS)
+    answer = people.answer([pose("a", 20)], 4 * TICK_NS)[0]
+    assert learner.shown["a"] == shown
+    assert (answer.missing, answer.epoch) == (3, 0)
+    assert answer.category.progress == len(shown) / 8
+
+
+def test_who_is_out_of_sight_is_stale_and_then_forgotten() -> None:
+    people, learner = make(expire_s=0.35)
+    for tick in range(5):
+        (seen,) = people.answer([pose("a", 40)], tick * TICK_NS)
+    assert (seen.label, seen.since_ns) == ("left", 3 * TICK_NS)
+    said = [people.answer([], tick * TICK_NS) for tick in range(5, 9)]
+    assert [len(answers) for answers in said] == [1, 1, 1, 0]
+    (stale,) = said[0]
+    assert (stale.category.status, stale.label, stale.since_ns) == (Status.STALE, "", None)
+    assert stale.category.confidence == seen.category.confidence
+    assert learner.shown == {}
+    assert people.subjects == []
+    (back,) = people.answer([pose("a", 40)], 9 * TICK_NS)
+    assert (back.category.progress, back.epoch) == (1 / 8, 0)
+
+
+def test_a_label_holds_over_a_missed_detection() -> None:
+    people, _ = make()
+    for tick in range(5):
+        people.answer([pose("a", 40)], tick * TICK_NS)
+    people.answer([], 5 * TICK_NS)
+    (back,) = people.answer([pose("a", 40)], 6 * TICK_NS)
+    assert (back.label, back.since_ns) == ("left", 3 * TICK_NS)
+
+
+def test_who_was_away_for_too_long_begins_afresh_and_others_do_not() -> None:
+    people, learner = make(max_gap_s=0.5, expire_s=10.0)
+    for tick in range(3):
+        people.answer([pose("a", 1), pose("b", 2)], tick * TICK_NS)
+    for tick in range(3, 8):
+        (answer, _) = people.answer([pose("b", 2)], tick * TICK_NS)
+    assert answer.epoch == 0
+    said = by_subject(people.answer([pose("a", 9), pose("b", 2)], 8 * TICK_NS))
+    assert {answer.epoch for answer in said.values()} == {1}
+    assert (learner.shown["a"], len(learner.shown["b"])) == ([9.0], 9)
+    assert said["a"].missing == 0
+
+
+def test_a_new_stream_forgets_everybody() -> None:
+    people, learner = make()
+    people.answer([pose("a", 1)], 5 * TICK_NS, epoch=0)
+    (answer,) = people.answer([pose("b", 1)], 0, epoch=1)
+    assert (answer.subject, answer.epoch) == ("b", 1)
+    assert list(learner.shown) == ["b"]
+    assert learner.resets == 2
+
+
+def test_replay_resets_on_a_loop_and_skips_what_comes_too_early() -> None:
+    people, learner = make()
+    stamps = [*range(0, 10 * TICK_NS, TICK_NS // 3), *range(0, 2 * TICK_NS, TICK_NS // 3)]
+    said = list(replay(people, Pacer(10.0, 1.0), ((stamp, [pose("a", 1)]) for stamp in stamps)))
+    epochs = [answers[0].epoch for _, answers in said]
+    assert epochs == [0] * epochs.count(0) + [1] * epochs.count(1)
+    assert epochs.count(0) == pytest.approx(10, abs=1)
+    assert len(learner.shown["a"]) == epochs.count(1) == 3
+
+
+def test_memory_is_bounded_and_those_followed_stay() -> None:
+    people, learner = make(max_people=4)
+    people.answer([pose("a", 1, 0.1), pose("b", 1, 0.1)], 0)
+    crowd = [pose(f"c{i}", 1, confidence=i / 500) for i in range(500)]
+    said = people.answer([*crowd, pose("a", 1, 0.1)], TICK_NS)
+    assert [answer.subject for answer in said] == ["c497", "c498", "c499", "a"]
+    assert people.crowded_out == 497
+    assert set(learner.shown) == set(people.subjects) == {"a", "c497", "c498", "c499"}
+
+
+def test_who_has_been_away_longest_makes_room() -> None:
+    people, _ = make(max_people=3)
+    for tick, id in enumerate("abca"):
+        people.answer([pose(id, 1)], tick * TICK_NS)
+    said = people.answer([pose("d", 1)], 4 * TICK_NS)
+    assert {answer.subject for answer in said} == {"a", "c", "d"}
+
+
+def test_of_two_with_one_id_the_first_counts() -> None:
+    people, learner = make()
+    assert len(people.answer([pose("a", 1), pose("a", 2)], 0)) == 1
+    assert learner.shown == {"a": [1.0]}
+
+
+def test_people_of_different_layouts_are_asked_about_apart() -> None:
+    people, learner = make()
+    other = Pose(np.ones((18, 3), np.float32), "openpose18", id="b")
+    said = people.answer([pose("a", 40), other, pose("c", 250)], 0)
+    assert learner.batches == [2, 1]
+    assert [(answer.subject, answer.category.data) for answer in said] == [("a", 0), ("b", 0), ("c", 1)]
+    people.answer([other], 3 * TICK_NS, tick=3)
+    assert learner.shown["b"] == [1.0] * 4
+
+
+def test_a_network_of_several_persons_has_one_stream_for_the_scene() -> None:
+    learner = FakePeopleLearner(persons=2)
+    people = People(learner, Policy(max_gap_s=0.5))
+    (answer,) = people.answer([pose("a", 1), pose("b", 2)], 0)
+    assert answer.subject == ""
+    (stale,) = people.answer([], TICK_NS)
+    assert stale.category.status == Status.STALE
+    people.answer([pose("b", 3)], 2 * TICK_NS)
+    assert learner.batches == [2, 2, 1]  # the missed tick shows both again
+    (answer,) = people.answer([pose("b", 3)], 9 * TICK_NS)
+    assert (answer.epoch, learner.shown[""]) == (1, [3.0])
+
+
+def test_named_subjects_are_reset_and_unknown_ones_told() -> None:
+    people, learner = make()
+    for tick in range(3):
+        people.answer([pose("a", 1), pose("b", 2)], tick * TICK_NS)
+    assert people.reset(["a", "nobody"]) == ["nobody"]
+    said = people.answer([pose("a", 1), pose("b", 2)], 3 * TICK_NS)
+    assert [len(learner.shown[id]) for id in "ab"] == [1, 4]
+    assert {answer.epoch for answer in said} == {1}
+    assert people.reset(["nobody"]) == ["nobody"]
+    assert people.epoch == 1
+
+
+def test_a_restored_stream_goes_on_whatever_time_lies_between(tmp_path: Path) -> None:
+    people, learner = make()
+    for tick in range(6):
+        people.answer([pose("a", 40), pose("b", 2)], tick * TICK_NS)
+    assert people.save(tmp_path / "file", ["a"]) == ["a"]
+    again, other = make()
+    assert again.load(tmp_path / "file", epoch=3) == ["a"]
+    assert again.answer([pose("c", 1)], 900 * TICK_NS, epoch=3, tick=0)[0].subject == "c"
+    said = by_subject(again.answer([pose("a", 40)], 902 * TICK_NS, epoch=3, tick=2))
+    assert other.shown["a"] == [40.0] * 7
+    assert (said["a"].category.progress, said["a"].missing, said["a"].epoch) == (7 / 8, 0, 3)
+    with pytest.raises(ValueError, match="nothing is known of"):
+        people.save(tmp_path / "file", ["nobody"])
+    assert len(learner.shown["a"]) == 6
+
+
+def test_after_a_failure_the_next_frame_finds_its_tick_empty() -> None:
+    people, learner = make()
+    people.answer([pose("a", 1)], 0)
+
+    def fail(poses: Any) -> None:
+        learner.before = lambda poses: None
+        raise RuntimeError("out of luck")
+
+    learner.before = fail
+    with pytest.raises(RuntimeError):
+        people.answer([pose("a", 2), pose("b", 2)], TICK_NS)
+    said = by_subject(people.answer([pose("a", 3), pose("b", 3)], 2 * TICK_NS))
+    assert learner.shown == {"a": [1.0, 1.0, 3.0], "b": [3.0]}
+    assert said["a"].missing == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"missing": "guess"}, {"max_people": 0}, {"max_gap_s": 0.0}, {"max_hold_frames": -1}]
+)
+def test_policies_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Policy(**wrong)
