@@ -54,7 +54,8 @@ EXTRAS = {
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8"],
-    "pose": ["opencv-python-headless>=4.8"],
+    # MediaPipe 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.
+    "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.30,<0.10.31", "opencv-python-headless>=4.8"],
     "onnx": ONNX,
     "train": TRAIN,
     "bench": ["matplotlib>=3.8"],

@@ -52,7 +52,7 @@ def draw_people(rgb: Pixels, poses: Iterable[Pose], captions: Mapping[str, str] 
 
 
 def colour_of(subject_id: str) -> Colour:
-    """The colour of a person, the same in every picture; neighbouring numbers are easy to tell apart. Grey without id."""
+    """The colour of a person, the same in every picture, unlike those of neighbouring ids; grey without an id."""
     if not subject_id:
         return GREY
     number = re.search(r"\d+$", subject_id)
@@ -71,10 +71,10 @@ def lines_of(pose: Pose) -> list[tuple[int, int]]:
 
 def _draw_person(cv2: Any, picture: Pixels, pose: Pose, caption: str) -> None:
     colour = colour_of(pose.id)
-    x, y, score = pose.data[:, 0], pose.data[:, 1], pose.data[:, -1]
-    left, top, right, bottom = boxes(np.stack([x, y, score], -1)[None].astype(np.float64))[0]
+    left, top, right, bottom = boxes(pose.data[None, :, [0, 1, -1]].astype(np.float64))[0]
     thick = max(1, round(max(bottom - top, right - left) / 120))
-    points = [(round(float(u)), round(float(v))) if found else (0, 0) for u, v, found in zip(x, y, pose.found, strict=True)]
+    places = np.rint(np.where(pose.found[:, None], pose.data[:, :2], 0.0)).astype(int)
+    points = [(int(across), int(down)) for across, down in places]
     for one, other in lines_of(pose):  # a dark edge, so that it shows on every background
         cv2.line(picture, points[one], points[other], BLACK, thick + 2, cv2.LINE_AA)
     for one, other in lines_of(pose):

@@ -34,22 +34,22 @@ class Letterbox:
             raise ValueError(f"the input's longer side is a multiple of {multiple}, got {long_side}.")
         scale = long_side / max(height, width)
         fitted = max(round(height * scale), 1), max(round(width * scale), 1)
-        padded = [-(-side // multiple) * multiple for side in fitted]
-        return cls(*padded, scale, *((outer - inner) // 2 for outer, inner in zip(padded, fitted, strict=True)))
+        outer = -(-fitted[0] // multiple) * multiple, -(-fitted[1] // multiple) * multiple
+        return cls(*outer, scale, top=(outer[0] - fitted[0]) // 2, left=(outer[1] - fitted[1]) // 2)
 
     def apply(self, picture: Pixels) -> Pixels:
         """(height, width, 3) uint8 from the (H, W, 3) uint8 picture it was made for."""
-        fitted = (max(round(side * self.scale), 1) for side in picture.shape[:2])
-        small = resize(picture, *fitted)
+        height, width = (max(round(side * self.scale), 1) for side in picture.shape[:2])
+        small = resize(picture, height, width)
         if small.shape == (self.height, self.width, 3):
             return small
         out = np.zeros((self.height, self.width, 3), np.uint8)
-        out[self.top : self.top + small.shape[0], self.left : self.left + small.shape[1]] = small
+        out[self.top : self.top + height, self.left : self.left + width] = small
         return out
 
-    def restore(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Positions in the picture, in its pixels, from positions (x, y) in the network's input, in its pixels."""
-        return (x - self.left) / self.scale, (y - self.top) / self.scale
+    def restore(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 2) x, y in pixels of the picture from (..., 2) x, y in pixels of the network's input."""
+        return (points - (self.left, self.top)) / self.scale
 
 
 def resize(picture: Pixels, height: int, width: int) -> Pixels:

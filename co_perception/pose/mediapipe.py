@@ -7,7 +7,9 @@ was seen to open no network connection (later ones report their use to Google).
 
 from __future__ import annotations
 
+import contextlib
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,15 @@ _NO_STAMP_MS = 33  # pictures without a stamp are taken for a 30 Hz stream
 
 
 class MediaPipePose:
-    """Estimates poses of up to `people` people, most confident first.
+    """Estimates poses of up to `people` people, most confident first. Close it: MediaPipe complains, harmlessly, about
+    what is still open when Python ends.
 
     Args:
         people: most in one picture; each costs a pass of the landmark network.
         person_threshold: least score of the detector, and of a person's presence from frame to frame.
         joint_threshold: least score of a joint; others are zeros.
-        streaming: pictures are a stream: people are followed from frame to frame, and the joints of one person alone are
-            smoothed. False: each picture is seen for itself, at the cost of the detector every time.
+        streaming: pictures are a stream: people are followed from frame to frame, and where `people` is 1 the joints
+            are smoothed. False: each picture is seen for itself, at the cost of the detector every time.
         model_path: a `.task` file, such as Google's pose_landmarker_heavy.task; None makes one of the networks in the
             store ("full").
 
@@ -67,7 +70,7 @@ class MediaPipePose:
         self._stamp_ns: int | None = None
         self._clock_ms = 0
         self._landmarker: Any = None
-        self._close = lambda: None
+        self._close: Callable[[], object] = lambda: None
         self._open()
 
     def estimate(self, image: Image) -> list[Pose]:
@@ -110,7 +113,7 @@ class MediaPipePose:
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"MediaPipe cannot use this model: {error}") from error
-        self._close = weakref.finalize(self, self._landmarker.close)  # at exit too, while MediaPipe can still do it
+        self._close = weakref.finalize(self, _close, self._landmarker)
         self._stamp_ns, self._clock_ms = None, 0
 
     def _read_model(self, model_path: str | Path | None) -> bytes:
@@ -121,7 +124,7 @@ class MediaPipePose:
         return Path(model_path).read_bytes()
 
     def _tick(self, stamp_ns: int | None) -> None:
-        """Brings the clock to a picture's stamp. MediaPipe wants whole milliseconds, each greater than the one before."""
+        """Brings the clock to a picture's stamp. MediaPipe wants whole milliseconds, each more than the one before."""
         if stamp_ns is not None and self._stamp_ns is not None and stamp_ns < self._stamp_ns:
             self.reset()
         if stamp_ns is None:
@@ -139,3 +142,9 @@ class MediaPipePose:
         confidence = float(np.clip(joints[:, 2].mean(), 0, 1))
         joints[~(joints[:, 2] >= self._joint_threshold)] = 0.0
         return Pose(joints, self.layout, confidence=confidence) if joints[:, 2].any() else None
+
+
+def _close(landmarker: Any) -> None:
+    """Closes it; while Python ends, its threads may be gone already, and the process takes the rest with it."""
+    with contextlib.suppress(RuntimeError):
+        landmarker.close()

@@ -1,8 +1,8 @@
 """MoveNet MultiPose: up to six people in one pass, 17 COCO joints each, run by LiteRT on the CPU.
 
 Google's network (2021), a MobileNetV2 with a feature pyramid and centre heads after CenterNet (Zhou et al., arXiv
-1904.07850). Input (1, H, W, 3) uint8 RGB with H and W multiples of 32; output (1, 6, 56): 17 times y, x, score, then the
-box ymin, xmin, ymax, xmax and the person's score, all 0..1 of the input.
+1904.07850). Input (1, H, W, 3) uint8 RGB with H and W multiples of 32; output (1, 6, 56): 17 times y, x, score, then
+the box ymin, xmin, ymax, xmax and the person's score, all 0..1 of the input.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class MoveNet:
         """As `estimator.PoseEstimator.estimate`. Raises ValueError once it is closed."""
         if self._interpreter is None:
             raise ValueError("this estimator is closed: build another one.")
-        found = [self._people(image.data, tile) for tile in _tiles(*image.data.shape[:2], self._tiles)]
+        height, width = image.data.shape[:2]
+        found = [self._people(image.data, tile) for tile in _tiles(height, width, self._tiles)]
         people, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         people[people[..., 2] < self._joint_threshold] = 0.0
         kept = _without_doubles(people, scores)
@@ -100,12 +101,11 @@ class MoveNet:
     def _people(self, picture: Pixels, tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(N, 17, 3) x, y, score in pixels of the picture, and (N,) scores of those seen whole in one tile."""
         part = picture[tile.top : tile.bottom, tile.left : tile.right]
-        box = Letterbox.around(*part.shape[:2], self._input_size)
+        box = Letterbox.around(part.shape[0], part.shape[1], self._input_size)
         answer = self._run(box.apply(part)).astype(np.float64)
         answer = answer[answer[:, 55] >= self._person_threshold]
         joints = answer[:, : 3 * _JOINTS].reshape(-1, _JOINTS, 3)
-        x, y = box.restore(joints[..., 1] * box.width, joints[..., 0] * box.height)
-        people = np.stack([x, y, joints[..., 2]], -1)
+        people = np.concatenate([box.restore(joints[..., 1::-1] * (box.width, box.height)), joints[..., 2:]], -1)
         whole = ~_cut(boxes(people), tile)
         people[..., :2] += (tile.left, tile.top)
         return people[whole], answer[whole, 55]

@@ -36,7 +36,7 @@ def similarity(
     a person's area from a segmentation, here it is 0.53 of the box around both poses' joints on average, as for data
     sets without one. slack: above 1 forgives more, in units of the annotators' deviation.
     """
-    common = (these[:, None, :, 2] > 0) & (those[None, :, :, 2] > 0)
+    common = np.logical_and(these[:, None, :, 2] > 0, those[None, :, :, 2] > 0)
     squared = ((these[:, None, :, :2] - those[None, :, :, :2]) ** 2).sum(-1)
     spread = 2 * (areas(these)[:, None] + areas(those)[None, :]) / 2
     exponent = squared / np.maximum(spread[..., None] * (2 * sigmas(name) * slack) ** 2, 1e-12)
@@ -56,10 +56,10 @@ def areas(poses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def boxes(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 4) left, top, right, bottom of the joints found in (N, V, 3); zeros for a pose without any."""
-    found = poses[..., 2] > 0
+    found: NDArray[np.bool_] = poses[..., 2] > 0
     least = np.where(found[..., None], poses[..., :2], np.inf).min(1)
     most = np.where(found[..., None], poses[..., :2], -np.inf).max(1)
-    return np.where(found.any(-1)[:, None], np.concatenate([least, most], -1), 0.0)
+    return np.where(found.any(-1, keepdims=True), np.concatenate([least, most], -1), 0.0)
 
 
 def _sigma(joint: str) -> float:

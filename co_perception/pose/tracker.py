@@ -23,7 +23,7 @@ _LEAST = 0.2  # similarity below which two poses are two people
 _SLACK = 2.0  # times the annotators' deviation: a tracker asks who it is, not how exactly
 _SLACK_PER_S = 2.0  # more of it for each second somebody is missing
 _COAST_S = 0.5  # a velocity is trusted this long without being seen
-_TWIN = 0.5  # nobody is born inside somebody: similarity from which a pose nobody claims is a second answer for one person
+_TWIN = 0.5  # nobody is born inside somebody: so similar a pose that nobody claims is a second answer for one person
 _NEWEST = 0.5  # weight of the newest velocity
 
 
@@ -85,8 +85,8 @@ class _Person:
 
 
 class Tracker:
-    """Gives the people in a stream of poses ids: "p1", "p2", ... Unique as long as the tracker lives, and the same again
-    when another one is given the same stream. The order of poses in a frame changes nothing.
+    """Gives the people in a stream of poses ids: "p1", "p2", ... Unique as long as the tracker lives, and the same
+    again when another one is given the same stream. The order of poses in a frame changes nothing.
 
     Args:
         max_people: most people followed at once, missing ones included, which bounds memory and time. When it is full,
@@ -102,7 +102,7 @@ class Tracker:
         if max_people < 1 or confirm < 1:
             raise ValueError(f"max_people and confirm are at least 1, got {max_people} and {confirm}.")
         if not max_missed_s > 0:
-            raise ValueError(f"max_missed_s is a time above 0, longer than from one frame to the next, got {max_missed_s}.")
+            raise ValueError(f"max_missed_s is above 0, more than the time between two frames, got {max_missed_s}.")
         self.max_people = max_people
         self.max_missed_s = max_missed_s
         self._confirm = confirm
@@ -119,9 +119,9 @@ class Tracker:
         A stamp older than the newest gives everybody up and begins anew. Raises ValueError for poses of another layout
         than before.
         """
-        self._check_layout(poses)
         restarted = self._newest_ns is not None and stamp_ns < self._newest_ns
         lost = self.reset() if restarted else self._give_up(stamp_ns)
+        self._check_layout(poses)
         self._newest_ns, usable = stamp_ns, self._usable(poses)
         joints = np.stack([_joints(pose) for pose in usable]) if usable else np.zeros((0, 0, 3))
         claimed = self._claim(joints, stamp_ns)

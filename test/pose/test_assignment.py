@@ -18,7 +18,8 @@ def best_total(worth: NDArray[np.float64]) -> float:
     rows, columns = worth.shape
     if rows > columns:
         return best_total(worth.T)
-    return max(sum(worth[row, column] for row, column in enumerate(chosen)) for chosen in permutations(range(columns), rows))
+    ways = permutations(range(columns), rows)
+    return max(sum(worth[row, column] for row, column in enumerate(way)) for way in ways)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 5))
