@@ -142,15 +142,17 @@ SKELETON_VARIANTS: dict[str, SkeletonVariant] = {
 }
 
 
-def skeleton_variant(name: str, *, layout: str | None = None, persons: int | None = None) -> SkeletonVariant:
-    """The record of a skeleton network; ValueError names those there are.
+def skeleton_variant(
+    name: str | SkeletonVariant, *, layout: str | None = None, persons: int | None = None
+) -> SkeletonVariant:
+    """The record of a skeleton network, by its name or one's own; ValueError names those there are.
 
     layout, persons: instead of those of the record. With another layout the joints are those of a camera without depth:
     x, y, score, normalised as such.
     """
-    if name not in SKELETON_VARIANTS:
+    variant = name if isinstance(name, SkeletonVariant) else SKELETON_VARIANTS.get(name)
+    if variant is None:
         raise ValueError(f"no skeleton network {name!r}; there are: {', '.join(sorted(SKELETON_VARIANTS))}")
-    variant = SKELETON_VARIANTS[name]
     if layout is not None and layout != variant.layout:
         how = "spine" if layout == "ntu25" else "body"
         variant = dataclasses.replace(variant, layout=layout, normalisation=how)

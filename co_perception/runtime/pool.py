@@ -6,7 +6,7 @@ and leaves the others where they were: nobody's answers depend on who else is, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -34,6 +34,12 @@ class Held(NamedTuple):
     @property
     def rows(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.ids)}
+
+    def only(self, names: Container[str]) -> Held:
+        """Those among `names`, copied."""
+        rows = [row for row, name in enumerate(self.ids) if name in names]
+        state = take_rows(self.state, torch.tensor(rows, dtype=torch.int64, device=self.state.age.device))
+        return Held(tuple(self.ids[row] for row in rows), tuple(self.seen[row] for row in rows), state, self.turn)
 
 
 class StreamPool:
@@ -112,7 +118,7 @@ class StreamPool:
     def release(self, name: str) -> None:
         """Forget somebody and free the place; nothing happens for one who is not here."""
         if name in self._held.ids:
-            self._held = _without(self._held, {name})
+            self._held = self._held.only(set(self.ids) - {name})
 
     def reset(self, name: str | None = None) -> None:
         """Start one stream afresh (None: all); their ids stay."""
@@ -130,10 +136,9 @@ class StreamPool:
 
     def snapshot(self, name: str) -> State:
         """One stream's state, a batch of one. It is a value: nothing that happens later changes it."""
-        rows = self._held.rows
-        if name not in rows:
-            raise ValueError(f"no stream {name!r} is here; there are: {', '.join(map(repr, rows)) or 'none'}")
-        return take_rows(self._held.state, torch.tensor([rows[name]], device=self._held.state.age.device))
+        if name not in self.ids:
+            raise ValueError(f"no stream {name!r} is here; there are: {', '.join(map(repr, self.ids)) or 'none'}")
+        return self._held.only([name]).state
 
     def restore(self, name: str, state: State) -> None:
         """Let somebody, here or not, go on from a snapshot."""
@@ -161,7 +166,7 @@ class StreamPool:
         new = [name for name in wanted if name not in held.rows]
         missing = len(held.ids) + len(new) - self.capacity
         if missing > 0:
-            held = _without(held, self._to_drop(missing, wanted))
+            held = held.only(set(held.ids) - self._to_drop(missing, wanted))
         if new:
             state = join_rows([held.state, self._init(len(new))])
             held = held._replace(ids=(*held.ids, *new), seen=(*held.seen, *[0] * len(new)), state=state)
@@ -181,13 +186,6 @@ class StreamPool:
     def _keep(self, held: Held) -> None:
         self.evicted += len(set(self._held.ids) - set(held.ids))
         self._held = held
-
-
-def _without(held: Held, names: set[str]) -> Held:
-    rows = [row for row, name in enumerate(held.ids) if name not in names]
-    state = take_rows(held.state, torch.tensor(rows, dtype=torch.int64, device=held.state.age.device))
-    ids, seen = tuple(held.ids[row] for row in rows), tuple(held.seen[row] for row in rows)
-    return Held(ids, seen, state, held.turn)
 
 
 def _check_fits(state: State, like: State) -> None:
