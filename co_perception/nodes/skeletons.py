@@ -109,8 +109,8 @@ def _joints(rows: Sequence[tuple[float, float, float]]) -> NDArray[np.float64]:
 
 def _placed(joints: NDArray[np.float64], layout: str, score: float, id: str, size: tuple[int, int]) -> Found:
     """Joints (V, 3) of x, y, score as a pose without those that have no place."""
-    claimed = np.asarray(joints[:, 2] > 0)
-    kept = np.asarray(claimed & np.isfinite(joints).all(axis=1))
+    claimed = joints[:, 2] > 0
+    kept: NDArray[np.bool_] = claimed & np.isfinite(joints).all(axis=1)
     values = np.where(kept[:, None], joints, 0.0).clip(-2 * FARTHEST, 2 * FARTHEST).astype(np.float32)
     pose = Pose(values, layout, confidence=float(np.clip(np.nan_to_num(score), 0.0, 1.0)), id=id)
     return Found(pose, region_of(pose, size), int(claimed.sum()))
@@ -153,7 +153,7 @@ def _losses(pose: Pose, claimed: int) -> list[Refusal]:
 
 
 def _without_the_far(pose: Pose) -> Pose:
-    far = (np.abs(pose.data[:, :-1]) > FARTHEST).any(axis=1)
+    far: NDArray[np.bool_] = np.asarray(np.abs(pose.data[:, :-1]).max(axis=1) > FARTHEST)
     if not far.any():
         return pose
     return Pose(np.where(far[:, None], np.float32(0), pose.data), pose.layout, confidence=pose.confidence, id=pose.id)

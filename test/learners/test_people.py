@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fake_learners import FakePeopleLearner
+from poses import body
 
 from co_perception.engine.target import Pose, Status
 from co_perception.learners.pacing import Pacer
 from co_perception.learners.people import People, Policy, replay
 from co_perception.learners.recognition import Answer
+from co_perception.learners.skeleton import ContinualSkeletonLearner
+from co_perception.networks.variants_skeleton import COSTGCN_SHORT
 
+Show = Callable[[str, int, np.random.Generator], Pose]
 TICK_NS = 100_000_000
 POLICIES = ("skip", "hold", "zero")
 
@@ -34,7 +40,15 @@ def by_subject(answers: list[Answer]) -> dict[str, Answer]:
     return {answer.subject: answer for answer in answers}
 
 
-def scene(seed: int = 5) -> Iterator[tuple[int, list[Pose]]]:
+def at_random(id: str, tick: int, rng: np.random.Generator) -> Pose:
+    return pose(id, float(rng.uniform(0, 300)))
+
+
+def a_body(id: str, tick: int, rng: np.random.Generator) -> Pose:
+    return body(int(id[1:]), tick, id)
+
+
+def scene(show: Show = at_random, seed: int = 5) -> Iterator[tuple[int, list[Pose]]]:
     """Twelve tracks over 80 frames that come, go, swap places in the list, vanish for half a second and return; one
     detection in five is missing, frames jitter, and some are lost or come twice."""
     rng = np.random.default_rng(seed)
@@ -42,7 +56,7 @@ def scene(seed: int = 5) -> Iterator[tuple[int, list[Pose]]]:
     away = rng.integers(30, 45, 12)
     for tick in range(80):
         seen = [
-            pose(f"p{i}", float(rng.uniform(0, 300)))
+            show(f"p{i}", tick, rng)
             for i in range(12)
             if begins[i] <= tick < ends[i] and not away[i] <= tick < away[i] + 5 and rng.random() >= 0.2
         ]
@@ -55,22 +69,82 @@ def scene(seed: int = 5) -> Iterator[tuple[int, list[Pose]]]:
             yield stamp_ns + 1, [seen[i] for i in order]
 
 
+def check_alone(make_people: Callable[[], People], show: Show, atol: float) -> int:
+    """Compares what is said of everybody with what is said of each alone; gives how often."""
+    said = [by_subject(answers) for _, answers in replay(make_people(), Pacer(10.0, 1.0), scene(show))]
+    compared = 0
+    for id in [f"p{i}" for i in range(12)]:
+        only = [(stamp, [p for p in poses if p.id == id]) for stamp, poses in scene(show)]
+        for heard, (_, answers) in zip(said, replay(make_people(), Pacer(10.0, 1.0), only), strict=True):
+            assert (id in heard) == bool(answers)
+            for answer in answers:
+                check_same(heard[id], answer, atol)
+                compared += answer.category.probabilities is not None
+    return compared
+
+
+def check_same(one: Answer, other: Answer, atol: float) -> None:
+    assert (one.category.status, one.category.progress) == (other.category.status, other.category.progress)
+    assert (one.since_ns, one.described_ns, one.missing) == (other.since_ns, other.described_ns, other.missing)
+    assert (one.category.probabilities is None) == (other.category.probabilities is None)
+    if one.category.probabilities is not None:
+        check_probabilities(one, other, atol)
+
+
+def check_probabilities(one: Answer, other: Answer, atol: float) -> None:
+    assert one.category.probabilities is not None
+    assert other.category.probabilities is not None
+    np.testing.assert_allclose(one.category.probabilities, other.category.probabilities, atol=atol)
+
+
 @pytest.mark.parametrize("missing", POLICIES)
 def test_everybody_is_answered_as_if_alone(missing: Any) -> None:
     policy = {"missing": missing, "max_hold_frames": 4, "max_gap_s": 1.0, "expire_s": 3.0}
-    together, _ = make(**policy)
-    said = [by_subject(answers) for _, answers in replay(together, Pacer(10.0, 1.0), scene())]
-    for id in [f"p{i}" for i in range(12)]:
-        alone, _ = make(**policy)
-        only = [(stamp, [p for p in poses if p.id == id]) for stamp, poses in scene()]
-        for heard, (_, answers) in zip(said, replay(alone, Pacer(10.0, 1.0), only), strict=True):
-            for answer in answers:
-                other = heard[id].category
-                assert (other.status, other.progress) == (answer.category.status, answer.category.progress)
-                assert other.probabilities is not None
-                assert answer.category.probabilities is not None
-                np.testing.assert_allclose(other.probabilities, answer.category.probabilities, atol=1e-6)
-                assert heard[id].since_ns == answer.since_ns
+    assert check_alone(lambda: make(**policy)[0], at_random, atol=1e-6) > 500
+
+
+def test_a_real_network_answers_everybody_as_if_alone() -> None:
+    learner = network()
+
+    def make_people() -> People:
+        learner.reset()
+        return People(learner, Policy("hold", max_hold_frames=4, expire_s=3.0))
+
+    assert check_alone(make_people, a_body, atol=1e-5) > 200
+
+
+def network() -> ContinualSkeletonLearner:
+    """A small network with random weights, the same each time."""
+    torch.manual_seed(0)
+    variant = dataclasses.replace(COSTGCN_SHORT, channels=(4, 4, 8, 8))
+    learner = ContinualSkeletonLearner(variant, classes=("sit", "stand", "wave"), capacity=32, threads=1)
+    for name, value in learner.model.named_parameters():
+        if name.endswith("fc.weight"):
+            value.normal_(0, 2)
+    learner._loaded = True
+    learner.reset()
+    return learner
+
+
+def test_streams_of_a_real_network_outlive_it_in_a_file_that_is_whole_or_nothing(tmp_path: Path) -> None:
+    people = People(network())
+    for tick in range(20):
+        people.answer([body(1, tick, "a"), body(2, tick, "b")], tick * TICK_NS)
+    people.save(tmp_path / "file", ["a"])
+    (expected, _) = people.answer([body(1, 20, "a"), body(2, 20, "b")], 20 * TICK_NS)
+
+    again = People(network())
+    again.answer([body(7, 0, "c")], 0, epoch=1)
+    whole = (tmp_path / "file").read_bytes()
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="half"):
+        again.load(tmp_path / "half", epoch=2)
+    assert again.subjects == ["c"]
+    assert again.load(tmp_path / "file", epoch=2) == ["a"]
+    (answer,) = again.answer([body(1, 20, "a")], 999 * TICK_NS, epoch=2)
+    assert answer.category.progress == expected.category.progress == 1.0
+    check_probabilities(answer, expected, atol=1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "half"}
 
 
 def test_all_that_are_in_sight_are_stepped_in_one_batch() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,16 +15,19 @@ rclpy = pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from fake_learners import FakePeopleLearner  # noqa: E402
+from poses import body  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import RegionOfInterest  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
 from co_perception.msg import Activity, ActivityArray, Keypoint, LabelInfo, Skeleton, SkeletonArray  # noqa: E402
 from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
 from co_perception.nodes.qos import latched_qos  # noqa: E402
 from co_perception.nodes.running import bring_up  # noqa: E402
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
+from co_perception.nodes.skeletons import skeleton_array  # noqa: E402
 from co_perception.srv import ResetState, Restore, Snapshot  # noqa: E402
 
 LOSSLESS = {"reliability": "reliable", "queue_depth": 100}
@@ -389,8 +394,6 @@ def test_silence_is_explained_in_words_for_skeletons(bench: Any, learner: FakePe
 def test_an_input_whose_messages_are_not_installed_fails_configuration_and_says_so(
     bench: Any, learner: FakePeopleLearner, capfd: Any, monkeypatch: pytest.MonkeyPatch, kind: str, package: str
 ) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, f"{package}.msg", None)
     monkeypatch.setitem(sys.modules, package, None)
     node = bench.add(
@@ -415,6 +418,80 @@ def test_the_settings_name_the_weights(bench: Any, learner: FakePeopleLearner) -
     node.set_parameters([Parameter("model_path", value=""), Parameter("model", value="")])
     assert bring_up(node)
     assert learner.loaded_from is None
+
+
+def test_a_saved_model_runs_by_its_folder_alone(bench: Any, tmp_path: Path) -> None:
+    """From poses on the wire to labels of the saved classes: network, layout, rate and classes come with the folder."""
+    from co_perception.learners.skeleton import ContinualSkeletonLearner
+
+    saved = ContinualSkeletonLearner("costgcn_short", classes=("sit", "stand"), min_progress=0.25, threads=1)
+    saved._loaded = True
+    saved.save(tmp_path / "model")
+    chosen = {**LOSSLESS, "model_path": str(tmp_path / "model"), "threads": 1, "optimize": False}
+    node = bench.add(SkeletonActivityNode(parameter_overrides=[Parameter(n, value=v) for n, v in chosen.items()]))
+    heard = bench.listen(ActivityArray, "activity")
+    estimator = bench.node.create_publisher(SkeletonArray, "skeletons", QoSProfile(depth=100))
+    bench.matched(estimator, "skeletons")
+    bench.matched(node._activity, "activity")
+    frames = 16
+    for tick in range(frames):
+        poses = [body(person, tick, f"p{person}") for person in (1, 2)]
+        header = Header(stamp=to_time(SEC + tick * SEC // 15), frame_id="eye")
+        estimator.publish(skeleton_array(header, poses, "test", (640, 480)))
+        bench.until(lambda tick=tick: len(heard) > tick)
+    for person, activity in zip((1, 2), heard[-1].activities, strict=True):
+        saved.reset()
+        for tick in range(frames):
+            (expected,) = saved.infer([body(person, tick)])
+        assert (activity.label, activity.progress) == (expected.description, 1.0)
+        assert activity.score == pytest.approx(expected.confidence, abs=1e-5)
+    assert heard[-1].recognizer.startswith("costgcn_short/")
+
+
+def test_humans_of_ros4hri_are_heard_body_by_body(
+    bench: Any, learner: FakePeopleLearner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hri_msgs is not everywhere: its messages are stood in for, and so is the middleware that would bring them."""
+    messages = SimpleNamespace(IdsList="IdsList", Skeleton2D="Skeleton2D")
+    monkeypatch.setitem(sys.modules, "hri_msgs", SimpleNamespace(msg=messages))
+    monkeypatch.setitem(sys.modules, "hri_msgs.msg", messages)
+    node = SkeletonActivityNode(lambda s: learner, parameter_overrides=[Parameter("input", value="hri"), NO_MODEL])
+    topics: dict[str, Any] = {}
+
+    def subscribe(kind: str, topic: str, callback: Any, qos: Any) -> Any:
+        topics[topic] = callback
+        return SimpleNamespace(topic_name=topic, kind=kind)
+
+    monkeypatch.setattr(node, "create_subscription", subscribe)
+    monkeypatch.setattr(node, "destroy_subscription", lambda subscription: topics.pop(subscription.topic_name))
+    bench.add(node)
+    heard = bench.listen(ActivityArray, "activity")
+    bench.matched(node._activity, "activity")
+
+    def header(tick: int) -> Header:
+        return Header(stamp=to_time(SEC + tick * SEC // 10), frame_id="eye")
+
+    def show(id: str, tick: int, x: float) -> None:
+        points = [SimpleNamespace(x=x, y=0.5, c=0.9)] * 18
+        topics[f"/humans/bodies/{id}/skeleton2d"](SimpleNamespace(header=header(tick), skeleton=points))
+
+    def track(tick: int, *ids: str) -> None:
+        topics["/humans/bodies/tracked"](SimpleNamespace(header=header(tick), ids=list(ids)))
+
+    track(0, "ab1", "cd2")
+    for tick in range(4):
+        show("cd2", tick, 0.4)
+        show("ab1", tick, 0.05)
+        bench.until(lambda tick=tick: len(heard) > tick)
+    assert {(a.subject_id, a.label) for a in heard[3].activities} == {("ab1", "left"), ("cd2", "right")}
+    assert learner.shown["cd2"] == [pytest.approx(256.0)] * 4  # 0.4 of 640 pixels
+    track(4, "ab1")
+    assert set(topics) == {"/humans/bodies/tracked", "/humans/bodies/ab1/skeleton2d"}
+    show("ab1", 4, 0.05)
+    bench.until(lambda: len(heard) == 5)
+    assert said(heard[4]) == [("ab1", VALID, "left"), ("cd2", STALE, "")]
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert topics == {}
 
 
 def _values(array: Any) -> dict[str, str]:
