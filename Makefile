@@ -3,8 +3,10 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
+MOTIONS := backflip cartwheel crawl dance_a dance_b getup_facedown getup_faceup jump kick punch roll run spin spinkick walk
 ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sports2d_demo \
-  $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view))
+  $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
+  pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
 .PHONY: help env weights demo test peers bench clean
 .DEFAULT_GOAL := help
@@ -15,7 +17,7 @@ help:  ## lists these commands
 env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
 	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh
 
-weights: env  ## fetches the published weights and the sample videos
+weights: env  ## fetches the published weights, the sample videos and the data of the recipes
 	@$(BIN)/co-perception weights fetch $(ASSETS)
 
 demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL; ARGS=--help)

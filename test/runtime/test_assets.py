@@ -12,7 +12,7 @@ from co_perception.runtime.assets import ASSETS, asset
 
 def test_the_spine_has_its_weights_and_videos() -> None:
     assert set(ASSETS) >= {"i3d_kinetics400", *(f"pose2sim_single_cam{view:02}" for view in range(1, 5))}
-    assert {item.kind for item in ASSETS.values()} == {"weights", "model", "video"}
+    assert {item.kind for item in ASSETS.values()} == {"weights", "model", "video", "data"}
 
 
 @pytest.mark.parametrize("name", ASSETS)
