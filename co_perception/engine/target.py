@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum
 
@@ -113,6 +114,15 @@ class Pose(Target):
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def blank(self) -> Pose:
+        """The same person with no joint found."""
+        return dataclasses.replace(self, data=np.zeros_like(self.data))
+
+    @property
+    def kind(self) -> tuple[str, tuple[int, ...]]:
+        """Layout and shape: poses of one kind fit into one array."""
+        return self.layout, self.data.shape
 
     @property
     def found(self) -> NDArray[np.bool_]:

@@ -7,28 +7,46 @@ ticks in between is a policy; everything that happened can be read off the answe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
-from co_perception.engine.target import Category, Pose, Status
+from co_perception.engine.target import Category, Status
 from co_perception.learners.pacing import NANO, Pacer, Verdict
 from co_perception.learners.recognition import Answer, History, StreamingLearner
 
 Missing = Literal["skip", "hold", "zero"]
-Sight = tuple[Pose, ...]
-"""What one stream gets of one frame: a person's pose, or everybody's where the network looks at the whole scene."""
-
 MISSING: tuple[Missing, ...] = ("skip", "hold", "zero")
 
 
-class PeopleLearner(StreamingLearner, Protocol):
-    """A learner with a stream for every id; `learners.skeleton.ContinualSkeletonLearner` is one.
+class Seen(Protocol):
+    """What is seen of one person in one frame: an `engine.target.Pose`, or a `learners.crops.Glimpse`."""
 
-    `infer` takes the poses of one frame and steps the stream of each one's id: a category for each, in their order. A
+    @property
+    def id(self) -> str:
+        """Whose."""
+
+    @property
+    def confidence(self) -> float:
+        """That this is a person, 0..1."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Those of one kind may be given to a learner together."""
+
+    def blank(self) -> Seen:
+        """The same person with nothing to be seen."""
+
+
+Sight = tuple[Seen, ...]
+"""What one stream gets of one frame: one person, or everybody where the network looks at the whole scene."""
+
+
+class Streams(Protocol):
+    """A stream for every id.
+
+    `infer` takes the people of one frame and steps the stream of each one's id: a category for each, in their order. A
     network that looks at several persons at once has one stream, and gives one category.
     """
 
@@ -47,13 +65,19 @@ class PeopleLearner(StreamingLearner, Protocol):
     def load_streams(self, path: Path | str) -> list[str]: ...
 
 
+class PeopleLearner(Streams, StreamingLearner, Protocol):
+    """A learner that has them; `learners.skeleton.ContinualSkeletonLearner` is one."""
+
+    def reset(self, id: str | None = None) -> None: ...
+
+
 @dataclass(frozen=True)
 class Policy:
     """What becomes of people who are not seen.
 
     Args:
         missing: what a stream is given for ticks it missed, once its person is back: nothing (`skip`: its clock stood
-            still), the pose before (`hold`), or a pose without joints (`zero`).
+            still), what was seen before (`hold`), or nothing (`zero`).
         max_hold_frames: missed ticks that are filled so; those beyond are lost to the stream.
         max_gap_s: who is away for longer comes back to a fresh state.
         expire_s: who is away for longer is forgotten; until then the last scores are told as STALE.
@@ -95,14 +119,14 @@ class People:
 
     Args:
         learner: has a stream for each id; reset whenever the epoch changes, before the first frame too.
-        policy: see there.
+        policy: see there; it may be exchanged between two frames.
     """
 
-    def __init__(self, learner: PeopleLearner, policy: Policy | None = None) -> None:
+    def __init__(self, learner: Streams, policy: Policy | None = None) -> None:
         self.learner = learner
         self.policy = policy or Policy()
         self.crowded_out = 0
-        """Poses refused because there were more than `max_people` in one frame."""
+        """People refused because there were more than `max_people` in one frame."""
         self._subjects: dict[str, _Subject] = {}
         self._stream: int | None = None
         self._tick = -1
@@ -123,11 +147,11 @@ class People:
         """Who is remembered, longest known first."""
         return list(self._subjects)
 
-    def answer(self, poses: Sequence[Pose], stamp_ns: int, epoch: int = 0, tick: int | None = None) -> list[Answer]:
+    def answer(self, people: Sequence[Seen], stamp_ns: int, epoch: int = 0, tick: int | None = None) -> list[Answer]:
         """What stands after one frame: everybody in sight in the order given, then those lately seen, as STALE.
 
         Args:
-            poses: the people found; of two with one id the first counts. None at all is a frame like others.
+            people: those found; of two with one id the first counts. None at all is a frame like others.
             stamp_ns: when the frame was taken.
             epoch: the stream this frame belongs to, see `pacing.Pacer`; a new one forgets everybody.
             tick: its place there; None: the tick after the one before.
@@ -136,7 +160,7 @@ class People:
             self._begin(epoch)
         self._tick = self._tick + 1 if tick is None else tick
         self._forget_expired(stamp_ns)
-        sights = self._sights(poses)
+        sights = self._sights(people)
         self._make_room(sights)
         missed = {id: self._meet(id, stamp_ns) for id in sights}
         self._fill(sights, missed)
@@ -181,19 +205,19 @@ class People:
         self._subjects.clear()
         self._stream, self._tick = stream, -1
 
-    def _sights(self, poses: Sequence[Pose]) -> dict[str, Sight]:
-        """What each stream gets, at most `max_people` streams or, in a scene of one stream, poses."""
-        first: dict[str, Pose] = {}
-        for pose in poses:
-            first.setdefault(pose.id, pose)
+    def _sights(self, people: Sequence[Seen]) -> dict[str, Sight]:
+        """What each stream gets, at most `max_people` streams or, in a scene of one stream, people."""
+        first: dict[str, Seen] = {}
+        for person in people:
+            first.setdefault(person.id, person)
         # sorted() is stable: equals stay in the order given.
-        ranked = sorted(first.values(), key=lambda pose: (pose.id not in self._subjects, -pose.confidence))
-        kept = {pose.id for pose in ranked[: self.policy.max_people]}
+        ranked = sorted(first.values(), key=lambda person: (person.id not in self._subjects, -person.confidence))
+        kept = {person.id for person in ranked[: self.policy.max_people]}
         self.crowded_out += len(first) - len(kept)
-        chosen = [pose for pose in first.values() if pose.id in kept]
+        chosen = [person for person in first.values() if person.id in kept]
         if self.learner.persons > 1:
             return {"": tuple(chosen)} if chosen else {}
-        return {pose.id: (pose,) for pose in chosen}
+        return {person.id: (person,) for person in chosen}
 
     def _make_room(self, sights: Mapping[str, Sight]) -> None:
         new = sum(id not in self._subjects for id in sights)
@@ -229,7 +253,7 @@ class People:
         before = self._subjects[id].sight
         if self.policy.missing == "hold":
             return before
-        return tuple(dataclasses.replace(pose, data=np.zeros_like(pose.data)) for pose in before)
+        return tuple(person.blank() for person in before)
 
     def _step(self, sights: Mapping[str, Sight], stamp_ns: int, missed: Mapping[str, int]) -> list[Answer]:
         answers = []
@@ -244,16 +268,16 @@ class People:
     def _infer(self, sights: Sequence[Sight]) -> Sequence[Category]:
         if self.learner.persons > 1:
             return self.learner.infer(list(sights[0])) if sights else []
-        # A learner takes poses of one kind at a time; there is more than one where two estimators share a topic.
-        kinds: dict[tuple[str, tuple[int, ...]], list[Pose]] = {}
-        for (pose,) in sights:
-            kinds.setdefault((pose.layout, pose.data.shape), []).append(pose)
+        # There is more than one kind where two pose estimators share a topic.
+        kinds: dict[Hashable, list[Seen]] = {}
+        for (person,) in sights:
+            kinds.setdefault(person.kind, []).append(person)
         said = {
-            pose.id: category
-            for poses in kinds.values()
-            for pose, category in zip(poses, self.learner.infer(poses), strict=True)
+            person.id: category
+            for people in kinds.values()
+            for person, category in zip(people, self.learner.infer(people), strict=True)
         }
-        return [said[pose.id] for (pose,) in sights]
+        return [said[person.id] for (person,) in sights]
 
     def _stale(self, answer: Answer) -> Answer:
         """The last answer as it stands while its subject is away: no label, though one may hold on when it is back."""
@@ -278,10 +302,10 @@ class People:
 
 
 def replay(
-    people: People, pacer: Pacer, frames: Iterable[tuple[int, Sequence[Pose]]]
+    people: People, pacer: Pacer, frames: Iterable[tuple[int, Sequence[Seen]]]
 ) -> Iterator[tuple[int, list[Answer]]]:
-    """The answers to recorded (stamp in ns, poses), for each frame that is taken: what a node would have said live."""
-    for stamp_ns, poses in frames:
+    """The answers to recorded (stamp in ns, people), for each frame that is taken: what a node would have said live."""
+    for stamp_ns, seen in frames:
         admission = pacer.admit(stamp_ns)
         if admission.verdict == Verdict.TAKE:
-            yield stamp_ns, people.answer(poses, stamp_ns, admission.epoch, admission.tick)
+            yield stamp_ns, people.answer(seen, stamp_ns, admission.epoch, admission.tick)
