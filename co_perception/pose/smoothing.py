@@ -1,0 +1,82 @@
+"""Joints that tremble less: the one-euro filter (Casiez, Roussel and Vogel, CHI 2012), one for each person.
+
+A low-pass filter whose cut-off rises with speed: somebody who stands is steady, and a quick arm is not late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from co_perception.engine.target import Pose
+
+NANO = 1_000_000_000
+_SPEED_CUTOFF_HZ = 1.0  # of the filter of the speed itself, as in the paper
+_LONGEST_S = 0.5  # a joint unseen for longer begins anew
+
+
+@dataclass
+class _Joints:
+    """What is remembered of one person: places (V, 2), speeds (V, 2) per second, and when each joint was seen (V,)."""
+
+    places: NDArray[np.float64]
+    speeds: NDArray[np.float64]
+    seen_ns: NDArray[np.int64]
+
+
+class Smoother:
+    """Smooths x and y of poses with ids; scores and depth stay as they are.
+
+    Args:
+        cutoff_hz: of a joint at rest: lower is steadier and later.
+        speed_gain: how much a person's height per second raises it [Hz]: higher is quicker and less steady.
+
+    The speed is measured in heights of the person, so that far and near people are treated alike.
+    """
+
+    def __init__(self, cutoff_hz: float = 1.5, speed_gain: float = 8.0) -> None:
+        if cutoff_hz <= 0 or speed_gain < 0:
+            raise ValueError(f"cutoff_hz is above 0 and speed_gain at least 0, got {cutoff_hz} and {speed_gain}.")
+        self._cutoff_hz = cutoff_hz
+        self._speed_gain = speed_gain
+        self._people: dict[str, _Joints] = {}
+
+    def smooth(self, poses: Iterable[Pose], stamp_ns: int) -> list[Pose]:
+        """The people of one frame, taken at `stamp_ns`, with steadier joints."""
+        return [self._one(pose, stamp_ns) for pose in poses]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """These people are gone for good."""
+        for id in ids:
+            self._people.pop(id, None)
+
+    def _one(self, pose: Pose, stamp_ns: int) -> Pose:
+        new = np.where(pose.found[:, None], pose.data[:, :2], 0.0).astype(np.float64)
+        old = self._people.get(pose.id)
+        if old is None or len(old.places) != len(new):
+            seen = np.where(pose.found, stamp_ns, np.iinfo(np.int64).min // 2)
+            self._people[pose.id] = _Joints(new, np.zeros_like(new), seen)
+            return pose
+        passed_s = (stamp_ns - old.seen_ns)[:, None] / NANO
+        follow = pose.found[:, None] & (passed_s > 0) & (passed_s <= _LONGEST_S)
+        step_s = np.where(follow, passed_s, 1.0)
+        speeds = old.speeds + _share(_SPEED_CUTOFF_HZ, step_s) * ((new - old.places) / step_s - old.speeds)
+        height = max(float(np.ptp(new[pose.found, 1])) if pose.found.any() else 0.0, 1.0)
+        cutoff_hz = self._cutoff_hz + self._speed_gain * np.abs(speeds) / height
+        places = np.where(follow, old.places + _share(cutoff_hz, step_s) * (new - old.places), new)
+        found = pose.found[:, None]
+        old.places = np.where(found, places, old.places)
+        old.speeds = np.where(follow, speeds, np.where(found, 0.0, old.speeds))
+        old.seen_ns = np.where(pose.found, stamp_ns, old.seen_ns)
+        data = pose.data.copy()
+        data[:, :2] = np.where(found, places, pose.data[:, :2])
+        return replace(pose, data=data)
+
+
+def _share(cutoff_hz: float | NDArray[np.float64], step_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight of the newest value in an exponential filter."""
+    turn = 2 * np.pi * cutoff_hz * step_s
+    return turn / (turn + 1)
