@@ -2,7 +2,8 @@
 
 `pickle.load` calls whatever a file names, and NumPy's own reconstruction trusts the sizes and type flags it reads.
 Here only the names are known that arrays are pickled with, and each stands for a small object of this file that checks
-what it is given. Dicts, lists, tuples, strings, bytes and numbers need no name. All else is refused unseen.
+what it is given. Dicts, lists, tuples, strings, bytes and numbers need no name. All else is refused unseen. Of arrays
+of objects there is one kind: the array without axes into which `numpy.save` puts a dict.
 """
 
 from __future__ import annotations
@@ -69,31 +70,40 @@ class _Reader(pickle.Unpickler):
 
 
 class _DType:
-    """Stands for numpy.dtype while reading: a type code, then a byte order."""
+    """Stands for numpy.dtype while reading: a type code, then a byte order. objects: it is the one without numbers."""
 
-    __slots__ = ("dtype",)
+    __slots__ = ("dtype", "objects")
 
     def __init__(self, code: str) -> None:
-        if not _NUMBER.fullmatch(code):
+        self.objects = code in ("O", "O8")
+        if not self.objects and not _NUMBER.fullmatch(code):
             raise RefusedPickleError(f"arrays hold floats, integers or booleans here, it has one of type {code!r}.")
-        self.dtype: np.dtype[Any] = np.dtype(code)
+        self.dtype: np.dtype[Any] = np.dtype("u1" if self.objects else code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
 class _Array:
-    """Stands for numpy.ndarray while reading: shape, type, order and bytes, checked against each other."""
+    """Stands for numpy.ndarray while reading: shape, type, order and bytes, checked against each other. held: instead
+    of an array, the one object it is wrapped around, in a list."""
 
-    __slots__ = ("array",)
+    __slots__ = ("array", "held")
 
     array: NDArray[Any]
+    held: list[Any] | None
 
-    def __setstate__(self, state: tuple[int, tuple[int, ...], _DType, bool, bytes]) -> None:
+    def __setstate__(self, state: tuple[int, tuple[int, ...], _DType, bool, Any]) -> None:
         _, shape, kind, fortran, data = state
+        if kind.objects and shape == () and isinstance(data, list) and len(data) == 1:
+            self.held = data
+            return
         self.set(data, kind, shape, "F" if fortran else "C")
 
     def set(self, data: bytes | bytearray, kind: _DType, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
+        if kind.objects:
+            raise RefusedPickleError(f"it has an array of shape {shape} of objects that are not numbers.")
+        self.held = None
         needed = math.prod(shape) * kind.dtype.itemsize
         if not isinstance(data, (bytes, bytearray)) or len(data) != needed:
             raise RefusedPickleError(f"an array of shape {shape} does not come with the {needed} bytes it needs.")
@@ -129,6 +139,17 @@ class _MakeScalar:
         return _Array().set(data, kind, (), "C").array.item()
 
 
+class _Encode:
+    """How Python 3 writes bytes for Python 2 to read: as text."""
+
+    __slots__ = ()
+
+    def __call__(self, text: str, codec: str) -> bytes:
+        if codec != "latin1":
+            raise RefusedPickleError(f"it encodes text as {codec!r}, which bytes in a pickle never are.")
+        return text.encode("latin1")
+
+
 class _MakeDType:
     __slots__ = ()
 
@@ -140,6 +161,7 @@ _NDARRAY = object()
 _KNOWN: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _MakeDType(),
+    ("_codecs", "encode"): _Encode(),
 }
 for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
     _KNOWN[f"{_core}.multiarray", "_reconstruct"] = _MakeArray()
@@ -150,7 +172,7 @@ for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
 def _finish(value: Any) -> Any:
     """The same containers, with arrays in place of the objects that stood for them."""
     if isinstance(value, _Array):
-        return value.array
+        return value.array if value.held is None else _finish(value.held[0])
     if isinstance(value, dict):
         return {key: _finish(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -101,6 +101,27 @@ def test_arrays_of_objects_are_refused() -> None:
             through(array)
 
 
+def test_bytes_that_were_written_for_python_2_come_through() -> None:
+    np.testing.assert_array_equal(through(ARRAYS[0], protocol=2), ARRAYS[0])
+
+
+def test_what_numpy_save_wraps_a_dict_into_comes_through(tmp_path: Path) -> None:
+    np.save(tmp_path / "dict.npy", np.array({"x": [ARRAYS[0]], "names": ["a"]}, object))
+    with (tmp_path / "dict.npy").open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        found = load(file)
+    np.testing.assert_array_equal(found["x"][0], ARRAYS[0])
+    assert found["names"] == ["a"]
+    with pytest.raises(RefusedPickleError, match="system"):
+        through(np.array(Call(os.system, "true"), object))
+
+
+def test_text_is_not_encoded_in_other_ways() -> None:
+    with pytest.raises(RefusedPickleError, match="zip_codec"):
+        load(io.BytesIO(b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x09\x00\x00\x00zip_codec\x86R."))
+
+
 def test_an_array_whose_bytes_do_not_fit_its_shape_is_refused() -> None:
     whole = pickle.dumps(np.zeros(4, np.float32), 4)
     assert whole.count(b"K\x04\x85") == 1  # the shape (4,)
