@@ -1,0 +1,173 @@
+"""Two people at 30 Hz: camera pictures to `activity` through the nodes `pose` and `skeleton_activity`, as a robot runs
+them.
+
+Each node is a process of its own. This one plays a real clip at 640 x 480 and 30 frames a second, for as long as asked
+(first argument, seconds), and listens to `activity`. Prints answers per second, their age (from the stamp of the frame,
+which is when it was published, to the arrival of the answer) and what the answers say of how many people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from co_perception.data.video import VideoReader
+from co_perception.evaluation.run import machine, versions
+from co_perception.msg import Activity, ActivityArray
+from co_perception.nodes.images import fill
+from co_perception.nodes.messages import nanoseconds
+from co_perception.runtime import store
+
+ROOT = Path(__file__).parents[1]
+CLIP = "pose2sim_multi_cam02"
+WIDTH, HEIGHT, RATE_HZ = 640, 480, 30.0
+WARM_UP_S, STARTING_S = 5.0, 60.0
+NODES = {
+    "pose_node": ["image_reliability:=reliable", "threads:=2"],
+    "skeleton_activity_node": ["threads:=1", "model:=costgcn_short_motions"],
+}
+
+
+class Bench(Node):
+    """Publishes frames by the clock, and keeps what comes back."""
+
+    def __init__(self, frames: list[NDArray[np.uint8]]) -> None:
+        super().__init__("people_benchmark")
+        reliable = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+        self.images = self.create_publisher(Image, "image_raw", reliable)
+        self.create_subscription(ActivityArray, "activity", self._on_activity, 100)
+        self._frames, self.sent = frames, 0
+        self.ages_s: list[float] = []
+        self.people: Counter[int] = Counter()
+        self.subjects: set[str] = set()
+        self.dropped = 0
+
+    def play(self) -> None:
+        """Sends frames from now on."""
+        self.create_timer(1 / RATE_HZ, self._send)
+
+    def forget(self) -> None:
+        """Ends the warm-up: what was measured so far does not count."""
+        self.sent, self.dropped = 0, 0
+        self.ages_s.clear()
+        self.people.clear()
+        self.subjects.clear()
+
+    def _send(self) -> None:
+        # Forth and back, so that nobody jumps where the clip begins again.
+        place = self.sent % (2 * len(self._frames) - 2)
+        frame = self._frames[min(place, 2 * len(self._frames) - 2 - place)]
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id="camera")
+        self.images.publish(fill(Image(header=header), frame, "rgb8"))
+        self.sent += 1
+
+    def _on_activity(self, message: ActivityArray) -> None:
+        self.ages_s.append((self.get_clock().now().nanoseconds - nanoseconds(message.header.stamp)) / 1e9)
+        present = [a.subject_id for a in message.activities if a.status != Activity.STATUS_STALE]
+        self.people[len(present)] += 1
+        self.subjects.update(present)
+        self.dropped += message.dropped_frames
+
+
+def frames_of(path: Path) -> list[NDArray[np.uint8]]:
+    """The clip's frames, fitted into 640 x 480 with black beside them, every second one (the clip has 60 a second)."""
+    import cv2
+
+    fitted = []
+    with VideoReader(str(path)) as reader:
+        for index, frame in enumerate(reader):
+            pixels = frame.data
+            if index % 2 == 0:
+                scale = min(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0])
+                size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
+                small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+                canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+                top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
+                canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+                fitted.append(canvas)
+    return fitted
+
+
+def start(script: str, parameters: list[str]) -> subprocess.Popen[bytes]:
+    """One node in a process of its own."""
+    arguments = [part for parameter in parameters for part in ("-p", parameter)]
+    return subprocess.Popen([sys.executable, str(ROOT / "scripts" / script), "--ros-args", *arguments])
+
+
+def measure(bench: Bench, seconds: float) -> dict[str, Any]:
+    """Waits for the nodes, then plays and sums up."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(bench)
+
+    def spin(until_s: float) -> None:
+        while perf_counter() < until_s:
+            executor.spin_once(timeout_sec=0.05)
+
+    bench.play()
+    end = perf_counter() + STARTING_S
+    while not bench.ages_s:
+        if perf_counter() > end:
+            raise RuntimeError(f"no answer within {STARTING_S:.0f} s: what do the nodes say above?")
+        executor.spin_once(timeout_sec=0.05)
+    spin(perf_counter() + WARM_UP_S)
+    bench.forget()
+    began = perf_counter()
+    spin(began + seconds)
+    took = perf_counter() - began
+    p50, p95, worst = (1e3 * float(x) for x in (*np.percentile(bench.ages_s, [50, 95]), max(bench.ages_s)))
+    return {
+        "seconds": round(took, 1),
+        "frames_sent_hz": round(bench.sent / took, 2),
+        "answers_hz": round(len(bench.ages_s) / took, 2),
+        "age_ms": {"p50": round(p50, 1), "p95": round(p95, 1), "max": round(worst, 1)},
+        "people_in_an_answer": dict(sorted(bench.people.items())),
+        "ids_seen": len(bench.subjects),
+        "dropped_frames_told": bench.dropped,
+    }
+
+
+def main() -> None:
+    """Measure, print, and keep as out/bench/people.json."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    frames = frames_of(store.locate(CLIP))
+    nodes = [start(script, parameters) for script, parameters in NODES.items()]
+    rclpy.init()
+    try:
+        result = measure(Bench(frames), seconds)
+    finally:
+        rclpy.try_shutdown()
+        for node in nodes:
+            node.terminate()
+            node.wait(10)
+    result |= {"machine": machine(), "versions": versions(("torch", "numpy", "ai-edge-litert", "ros-rclpy"))}
+    out = ROOT / "out/bench/people.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2))
+    print(f"{result['machine']}, {platform.platform()}, {result['versions']}")
+    print(f"{WARM_UP_S:.0f} s of warm-up, {result['seconds']} s measured, {result['frames_sent_hz']} frames a second")
+    age = result["age_ms"]
+    print(f"answers a second {result['answers_hz']}; age p50 {age['p50']} ms, p95 {age['p95']} ms, max {age['max']} ms")
+    print(f"people in an answer {result['people_in_an_answer']}, ids seen {result['ids_seen']}")
+    print(f"frames the recogniser dropped {result['dropped_frames_told']}")
+
+
+if __name__ == "__main__":
+    main()
