@@ -41,8 +41,8 @@ ROS_WHEELS = [
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
 
 TRAIN = [
-    "jsonargparse[signatures]>=4.35",
-    "lightning>=2.5",
+    "jsonargparse[signatures]>=4.49",
+    "lightning>=2.6",
     "matplotlib>=3.8",
     "optuna>=4.0",
     "scikit-learn>=1.5",
@@ -54,8 +54,8 @@ EXTRAS = {
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8"],
-    # MediaPipe 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.
-    "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.30,<0.10.31", "opencv-python-headless>=4.8"],
+    # MediaPipe up to 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.
+    "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.21,<0.10.31", "opencv-python-headless>=4.8"],
     "onnx": ONNX,
     "train": TRAIN,
     "bench": ["matplotlib>=3.8"],

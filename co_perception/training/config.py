@@ -102,7 +102,7 @@ class TrainConfig:
         """Write all settings, so that `from_yaml` gives them back."""
         parser = _bare_parser()
         parser.add_class_arguments(TrainConfig)
-        Path(path).write_text(parser.dump(parser.parse_object(asdict(self)), skip_none=False))
+        Path(path).write_text(parser.dump(parser.parse_object(asdict(self)), skip_unset=False))
 
 
 def asdict(config: TrainConfig) -> dict[str, Any]:
@@ -120,14 +120,14 @@ def from_arguments(arguments: Sequence[str], base: TrainConfig | None = None) ->
     parser = _parser()
     given = parser.parse_object({"train": asdict(base or TrainConfig())})
     try:
-        return parser.instantiate_classes(parser.parse_args(list(arguments), namespace=given)).train
+        return parser.instantiate(parser.parse_args(list(arguments), namespace=given)).train
     except ArgumentError as error:
         raise ValueError(f"training settings: {error.message}") from None
 
 
 def _parser() -> ArgumentParser:
     parser = _bare_parser()
-    parser.add_argument("--train", type=TrainConfig, default=TrainConfig(), enable_path=True)
+    parser.add_argument("--train", type=TrainConfig, default=TrainConfig(), sub_configs=True)
     return parser
 
 

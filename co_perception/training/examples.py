@@ -68,8 +68,9 @@ class Batches(Sampler[list[Draw]]):
     """The batches of an epoch, for one of `world` processes.
 
     Every example comes once, in exactly one process; balanced, every class comes equally often and none of its
-    examples twice before all came once. Batches are of equal size, to within one example and at most `batch_size`: no
-    epoch ends in a batch of one, which a batch norm could not train on, and all processes have equally many.
+    examples twice before all came once. All processes have equally many batches, of equal size to within one: no epoch
+    ends in a batch of one, which a batch norm could not train on. They hold at most `batch_size` examples, one more
+    where a process would have none otherwise.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Batches(Sampler[list[Draw]]):
         self.labels = np.asarray(labels, dtype=np.int64)
         self.seed, self.balance = seed, balance
         self.rank, self.world = rank, world
-        self.count = -(-len(labels) // (batch_size * world))
+        self.count = min(-(-len(labels) // (batch_size * world)), len(labels) // world)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
