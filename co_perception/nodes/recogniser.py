@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from co_perception.learners.pacing import NANO, Admission, Pacer, Verdict
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import ActivityArray
+from co_perception.nodes.announcing import EVENTS, Announcer
 from co_perception.nodes.messages import activity_array, label_info, nanoseconds
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import result_qos
@@ -27,6 +28,7 @@ RUNNING = (
     Setting("optimize", True, "Fold batch norms after loading; answers stay the same to 1e-4."),
     Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"),
     Setting("max_gap_s", 1.0, "Longer steps between stamps, and any backwards, reset the state [s].", 0.001, 3600.0),
+    *EVENTS,
 )
 
 M = TypeVar("M")
@@ -45,8 +47,9 @@ class Job(Generic[M]):
 class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
     """Recognises activity in stamped messages while active.
 
-    Publishes `activity` (ActivityArray, one per processed frame, header copied from it), `~/label_info` (latched) and
-    /diagnostics; serves `~/reset`. The settings include RUNNING. The worker's thread owns the learner.
+    Publishes `activity` (ActivityArray, one per processed frame, header copied from it), `activity_events`,
+    `~/label_info` (latched) and /diagnostics; serves `~/reset`. The settings include RUNNING. The worker's thread owns
+    the learner.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
         self._pacer = Pacer(self.rate_hz(values), values.max_gap_s)
         self.while_configured.callback(self._let_go)
         self._activity = self.publish_on(ActivityArray, "activity", result_qos(max(10, values.queue_depth)))
+        self._announcer = Announcer(self, values)
         self.latch("~/label_info", label_info(self._learner, self.get_clock().now().to_msg()))
         self.serve(ResetState, "~/reset", self._on_reset)
 
@@ -163,6 +167,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
             dropped=self.tally.newly_dropped(),
         )
         self._activity.publish(message)
+        self._announcer.watch(message)
         self.tally.time("latency", latency_ns / NANO)
         self.tally.count("processed")
 

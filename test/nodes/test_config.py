@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 yaml = pytest.importorskip("yaml")
 
-from co_perception.nodes import camera, pose, skeleton_activity, video_activity  # noqa: E402
+from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity  # noqa: E402
 from co_perception.nodes.parameters import Setting  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,6 +19,7 @@ TABLES = {
     "skeleton_activity": skeleton_activity.SETTINGS,
     "camera": camera.SETTINGS,
     "pose": pose.SETTINGS,
+    "fusion": fusion.SETTINGS,
 }
 
 

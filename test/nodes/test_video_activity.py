@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
-from co_perception.msg import Activity, ActivityArray, LabelInfo  # noqa: E402
+from co_perception.msg import Activity, ActivityArray, ActivityEvent, LabelInfo  # noqa: E402
 from co_perception.nodes.messages import nanoseconds  # noqa: E402
 from co_perception.nodes.qos import latched_qos  # noqa: E402
 from co_perception.nodes.running import bring_up  # noqa: E402
@@ -86,6 +86,37 @@ def test_nothing_is_labelled_before_min_progress_and_since_marks_the_onset(strea
     assert [guess.label for guess in best.hypotheses] == ["blue", "red", "green"]
     assert best.hypotheses[0].score == pytest.approx(best.score)
     assert activities[3].progress == pytest.approx(0.5)
+
+
+def test_onset_and_offset_are_told_once(bench: Any, fake: Any, make_image: Callable[..., Any]) -> None:
+    stream = Stream(bench, fake, make_image, event_min_on_s=0.04, event_min_off_s=0.04)
+    told = bench.listen(ActivityEvent, "activity_events")
+    bench.until(lambda: bench.node.count_publishers("activity_events"))
+    stream.send(*[i / 25 for i in range(1, 11)])
+    stream.send(*[i / 25 for i in range(11, 15)], colour=(10, 10, 200))
+    stream.answered(14)
+    bench.until(lambda: len(told) >= 3, "events")
+    assert [(event.kind, event.label) for event in told] == [
+        (ActivityEvent.ONSET, "red"),
+        (ActivityEvent.OFFSET, "red"),
+        (ActivityEvent.ONSET, "blue"),
+    ]
+    assert nanoseconds(told[0].began) == 240_000_000  # with the first valid label, not when it was certain
+    assert nanoseconds(told[0].header.stamp) == 280_000_000
+    assert {(event.recognizer, event.subject_id) for event in told} == {("fake/colours", "")}
+
+
+def test_nobody_publishes_events_where_another_node_does(bench: Any, fake: Any, make_image: Callable[..., Any]) -> None:
+    stream = Stream(bench, fake, make_image, events=False)
+    stream.send(1.0)
+    stream.answered(1)
+    assert bench.node.count_publishers("activity_events") == 0
+
+
+def test_thresholds_that_make_no_sense_fail_configuration(bench: Any, fake: Any) -> None:
+    overrides = [Parameter("event_on", value=0.3), Parameter("event_off", value=0.6)]
+    node = bench.add(VideoActivityNode(lambda settings: fake, parameter_overrides=overrides), up=False)
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
 
 
 def test_observation_delay_is_told_in_stamps_not_in_frames(stream: Stream) -> None:
