@@ -23,6 +23,8 @@ def labels(name: str) -> tuple[str, ...]:
     kinetics400: the 400 classes of Kinetics-400 (Kay and others, arXiv 1705.06950), in alphabetical order, which is how
     the published networks number them. ntu60: the 60 actions of NTU RGB+D (Shahroudy and others, arXiv 1604.02808), in
     the order of their numbers. ntu120: those and 60 more, of NTU RGB+D 120 (Liu and others, arXiv 1905.04757).
+    thumos14: the 20 of THUMOS'14 between "background" and "ambiguous", as TRN (Xu and others, arXiv 1811.07391) and
+    OadTR number them.
     """
     if name not in label_sets():
         raise ValueError(f"no label list {name!r}; there are: {', '.join(label_sets())}")

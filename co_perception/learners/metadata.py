@@ -70,7 +70,7 @@ class VideoMetadata(Metadata):
 
 @dataclass(frozen=True, kw_only=True)
 class SkeletonMetadata(Metadata):
-    """The fields of a `SkeletonVariant` that its weights fit, so that a folder outlives a change of the record."""
+    """The fields of a `SkeletonVariant`, so that a folder outlives a change of the record."""
 
     kind = "skeleton"
 
@@ -85,12 +85,13 @@ class SkeletonMetadata(Metadata):
     padded: bool
     pool: int
     pool_padding: int
+    dropout: float
     clip: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMetadata(Metadata):
-    """The fields of a `FeatureVariant` that its weights fit. Mean and deviation of the features lie with them."""
+    """The fields of a `FeatureVariant`, likewise."""
 
     kind = "features"
 
@@ -101,6 +102,8 @@ class FeatureMetadata(Metadata):
     feedforward: int
     table: int
     learned: bool
+    standardised: bool
+    dropout: float
 
 
 KINDS: dict[str, type[Metadata]] = {known.kind: known for known in (VideoMetadata, SkeletonMetadata, FeatureMetadata)}

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.resample import on_grid
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Pose
+from co_perception.learners.rates import places
 from co_perception.networks.variants_skeleton import SkeletonVariant
 from co_perception.skeletons.layouts import layout
 from co_perception.skeletons.mapping import convert
@@ -21,7 +21,6 @@ from co_perception.skeletons.normalise import normalise
 
 MIN_SCORE = 0.1  # below it a joint was not found
 MIN_JOINTS = 0.25  # share of the network's joints without which nobody is there: a face alone does nothing
-SAME_RATE = 0.02  # relative difference of rates that no network notices
 
 
 class Joints(NamedTuple):
@@ -65,18 +64,10 @@ def clip(sequence: SkeletonSequence, variant: SkeletonVariant) -> NDArray[np.flo
     joints were seen. Shorter than the clips the network was trained on: from the start again, as ST-GCN's data (Yan et
     al., AAAI 2018).
     """
-    values = _most_seen(_at_rate(sequence, variant.rate_hz), variant.persons)
+    at_rate = sequence.data[:, places(sequence.data.shape[1], sequence.rate_hz, variant.rate_hz)]
+    values = _most_seen(at_rate, variant.persons)
     frames = values.shape[1]
     return values if frames >= variant.clip else values[:, np.arange(variant.clip) % frames]
-
-
-def _at_rate(sequence: SkeletonSequence, rate_hz: float) -> NDArray[np.float32]:
-    values, given = sequence.data, sequence.rate_hz
-    if given is None or abs(given / rate_hz - 1) < SAME_RATE:
-        return values
-    stamps = (np.arange(values.shape[1]) * 1e9 / given).astype(np.int64)
-    [places] = on_grid(stamps, rate_hz, max_gap_s=2 / given)
-    return values[:, places]
 
 
 def _most_seen(values: NDArray[np.float32], persons: int) -> NDArray[np.float32]:

@@ -11,20 +11,47 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 import co_perception.continual as co
+from co_perception.continual.framewise import EachFrame
 from co_perception.networks.build import load_strictly
 from co_perception.networks.keymaps_skeleton import oadtr_names
 from co_perception.networks.variants_features import COOADTR_B1, FeatureVariant
+
+
+class Standardise(EachFrame):
+    """Each feature of x (B, features, T) less its mean, in standard deviations: buffers, zeros and ones at first."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+
+    def clip(self, x: Tensor) -> Tensor:
+        return (x - self.mean[:, None]) / self.deviation[:, None]
+
+    def measure(self, rows: Tensor) -> None:
+        """Take mean and deviation of rows (N, features). A feature that never changes is only centred."""
+        exact = rows.double()
+        deviation = exact.std(0, correction=0)
+        steady = deviation <= 1e-6 * exact.abs().amax(0)
+        self.mean.copy_(exact.mean(0))
+        self.deviation.copy_(deviation.masked_fill(steady, 1))
 
 
 class CoOadTR(co.Sequential):
     """x (B, features, T) to logits (B, classes, T): each frame's answer from the last `window` frames."""
 
     def __init__(self, variant: FeatureVariant = COOADTR_B1) -> None:
+        first = {"standard": Standardise(variant.features)} if variant.standardised else {}
         super().__init__(
             OrderedDict(
+                **first,
                 embed=co.Linear(variant.features, variant.width),
                 position=co.RecyclingPositionalEncoding(variant.width, variant.table, learned=variant.learned),
                 dropout=nn.Dropout(variant.dropout),
@@ -45,7 +72,9 @@ class CoOadTR(co.Sequential):
         training needs, at the cost of one window."""
         if x.dim() != 3 or x.shape[1] != self.variant.features:
             raise ValueError(f"expected windows (B, {self.variant.features}, T), got {tuple(x.shape)}")
-        embed, position, dropout, encoder, norm, head = self.layers
+        *standard, embed, position, dropout, encoder, norm, head = self.layers
+        for layer in standard:
+            x = layer.clip(x)
         answer = encoder.on_window(dropout.clip(position.clip(embed.clip(x))))  # type: ignore[operator]
         return head.clip(norm.clip(answer.unsqueeze(2))).squeeze(2)
 

@@ -15,7 +15,9 @@ class FeatureVariant:
 
     features: numbers of each frame; depth: encoder blocks; width, heads, feedforward: of each; window: frames attended;
     table: entries of the recycling positional encoding; learned: whether those are trained;
-    rate_hz: feature vectors per second it was trained at; labels: name of its label list;
+    standardised: whether each feature is measured in its deviations from its mean in the training set;
+    rate_hz: feature vectors per second it was trained at;
+    labels: name of its label list, empty for a network that is there to be trained on classes of one's own;
     weights: the asset with its published weights, None where they have to be brought; paper: where it comes from;
     note: why figures differ from the published ones.
     """
@@ -31,6 +33,7 @@ class FeatureVariant:
     window: int = 64
     table: int = 127
     learned: bool = False
+    standardised: bool = False
     dropout: float = 0.1
     rate_hz: float = 4.0
     weights: str | None = None
@@ -59,17 +62,37 @@ COOADTR_B2_ANET = _cooadtr(
     "cooadtr_b2_anet", 3072, 2, Published(15.8, 0.4108, 1.0081, 55.9, ((64, 56.4),), _TABLE), _ONE_QUERY
 )
 
+# Few numbers a frame, such as an inertial sensor's six: four seconds of them.
+COTRANS_SHORT = FeatureVariant(
+    name="cotrans_short",
+    features=6,
+    depth=2,
+    classes=7,
+    labels="",
+    width=64,
+    heads=4,
+    feedforward=128,
+    window=100,
+    table=199,
+    standardised=True,
+    rate_hz=25.0,
+    paper="CoOadTR (Hedegaard, Bakhtiarnia and Iosifidis, ICLR 2023) with small blocks here",
+)
+
 FEATURE_VARIANTS: dict[str, FeatureVariant] = {
-    variant.name: variant for variant in (COOADTR_B1, COOADTR_B2, COOADTR_B1_ANET, COOADTR_B2_ANET)
+    variant.name: variant for variant in (COOADTR_B1, COOADTR_B2, COOADTR_B1_ANET, COOADTR_B2_ANET, COTRANS_SHORT)
 }
 
 
-def feature_variant(name: str, *, depth: int | None = None, window: int | None = None) -> FeatureVariant:
-    """The record of a network over features; ValueError names those there are.
+def feature_variant(
+    name: str | FeatureVariant, *, features: int | None = None, depth: int | None = None, window: int | None = None
+) -> FeatureVariant:
+    """The record of a network over features, by its name or one's own; ValueError names those there are.
 
-    depth, window: instead of the published blocks and frames.
+    features, depth, window: instead of the numbers of a frame, blocks and frames of the record.
     """
-    if name not in FEATURE_VARIANTS:
+    variant = name if isinstance(name, FeatureVariant) else FEATURE_VARIANTS.get(name)
+    if variant is None:
         raise ValueError(f"no network over features {name!r}; there are: {', '.join(sorted(FEATURE_VARIANTS))}")
-    variant = FEATURE_VARIANTS[name]
-    return dataclasses.replace(variant, depth=depth or variant.depth, window=window or variant.window)
+    wide = dataclasses.replace(variant, features=features or variant.features, depth=depth or variant.depth)
+    return wide if window is None else dataclasses.replace(wide, window=window, table=2 * window - 1)

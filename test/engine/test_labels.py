@@ -48,6 +48,14 @@ def test_ntu120_goes_on_from_ntu60() -> None:
     assert names[119].startswith("finger-guessing game")
 
 
+def test_thumos14_is_numbered_as_the_published_features_are() -> None:
+    names = labels("thumos14")
+    assert len(names) == len(set(names)) == 22
+    # As TRN (Xu and others, ICCV 2019) and OadTR: twenty actions by name, between what is none and what is unclear.
+    assert (names[0], names[20], names[21]) == ("background", "volleyball spiking", "ambiguous")
+    assert list(names[1:21]) == sorted(names[1:21], key=lambda name: name.replace(" ", ""))
+
+
 def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
     assert {"kinetics400", "ntu120", "ntu60"} <= set(label_sets())
     with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400"):

@@ -100,6 +100,19 @@ def test_keeps_the_streaming_contract(depth: int) -> None:
     check_streaming(net, net.frame_shape, frames=20, reference=lambda x: reference(net, x), tolerance=1e-10)
 
 
+def test_a_network_that_measures_its_features_answers_as_one_that_is_given_them_measured() -> None:
+    plain, own = network(SMALL), CoOadTR(dataclasses.replace(SMALL, standardised=True)).double().eval()
+    raw = vectors(20) * 7 + 40
+    rows = raw.transpose(1, 2).flatten(0, 1)
+    own.get_submodule("standard").measure(rows)  # type: ignore[operator]
+    own.load_state_dict({**own.state_dict(), **plain.state_dict()})
+    measured = ((rows - rows.mean(0)) / rows.std(0, correction=0)).unflatten(0, (2, 20)).transpose(1, 2)
+    check_streaming(own, own.frame_shape, frames=20, gradients=False)
+    with torch.no_grad():
+        torch.testing.assert_close(own.clip(raw), plain.clip(measured))
+        torch.testing.assert_close(own.classify(raw[..., :5]), plain.classify(measured[..., :5]))
+
+
 @DEPTHS
 @torch.no_grad()
 def test_a_window_is_answered_as_in_a_stream(depth: int) -> None:

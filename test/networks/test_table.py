@@ -11,7 +11,7 @@ from co_perception.networks.table import Row, rows
 
 VIDEO = ["coi3d_inception", "cox3d_xs", "cox3d_s", "cox3d_m", "cox3d_l", "coslow_r50", "coi3d_r50"]
 SKELETONS = ["costgcn", "costgcn_mod", "coagcn", "coagcn_mod", "costr", "costr_mod", "costgcn_short"]
-NAMES = [*VIDEO, *SKELETONS, "cooadtr_b1", "cooadtr_b2"]
+NAMES = [*VIDEO, *SKELETONS, "cooadtr_b1", "cooadtr_b2", "cotrans_short"]
 
 
 @pytest.fixture(scope="module")
