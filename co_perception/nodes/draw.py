@@ -45,9 +45,11 @@ def draw_people(rgb: Pixels, poses: Iterable[Pose], captions: Mapping[str, str] 
     """
     cv2 = opencv()
     picture = rgb.copy(order="C")
-    for pose in poses:
-        if pose.found.any():
-            _draw_person(cv2, picture, pose, (captions or {}).get(pose.id, ""))
+    seen = [pose for pose in poses if pose.found.any()]
+    corners = [_draw_person(cv2, picture, pose) for pose in seen]
+    for pose, corner in zip(seen, corners, strict=True):  # words last, so that nobody's limbs cross them
+        texts = [text for text in (pose.id, (captions or {}).get(pose.id, "")) if text]
+        _write(cv2, picture, corner, texts, colour_of(pose.id))
     return picture
 
 
@@ -69,7 +71,8 @@ def lines_of(pose: Pose) -> list[tuple[int, int]]:
     return [(one, other) for one, other in pairs if pose.found[one] and pose.found[other]]
 
 
-def _draw_person(cv2: Any, picture: Pixels, pose: Pose, caption: str) -> None:
+def _draw_person(cv2: Any, picture: Pixels, pose: Pose) -> tuple[int, int]:
+    """Skeleton and box; gives the upper left corner of the box."""
     colour = colour_of(pose.id)
     left, top, right, bottom = boxes(pose.data[None, :, [0, 1, -1]].astype(np.float64))[0]
     thick = max(1, round(max(bottom - top, right - left) / 120))
@@ -85,7 +88,7 @@ def _draw_person(cv2: Any, picture: Pixels, pose: Pose, caption: str) -> None:
     margin = 0.08 * max(bottom - top, right - left)
     corner, end = (round(left - margin), round(top - margin)), (round(right + margin), round(bottom + margin))
     cv2.rectangle(picture, corner, end, colour, max(1, thick // 2), cv2.LINE_AA)
-    _write(cv2, picture, corner, [text for text in (pose.id, caption) if text], colour)
+    return corner
 
 
 def _write(cv2: Any, picture: Pixels, corner: tuple[int, int], texts: list[str], colour: Colour) -> None:
