@@ -67,7 +67,7 @@ class TrainableLearner(NetworkLearner):
         self.model.load_state_dict(network.state_dict())
         self._loaded = True
         self._use(self.model)
-        if folder is not None:
+        if folder is not None and _first_process():
             self.save(Path(folder) / MODEL)
         return result
 
@@ -137,6 +137,12 @@ def _class(target: Target) -> int:
     if not isinstance(target, Category):
         raise ValueError(f"a dataset gives (input, Category), got a {type(target).__name__} as its answer")
     return int(target.data)
+
+
+def _first_process() -> bool:
+    """Whether this one writes: all processes of a distributed training come here."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not distributed or torch.distributed.get_rank() == 0
 
 
 def _some(names: Iterable[str], shown: int = 4) -> str:

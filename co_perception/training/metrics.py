@@ -52,4 +52,5 @@ def mean() -> Metric:
     """Of values with weights, `update(value, weight)`, over all processes."""
     from torchmetrics import MeanMetric
 
-    return MeanMetric(nan_strategy="disable")  # a loss that is no number must be seen
+    # NaN stays NaN, because a loss that is no number must be seen; "disable" (1.9) would also drop the weights.
+    return MeanMetric(nan_strategy=float("nan"))
