@@ -114,6 +114,12 @@ class PoseNode(WorkingNode[Job]):
     def _receive(self, message: Message) -> None:
         arrived_ns = perf_counter_ns()
         self.heard()
+        if nanoseconds(message.header.stamp) == 0:
+            self.get_logger().warning(
+                "Frames carry no stamp (header.stamp is 0), so nobody is ever missing for too long: let the driver "
+                "stamp its frames with their acquisition time.",
+                once=True,
+            )
         self.put(Job(message, arrived_ns))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
