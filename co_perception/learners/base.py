@@ -19,6 +19,7 @@ from co_perception.engine.target import Category, Status
 from co_perception.learners import weights
 from co_perception.learners.checkpoint_file import read_checkpoint
 from co_perception.learners.metadata import Metadata, own_fields, restored
+from co_perception.learners.shipped import shipped, shipped_names
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
@@ -116,15 +117,16 @@ class NetworkLearner(Learner):
             self.save(path)
 
     def load(self, path: Path | str | None = None) -> None:
-        """Read a folder that `save` wrote, a published checkpoint file (`.pyth`, `.ckpt`, `.pth`, `.safetensors`), or
-        (None) the published weights from the local store. Resets all streams.
+        """Read a folder that `save` wrote, the shipped model of that name, a published checkpoint file (`.pyth`,
+        `.ckpt`, `.pth`, `.safetensors`), or (None) the published weights from the local store. Resets all streams.
 
         Raises FileNotFoundError that says how to get what is missing; ValueError for weights of another network.
         """
         if path is None or Path(path).is_file():
             self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
             return
-        saved = Metadata.read(Path(path))
+        path = shipped(str(path)) if str(path) in shipped_names() else Path(path)
+        saved = Metadata.read(path)
         if saved.network != self.variant.name or not isinstance(saved, self.kind):
             raise ValueError(
                 f"{path} holds {saved.network}, this learner is {self.variant.name}: "
@@ -134,7 +136,7 @@ class NetworkLearner(Learner):
         self.labels, self.label_set = saved.labels, saved.label_set
         self._settle(saved.min_progress, saved.threshold)
         self._build()
-        self._read(Path(path) / saved.weights)
+        self._read(path / saved.weights)
 
     def save(self, path: Path | str) -> None:
         """Write weights and metadata into the folder `path`; a second save replaces the first."""
