@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -43,29 +44,32 @@ def clip_input(
     return torch.stack([to_input(frame, variant, device=device, view=view) for frame in frames], dim=1)
 
 
+@dataclass(frozen=True, eq=False)
 class VideoExamples:
-    """Clips of `frames` frames out of Videos: from the middle, or from anywhere and varied by `augment`."""
+    """Clips out of a dataset of Videos: from the middle, or from anywhere and varied by `augment`.
 
-    def __init__(
-        self,
-        dataset: Sequence[tuple[Data, Category]],
-        labels: Sequence[int],
-        variant: VideoVariant,
-        frames: int,
-        augment: ClipAugment,
-    ) -> None:
-        self.labels = labels
-        self._dataset, self._variant, self._frames, self._augment = dataset, variant, frames, augment
+    frames: of a clip; most: instead, all that a Video has up to this many, cut to a multiple of `stride`.
+    """
+
+    dataset: Sequence[tuple[Data, Category]]
+    labels: Sequence[int]
+    variant: VideoVariant
+    frames: int
+    augment: ClipAugment
+    stride: int = 1
+    most: int | None = None
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self.dataset)
 
     def tensor(self, index: int, rng: np.random.Generator | None) -> Tensor:
+        """(3, T, size, size) float32, normalised. ValueError for a Video that is too short, or something else."""
         try:
-            frames = clip_frames(self._dataset[index][0], self._variant, self._frames)
+            frames = clip_frames(self.dataset[index][0], self.variant, self.frames)
         except ValueError as error:
             raise ValueError(f"example {index}: {error}") from error
-        spare = len(frames) - self._frames
+        wanted = self.frames if self.most is None else min(len(frames), self.most) // self.stride * self.stride
+        spare = len(frames) - wanted
         begin = spare // 2 if rng is None else int(rng.integers(spare + 1))
-        view = CENTRE if rng is None else self._augment.draw(rng)
-        return clip_input(frames[begin : begin + self._frames], self._variant, view=view)
+        view = CENTRE if rng is None else self.augment.draw(rng)
+        return clip_input(frames[begin : begin + wanted], self.variant, view=view)

@@ -78,7 +78,7 @@ class TrainableLearner(NetworkLearner):
         """
         self._need_weights()
         config = config or TrainConfig()
-        examples = self._read_dataset(dataset, config)
+        examples = self._judged(self._read_dataset(dataset, config), config)
         return evaluate(self.model, examples, self.labels, config.batch_size, config)
 
     def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
@@ -99,6 +99,11 @@ class TrainableLearner(NetworkLearner):
         self._use(self.model)
 
     # Inside
+
+    def _judged(self, examples: Any, config: TrainConfig) -> Examples:
+        """What `eval` measures on: the examples themselves, or more of each than is trained on at once."""
+        del config
+        return examples
 
     def _pupil(self, seed: int) -> Any:
         """A network to train, apart from the one that answers."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from co_perception.training import checkpoints
 from co_perception.training.config import TrainConfig
 from co_perception.training.course import Course, digest
-from co_perception.training.examples import Batches, Drawn, Examples
+from co_perception.training.examples import Examples
 from co_perception.training.metrics import measure
 from co_perception.training.modes import answers
 
@@ -61,23 +62,28 @@ def predict(
     network: nn.Module, examples: Examples, batch_size: int = 32, config: TrainConfig | None = None
 ) -> Tensor:
     """Logits (N, classes) of all examples, on the CPU: of the clips, or in step mode the mean of the answers that
-    stand. The network stays as it is, and where it is."""
+    stand. Examples may differ in length. The network stays as it is, and where it is."""
     config = config or TrainConfig()
     device = next(network.parameters()).device
     modes = {module: module.training for module in network.modules()}
-    drawn = Drawn(examples, None)
     network.eval()
     try:
         with torch.no_grad():
-            found = [
-                answers(network, x.to(device), config).float().mean(1).cpu()
-                for draws in Batches(examples.labels, batch_size, seed=None)
-                for x, _ in (drawn[draws],)
-            ]
+            stacks = _stacks(examples, batch_size)
+            found = [answers(network, x.to(device), config).float().mean(1).cpu() for x in stacks]
     finally:
         for module, training in modes.items():
             module.training = training
     return torch.cat(found)
+
+
+def _stacks(examples: Examples, batch_size: int) -> Iterator[Tensor]:
+    """All examples in their order, those of one shape that follow each other together."""
+    for begin in range(0, len(examples), batch_size):
+        some = range(begin, min(begin + batch_size, len(examples)))
+        tensors = (examples.tensor(index, None) for index in some)
+        for _, alike in itertools.groupby(tensors, key=lambda tensor: tensor.shape):
+            yield torch.stack(list(alike))
 
 
 def evaluate(
