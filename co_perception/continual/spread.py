@@ -52,6 +52,15 @@ class Spread:
             states.append(StageState(age, (), tuple(histories)))
         return tuple(states)
 
+    def stage_shapes(self, frame_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """(C, *space) of the frames that each stage is given."""
+        shapes = []
+        for stage in self.stages:
+            shapes.append(frame_shape)
+            for layer in stage:
+                frame_shape = layer.frame_out(frame_shape)
+        return shapes
+
     def __call__(self, frame: Tensor, state: tuple[StageState, ...]) -> tuple[Tensor | None, tuple[StageState, ...]]:
         stages = list(state)
         stages[0] = stages[0]._replace(waiting=(*stages[0].waiting, frame))

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from co_perception.continual.spread import Spread, StageState
+from co_perception.continual.spread import Spread
+from co_perception.continual.state import state_bytes
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
+from co_perception.learners import video_streams
 from co_perception.learners.clips import VideoExamples, clip_frames, clip_input
 from co_perception.learners.frames import to_input
 from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
 from co_perception.learners.trainable import Pairs, TrainableLearner
+from co_perception.learners.video_streams import Form, Stream
 from co_perception.networks.build import build_video, load_checkpoint
 from co_perception.networks.variants import PooledVariant, VideoVariant, video_variant
 from co_perception.networks.video import VideoNetwork
@@ -27,18 +31,6 @@ from co_perception.training.views import ClipAugment
 
 Frame = Image | NDArray[np.uint8]
 TRAINED = 64  # frames of a training clip where the network has no window, as Inception-I3D was trained
-
-
-class Stream(NamedTuple):
-    """A running recogniser: a value that `snapshot` hands out and `restore` takes.
-
-    frames: frames seen; answers: steps that have answered; logits: (classes,) of the answer that stands, None before
-    the first."""
-
-    stages: tuple[StageState, ...]
-    frames: int
-    answers: int
-    logits: Tensor | None
 
 
 class ContinualVideoLearner(TrainableLearner):
@@ -109,7 +101,25 @@ class ContinualVideoLearner(TrainableLearner):
             raise ValueError(f"expected what snapshot() of a {self.variant.name} learner gave, got {_kind(stream)}")
         self._stream = stream
 
+    @property
+    def stream_bytes(self) -> int:
+        """Memory of the stream as it stands: past frames, and those that wait for their step."""
+        return state_bytes(self._stream.stages)
+
+    def save_streams(self, path: Path | str, streams: Mapping[str, Stream], notes: Mapping[str, Any]) -> None:
+        """Write snapshots by name to a safetensors file, each with a note for JSON. Raises as `video_streams.save`."""
+        video_streams.save(streams, self._form(), path, notes)
+
+    def load_streams(self, path: Path | str) -> dict[str, tuple[Stream, Any]]:
+        """What `save_streams` wrote, each with its note. Raises as `video_streams.load`."""
+        return video_streams.load(path, self._form())
+
     # Inside
+
+    def _form(self) -> Form:
+        shape = self.variant.frame_shape
+        fresh = Stream(self._spread.init_state(1, shape, torch.empty(0, device=self.device)), 0, 0, None)
+        return Form(self.name, fresh, self._spread.stage_shapes(shape), len(self.labels))
 
     def _infer_frame(self, frame: Frame) -> Category:
         pixels = frame.data if isinstance(frame, Image) else frame
@@ -140,19 +150,28 @@ class ContinualVideoLearner(TrainableLearner):
         return dataclasses.replace(self._score(logits, min(whole / self.receptive_field, 1.0)), status=Status.VALID)
 
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> VideoExamples:
-        return VideoExamples(dataset, labels, self.variant, self._training_frames(config), self.augment)
+        frames = self._training_frames(config)
+        return VideoExamples(dataset, labels, self.variant, frames, self.augment, self.stride)
+
+    def _judged(self, examples: Any, config: TrainConfig) -> VideoExamples:
+        """Whole Videos, as `infer` takes them; of long ones the receptive field in the middle."""
+        most = max(self.receptive_field, self._shortest(config)) if config.mode == "clip" else sys.maxsize
+        wanted = config.frames or most
+        return dataclasses.replace(examples, frames=self._shortest(config), most=min(most, wanted))
 
     def _training_frames(self, config: TrainConfig) -> int:
-        """Of every training clip, a multiple of the stride."""
-        if config.mode == "step":
-            least = usual = least_frames(self.model, config.min_progress)
-        else:
-            least = self.model.shortest_clip
-            usual = least if isinstance(self.variant, PooledVariant) else TRAINED
-        wanted = usual if config.frames is None else config.frames
+        """Of every training clip, a multiple of the stride: those that its authors trained on, if nothing is said."""
+        least = self._shortest(config)
+        published = least if isinstance(self.variant, PooledVariant) else max(TRAINED, least)
+        wanted = published if config.frames is None else config.frames
         if wanted < least:
             raise ValueError(f"{self.variant.name} answers after {least} frames in mode {config.mode!r}, got {wanted}")
         return wanted // self.stride * self.stride
+
+    def _shortest(self, config: TrainConfig) -> int:
+        """Frames of the shortest clip that can be answered."""
+        step = config.mode == "step"
+        return least_frames(self.model, config.min_progress) if step else self.model.shortest_clip
 
     def _published_classes(self) -> int:
         return video_variant(self.variant.name).classes

@@ -106,14 +106,23 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
 
     # The callback's side
 
-    def receive(self, message: M, header: Header) -> None:
-        """Takes a message that has just arrived; `header` is that of the frame it is about."""
-        arrived_ns, stamp_ns = perf_counter_ns(), nanoseconds(header.stamp)
+    def receive(self, message: M, header: Header, arrived_ns: int | None = None) -> None:
+        """Takes a message; `header` is that of the frame it is about, `arrived_ns` when that came (None: just now)."""
+        arrived_ns, stamp_ns = arrived_ns or perf_counter_ns(), nanoseconds(header.stamp)
         admission = self._pacer.admit(stamp_ns)
         self.heard()
         self._tell(admission, stamp_ns)
         if admission.verdict == Verdict.TAKE:
             self.put(Job(message, admission, arrived_ns))
+
+    @property
+    def epoch(self) -> int:
+        """Of the stream of frames as they come."""
+        return self._pacer.epoch
+
+    def restart(self) -> None:
+        """Ends the epoch: the next frame begins another, and all is forgotten."""
+        self._pacer.restart()
 
     def _tell(self, admission: Admission, stamp_ns: int) -> None:
         if admission.verdict != Verdict.TAKE:
@@ -130,7 +139,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
 
     def _on_reset(self, request: ResetState.Request, response: ResetState.Response) -> ResetState.Response:
         if not request.subject_ids:
-            self._pacer.restart()
+            self.restart()
             response.success, response.message = True, "all is forgotten: the next frame begins a new epoch"
             return response
         unknown = self.on_worker(lambda: self.reset_subjects(list(request.subject_ids)))

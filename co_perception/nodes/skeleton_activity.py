@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
-from co_perception.engine.target import Status
-from co_perception.learners.people import MISSING, People, PeopleLearner, Policy
+from co_perception.learners.people import People, PeopleLearner, Policy
 from co_perception.nodes import running
+from co_perception.nodes.following import GAPS, Refusals, in_sight
+from co_perception.nodes.keeping import FOLDER, Keeper
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import RELIABILITY, image_qos
 from co_perception.nodes.recogniser import RUNNING, Job, RecogniserNode
 from co_perception.nodes.silence import Source
 from co_perception.nodes.skeleton_inputs import INPUTS
-from co_perception.nodes.skeletons import Refusal
-from co_perception.nodes.snapshots import inside
 from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
-from co_perception.srv import Restore, Snapshot
 
 SETTINGS = (
     Setting("network", "", "Skeleton network to run; empty: that of the model."),
@@ -30,15 +27,14 @@ SETTINGS = (
     Setting("threshold", -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0),
     Setting("min_progress", -1.0, "Share of the receptive field for a label, 0..1; -1: the model's own.", -1.0, 1.0),
     Setting("model_rate_hz", 0.0, "Ticks of the network's clock by header.stamp [Hz]; 0: its own rate.", 0.0, 1000.0),
-    Setting("missing", "hold", "What stands for ticks in which somebody was not seen.", choices=MISSING),
     Setting("max_hold_frames", 15, "Missed ticks that are filled at most; 0: none.", 0, 1000),
-    Setting("expire_s", 5.0, "Whoever is not seen for so long is forgotten; until then STALE [s].", 0.001, 3600.0),
+    *GAPS,
     Setting("max_people", 32, "People followed at most; memory is bounded by it.", 1, 1000),
     Setting("input", "skeletons", "Messages that skeletons come in.", choices=INPUTS),
     Setting("hri_image_width", 640, "Width of the image behind input hri, which does not tell [pixels].", 1, 100000),
     Setting("hri_image_height", 480, "Height of the image behind input hri [pixels].", 1, 100000),
     Setting("reliability", "best_effort", "How skeletons are asked for.", choices=RELIABILITY),
-    Setting("snapshot_folder", "~/.ros/co_perception", "Folder in which ~/snapshot writes and ~/restore reads."),
+    FOLDER,
     *RUNNING,
     QUEUE,
     SILENCE,
@@ -86,7 +82,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     def __init__(
         self, learner_factory: LearnerFactory = build_learner, node_name: str = "skeleton_activity", **options: Any
     ) -> None:
-        self._refused: Counter[str] = Counter()
+        self._refused = Refusals()
         super().__init__(node_name, SETTINGS, learner_factory, **options)
 
     # What RecogniserNode asks for
@@ -117,8 +113,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
             Policy(values.missing, values.max_hold_frames, values.max_gap_s, values.expire_s, values.max_people),
         )
         self._refused.clear()
-        self.serve(Snapshot, "~/snapshot", self._on_snapshot)
-        self.serve(Restore, "~/restore", self._on_restore)
+        self._keeper = Keeper(self, self._people)
 
     def subscribe(self, values: SimpleNamespace) -> Any:
         """Listens to the chosen input."""
@@ -133,59 +128,20 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
             self.tally.count("outdated")
             return
         reading = self._input.read(job.message)
-        self._tell_refused(reading.refused)
+        self._refused.tell(reading.refused, self.get_logger())
         reading.check()
         began_ns, crowded = perf_counter_ns(), self._people.crowded_out
         answers = self._people.answer(reading.poses, nanoseconds(header.stamp), admission.epoch, admission.tick)
         self.timed(began_ns)
-        self._tell_crowded(self._people.crowded_out - crowded)
+        crowded = self._people.crowded_out - crowded
+        self._refused.tell_crowded(crowded, self.settings["max_people"], self.get_logger())
         self.publish(job, header, answers, self._people.epoch, reading.regions)
-
-    def _tell_refused(self, refused: Sequence[Refusal]) -> None:
-        if refused:
-            self._refused.update(refusal.kind for refusal in refused)
-            reasons = {refusal.kind: refusal.why for refusal in refused}
-            self.get_logger().warning(f"Not used: {'; '.join(reasons.values())}.", throttle_duration_sec=5.0)
-
-    def _tell_crowded(self, people: int) -> None:
-        if people:
-            self._refused["too many people"] += people
-            most = self.settings["max_people"]
-            self.get_logger().warning(f"{people} people beyond max_people ({most}).", throttle_duration_sec=5.0)
-
-    # Services
-
-    def _on_snapshot(self, request: Snapshot.Request, response: Snapshot.Response) -> Snapshot.Response:
-        try:
-            path = inside(self.settings["snapshot_folder"], request.path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            response.subject_ids = self.on_worker(lambda: self._people.save(path, list(request.subject_ids)))
-        except (ValueError, OSError, RuntimeError) as error:
-            response.message = str(error)
-            return response
-        response.success, response.message = True, str(path)
-        return response
-
-    def _on_restore(self, request: Restore.Request, response: Restore.Response) -> Restore.Response:
-        following = self._pacer.epoch + 1
-        try:
-            path = inside(self.settings["snapshot_folder"], request.path)
-            response.subject_ids = self.on_worker(lambda: self._people.load(path, following))
-        except (ValueError, OSError, RuntimeError) as error:
-            response.message = str(error)
-            return response
-        self._pacer.restart()
-        response.success, response.message = True, f"the next frame continues {len(response.subject_ids)} subject(s)"
-        return response
 
     # Every second
 
     def state(self) -> str:
         """Who does what."""
-        seen = [answer for answer in self._answers if answer.category.status != Status.STALE]
-        labels = Counter(answer.label or "no label" for answer in seen)
-        told = ", ".join(f"{label}: {count}" for label, count in labels.most_common(5))
-        return f"{len(seen)} in sight" + (f" ({told})" if told else "")
+        return in_sight(self._answers)
 
     def values(self) -> dict[str, object]:
         """As `WorkingNode`, and what runs, whom it follows, and whom it could not read."""
@@ -194,8 +150,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
         if self.settings.configured:
             values |= {"network": self._learner.name, "rate of the model (Hz)": float(self._pacer.rate_hz)}
             values |= {"people followed": len(self._people.subjects), "epoch": self._people.epoch}
-        values |= {f"people refused, {kind}": count for kind, count in sorted(self._refused.items()) if count}
-        return values | super().values()
+        return values | self._refused.told() | super().values()
 
 
 def main() -> None:

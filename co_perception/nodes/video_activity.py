@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 
 from co_perception.engine import data
-from co_perception.learners.recognition import Answer, Recognition, StreamingLearner
+from co_perception.learners.recognition import StreamingLearner
 from co_perception.nodes import running
-from co_perception.nodes.annotate import annotate
-from co_perception.nodes.images import Pixels, fill, to_rgb
+from co_perception.nodes.images import fill, to_rgb
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
-from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, image_qos, result_qos
+from co_perception.nodes.person_view import PERSONS, PersonView
+from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, result_qos
 from co_perception.nodes.recogniser import RUNNING, Job, RecogniserNode
+from co_perception.nodes.scene_view import Node, SceneView, Shot, View
 from co_perception.nodes.silence import IMAGES, Source
 from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
 
+VIEWS: dict[str, Callable[[Node, StreamingLearner, SimpleNamespace], View]] = {"scene": SceneView, "person": PersonView}
 SETTINGS = (
+    Setting("subject", "scene", "Whose activity: the whole scene's, or each person's by themselves.", choices=VIEWS),
     Setting("network", "coi3d_inception", "Video network to run."),
     Setting("model_path", "", "Folder written by a learner's save(); empty: the published weights in the local store."),
     Setting("threshold", 0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0),
@@ -30,13 +33,13 @@ SETTINGS = (
     Setting("max_hold_frames", 2, "Missing ticks filled by the frame before; 0: only counted.", 0, 100, when="live"),
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
+    *PERSONS,
     *RUNNING,
     QUEUE,
     SILENCE,
     AUTOSTART,
 )
 LearnerFactory = Callable[[SimpleNamespace], StreamingLearner]
-Message: TypeAlias = Image | CompressedImage
 
 
 def build_learner(settings: SimpleNamespace) -> StreamingLearner:
@@ -52,8 +55,9 @@ def build_learner(settings: SimpleNamespace) -> StreamingLearner:
     )
 
 
-class VideoActivityNode(RecogniserNode[Message, StreamingLearner]):
-    """Recognises activity in the pictures on `image_raw` while active.
+class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
+    """Recognises activity in the pictures on `image_raw` while active: the scene's, or that of each of the people on
+    `skeletons`, which a pose estimator finds in the same pictures.
 
     Besides what `RecogniserNode` has, publishes `~/annotated` (bgr8, only while somebody listens).
     """
@@ -76,56 +80,54 @@ class VideoActivityNode(RecogniserNode[Message, StreamingLearner]):
         return float(values.model_rate_hz)
 
     def reset_subjects(self, ids: Sequence[str]) -> list[str]:
-        """There is one subject, the whole scene, whose id is empty."""
-        if "" in ids:
-            self._pacer.restart()
-        return [id for id in ids if id]
+        """The whole scene's id is empty."""
+        return self._view.reset(ids)
 
     def prepare(self, values: SimpleNamespace) -> None:
         """As `RecogniserNode`, and the annotated pictures."""
         super().prepare(values)
-        self._recognition = Recognition(self._learner)
+        self._view = VIEWS[values.subject](self, self._learner, values)
         self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
 
     def subscribe(self, values: SimpleNamespace) -> Any:
-        """Raw or compressed pictures."""
-        kind, topic = TRANSPORTS[values.image_transport]
-        qos = image_qos(values.image_reliability, values.queue_depth)
-        return self.listen(kind, topic, lambda message: self.receive(message, message.header), qos)
+        """Pictures, and skeletons where they matter."""
+        return self._view.subscribe(values, self.receive)
 
     # The worker's side
 
-    def work(self, job: Job[Message]) -> None:
+    def work(self, job: Job[Shot]) -> None:
         """Answers one picture."""
-        pixels = to_rgb(job.message)
-        frame = data.Image(pixels, nanoseconds(job.message.header.stamp))
+        picture = job.message.picture
+        pixels = to_rgb(picture)
+        frame = data.Image(pixels, nanoseconds(picture.header.stamp))
         began_ns = perf_counter_ns()
-        admission, max_hold = job.admission, self.settings["max_hold_frames"]
-        answer = self._recognition.answer(frame, admission.epoch, admission.tick, max_hold)
+        outcome = self._view.answer(job.message, frame, job.admission)
+        if outcome is None:
+            self.tally.count("outdated")
+            return
         self.timed(began_ns)
-        self.publish(job, job.message.header, [answer], answer.epoch)
+        answers, epoch, regions = outcome
+        self.publish(job, picture.header, answers, epoch, regions)
         if self._annotated.get_subscription_count():
-            self._publish_annotated(job.message, pixels, answer)
-
-    def _publish_annotated(self, message: Message, pixels: Pixels, answer: Answer) -> None:
-        picture = annotate(pixels, answer, self._learner.labels)
-        self._annotated.publish(fill(Image(header=message.header), picture, "bgr8"))
+            drawn = self._view.draw(pixels, answers)
+            self._annotated.publish(fill(Image(header=picture.header), drawn, "bgr8"))
 
     # Every second
 
+    def silence(self, seconds: float) -> str:
+        """As `WorkingNode`, of pictures, and of skeletons where they matter."""
+        return self._view.silence(seconds)
+
     def state(self) -> str:
-        """The label that stands, or why there is none."""
-        if not self._answers:
-            return "waiting for the first frame"
-        (answer,) = self._answers
-        return answer.label or answer.category.status.name.lower().replace("_", " ")
+        """What stands."""
+        return self._view.state(self._answers)
 
     def values(self) -> dict[str, object]:
         """As `WorkingNode`, and what runs and where it stands."""
         weights = self.settings["model_path"] or "published"
         values: dict[str, object] = {"network": self.settings["network"], "weights": weights}
-        for answer in self._answers:
-            values |= {"progress": answer.category.progress, "epoch": answer.epoch}
+        if self.settings.configured:
+            values |= self._view.values(self._answers)
         return values | {"rate of the model (Hz)": self.settings["model_rate_hz"]} | super().values()
 
 

@@ -17,7 +17,7 @@ from co_perception.nodes.mailbox import Worker
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.silence import Source
 
-DROPS = ("displaced", "outdated", "unreadable", "failed")
+DROPS = ("displaced", "outdated", "without skeletons", "unreadable", "failed")
 SILENCE = Setting(
     "silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live"
 )
@@ -34,7 +34,7 @@ class WorkingNode(ManagedNode, Generic[Job]):
     """Hears frames while active; a callback leaves a job for each in a mailbox, and a thread does `work`.
 
     Its settings include SILENCE, QUEUE and AUTOSTART. `tally` counts what becomes of frames: received by the callback,
-    and displaced, outdated, unreadable or failed, which are drops. `work` raises ValueError or ImportError for a frame
+    and those of DROPS, which are drops. `work` raises ValueError or ImportError for a frame
     that cannot be read; any other error is told with its traceback.
     """
 
@@ -98,10 +98,14 @@ class WorkingNode(ManagedNode, Generic[Job]):
             return OK, "not active"
         silent_s = monotonic() - self._heard
         if silent_s > self.settings["silence_s"]:
-            return WARN, why_silent(self, self._subscription, self.source, silent_s)
+            return WARN, self.silence(silent_s)
         displaced = self.tally.counts().get("displaced", 0)
         newly, self._displaced_told = displaced - self._displaced_told, displaced
         return (WARN, self.too_slow(newly)) if newly else (OK, self.state())
+
+    def silence(self, seconds: float) -> str:
+        """Why nothing was heard for so long."""
+        return why_silent(self, self._subscription, self.source, seconds)
 
     def too_slow(self, dropped: int) -> str:
         """What to say of frames dropped within a second because the worker was busy."""

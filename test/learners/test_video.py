@@ -3,7 +3,6 @@ and is quick."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,40 +10,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from small_video import LABELS, write_small_network
 
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
-from co_perception.learners.metadata import VideoMetadata
 from co_perception.learners.video import ContinualVideoLearner
-from co_perception.networks.inception import InceptionCoI3D
-from co_perception.networks.variants import COI3D_INCEPTION
-
-LABELS = ("walk", "run", "jump")
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as `save` writes it: three classes, 32 pixels."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("learner")
-    net = InceptionCoI3D(dataclasses.replace(COI3D_INCEPTION, size=32, classes=3))
-    torch.nn.init.normal_(net.state_dict()["logits.conv3d.weight"], std=3.0)
-    save_file(net.state_dict(), folder / "weights.safetensors")
-    VideoMetadata(
-        network="coi3d_inception",
-        labels=LABELS,
-        label_set="gym",
-        size=32,
-        short_side=36,
-        mean=0.5,
-        std=0.5,
-        rate_hz=25.0,
-        window=107,
-        stride=8,
-        min_progress=0.75,
-        threshold=0.0,
-    ).write(folder)
-    return folder
+    return write_small_network(tmp_path_factory.mktemp("learner"))
 
 
 @pytest.fixture
