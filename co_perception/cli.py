@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from co_perception.commands import networks, record, weights
+from co_perception.commands import evaluate, networks, record, train, weights
 
-COMMANDS = (record, weights, networks)
+COMMANDS = (record, train, evaluate, weights, networks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.run(chosen))
-    except (OSError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"co-perception: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -160,6 +160,11 @@ class Bag:
             self._note(f"damaged after {count} messages of {topic}, the rest is lost: {error}")
 
 
+def is_recording(path: Path) -> bool:
+    """Whether `path` looks like a ROS 2 recording: a .mcap or .db3 file, or a folder with one."""
+    return path.suffix in ENDINGS if path.is_file() else any(file.suffix in ENDINGS for file in path.glob("*"))
+
+
 def _parts(path: Path) -> list[Path]:
     """What is opened for `path`: the folder itself where it has its metadata, else the files in it."""
     if not path.exists():

@@ -1,0 +1,153 @@
+"""Teaching from end to end: poses through real topics into a bag, a model out of it, its labels out of the node."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("lightning")
+pytest.importorskip("rosbags")
+
+import rclpy
+from drawn_people import RATE_HZ, Figure
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header
+
+from co_perception import cli
+from co_perception.data.annotations import Interval, read_annotations, write_annotations
+from co_perception.msg import Activity, ActivityArray, Keypoint, Skeleton, SkeletonArray
+from co_perception.nodes.messages import nanoseconds, to_time
+from co_perception.nodes.running import bring_up
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode
+
+SECOND = 1_000_000_000
+T0 = 1_700_000_000 * SECOND
+ROUND_S, PAUSE_S, ROUNDS = 3.0, 0.6, 6
+ACTIVITIES = ("wave", "squat")
+IDS = ("body_1", "body_2")
+
+
+class Stage:
+    """A node of the test's own, and whatever stands on one executor with it."""
+
+    def __init__(self) -> None:
+        rclpy.init()
+        self.node = rclpy.create_node("stage")
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.poses = self.node.create_publisher(SkeletonArray, "skeletons", 100)
+        self.heard: list[ActivityArray] = []
+        self.node.create_subscription(ActivityArray, "activity", self.heard.append, 100)
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        end = time.monotonic() + 40.0
+        while not holds():
+            assert time.monotonic() < end, what
+            self.executor.spin_once(timeout_sec=0.01)
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.close()
+
+
+def scene(seed: int) -> tuple[list[SkeletonArray], list[Interval]]:
+    """Two people side by side who wave and squat in turns, and what each does when; a new pair in every round."""
+    messages, said = [], []
+    for number in range(ROUNDS):
+        begin_s = number * (ROUND_S + PAUSE_S)
+        order = ACTIVITIES[number % 2 :] + ACTIVITIES[: number % 2]
+        pair = [Figure(activity, 100 * seed + 10 * number + place) for place, activity in enumerate(order)]
+        instants = begin_s + np.arange(round(ROUND_S * RATE_HZ)) / RATE_HZ
+        messages += [message(instant, pair) for instant in instants]
+        stamps = [nanoseconds(messages[at].header.stamp) for at in (-len(instants), -1)]
+        said += [Interval(stamps[0], stamps[1] + 1, figure.activity, id) for figure, id in zip(pair, IDS, strict=True)]
+    return messages, said
+
+
+def message(seconds: float, pair: Sequence[Figure]) -> SkeletonArray:
+    header = Header(stamp=to_time(T0 + round(seconds * SECOND)), frame_id="eye")
+    people = [
+        Skeleton(subject_id=id, layout="coco17", score=0.9, keypoints=[
+            Keypoint(x=float(x), y=float(y), z=float(z), score=float(score)) for x, y, z, score in figure.frame(seconds)
+        ])
+        for figure, id in zip(pair, IDS, strict=True)
+    ]  # fmt: skip
+    return SkeletonArray(header=header, estimator="drawn", image_width=640, image_height=480, skeletons=people)
+
+
+def record(stage: Stage, messages: Sequence[SkeletonArray], script: Path, out: Path) -> str:
+    """What `co-perception record` says when all of `messages` have gone over their topic while it ran."""
+    command = [sys.executable, "-m", "co_perception.cli", "record", "--out", str(out), "--annotations", str(script)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        stage.until(stage.poses.get_subscription_count, "the recorder does not come")
+        for number, sent in enumerate(messages):
+            stage.poses.publish(sent)
+            if number % 20 == 19:
+                stage.poses.wait_for_all_acked()
+            time.sleep(0.002)
+        stage.poses.wait_for_all_acked()
+        time.sleep(0.3)
+        return process.communicate("q", timeout=30)[0]
+    finally:
+        process.kill()
+
+
+def recognised(stage: Stage, messages: Sequence[SkeletonArray], **parameters: Any) -> list[ActivityArray]:
+    """What the node says to each of `messages`, one after the other."""
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    node = SkeletonActivityNode(parameter_overrides=overrides)
+    stage.executor.add_node(node)
+    try:
+        assert bring_up(node)
+        stage.until(stage.poses.get_subscription_count, "the node does not listen")
+        stage.until(lambda: stage.node.count_publishers("activity"), "the node does not answer")
+        for number, sent in enumerate(messages, 1):
+            stage.poses.publish(sent)
+            stage.until(lambda expected=number: len(stage.heard) >= expected, f"no answer to frame {number}")  # type: ignore[misc]
+        return stage.heard
+    finally:
+        node.destroy_node()
+
+
+def test_recorded_activities_come_back_as_labels_of_people_never_seen(stage: Stage, tmp_path: Path) -> None:
+    messages, said = scene(seed=1)
+    script, out = tmp_path / "script.csv", tmp_path / "lesson"
+    write_annotations(script, said)
+    told = record(stage, messages, script, out)
+    assert f"{len(messages)} messages in {out / 'lesson.mcap'}, {len(said)} activities in" in told
+    assert read_annotations(out / "annotations.csv") == said
+
+    arguments = ["--network", "costgcn_short", "--epochs", "8", "--out", str(tmp_path / "training")]
+    assert cli.main(["train", str(out), *arguments]) == 0
+
+    others, truth = scene(seed=2)
+    answers = recognised(stage, others, model_path=str(tmp_path / "training" / "model"))
+    right = wrong = 0
+    for answer in answers:
+        assert answer.recognizer.startswith("costgcn_short/")
+        stamp_ns = nanoseconds(answer.header.stamp)
+        for activity in answer.activities:
+            doing = next(i for i in truth if i.subject == activity.subject_id and i.start_ns <= stamp_ns < i.end_ns)
+            if stamp_ns - doing.start_ns > 1.2 * SECOND:  # all that it looks back on is this activity
+                assert activity.status == Activity.STATUS_VALID
+                right, wrong = right + (activity.label == doing.label), wrong + (activity.label != doing.label)
+    assert right + wrong > 0.4 * len(others) * len(IDS)
+    assert right > 0.95 * (right + wrong)
