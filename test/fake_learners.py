@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,29 @@ class FakeLearner:
                 delay=2,
             )
         ]
+
+
+class FakeRestorable(FakeLearner):
+    """The same with a state to take out: the stamps shown since the reset. `looks` has every picture's size."""
+
+    stream_bytes = 1_000_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[tuple[int, ...]] = []
+        self.before = lambda frame: self.looks.append(frame.data.shape[:2])
+
+    def snapshot(self) -> tuple[int, ...]:
+        return self.shown[-1]
+
+    def restore(self, stream: tuple[int, ...]) -> None:
+        self.shown.append(stream)
+
+    def save_streams(self, path: Path | str, streams: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        Path(path).write_text(json.dumps({id: [stream, notes[id]] for id, stream in streams.items()}))
+
+    def load_streams(self, path: Path | str) -> dict[str, tuple[Any, Any]]:
+        return {id: (tuple(stream), note) for id, (stream, note) in json.loads(Path(path).read_text()).items()}
 
 
 class FakePeopleLearner:
