@@ -27,10 +27,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from co_perception.data.image_messages import fill
 from co_perception.data.video import VideoReader
 from co_perception.evaluation.run import machine, versions
 from co_perception.msg import Activity, ActivityArray
-from co_perception.nodes.images import fill
 from co_perception.nodes.messages import nanoseconds
 from co_perception.runtime import store
 

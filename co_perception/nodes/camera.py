@@ -9,11 +9,11 @@ from typing import Any
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from co_perception.data.image_messages import encode_jpeg, fill
 from co_perception.learners.pacing import NANO
 from co_perception.nodes import running
 from co_perception.nodes.base import ManagedNode
 from co_perception.nodes.diagnostics import ERROR, OK, tally_values
-from co_perception.nodes.images import encode_jpeg, fill
 from co_perception.nodes.messages import nanoseconds, to_time
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.playback import Playback

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.optional import opencv
 from co_perception.engine.target import Pose
-from co_perception.nodes.optional import opencv
 from co_perception.pose.similarity import boxes
 from co_perception.skeletons.layouts import layout
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from co_perception.data.people_messages import Refusal
 from co_perception.engine.target import Status
 from co_perception.learners.people import MISSING
 from co_perception.learners.recognition import Answer
 from co_perception.nodes.parameters import Setting
-from co_perception.nodes.skeletons import Refusal
 
 GAPS = (
     Setting("missing", "hold", "What stands for ticks in which somebody was not seen.", choices=MISSING),

@@ -9,13 +9,14 @@ from builtin_interfaces.msg import Duration, Time
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
+from co_perception.data.people_messages import Box
 from co_perception.engine.target import Status
 from co_perception.learners.pacing import NANO
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, LabelInfo
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and nobody acts on the sixth guess
-NOWHERE: Mapping[str, RegionOfInterest] = MappingProxyType({})
+NOWHERE: Mapping[str, Box] = MappingProxyType({})
 
 
 def nanoseconds(stamp: Time) -> int:
@@ -35,6 +36,11 @@ def to_duration(ns: int) -> Duration:
     return Duration(sec=ns // NANO, nanosec=ns % NANO)
 
 
+def to_roi(box: Box) -> RegionOfInterest:
+    """A region as a message."""
+    return RegionOfInterest(x_offset=box.x_offset, y_offset=box.y_offset, width=box.width, height=box.height)
+
+
 def activity_array(
     header: Header,
     answers: Sequence[Answer],
@@ -44,7 +50,7 @@ def activity_array(
     top_k: int,
     latency_ns: int,
     dropped: int,
-    regions: Mapping[str, RegionOfInterest] = NOWHERE,
+    regions: Mapping[str, Box] = NOWHERE,
 ) -> ActivityArray:
     """The message for one processed frame.
 
@@ -73,7 +79,7 @@ def activity_array(
     )
 
 
-def _activity(answer: Answer, learner: StreamingLearner, top_k: int, roi: RegionOfInterest | None) -> Activity:
+def _activity(answer: Answer, learner: StreamingLearner, top_k: int, box: Box | None) -> Activity:
     category = answer.category
     best = category.top(min(top_k, MOST_HYPOTHESES)) if category.data >= 0 else []
     return Activity(
@@ -85,7 +91,7 @@ def _activity(answer: Answer, learner: StreamingLearner, top_k: int, roi: Region
         hypotheses=[ActivityHypothesis(label=learner.labels[i], class_id=i, score=score) for i, score in best],
         since=Time() if answer.since_ns is None else to_time(answer.since_ns),
         progress=float(category.progress),
-        roi=roi or RegionOfInterest(),
+        roi=to_roi(box or Box()),
     )
 
 

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from sensor_msgs.msg import RegionOfInterest
 
+from co_perception.data.image_messages import Pixels
+from co_perception.data.people_messages import Box, Reading, Refusal, from_skeletons
 from co_perception.engine import data
 from co_perception.engine.target import Pose
 from co_perception.learners.crop_streams import CropStreams, Restorable
@@ -27,7 +28,6 @@ from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.draw import draw_people
 from co_perception.nodes.following import GAPS, Refusals, in_sight
-from co_perception.nodes.images import Pixels
 from co_perception.nodes.keeping import FOLDER, Keeper
 from co_perception.nodes.listening import why_silent
 from co_perception.nodes.messages import nanoseconds
@@ -35,7 +35,6 @@ from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import TRANSPORTS, image_qos
 from co_perception.nodes.scene_view import Node, Outcome, Receive, Shot
 from co_perception.nodes.silence import IMAGES, Source
-from co_perception.nodes.skeletons import Reading, Refusal, from_skeletons
 
 PERSONS = (
     Setting("crop_margin", 0.25, "Room on each side of a person, as a share of their longer side.", 0.0, 2.0),
@@ -177,7 +176,7 @@ def _glimpses(reading: Reading, frame: data.Image) -> tuple[list[Glimpse], list[
     ]
 
 
-def _places(regions: Mapping[str, RegionOfInterest], size: tuple[int, int]) -> Iterator[tuple[str, Region]]:
+def _places(regions: Mapping[str, Box], size: tuple[int, int]) -> Iterator[tuple[str, Region]]:
     for id, roi in regions.items():
         region = Region(roi.x_offset, roi.y_offset, roi.width, roi.height).within(size)
         if region is not None and (region.width or region.height):

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
+from co_perception.data.image_messages import Pixels, fill, to_rgb
 from co_perception.engine import data
 from co_perception.msg import SkeletonArray
 from co_perception.nodes import running
 from co_perception.nodes.draw import draw_people
-from co_perception.nodes.images import Pixels, fill, to_rgb
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, image_qos, result_qos

@@ -9,9 +9,9 @@ from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
-from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
+from co_perception.data.people_messages import Box
 from co_perception.learners.pacing import NANO, Admission, Pacer, Verdict
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import ActivityArray
@@ -158,7 +158,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
         header: Header,
         answers: Sequence[Answer],
         epoch: int,
-        regions: Mapping[str, RegionOfInterest] | None = None,
+        regions: Mapping[str, Box] | None = None,
     ) -> None:
         """Says what stands after a frame: one message, with an activity for each answer."""
         self._answers = answers

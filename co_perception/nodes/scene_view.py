@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from co_perception.data.image_messages import Pixels
+from co_perception.data.people_messages import Box
 from co_perception.engine import data
 from co_perception.learners.pacing import Admission
 from co_perception.learners.recognition import Answer, Recognition, StreamingLearner
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.annotate import annotate
-from co_perception.nodes.images import Pixels
 from co_perception.nodes.listening import why_silent
 from co_perception.nodes.messages import NOWHERE
 from co_perception.nodes.qos import TRANSPORTS, image_qos
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
 
     answers: Sequence[Answer]
     epoch: int
-    regions: Mapping[str, RegionOfInterest] = NOWHERE
+    regions: Mapping[str, Box] = NOWHERE
 
 
 Receive = Callable[[Shot, Header, int | None], None]

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.qos import QoSProfile
 
+from co_perception.data.people_messages import Reading, from_bodies, from_detections, from_skeletons
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.base import ManagedNode
 from co_perception.nodes.bodies import Bodies, Gathering
 from co_perception.nodes.optional import hri_msgs, yolo_msgs
 from co_perception.nodes.silence import Source
-from co_perception.nodes.skeletons import Reading, from_bodies, from_detections, from_skeletons
 
 Receive = Callable[[Any, Any], None]
 """Takes what was received and the header of the frame it is about."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from sensor_msgs.msg import Image
 
+from co_perception.data.image_messages import fill, to_rgb
 from co_perception.engine import data
 from co_perception.learners.recognition import StreamingLearner
 from co_perception.nodes import running
-from co_perception.nodes.images import fill, to_rgb
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.person_view import PERSONS, PersonView

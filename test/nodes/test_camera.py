@@ -17,9 +17,9 @@ from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
+from co_perception.data.image_messages import to_rgb  # noqa: E402
 from co_perception.msg import ActivityArray  # noqa: E402
 from co_perception.nodes.camera import CameraNode  # noqa: E402
-from co_perception.nodes.images import to_rgb  # noqa: E402
 from co_perception.nodes.messages import nanoseconds  # noqa: E402
 from co_perception.nodes.qos import image_qos  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402

@@ -12,6 +12,7 @@ yaml = pytest.importorskip("yaml")
 
 from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity  # noqa: E402
 from co_perception.nodes.parameters import Setting  # noqa: E402
+from co_perception.nodes.parameters import descriptor as describe
 
 ROOT = Path(__file__).parent.parent.parent
 TABLES = {
@@ -60,7 +61,7 @@ def test_every_parameter_is_described_with_its_range(node: str) -> None:
 
 
 def check_described(setting: Setting) -> None:
-    descriptor: Any = setting.descriptor()
+    descriptor: Any = describe(setting)
     assert descriptor.description.endswith("."), setting.name
     if isinstance(setting.default, float):
         assert descriptor.floating_point_range, setting.name

@@ -19,10 +19,10 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from stick_figures import frames, person  # noqa: E402
 
+from co_perception.data.image_messages import encode_jpeg, fill  # noqa: E402
 from co_perception.engine import data  # noqa: E402
 from co_perception.engine.target import Pose  # noqa: E402
 from co_perception.msg import SkeletonArray  # noqa: E402
-from co_perception.nodes.images import encode_jpeg, fill  # noqa: E402
 from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
 from co_perception.nodes.pose import EstimatorFactory, PoseNode, build  # noqa: E402
 

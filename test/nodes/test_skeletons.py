@@ -15,9 +15,10 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
+from co_perception.data.people_messages import Box, from_bodies, from_detections, from_skeletons, region_of
 from co_perception.engine.target import Pose
 from co_perception.msg import Keypoint, Skeleton, SkeletonArray
-from co_perception.nodes.skeletons import from_bodies, from_detections, from_skeletons, region_of, skeleton_array
+from co_perception.nodes.skeletons import skeleton_array
 
 
 def person(id: str = "a", joints: int = 17, x: float = 10.0, **fields: Any) -> Skeleton:
@@ -49,12 +50,12 @@ def test_poses_there_and_back_over_the_wire(metric: bool) -> None:
 def test_a_region_is_that_of_the_message_or_the_box_around_the_joints() -> None:
     given = RegionOfInterest(x_offset=1, y_offset=2, width=3, height=4)
     reading = from_skeletons(array(person("a", roi=given), person("b", x=-3.5), image_width=640, image_height=20))
-    assert reading.regions["a"] == given
+    assert reading.regions["a"] == Box(1, 2, 3, 4)
     # x from -3.5 to 12.5, y from 0 to 32, cut at the border of the image
-    assert reading.regions["b"] == RegionOfInterest(x_offset=0, y_offset=0, width=13, height=20)
+    assert reading.regions["b"] == Box(0, 0, 13, 20)
     metric = from_skeletons(array(person("b"), coordinates=SkeletonArray.COORDINATES_METRES))
-    assert metric.regions["b"] == RegionOfInterest()
-    assert region_of(Pose(np.zeros((17, 3), np.float32)), (640, 480)) == RegionOfInterest()
+    assert metric.regions["b"] == Box()
+    assert region_of(Pose(np.zeros((17, 3), np.float32)), (640, 480)) == Box()
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), 1e30])
@@ -187,7 +188,7 @@ def test_yolo_keypoints_go_to_the_joint_of_their_number() -> None:
     assert np.flatnonzero(pose.found).tolist() == [0, 5, 16]
     np.testing.assert_allclose(pose.data[5], (60, 5, 0.7), rtol=1e-6)
     assert reading.refused == []
-    assert reading.regions["7"] == RegionOfInterest(x_offset=10, y_offset=5, width=160, height=0)
+    assert reading.regions["7"] == Box(10, 5, 160, 0)
 
 
 @pytest.mark.parametrize("id", [0, 18, -1])

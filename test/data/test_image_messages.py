@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from co_perception.nodes import images
+from co_perception.data import image_messages as images
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 ALPHA = np.full((6, 8, 1), 255, np.uint8)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.nodes.optional import cv_bridge, opencv
+from co_perception.data.optional import cv_bridge, opencv
 
 Pixels = NDArray[np.uint8]
 

@@ -1,0 +1,61 @@
+"""One setting of a tool as a record: a parameter where it is a node, an option where it is a command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+Value = bool | int | float | str
+
+_WORDS = {bool: "truth value (true or false)", int: "whole number", float: "number", str: "string"}
+
+When = Literal["live", "configure", "start"]
+"""live: from the next frame on · configure: only while unconfigured · start: only when the node is started."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Args:
+        name: as the user writes it, unit included (`max_gap_s`).
+        default: fixes the type too; where it is a float, 25 is taken for 25.0, and where it is a string, 0 for "0".
+        description: one sentence with the unit.
+        least, most: allowed range of a number, both inclusive.
+        choices: allowed values of a string.
+        when: from when on a change holds; a change at the wrong time is refused with the reason.
+    """
+
+    name: str
+    default: Value
+    description: str
+    least: float | None = None
+    most: float | None = None
+    choices: Collection[str] = ()
+    when: When = "configure"
+
+    def objection(self, value: Value) -> str:
+        """Why `value` cannot be taken; empty where it can."""
+        kind = type(self.default)
+        if type(value) is not kind and not (kind in (float, str) and type(value) is int):
+            return f"{self.name} is a {_WORDS[kind]}, got {value!r}"
+        if self.least is not None and self.most is not None and not self.least <= float(value) <= self.most:
+            return f"{self.name} lies between {self.least:g} and {self.most:g}, got {value!r}"
+        if self.choices and value not in self.choices:
+            return f"{self.name} is one of {', '.join(self.choices)}, got {value!r}"
+        return ""
+
+    def parse(self, text: str) -> Value:
+        """The value written as `text`. Raises ValueError that says why it cannot be taken."""
+        kind = type(self.default)
+        truths = {"true": True, "false": False}
+        value: Value
+        try:
+            value = truths[text.lower()] if kind is bool else kind(text)
+        except (KeyError, ValueError):
+            value = text
+        reason = self.objection(value)
+        if reason:
+            raise ValueError(f"{reason}.")
+        return value
