@@ -1,9 +1,12 @@
-"""Recognises activity in a camera's pictures, in people's skeletons, or in both; starts the package's own camera too
-where `source` is given.
+"""Recognises activity in a camera's pictures, in people's skeletons, or in both; starts the package's own pose
+estimator where skeletons are wanted, and its own camera where `source` is given.
 
 ros2 launch co_perception activity.launch.py image_topic:=/camera/color/image_raw
-ros2 launch co_perception activity.launch.py source:=0
+ros2 launch co_perception activity.launch.py source:=0 recognizer:=skeleton
+ros2 launch co_perception activity.launch.py source:=0 recognizer:=both subject:=person
 """
+
+from collections.abc import Sequence
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -13,11 +16,13 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 BOOLEAN = ["true", "false"]
-RECOGNISERS = {"video": ["video"], "skeleton": ["skeleton"], "both": ["video", "skeleton"]}
-SETS = {
-    "video": ("device", "image_transport", "image_reliability"),
-    "skeleton": ("device",),
-    "camera": ("image_transport",),
+RECOGNISERS = {"video": ("video",), "skeleton": ("skeleton",), "both": ("video", "skeleton")}
+SETS = {  # launch arguments that are parameters of a node, by node
+    "video_activity": ("device", "subject", "image_transport", "image_reliability"),
+    "skeleton_activity": ("device",),
+    "pose": ("image_transport", "image_reliability"),
+    "camera": ("source", "image_transport"),
+    "fusion": (),
 }
 AS_IN_FILE = "empty: as in params_file."
 
@@ -44,10 +49,22 @@ def generate_launch_description() -> LaunchDescription:
         "recognizer",
         default_value="video",
         choices=list(RECOGNISERS),
-        description="What activity is recognised in; both: each answers on activity_topic with /video or /skeleton.",
+        description="What activity is recognised in: pictures, skeletons, or both, of which one answer is made.",
     )
-    declare_skeletons_topic_cmd = DeclareLaunchArgument(
-        "skeletons_topic", default_value="skeletons", description="Topic of the skeletons."
+    declare_pose_cmd = DeclareLaunchArgument(
+        "pose",
+        default_value="movenet",
+        choices=["movenet", "mediapipe", "none"],
+        description="Pose estimator to start where skeletons are wanted; none: somebody else publishes them.",
+    )
+    declare_subject_cmd = DeclareLaunchArgument(
+        "subject",
+        default_value="",
+        choices=["", "scene", "person"],
+        description=f"Whose activity is recognised in pictures: the whole scene's or each person's; {AS_IN_FILE}",
+    )
+    declare_skeleton_topic_cmd = DeclareLaunchArgument(
+        "skeleton_topic", default_value="skeletons", description="Topic of the skeletons."
     )
     declare_image_topic_cmd = DeclareLaunchArgument(
         "image_topic", default_value="image_raw", description="Topic of the pictures, without /compressed."
@@ -65,7 +82,7 @@ def generate_launch_description() -> LaunchDescription:
         "image_reliability",
         default_value="",
         choices=["", "best_effort", "reliable", "best_available"],
-        description=f"How the recogniser asks for pictures; {AS_IN_FILE}",
+        description=f"How pictures are asked for; {AS_IN_FILE}",
     )
     declare_device_cmd = DeclareLaunchArgument(
         "device", default_value="", description=f"Where the network runs, such as cpu or cuda; {AS_IN_FILE}"
@@ -90,7 +107,9 @@ def generate_launch_description() -> LaunchDescription:
             declare_params_file_cmd,
             declare_source_cmd,
             declare_recognizer_cmd,
-            declare_skeletons_topic_cmd,
+            declare_pose_cmd,
+            declare_subject_cmd,
+            declare_skeleton_topic_cmd,
             declare_image_topic_cmd,
             declare_activity_topic_cmd,
             declare_image_transport_cmd,
@@ -105,26 +124,32 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """The recognisers, and the camera where a source is given. An empty argument leaves the params file's word."""
+    """The nodes that the arguments ask for. An empty argument leaves the params file's word."""
     value = {name: LaunchConfiguration(name).perform(context) for name in context.launch_configurations}
     kinds = RECOGNISERS[value["recognizer"]]
-    topic = value["activity_topic"]
-    nodes = [
-        # `activity` has one publisher: two recognisers speak each on a topic of their own.
-        _node(f"{kind}_activity", value, _given(kind, value), topic if len(kinds) == 1 else f"{topic}/{kind}")
-        for kind in kinds
-    ]
+    nodes = [_recogniser(kind, value, fused=len(kinds) > 1) for kind in kinds]
+    if len(kinds) > 1:
+        nodes.append(_node("fusion", value, remappings=[("activity", value["activity_topic"])]))
+    if value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person"):
+        nodes.append(_node("pose", value, estimator=value["pose"]))
     if value["source"]:
-        nodes.append(_node("camera", value, {"source": value["source"], **_given("camera", value)}, topic))
+        nodes.append(_node("camera", value))
     return nodes
 
 
-def _given(kind: str, value: dict[str, str]) -> dict[str, str]:
-    return {name: value[name] for name in SETS[kind] if value[name]}
+def _recogniser(kind: str, value: dict[str, str], fused: bool) -> Node:
+    """A recogniser that is fused speaks to `fusion` only: `activity` and `activity_events` have one publisher."""
+    name = f"{kind}_activity"
+    if not fused:
+        return _node(name, value, remappings=[("activity", value["activity_topic"])])
+    apart = [("activity", f"activity_{kind}"), ("~/label_info", f"label_info_{kind}")]
+    return _node(name, value, remappings=apart, events=False)
 
 
-def _node(name: str, value: dict[str, str], given: dict[str, str], activity_topic: str) -> Node:
+def _node(name: str, value: dict[str, str], remappings: Sequence[tuple[str, str]] = (), **given: str | bool) -> Node:
     topic = value["image_topic"]
+    chosen = {argument: value[argument] for argument in SETS[name] if value[argument]}
+    always = {"use_sim_time": value["use_sim_time"] == "true", "autostart": value["autostart"] == "true"}
     return Node(
         package="co_perception",
         executable=f"{name}_node",
@@ -133,15 +158,12 @@ def _node(name: str, value: dict[str, str], given: dict[str, str], activity_topi
         output="screen",
         respawn=value["use_respawn"] == "true",
         respawn_delay=2.0,
-        parameters=[
-            value["params_file"],
-            {"use_sim_time": value["use_sim_time"] == "true", "autostart": value["autostart"] == "true", **given},
-        ],
+        parameters=[value["params_file"], {**always, **chosen, **given}],
         remappings=[
             ("image_raw", topic),
             ("image_raw/compressed", f"{topic}/compressed"),
-            ("skeletons", value["skeletons_topic"]),
-            ("activity", activity_topic),
+            ("skeletons", value["skeleton_topic"]),
+            *remappings,
         ],
         ros_arguments=["--log-level", value["log_level"]],
     )

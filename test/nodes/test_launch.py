@@ -12,13 +12,18 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from co_perception.nodes import camera, skeleton_activity, video_activity
+from fake_learners import FakeLearner, FakePeopleLearner
+from rclpy.parameter import Parameter
+
+from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity
 
 FILE = Path(__file__).parent.parent.parent / "launch/activity.launch.py"
 TABLES = {
     "video_activity": video_activity.SETTINGS,
     "skeleton_activity": skeleton_activity.SETTINGS,
     "camera": camera.SETTINGS,
+    "fusion": fusion.SETTINGS,
+    "pose": pose.SETTINGS,
 }
 
 
@@ -100,35 +105,101 @@ def test_a_source_starts_the_camera_on_the_same_topic(launch_file: Any) -> None:
     assert set(nodes) == {"video_activity", "camera"}
     (_, given) = nodes["camera"]["parameters"]
     assert given == {"use_sim_time": False, "autostart": False, "source": "0", "image_transport": "compressed"}
-    assert nodes["camera"]["remappings"] == nodes["video_activity"]["remappings"]
+    assert set(nodes["camera"]["remappings"]) <= set(nodes["video_activity"]["remappings"])
     assert nodes["camera"]["namespace"] == "robot"
 
 
-def test_the_skeleton_recogniser_hears_skeletons_and_no_images(launch_file: Any) -> None:
-    nodes = started(launch_file, recognizer="skeleton", skeletons_topic="/poses", image_reliability="reliable")
-    assert set(nodes) == {"skeleton_activity"}
-    node = nodes["skeleton_activity"]
-    assert dict(node["remappings"])["skeletons"] == "/poses"
-    assert set(node["parameters"][1]) == {"use_sim_time", "autostart"}
+def test_the_skeleton_recogniser_gets_skeletons_of_a_pose_estimator(launch_file: Any) -> None:
+    chosen = {"skeleton_topic": "/poses", "image_topic": "/cam", "image_reliability": "reliable"}
+    nodes = started(launch_file, recognizer="skeleton", **chosen)
+    assert set(nodes) == {"skeleton_activity", "pose"}
+    assert {dict(node["remappings"])["skeletons"] for node in nodes.values()} == {"/poses"}
+    assert dict(nodes["pose"]["remappings"])["image_raw"] == "/cam"
+    (_, given) = nodes["pose"]["parameters"]
+    assert given["estimator"] == "movenet"
+    assert given["image_reliability"] == "reliable"
+    (_, given) = nodes["skeleton_activity"]["parameters"]
+    assert set(given) == {"use_sim_time", "autostart"}
 
 
-def test_two_recognisers_do_not_publish_on_one_topic(launch_file: Any) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "estimator"),
+    [
+        ({"recognizer": "video"}, None),
+        ({"recognizer": "video", "subject": "scene"}, None),
+        ({"recognizer": "video", "subject": "person"}, "movenet"),
+        ({"recognizer": "video", "subject": "person", "pose": "none"}, None),
+        ({"recognizer": "skeleton", "pose": "mediapipe"}, "mediapipe"),
+        ({"recognizer": "skeleton", "pose": "none"}, None),
+        ({"recognizer": "both"}, "movenet"),
+        ({"recognizer": "both", "pose": "none"}, None),
+    ],
+)
+def test_a_pose_estimator_starts_where_skeletons_are_wanted(
+    launch_file: Any, chosen: dict[str, str], estimator: str | None
+) -> None:
+    nodes = started(launch_file, **chosen)
+    found = nodes["pose"]["parameters"][1]["estimator"] if "pose" in nodes else None
+    assert found == estimator
+    if "video_activity" in nodes:
+        assert nodes["video_activity"]["parameters"][1].get("subject") == chosen.get("subject")
+
+
+def test_one_recogniser_tells_its_events_itself(launch_file: Any) -> None:
+    for recognizer in ("video", "skeleton"):
+        node = started(launch_file, recognizer=recognizer)[f"{recognizer}_activity"]
+        assert "events" not in node["parameters"][1]
+
+
+def test_two_recognisers_speak_to_fusion_alone(launch_file: Any) -> None:
     nodes = started(launch_file, recognizer="both", activity_topic="what")
-    topics = {name: dict(node["remappings"])["activity"] for name, node in nodes.items()}
-    assert topics == {"video_activity": "what/video", "skeleton_activity": "what/skeleton"}
+    assert set(nodes) == {"video_activity", "skeleton_activity", "fusion", "pose"}
+    assert dict(nodes["fusion"]["remappings"])["activity"] == "what"
+    for kind in ("video", "skeleton"):
+        (_, given) = nodes[f"{kind}_activity"]["parameters"]
+        assert given["events"] is False
+
+
+def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench: Any) -> None:
+    """The names that the launch file gives, on real nodes: fusion hears both recognisers, and speaks alone."""
+    parts = {
+        "video_activity": (video_activity.VideoActivityNode, FakeLearner()),
+        "skeleton_activity": (skeleton_activity.SkeletonActivityNode, FakePeopleLearner()),
+    }
+    nodes = {}
+    for name, told in started(launch_file, recognizer="both", pose="none", namespace="robot").items():
+        rules = [rule for old, new in told["remappings"] for rule in ("-r", f"{old}:={new}")]
+        given = [Parameter(key, value=value) for key, value in told["parameters"][1].items() if key != "use_sim_time"]
+        options = {"namespace": told["namespace"], "cli_args": ["--ros-args", *rules], "parameter_overrides": given}
+        kind, learner = parts.get(name, (None, None))
+        if kind is None:
+            nodes[name] = bench.add(fusion.FusionNode(**options))
+        else:
+            given += [Parameter("model", value="")] if name == "skeleton_activity" else []
+            nodes[name] = bench.add(kind(lambda settings, learner=learner: learner, **options))
+    for topic in ("activity", "activity_events", "activity_video", "activity_skeleton"):
+        bench.until(lambda topic=topic: bench.node.count_publishers(f"/robot/{topic}") == 1, topic)
+    assert {info.node_name for info in bench.node.get_publishers_info_by_topic("/robot/activity")} == {"fusion"}
+    assert {info.node_name for info in bench.node.get_publishers_info_by_topic("/robot/activity_events")} == {"fusion"}
+    bench.until(lambda: nodes["fusion"]._blend.label_info(0.0) is not None, "both label lists")
 
 
 def test_what_it_sets_the_nodes_know(launch_file: Any) -> None:
     chosen = {
         "source": "0",
         "recognizer": "both",
+        "subject": "person",
         "image_transport": "raw",
         "image_reliability": "reliable",
         "device": "cpu",
     }
-    for name, node in started(launch_file, **chosen).items():
-        known = {setting.name for setting in TABLES[name]} | {"use_sim_time"}
-        assert set(node["parameters"][1]) <= known
+    nodes = started(launch_file, **chosen)
+    assert set(nodes) == set(TABLES)
+    for name, node in nodes.items():
+        known = {setting.name: setting for setting in TABLES[name]}
+        given = {key: value for key, value in node["parameters"][1].items() if key != "use_sim_time"}
+        assert set(given) <= set(known)
+        assert not any(known[key].objection(value) for key, value in given.items())
         assert (FILE.parent.parent / "scripts" / node["executable"]).is_file()
 
 
@@ -139,4 +210,4 @@ def test_the_real_launch_reads_it() -> None:
 
     description = get_launch_description_from_python_launch_file(str(FILE))
     names = {argument.name for argument in description.get_launch_arguments()}
-    assert {"source", "image_topic", "params_file", "namespace", "use_sim_time"} <= names
+    assert {"source", "image_topic", "params_file", "namespace", "recognizer", "pose", "subject"} <= names
