@@ -71,6 +71,7 @@ def _class_hint(shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -
     for name, (had, needs) in shapes.items():
         if name.startswith(("head.", "logits.conv3d", "fc.")) and had[1:] == needs[1:] and had != needs:
             return (
-                f" It knows {had[0]} classes, the network {needs[0]}: build it with classes={had[0]} and their labels"
+                f" It knows {had[0]} classes, the network {needs[0]}: build it with classes={had[0]} and their labels, "
+                "or keep all but the classifier, learner.start_from(path), and train"
             )
     return ""
