@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,7 +60,13 @@ def launch_file(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def _stand_in(name: str) -> ModuleType:
     module = ModuleType(name)
-    module.__getattr__ = lambda wanted: type(wanted, (Remembered,), {})  # type: ignore[method-assign]
+
+    def anything(wanted: str) -> type:
+        if wanted.startswith("__"):  # whoever looks through all modules is not to take them for files
+            raise AttributeError(wanted)
+        return type(wanted, (Remembered,), {})
+
+    module.__getattr__ = anything  # type: ignore[method-assign]
     return module
 
 
@@ -162,21 +170,19 @@ def test_two_recognisers_speak_to_fusion_alone(launch_file: Any) -> None:
 
 def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench: Any) -> None:
     """The names that the launch file gives, on real nodes: fusion hears both recognisers, and speaks alone."""
-    parts = {
-        "video_activity": (video_activity.VideoActivityNode, FakeLearner()),
-        "skeleton_activity": (skeleton_activity.SkeletonActivityNode, FakePeopleLearner()),
+    makers: dict[str, Callable[..., Any]] = {
+        "video_activity": partial(video_activity.VideoActivityNode, lambda settings: FakeLearner()),
+        "skeleton_activity": partial(skeleton_activity.SkeletonActivityNode, lambda settings: FakePeopleLearner()),
+        "fusion": fusion.FusionNode,
     }
     nodes = {}
     for name, told in started(launch_file, recognizer="both", pose="none", namespace="robot").items():
         rules = [rule for old, new in told["remappings"] for rule in ("-r", f"{old}:={new}")]
         given = [Parameter(key, value=value) for key, value in told["parameters"][1].items() if key != "use_sim_time"]
-        options = {"namespace": told["namespace"], "cli_args": ["--ros-args", *rules], "parameter_overrides": given}
-        kind, learner = parts.get(name, (None, None))
-        if kind is None:
-            nodes[name] = bench.add(fusion.FusionNode(**options))
-        else:
-            given += [Parameter("model", value="")] if name == "skeleton_activity" else []
-            nodes[name] = bench.add(kind(lambda settings, learner=learner: learner, **options))
+        given += [Parameter("model", value="")] if name == "skeleton_activity" else []  # a learner without weights
+        arguments = ["--ros-args", *rules]
+        node = makers[name](namespace=told["namespace"], cli_args=arguments, parameter_overrides=given)
+        nodes[name] = bench.add(node)
     for topic in ("activity", "activity_events", "activity_video", "activity_skeleton"):
         bench.until(lambda topic=topic: bench.node.count_publishers(f"/robot/{topic}") == 1, topic)
     assert {info.node_name for info in bench.node.get_publishers_info_by_topic("/robot/activity")} == {"fusion"}
