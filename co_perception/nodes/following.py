@@ -1,4 +1,4 @@
-"""What nodes share that follow several people: settings, and words for whom they follow and whom they could not."""
+"""What nodes share that follow several people: words for whom they follow and whom they could not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from typing import Any
 
 from co_perception.data.people_messages import Refusal
 from co_perception.engine.target import Status
-from co_perception.learners.people import MISSING
 from co_perception.learners.recognition import Answer
-from co_perception.nodes.parameters import Setting
-
-GAPS = (
-    Setting("missing", "hold", "What stands for ticks in which somebody was not seen.", choices=MISSING),
-    Setting("expire_s", 5.0, "Whoever is not seen for so long is forgotten; until then STALE [s].", 0.001, 3600.0),
-)
 
 
 class Refusals(Counter[str]):

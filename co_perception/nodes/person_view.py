@@ -23,11 +23,12 @@ from co_perception.learners.crop_streams import CropStreams, Restorable
 from co_perception.learners.crops import Glimpse, Region
 from co_perception.learners.fusion import Joined, Joiner
 from co_perception.learners.pacing import Admission
-from co_perception.learners.people import People, Policy
+from co_perception.learners.people import People
+from co_perception.learners.recognisers import GAPS, policy
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.draw import draw_people
-from co_perception.nodes.following import GAPS, Refusals, in_sight
+from co_perception.nodes.following import Refusals, in_sight
 from co_perception.nodes.keeping import FOLDER, Keeper
 from co_perception.nodes.listening import why_silent
 from co_perception.nodes.messages import nanoseconds
@@ -66,8 +67,7 @@ class PersonView:
             raise ValueError(f"{learner.name} has no snapshot and restore, which subject: person needs; use scene.")
         self._node = node
         self._streams = CropStreams(learner, values.crop_margin)
-        policy = Policy(values.missing, values.max_hold_frames, values.max_gap_s, values.expire_s, values.max_people)
-        self._people = People(self._streams, policy)
+        self._people = People(self._streams, policy(values))
         self._keeper = Keeper(node, self._people)
         self._refusals = Refusals()
         self._poses: Sequence[Pose] = ()

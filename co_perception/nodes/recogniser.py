@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from std_msgs.msg import Header
 
 from co_perception.data.people_messages import Box
+from co_perception.learners import recognisers
 from co_perception.learners.pacing import NANO, Admission, Pacer, Verdict
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import ActivityArray
@@ -22,14 +23,7 @@ from co_perception.nodes.qos import result_qos
 from co_perception.nodes.working import WorkingNode
 from co_perception.srv import ResetState
 
-RUNNING = (
-    Setting("device", "cpu", "Where the network runs: cpu, cuda, cuda:1, ..."),
-    Setting("threads", 0, "CPU threads of the network in this process; 0: as torch chooses.", 0, 256),
-    Setting("optimize", True, "Fold batch norms after loading; answers stay the same to 1e-4."),
-    Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"),
-    Setting("max_gap_s", 1.0, "Longer steps between stamps, and any backwards, reset the state [s].", 0.001, 3600.0),
-    *EVENTS,
-)
+RUNNING = (*recognisers.RUNNING, Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"), *EVENTS)
 
 M = TypeVar("M")
 L = TypeVar("L", bound=StreamingLearner)

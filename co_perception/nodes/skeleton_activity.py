@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
-from co_perception.learners.people import People, PeopleLearner, Policy
+from co_perception.learners.people import People, PeopleLearner
+from co_perception.learners.recognisers import SKELETON, policy, skeleton_learner, skeleton_rate_hz, skeleton_weights
 from co_perception.nodes import running
-from co_perception.nodes.following import GAPS, Refusals, in_sight
+from co_perception.nodes.following import Refusals, in_sight
 from co_perception.nodes.keeping import FOLDER, Keeper
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
@@ -21,15 +21,7 @@ from co_perception.nodes.skeleton_inputs import INPUTS
 from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
 
 SETTINGS = (
-    Setting("network", "", "Skeleton network to run; empty: that of the model."),
-    Setting("model", "costgcn_short_poses", "Weights that come with the package; empty: the network's published ones."),
-    Setting("model_path", "", "Folder written by training or by a learner's save(); goes before model."),
-    Setting("threshold", -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0),
-    Setting("min_progress", -1.0, "Share of the receptive field for a label, 0..1; -1: the model's own.", -1.0, 1.0),
-    Setting("model_rate_hz", 0.0, "Ticks of the network's clock by header.stamp [Hz]; 0: its own rate.", 0.0, 1000.0),
-    Setting("max_hold_frames", 15, "Missed ticks that are filled at most; 0: none.", 0, 1000),
-    *GAPS,
-    Setting("max_people", 32, "People followed at most; memory is bounded by it.", 1, 1000),
+    *SKELETON,
     Setting("input", "skeletons", "Messages that skeletons come in.", choices=INPUTS),
     Setting("hri_image_width", 640, "Width of the image behind input hri, which does not tell [pixels].", 1, 100000),
     Setting("hri_image_height", 480, "Height of the image behind input hri [pixels].", 1, 100000),
@@ -43,36 +35,6 @@ SETTINGS = (
 LearnerFactory = Callable[[SimpleNamespace], PeopleLearner]
 
 
-def build_learner(settings: SimpleNamespace) -> PeopleLearner:
-    """The learner these settings ask for, without weights yet."""
-    from co_perception.learners.metadata import Metadata
-    from co_perception.learners.skeleton import ContinualSkeletonLearner
-
-    folder = model_folder(settings)
-    network = settings.network or (Metadata.read(Path(folder)).network if folder else "costgcn_short")
-    return ContinualSkeletonLearner(
-        network,
-        device=settings.device,
-        min_progress=_own_if_negative(settings.min_progress),
-        threshold=_own_if_negative(settings.threshold),
-        threads=settings.threads or None,
-        capacity=settings.max_people,
-    )
-
-
-def model_folder(settings: SimpleNamespace) -> str | None:
-    """Folder of the weights asked for; None: those that are published for the network."""
-    if settings.model_path or not settings.model:
-        return settings.model_path or None
-    from co_perception.learners.shipped import shipped
-
-    return str(shipped(settings.model))
-
-
-def _own_if_negative(share: float) -> float | None:
-    return None if share < 0 else share
-
-
 class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     """Recognises the activity of everybody in `skeletons` while active: each has a state that follows their id.
 
@@ -80,7 +42,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     """
 
     def __init__(
-        self, learner_factory: LearnerFactory = build_learner, node_name: str = "skeleton_activity", **options: Any
+        self, learner_factory: LearnerFactory = skeleton_learner, node_name: str = "skeleton_activity", **options: Any
     ) -> None:
         self._refused = Refusals()
         super().__init__(node_name, SETTINGS, learner_factory, **options)
@@ -94,11 +56,11 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
 
     def load(self, learner: PeopleLearner, values: SimpleNamespace) -> None:
         """The weights the settings name."""
-        learner.load(model_folder(values))
+        learner.load(skeleton_weights(values))
 
     def rate_hz(self, values: SimpleNamespace) -> float:
         """As the parameter says, or the network's own."""
-        return float(values.model_rate_hz or self._learner.rate_hz)
+        return skeleton_rate_hz(self._learner, values)
 
     def reset_subjects(self, ids: Sequence[str]) -> list[str]:
         """Forgets these people."""
@@ -108,10 +70,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
         """As `RecogniserNode`, and the people followed."""
         self._input = INPUTS[values.input](values)
         super().prepare(values)
-        self._people = People(
-            self._learner,
-            Policy(values.missing, values.max_hold_frames, values.max_gap_s, values.expire_s, values.max_people),
-        )
+        self._people = People(self._learner, policy(values))
         self._refused.clear()
         self._keeper = Keeper(self, self._people)
 

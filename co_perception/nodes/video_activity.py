@@ -11,6 +11,7 @@ from sensor_msgs.msg import Image
 
 from co_perception.data.image_messages import fill, to_rgb
 from co_perception.engine import data
+from co_perception.learners.recognisers import VIDEO, video_learner, video_weights
 from co_perception.learners.recognition import StreamingLearner
 from co_perception.nodes import running
 from co_perception.nodes.messages import nanoseconds
@@ -25,12 +26,7 @@ from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
 VIEWS: dict[str, Callable[[Node, StreamingLearner, SimpleNamespace], View]] = {"scene": SceneView, "person": PersonView}
 SETTINGS = (
     Setting("subject", "scene", "Whose activity: the whole scene's, or each person's by themselves.", choices=VIEWS),
-    Setting("network", "coi3d_inception", "Video network to run."),
-    Setting("model_path", "", "Folder written by a learner's save(); empty: the published weights in the local store."),
-    Setting("threshold", 0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0),
-    Setting("min_progress", 0.75, "Share of the receptive field, 0..1, from which on a label counts.", 0.0, 1.0),
-    Setting("model_rate_hz", 25.0, "Ticks of the network's clock by header.stamp [Hz]; 0: one a frame.", 0.0, 1000.0),
-    Setting("max_hold_frames", 2, "Missing ticks filled by the frame before; 0: only counted.", 0, 100, when="live"),
+    *VIDEO,
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
     *PERSONS,
@@ -40,19 +36,6 @@ SETTINGS = (
     AUTOSTART,
 )
 LearnerFactory = Callable[[SimpleNamespace], StreamingLearner]
-
-
-def build_learner(settings: SimpleNamespace) -> StreamingLearner:
-    """The learner these settings ask for, without weights yet."""
-    from co_perception.learners.video import ContinualVideoLearner
-
-    return ContinualVideoLearner(
-        settings.network,
-        device=settings.device,
-        min_progress=settings.min_progress,
-        threshold=settings.threshold,
-        threads=settings.threads or None,
-    )
 
 
 class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
@@ -65,7 +48,7 @@ class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
     source: Source = IMAGES
 
     def __init__(
-        self, learner_factory: LearnerFactory = build_learner, node_name: str = "video_activity", **options: Any
+        self, learner_factory: LearnerFactory = video_learner, node_name: str = "video_activity", **options: Any
     ) -> None:
         super().__init__(node_name, SETTINGS, learner_factory, **options)
 
@@ -73,7 +56,7 @@ class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
 
     def load(self, learner: StreamingLearner, values: SimpleNamespace) -> None:
         """Published weights, or those of a folder."""
-        learner.load(values.model_path or None)
+        learner.load(video_weights(values))
 
     def rate_hz(self, values: SimpleNamespace) -> float:
         """As the parameter says."""
