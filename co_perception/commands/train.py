@@ -29,6 +29,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--network", default="costgcn_short", help="skeleton network (default: %(default)s)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="keep all but the classifier of this model")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of training settings")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+        help="one training setting, over the file's (lr=1e-4, mode=step, ...); may be given again",
+    )  # fmt: skip
     parser.add_argument("--epochs", type=int, help="passes over the data, instead of the settings'")
     parser.add_argument("--step", type=int, metavar="FRAMES", help="from window to window (default: a quarter of one)")
     parser.add_argument(
@@ -63,10 +67,11 @@ def _run(chosen: argparse.Namespace) -> int:
 def _config(chosen: argparse.Namespace) -> TrainConfig:
     """Of the file, or what suits a few recordings: many small steps, and classes drawn equally often, however long
     each was shown."""
-    from co_perception.training.config import TrainConfig
+    from co_perception.training.config import TrainConfig, from_arguments
 
     own = TrainConfig(batch_size=16, lr=3e-3, balance=True)
     config = TrainConfig.from_yaml(chosen.config) if chosen.config else own
+    config = from_arguments([f"--train.{setting}" for setting in chosen.settings], config)
     return config.replace(epochs=chosen.epochs) if chosen.epochs is not None else config
 
 

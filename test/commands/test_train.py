@@ -12,6 +12,7 @@ from co_perception import cli
 from co_perception.data.annotations import read_annotations, write_annotations
 from co_perception.learners.metadata import Metadata
 from co_perception.learners.skeleton import ContinualSkeletonLearner
+from co_perception.training.config import TrainConfig
 
 
 def saved(out: Path) -> dict[str, torch.Tensor]:
@@ -53,13 +54,14 @@ def test_an_activity_that_was_marked_once_is_trained_but_not_judged(
 
 def test_fine_tuning_begins_with_all_but_the_classifier(trained: Path, recordings: list[Path], tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
-    settings.write_text("lr: 1.0e-12\nepochs: 1\nweight_decay: 0.0\n")
+    settings.write_text("lr: 1.0e-12\nepochs: 9\nweight_decay: 0.0\n")
     renamed = tmp_path / "renamed.csv"
     said = read_annotations(recordings[0] / "annotations.csv")
     new = ["hello" if interval.label == "wave" else f"thing_{n % 4}" for n, interval in enumerate(said)]
     write_annotations(renamed, [type(i)(i.start_ns, i.end_ns, label) for i, label in zip(said, new, strict=True)])
-    arguments = ["--annotations", str(renamed), "--from", str(trained), "--config", str(settings)]
+    arguments = ["--annotations", str(renamed), "--from", str(trained), "--config", str(settings), "--set", "epochs=1"]
     assert cli.main(["train", str(recordings[0]), "--out", str(tmp_path / "out"), *arguments]) == 0
+    assert TrainConfig.from_yaml(tmp_path / "out/config.yaml") == TrainConfig(lr=1e-12, epochs=1, weight_decay=0.0)
     before, after = saved(trained), saved(tmp_path / "out")
     assert before.keys() == after.keys()
     learned = [name for name in before if "running" not in name and "num_batches" not in name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,12 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_base(tmp_path
 def test_what_is_not_understood_is_refused(argument: str) -> None:
     with pytest.raises(ValueError, match=r"lr|mode|colour|stray"):
         from_arguments([argument])
+
+
+def test_the_settings_in_the_documentation_are_settings(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "train.yaml").write_text(shown)
+    assert TrainConfig.from_yaml(tmp_path / "train.yaml").select == "f1"
+    for arguments in re.findall(r"TrainConfig\((\w.*?)\)", text):
+        assert eval(f"TrainConfig({arguments})") != TrainConfig()
