@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +26,7 @@ NANO = 1_000_000_000
 LONGEST_S = 10_000_000  # four months: a `start` beyond it is a clock time in the wrong column
 SECONDS, STAMPS = ("start", "end"), ("start_ns", "end_ns")
 OTHERS = ("label", "subject", "recording")
+SHOWN = 12  # known labels that an error lists
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,32 @@ def checked(intervals: Iterable[Interval]) -> list[Interval]:
                 "give them different subjects."
             )
     return ordered
+
+
+def check_labels(intervals: Iterable[Interval], known: Sequence[str]) -> None:
+    """Raises ValueError that names every label outside `known`, and the known one it resembles most."""
+    unknown = sorted({interval.label for interval in intervals} - set(known))
+    if not unknown:
+        return
+    near = {label: get_close_matches(label, known, 1) for label in unknown}
+    listed = ", ".join(f"{label!r} (meant: {near[label][0]!r}?)" if near[label] else repr(label) for label in unknown)
+    there = ", ".join(known[:SHOWN]) + (f" and {len(known) - SHOWN} more" if len(known) > SHOWN else "")
+    raise ValueError(
+        f"unknown labels: {listed}. The known ones are {there}. Labels count letter by letter, capitals too: rename "
+        "them in the annotations, or leave these intervals out."
+    )
+
+
+def check_inside(intervals: Iterable[Interval], begin_ns: int, end_ns: int) -> None:
+    """Raises ValueError for intervals in stamps of which no part lies in a recording from `begin_ns` to `end_ns`."""
+    outside = [each for each in intervals if each.end_ns <= begin_ns or each.start_ns > end_ns]
+    if outside:
+        first = outside[0]
+        raise ValueError(
+            f"{len(outside)} annotations lie outside the recording, which goes from {begin_ns} to {end_ns} ns; the "
+            f"first is {first.label!r} from {first.start_ns} to {first.end_ns} ns. Are they another recording's, or "
+            "seconds in columns for stamps?"
+        )
 
 
 def of_recording(intervals: Iterable[Interval], name: str) -> list[Interval]:

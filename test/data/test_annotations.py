@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from co_perception.data.annotations import Interval, label_at, of_recording, read_annotations, write_annotations
+from co_perception.data.annotations import (
+    Interval,
+    check_inside,
+    check_labels,
+    label_at,
+    of_recording,
+    read_annotations,
+    write_annotations,
+)
 
 
 def write(tmp_path: Path, text: str, name: str = "a.csv") -> Path:
@@ -102,3 +110,20 @@ def test_label_at_asks_for_one_subject_at_one_instant() -> None:
     assert label_at(intervals, 20, "p1") is None
     assert label_at(intervals, 35) is None
     assert label_at(intervals, 35, "p2") == "sit"
+
+
+def test_unknown_labels_are_named_with_what_was_meant() -> None:
+    intervals = [Interval(0, 1, label) for label in ("Wave", "wave", "swim", "walkk")]
+    said = r"'Wave' \(meant: 'wave'\?\), 'swim', 'walkk' \(meant: 'walk'\?\)\. The known ones are walk, wave\."
+    with pytest.raises(ValueError, match=said):
+        check_labels(intervals, ("walk", "wave"))
+    with pytest.raises(ValueError, match="and 388 more"):
+        check_labels(intervals, [f"class {n}" for n in range(400)])
+    check_labels(intervals[1:2], ("walk", "wave"))
+
+
+def test_annotations_outside_a_recording_are_named() -> None:
+    touching = [Interval(0, 11, "walk"), Interval(20, 99, "wave")]
+    check_inside(touching, 10, 20)
+    with pytest.raises(ValueError, match="1 annotations lie outside.* 'sit' from 1 to 10 ns"):
+        check_inside([*touching, Interval(1, 10, "sit")], 10, 20)
