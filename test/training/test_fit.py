@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,18 @@ def test_on_epoch_is_told_and_may_end_it() -> None:
     with pytest.raises(InterruptedError, match="enough"):
         fit(small(), Noise(18, 1), Noise(9, 2), CONFIG, CLASSES, on_epoch=stop)
     assert told == [1, 2]
+
+
+def test_ctrl_c_stays_a_keyboard_interrupt() -> None:
+    """Lightning makes a SystemExit of it and leaves the signal switched off."""
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(epoch: int, measures: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small(), Noise(18, 1), None, CONFIG, CLASSES, on_epoch=interrupt)
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice() -> None:
