@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from std_srvs.srv import Trigger
 
 from co_perception.data.image_messages import Pixels, fill, to_rgb
 from co_perception.engine import data
+from co_perception.engine.target import Pose
 from co_perception.msg import SkeletonArray
 from co_perception.nodes import running
 from co_perception.nodes.draw import draw_people
@@ -23,23 +24,12 @@ from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, image_qos, result_q
 from co_perception.nodes.silence import IMAGES, Source
 from co_perception.nodes.skeletons import skeleton_array
 from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE, WorkingNode
-from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator
-from co_perception.pose.smoothing import Smoother
-from co_perception.pose.tracker import NANO, Tracked, Tracker
+from co_perception.pose.estimator import PoseEstimator
+from co_perception.pose.finder import FINDING, Finder, build
+from co_perception.pose.tracker import NANO, Tracked
 
-OWN = -1.0  # of a threshold: what the estimator has of its own
 SETTINGS = (
-    Setting("estimator", "movenet", "What finds people and their joints.", choices=ESTIMATORS),
-    Setting("model_path", "", "Another model file for the estimator; empty: the one in the local store."),
-    Setting("input_size", 256, "Longer side of MoveNet's input, a multiple of 32 [pixels].", 96, 1280),
-    Setting("tiles", 1, "MoveNet: look at n x n parts of the picture besides, for small people.", 1, 4),
-    Setting("person_threshold", OWN, "Least score of a person, 0..1; -1: the estimator's own.", OWN, 1.0),
-    Setting("joint_threshold", OWN, "Least score of a joint, 0..1; -1: the estimator's own.", OWN, 1.0),
-    Setting("threads", 2, "CPU threads of MoveNet; MediaPipe chooses for itself.", 1, 256),
-    Setting("max_people", 6, "Most people followed at once; bounds memory and time.", 1, 64),
-    Setting("max_missed_s", 1.0, "Time out of sight after which an id is given up [s].", 0.01, 60.0),
-    Setting("confirm", 2, "Frames in a row somebody must be seen in to get an id.", 1, 100),
-    Setting("smoothing", "none", "none, or one_euro: joints that tremble less.", choices=("none", "one_euro")),
+    *FINDING,
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
     QUEUE,
@@ -48,19 +38,6 @@ SETTINGS = (
 )
 EstimatorFactory = Callable[[SimpleNamespace], PoseEstimator]
 Message: TypeAlias = Image | CompressedImage
-
-
-def build(settings: SimpleNamespace) -> PoseEstimator:
-    """The estimator these settings ask for."""
-    options: dict[str, Any] = {"model_path": settings.model_path or None}
-    for threshold in ("person_threshold", "joint_threshold"):
-        if getattr(settings, threshold) >= 0:
-            options[threshold] = getattr(settings, threshold)
-    if settings.estimator == "movenet":
-        options |= {"input_size": settings.input_size, "tiles": settings.tiles, "threads": settings.threads}
-    else:
-        options |= {"people": settings.max_people}
-    return build_estimator(settings.estimator, **options)
 
 
 @dataclass(frozen=True)
@@ -94,8 +71,7 @@ class PoseNode(WorkingNode[Job]):
         """Loads the estimator, and makes publishers and the service."""
         self._estimator = self._estimator_factory(values)
         self.while_configured.callback(self._let_go)
-        self._tracker = Tracker(values.max_people, values.max_missed_s, values.confirm)
-        self._smoother = Smoother() if values.smoothing == "one_euro" else None
+        self._finder = Finder(self._estimator, values)
         self._skeletons = self.publish_on(SkeletonArray, "skeletons", result_qos(max(10, values.queue_depth)))
         self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
         self.serve(Trigger, "~/reset", self._on_reset)
@@ -129,11 +105,8 @@ class PoseNode(WorkingNode[Job]):
         return response
 
     def _forget(self) -> tuple[str, ...]:
-        lost = self._tracker.reset()
-        self._estimator.reset()
+        lost = self._finder.reset()
         self._tracked = Tracked((), lost=lost)
-        if self._smoother is not None:
-            self._smoother.forget(lost)
         return lost
 
     # The worker's side
@@ -143,12 +116,7 @@ class PoseNode(WorkingNode[Job]):
         pixels = to_rgb(job.message)
         stamp_ns = nanoseconds(job.message.header.stamp)
         began_ns = perf_counter_ns()
-        found = self._estimator.estimate(data.Image(pixels, stamp_ns))
-        tracked = self._tracker.update(found, stamp_ns)
-        poses = list(tracked.poses)
-        if self._smoother is not None:
-            self._smoother.forget(tracked.lost)
-            poses = self._smoother.smooth(poses, stamp_ns)
+        poses, tracked = self._finder.find(data.Image(pixels, stamp_ns))
         self.tally.time("step", (perf_counter_ns() - began_ns) / NANO)
         size = (pixels.shape[1], pixels.shape[0])
         self._skeletons.publish(skeleton_array(job.message.header, poses, self._estimator.name, size))
@@ -166,7 +134,7 @@ class PoseNode(WorkingNode[Job]):
         if tracked.restarted:
             self.get_logger().warning("Stamps went backwards: everybody gets a new id", throttle_duration_sec=5.0)
 
-    def _publish_annotated(self, message: Message, pixels: Pixels, poses: list[Any]) -> None:
+    def _publish_annotated(self, message: Message, pixels: Pixels, poses: Sequence[Pose]) -> None:
         self._annotated.publish(fill(Image(header=message.header), draw_people(pixels, poses), "rgb8"))
 
     # Every second
