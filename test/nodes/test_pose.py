@@ -24,7 +24,8 @@ from co_perception.engine import data  # noqa: E402
 from co_perception.engine.target import Pose  # noqa: E402
 from co_perception.msg import SkeletonArray  # noqa: E402
 from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
-from co_perception.nodes.pose import EstimatorFactory, PoseNode, build  # noqa: E402
+from co_perception.nodes.pose import EstimatorFactory, PoseNode  # noqa: E402
+from co_perception.pose.finder import build  # noqa: E402
 
 LOSSLESS = {"image_reliability": "reliable", "queue_depth": 100}
 
