@@ -35,7 +35,7 @@ class Recorder:
         try:
             from mcap.writer import Writer
         except ImportError as error:
-            raise ImportError(f"recording needs mcap: pip install 'co_perception[bench]'. ({error})") from error
+            raise ImportError(f"recording needs mcap: pip install 'co_perception[ros]'. ({error})") from error
         self._file = open(path, "wb")  # noqa: SIM115 - closed by close()
         self._writer = Writer(self._file, chunk_size=chunk_bytes)
         self._writer.start(profile="ros2", library="co_perception")
