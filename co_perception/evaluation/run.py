@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from co_perception.evaluation.timeline import Moment, stretches
+from co_perception.evaluation.moments import Moment, spells
 
 PERCENTILES = (50, 95, 99)
 
@@ -21,12 +22,12 @@ class Heard:
     """One answer as it reached a subscriber.
 
     Args:
-        moment: what it said, and the time of its frame.
+        moments: what it said of each subject that was seen, by id; the scene's id is empty.
         stamp_ns: stamp of its frame.
         received_ns: when it arrived, on this process's own clock.
     """
 
-    moment: Moment
+    moments: Mapping[str, Moment]
     stamp_ns: int
     received_ns: int
 
@@ -47,22 +48,46 @@ def warm_up_frames(moments: Sequence[Moment]) -> int:
     return next((index for index, moment in enumerate(moments) if moment.warm), len(moments))
 
 
-def labels_over_time(moments: Sequence[Moment]) -> list[dict[str, Any]]:
-    """Each stretch of one label: from which frame's time to which [s], and its mean score. Without a label: nothing."""
-    found = []
-    for first, last, label in stretches([moment.label for moment in moments]):
-        if label:
-            scores = [dict(moment.hypotheses).get(label, 0.0) for moment in moments[first:last]]
-            found.append(
-                {
-                    "label": label,
-                    "from_s": round(moments[first].time_s, 3),
-                    "to_s": round(moments[last - 1].time_s, 3),
-                    "frames": last - first,
-                    "mean_score": round(float(np.mean(scores)), 3),
-                }
-            )
+def tracks(heard: Iterable[Heard]) -> dict[str, list[Moment]]:
+    """Everything that was said of each subject, by id, in order of appearance; the scene's id is empty."""
+    found: dict[str, list[Moment]] = {}
+    for answer in heard:
+        for subject, moment in answer.moments.items():
+            found.setdefault(subject, []).append(moment)
     return found
+
+
+def labels_over_time(moments: Sequence[Moment], bridge_s: float = inf) -> list[dict[str, Any]]:
+    """Each spell of one label: from which frame's time to which [s], and its mean score. Without a label: nothing.
+
+    bridge_s: a subject that was not seen for longer begins another spell.
+    """
+    return [
+        {
+            "label": spell.label,
+            "from_s": round(spell.begin_s, 3),
+            "to_s": round(spell.end_s, 3),
+            "frames": spell.frames,
+            "mean_score": round(spell.mean_score, 3),
+        }
+        for spell in spells(moments, bridge_s)
+        if spell.label
+    ]
+
+
+def people_over_time(tracks: Mapping[str, Sequence[Moment]], bridge_s: float) -> dict[str, dict[str, Any]]:
+    """Each person's time in sight [s], share of answers that were warm-up, and labels. The scene is left out."""
+    return {
+        subject: {
+            "from_s": round(moments[0].time_s, 3),
+            "to_s": round(moments[-1].time_s, 3),
+            "frames": len(moments),
+            "warm_up_share": round(sum(not moment.warm for moment in moments) / len(moments), 3),
+            "labels": labels_over_time(moments, bridge_s),
+        }
+        for subject, moments in tracks.items()
+        if subject
+    }
 
 
 def pace(step_s: float, source_hz: float, share: float = 0.5) -> float:

@@ -1,70 +1,54 @@
-"""A node that watches a recogniser at work: keeps what it says, and films what it shows."""
+"""A node that listens to recognisers at work, keeps what they say, and records it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import perf_counter_ns
 
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
 
-from co_perception.data.video import VideoWriter
+from co_perception.evaluation.moments import Moment
 from co_perception.evaluation.run import Heard
-from co_perception.evaluation.timeline import Moment
 from co_perception.learners.pacing import NANO
-from co_perception.msg import Activity, ActivityArray
-from co_perception.nodes.images import to_rgb
+from co_perception.msg import Activity, ActivityArray, ActivityEvent, SkeletonArray
 from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.qos import result_qos
 from co_perception.nodes.recorder import Recorder
+
+BESIDES = {"skeletons": SkeletonArray, "activity_events": ActivityEvent}  # recorded where somebody publishes them
 
 
 class Audience(Node):
-    """Hears `activity` into a recorder and a list, and writes the pictures on `annotated_topic` into a video.
+    """Hears `activity` into a list; has it, `skeletons` and `activity_events` recorded byte for byte.
 
-    Args:
-        recorder: takes the messages on `activity` byte for byte.
-        film: video file to write.
-        rate_hz: frames per second of that file.
-        annotated_topic: where annotated pictures come from.
-        queue_depth: messages the middleware keeps while this node is busy.
+    `recognizer` is who speaks on `activity`.
     """
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        film: Path,
-        rate_hz: float,
-        annotated_topic: str = "video_activity/annotated",
-        queue_depth: int = 100,
-    ) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__("audience")
         self.heard: list[Heard] = []
-        self.filmed = 0
-        self._writer = VideoWriter(film, rate_hz)
+        self.recognizer = ""
         recorder.record(self, ActivityArray, "activity", self._hear)
-        self.create_subscription(Image, annotated_topic, self._film, result_qos(queue_depth))
-
-    def finish(self) -> None:
-        """Writes the film's end. May be repeated."""
-        self._writer.close()
+        for topic, kind in BESIDES.items():
+            recorder.record(self, kind, topic)
 
     def _hear(self, coded: bytes) -> None:
         received_ns = perf_counter_ns()
         message = deserialize_message(coded, ActivityArray)
-        stamp_ns = nanoseconds(message.header.stamp)
+        self.recognizer, stamp_ns = message.recognizer, nanoseconds(message.header.stamp)
         first_ns = self.heard[0].stamp_ns if self.heard else stamp_ns
-        moments = [moment(activity, (stamp_ns - first_ns) / NANO) for activity in message.activities]
-        self.heard += [Heard(said, stamp_ns, received_ns) for said in moments[:1]]
-
-    def _film(self, message: Image) -> None:
-        self._writer.write(to_rgb(message))
-        self.filmed += 1
+        self.heard.append(Heard(moments_of(message, (stamp_ns - first_ns) / NANO), stamp_ns, received_ns))
 
 
-def moment(activity: Activity, time_s: float) -> Moment:
-    """What one activity said, at `time_s` since the run began."""
+def moments_of(message: ActivityArray, time_s: float = 0.0) -> dict[str, Moment]:
+    """What a message says of each subject in sight, by id, at `time_s` since the run began."""
+    return {
+        activity.subject_id: _moment(activity, time_s)
+        for activity in message.activities
+        if activity.status != Activity.STATUS_STALE
+    }
+
+
+def _moment(activity: Activity, time_s: float) -> Moment:
     return Moment(
         time_s=time_s,
         label=activity.label,

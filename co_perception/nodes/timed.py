@@ -28,11 +28,6 @@ class Timed:
         self.seconds.append(perf_counter() - began)
         return answer
 
-    def recent_s(self, frames: int = 40) -> float | None:
-        """Mean time of a frame of late; None before there was a whole round of the network's stride."""
-        recent = self.seconds[-frames:]
-        return sum(recent) / len(recent) if len(recent) >= ROUND else None
-
     def round_s(self, after: int) -> float:
         """Mean time of a frame in the quickest round that begins with or after frame `after`.
 

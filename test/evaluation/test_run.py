@@ -3,7 +3,7 @@
 import pytest
 
 from co_perception.evaluation import run
-from co_perception.evaluation.timeline import Moment
+from co_perception.evaluation.moments import Moment
 
 
 def moment(time_s: float, label: str = "", score: float = 0.0, warm: bool = True) -> Moment:
@@ -19,7 +19,7 @@ def test_percentiles_are_in_milliseconds() -> None:
 
 
 def test_end_to_end_is_from_sending_to_hearing() -> None:
-    heard = [run.Heard(RUN[0], stamp_ns=5, received_ns=2_500), run.Heard(RUN[1], stamp_ns=6, received_ns=9_000)]
+    heard = [run.Heard({}, stamp_ns=5, received_ns=2_500), run.Heard({}, stamp_ns=6, received_ns=9_000)]
     assert run.end_to_end_s(heard, {5: 500}) == [2e-6]
 
 
@@ -32,6 +32,33 @@ def test_warm_up_is_counted_in_answers() -> None:
 def test_labels_over_time_leave_out_what_had_none() -> None:
     (only,) = run.labels_over_time(RUN)
     assert only == {"label": "sit", "from_s": 0.2, "to_s": 0.3, "frames": 2, "mean_score": 0.6}
+
+
+def test_what_was_said_of_each_subject_is_told_apart() -> None:
+    heard = [
+        run.Heard({"": RUN[0], "p2": RUN[0]}, 0, 0),
+        run.Heard({"": RUN[1]}, 1, 1),
+        run.Heard({"p1": RUN[2], "p2": RUN[2]}, 2, 2),
+    ]
+    assert run.tracks(heard) == {"": RUN[:2], "p2": [RUN[0], RUN[2]], "p1": [RUN[2]]}
+
+
+def test_people_have_labels_over_time_and_a_share_of_warm_up() -> None:
+    returning = [*RUN[:4], moment(2.0, "sit", 0.9)]
+    people = run.people_over_time({"": RUN, "p1": returning, "p2": RUN[:2]}, bridge_s=0.5)
+    assert people == {
+        "p1": {
+            "from_s": 0.0,
+            "to_s": 2.0,
+            "frames": 5,
+            "warm_up_share": 0.4,
+            "labels": [
+                {"label": "sit", "from_s": 0.2, "to_s": 0.3, "frames": 2, "mean_score": 0.6},
+                {"label": "sit", "from_s": 2.0, "to_s": 2.0, "frames": 1, "mean_score": 0.9},
+            ],
+        },
+        "p2": {"from_s": 0.0, "to_s": 0.1, "frames": 2, "warm_up_share": 1.0, "labels": []},
+    }
 
 
 @pytest.mark.parametrize(

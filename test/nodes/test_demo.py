@@ -1,4 +1,4 @@
-"""The demo from its command line to its four files, with a small learner and a short video."""
+"""The demo from its command line to its four files, with small learners and short videos."""
 
 import json
 from collections.abc import Callable
@@ -11,8 +11,10 @@ pytest.importorskip("rclpy")
 for needed in ("av", "cv2", "matplotlib", "mcap"):
     pytest.importorskip(needed)
 
+from fake_learners import FakePeopleLearner  # noqa: E402
 from mcap.reader import make_reader  # noqa: E402
 from mcap_ros2.decoder import DecoderFactory  # noqa: E402
+from two_people import TwoPeople  # noqa: E402
 
 from co_perception.data.video import VideoReader  # noqa: E402
 from co_perception.nodes import demo  # noqa: E402
@@ -25,9 +27,19 @@ def two_views(make_video: MakeVideo) -> str:
     return f"{make_video('front.mp4', frames=12)},{make_video('side.mp4', frames=12)}"
 
 
-def run(tmp_path: Path, fake: Any, *arguments: str) -> tuple[int, Path]:
+def run(tmp_path: Path, fake: Any, *arguments: str, kind: str = "video") -> tuple[int, Path]:
     out = tmp_path / "out"
-    return demo.main(["--out", str(out), *arguments], lambda network: fake), out
+    makers = demo.Makers(
+        video=lambda network, threads: fake,
+        people=lambda settings: FakePeopleLearner(),
+        estimator=lambda settings: TwoPeople(right=lambda number: number < 20),
+    )
+    return demo.main(["--out", str(out), "--recognizer", kind, "--skeleton-model", "", *arguments], makers), out
+
+
+def bag(out: Path) -> list[Any]:
+    with (out / "activity.mcap").open("rb") as file:
+        return list(make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages())
 
 
 def test_every_frame_is_answered_recorded_filmed_and_summed_up(
@@ -52,18 +64,64 @@ def test_every_frame_is_answered_recorded_filmed_and_summed_up(
     assert "24 of 24 frames answered, 0 dropped" in capsys.readouterr().out
 
 
+def test_the_scene_and_each_person_have_labels_over_time(
+    tmp_path: Path, fake: Any, make_video: MakeVideo, capsys: Any
+) -> None:
+    clip = str(make_video(frames=40, size=(320, 240)))
+    status, out = run(tmp_path, fake, "--source", clip, "--model-rate", "0", kind="both")
+    assert status == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert {name: path["frames_processed"] for name, path in summary["paths"].items()} == {
+        "video": 40, "pose": 40, "skeleton": 17,
+    }  # fmt: skip
+    assert (summary["frames_dropped"], summary["warm_up_frames"]) == (0, 5)
+    left, right = (summary["people"][name] for name in ("p1", "p2"))
+    assert [said["label"] for said in left["labels"]] == ["left"]
+    assert [said["label"] for said in right["labels"]] == ["right"]
+    # Ticks at 10 Hz, and warm with the fourth: of those with an id, which the second frame brings.
+    assert left["warm_up_share"] == pytest.approx(3 / left["frames"], abs=1e-3)
+    assert left["to_s"] > 1.4 and right["to_s"] < 0.8  # frames 20 and later show one person only
+    told = capsys.readouterr().out
+    assert "skeleton: 17 of 40 frames answered, 0 dropped, 23 between two ticks of its clock" in told
+    assert "p2: in sight from" in told
+
+
+def test_both_paths_are_recorded_in_one_bag(tmp_path: Path, fake: Any, make_video: MakeVideo) -> None:
+    clip = str(make_video(frames=40, size=(320, 240)))
+    _, out = run(tmp_path, fake, "--source", clip, "--model-rate", "0", kind="both")
+    recorded = bag(out)
+    activity, skeletons = (
+        [entry.decoded_message for entry in recorded if entry.channel.topic == topic]
+        for topic in ("/activity", "/skeletons")
+    )
+    assert (len(activity), len(skeletons)) == (40, 40)
+    assert {entry.channel.topic for entry in recorded} <= {"/activity", "/skeletons", "/activity_events"}
+    assert {said.subject_id for message in activity for said in message.activities} == {"", "p1", "p2"}
+    assert [one.subject_id for one in skeletons[10].skeletons] == ["p1", "p2"]
+
+
+def test_people_alone_need_no_video_network(tmp_path: Path, make_video: MakeVideo) -> None:
+    clip = str(make_video(frames=30, size=(320, 240)))
+    status, out = run(tmp_path, None, "--source", clip, kind="skeleton")
+    summary = json.loads((out / "summary.json").read_text())
+    assert status == 0
+    assert (summary["recognizer"], summary["labels"], set(summary["people"])) == ("fake/places", [], {"p1", "p2"})
+    assert summary["frames_processed"] == 13 and summary["dropped_because"] == {"early": 17}
+    with VideoReader(str(out / "annotated.mp4")) as film:
+        assert [frame.pixels.shape for frame in film] == [(240, 320, 3)] * 30
+
+
 def test_a_clip_shorter_than_the_warm_up_is_said_to_be_so(
     tmp_path: Path, fake: Any, make_video: MakeVideo, capsys: Any
 ) -> None:
     status, out = run(tmp_path, fake, "--source", str(make_video("short.mp4", frames=4)), "--model-rate", "0")
     assert status == 0 and json.loads((out / "summary.json").read_text())["labels"] == []
-    assert "Never warm: 4 frames are too few" in capsys.readouterr().out
+    assert "never warm: 4 frames are too few" in capsys.readouterr().out
 
 
 def test_the_bag_has_one_answer_per_frame_and_no_images(tmp_path: Path, fake: Any, two_views: str) -> None:
     _, out = run(tmp_path, fake, "--source", two_views, "--model-rate", "0")
-    with (out / "activity.mcap").open("rb") as file:
-        recorded = list(make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages())
+    recorded = [entry for entry in bag(out) if entry.channel.topic != "/activity_events"]
     assert {entry.channel.topic for entry in recorded} == {"/activity"}
     stamps = [entry.decoded_message.header.stamp for entry in recorded]
     times = [stamp.sec * 1_000_000_000 + stamp.nanosec for stamp in stamps]
@@ -82,7 +140,7 @@ def test_what_the_model_rate_leaves_out_is_said(tmp_path: Path, fake: Any, make_
     assert status == 0
     assert summary["frames_published"] == 20
     assert summary["frames_dropped"] == summary["dropped_because"]["early"] == 20 - summary["frames_processed"]
-    assert "early" in capsys.readouterr().out
+    assert "between two ticks of its clock" in capsys.readouterr().out
 
 
 def test_a_learner_too_slow_for_the_source_slows_the_playback(
@@ -100,10 +158,11 @@ def test_a_learner_too_slow_for_the_source_slows_the_playback(
 
 
 def test_missing_weights_end_it_with_the_command_to_run(tmp_path: Path, make_video: MakeVideo, capsys: Any) -> None:
-    def missing(network: str) -> Any:
+    def missing(network: str, threads: int | None) -> Any:
         raise FileNotFoundError("no weights: co-perception weights fetch i3d_kinetics400")
 
-    assert demo.main(["--source", str(make_video()), "--out", str(tmp_path / "out")], missing) == 1
+    arguments = ["--source", str(make_video()), "--out", str(tmp_path / "out")]
+    assert demo.main(arguments, demo.Makers(video=missing)) == 1
     assert "co-perception weights fetch" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -113,7 +172,7 @@ def test_missing_sample_clips_end_it_with_the_command_to_run(
 ) -> None:
     monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path / "empty"))
     assert run(tmp_path, fake)[0] == 1
-    assert "pose2sim_single_cam01" in capsys.readouterr().err
+    assert demo.CLIPS[0] in capsys.readouterr().err
 
 
 def test_a_source_that_is_no_video_ends_it(tmp_path: Path, fake: Any, capsys: Any) -> None:

@@ -1,75 +1,62 @@
-"""Playback follows what the machine can do, in both directions."""
+"""A run from its plan to what it leaves behind, with small learners and a short video."""
 
-from types import SimpleNamespace
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy")
+for needed in ("av", "cv2", "mcap"):
+    pytest.importorskip(needed)
 
-from co_perception.nodes.stage import WAITING, Cast, Run, asked_hz_of
-from co_perception.nodes.tally import Tally
+from fake_learners import FakePeopleLearner  # noqa: E402
+from two_people import TwoPeople  # noqa: E402
 
-
-class Camera:
-    """As much of a camera node as the pace needs."""
-
-    finished = True
-
-    def __init__(self, published: int) -> None:
-        self.published = published
-        self.rates: list[float] = []
-
-    def set_parameters(self, changes: list[Any]) -> None:
-        self.rates += [change.value for change in changes]
+from co_perception.data.video import VideoReader  # noqa: E402
+from co_perception.nodes.casting import Plan  # noqa: E402
+from co_perception.nodes.stage import play  # noqa: E402
 
 
-def cast(published: int, **counts: int) -> Any:
-    tally = Tally()
-    for event, times in counts.items():
-        tally.count(event, times)
-    audience = SimpleNamespace(heard=[None] * counts.get("processed", 0), filmed=counts.get("processed", 0))
-    return Cast(Camera(published), SimpleNamespace(tally=tally), audience, Run(speed=0.5))  # type: ignore[arg-type]
+@pytest.fixture
+def plan(fake: Any, make_video: Callable[..., Path]) -> Plan:
+    return Plan(
+        source=str(make_video(frames=30, size=(320, 240))),
+        short_side=120,
+        video=fake,
+        people={"model": ""},
+        make_people=lambda settings: FakePeopleLearner(),
+        make_estimator=lambda settings: TwoPeople(),
+    )
 
 
-def test_frames_that_pile_up_slow_the_playback() -> None:
-    players = cast(WAITING + 11, processed=10)
-    players.keep_pace(fitting=1.0)
-    players.keep_pace(fitting=1.0)
-    assert players.camera.rates == pytest.approx([0.485, 0.5 * 0.97**2])
+def test_both_paths_answer_every_frame_of_theirs_and_all_is_filmed(plan: Plan, tmp_path: Path, fake: Any) -> None:
+    run = play(plan, tmp_path)
+    assert run.published == 30
+    assert {name: counts["processed"] for name, counts in run.counts.items()} == {
+        "video": 30, "pose": 30, "skeleton": 13,  # ticks at 10 Hz up to 1.16 s, the nearest ones
+    }  # fmt: skip
+    assert len(run.heard) == 30
+    assert [len(shown) for shown in fake.shown] == [30]
+    assert run.recognizer == "fake/colours + fake/places"
+    assert set(run.heard[-1].moments) | set(run.heard[-2].moments) | set(run.heard[-3].moments) == {"", "p1", "p2"}
+    with VideoReader(str(tmp_path / "annotated.mp4")) as film:
+        pictures = [frame.pixels for frame in film]
+    assert len(pictures) == 30
+    assert pictures[0].shape[0] > 120 and pictures[0].shape[1] == 160  # the scene's label is underneath
 
 
-def test_it_goes_faster_again_but_not_beyond_what_fits() -> None:
-    players = cast(10, processed=8, early=1)
-    for _ in range(3):
-        players.keep_pace(fitting=0.52)
-    assert players.camera.rates == pytest.approx([0.515, 0.52])
+def test_the_estimator_gets_the_picture_as_large_as_it_was_asked_for(plan: Plan, tmp_path: Path) -> None:
+    estimator = TwoPeople()
+    object.__setattr__(plan, "make_estimator", lambda settings: estimator)
+    play(plan, tmp_path)
+    assert set(estimator.shapes) == {(120, 160, 3)}
 
 
-def test_a_few_frames_waiting_change_nothing() -> None:
-    players = cast(14, processed=10)
-    players.keep_pace(fitting=1.0)
-    assert players.camera.rates == []
+def test_a_node_that_does_not_come_up_ends_it(plan: Plan, tmp_path: Path) -> None:
+    def missing(settings: Any) -> Any:
+        raise FileNotFoundError("no model here")
 
-
-def test_all_is_answered_once_every_frame_met_its_fate_and_was_seen() -> None:
-    players = cast(12, processed=8, early=2, unreadable=1, displaced=1)
-    assert players.all_answered()
-    players.audience.filmed = 7
-    assert not players.all_answered()
-    players.audience.filmed, players.camera.published = 8, 13
-    assert not players.all_answered()
-
-
-def test_what_is_asked_for_is_the_slower_of_source_and_model() -> None:
-    assert asked_hz_of(60.0, 0.0) == 60.0
-    assert asked_hz_of(60.0, 25.0) == 25.0
-    assert asked_hz_of(10.0, 25.0) == 10.0
-
-
-def test_a_new_file_begins_a_chapter() -> None:
-    run = Run()
-    for stamp_ns, origin in [(1, "a"), (2, "a"), (3, "b"), (4, "a")]:
-        run.sent(stamp_ns, origin)
-    assert run.chapters == [(1, "a"), (3, "b"), (4, "a")]
-    assert set(run.sent_ns) == {1, 2, 3, 4}
+    object.__setattr__(plan, "make_estimator", missing)
+    with pytest.raises(RuntimeError, match="did not come up"):
+        play(plan, tmp_path)

@@ -40,8 +40,3 @@ def test_the_quickest_round_counts_and_the_first_does_not() -> None:
 
 def test_a_source_of_one_frame_has_a_round_too() -> None:
     assert timed(0.3).round_s(after=0) == pytest.approx(0.3)
-
-
-def test_what_was_of_late_needs_a_whole_round() -> None:
-    assert timed(*[0.1] * (ROUND - 1)).recent_s() is None
-    assert timed(*[9.0] * 100, *[0.1] * 40).recent_s() == pytest.approx(0.1)

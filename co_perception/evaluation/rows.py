@@ -1,0 +1,81 @@
+"""Who did what when: a row for each subject, its labels as coloured bars. Drawn on axes of matplotlib's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from co_perception.evaluation.moments import Moment, Spell, spells
+
+INK, FAINT, PALE = "#1f2933", "#8795a1", "#eef1f4"
+COLOURS = (
+    "#0b6e99", "#d9730d", "#3f8f4f", "#a13d63", "#6940a5", "#8a6d1d", "#2a9d8f", "#c0504d", "#4a5f8f", "#7a9a01",
+)  # fmt: skip
+BRIDGE_S = 0.25  # a detector's blink: not seen for so long draws no gap
+WARMING_UP = {"hatch": "////", "edgecolor": "#cbd2d9", "facecolor": PALE, "linewidth": 0}
+
+
+def draw_rows(
+    axes: Any,
+    tracks: Mapping[str, Sequence[Moment]],
+    end_s: float,
+    colours: Mapping[str, str],
+    badges: Mapping[str, str],
+) -> None:
+    """One row per subject, the first on top. Hatched: warming up. Pale: no label. Nothing: not seen.
+
+    Args:
+        axes: whose x axis is the time in seconds.
+        tracks: what was said of each subject by its name, in order of time.
+        end_s: where the run ends.
+        colours: of the labels; those without one are grey.
+        badges: colour behind a subject's name.
+    """
+    begin_s = min(moments[0].time_s for moments in tracks.values())
+    for row, (name, moments) in enumerate(tracks.items()):
+        for spell, until_s in _bars(moments, end_s):
+            _draw_bar(axes, row, spell, until_s, colours.get(spell.label, FAINT), end_s - begin_s)
+        _name(axes, row, name, badges.get(name))
+    axes.set(ylim=(len(tracks) - 0.5, -0.5), yticks=[])
+
+
+def label_colours(tracks: Mapping[str, Sequence[Moment]], first: Sequence[str] = ()) -> dict[str, str]:
+    """A colour for each label, those of `first` before those given out for longest, as far as there are colours."""
+    given = Counter(moment.label for moments in tracks.values() for moment in moments if moment.label)
+    ordered = dict.fromkeys([*first, *(label for label, _ in given.most_common())])
+    return dict(zip(ordered, COLOURS, strict=False))
+
+
+def _bars(moments: Sequence[Moment], end_s: float) -> list[tuple[Spell, float]]:
+    """Each spell and where its bar ends: at the next one, or a frame's time after its last frame."""
+    times = np.array([moment.time_s for moment in moments])
+    period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    found = spells(moments, max(BRIDGE_S, 1.5 * period_s))
+    ends = [*(spell.begin_s for spell in found[1:]), end_s]
+    return [
+        (spell, after if after - spell.end_s <= max(BRIDGE_S, 1.5 * period_s) else spell.end_s + period_s)
+        for spell, after in zip(found, ends, strict=True)
+    ]
+
+
+def _draw_bar(axes: Any, row: int, spell: Spell, until_s: float, colour: str, whole_s: float) -> None:
+    width = until_s - spell.begin_s
+    text = spell.label or ("no label" if spell.warm else "warming up")
+    plain = {"facecolor": colour if spell.label else PALE, "linewidth": 0}
+    axes.barh(row, width, left=spell.begin_s, height=0.76, **(plain if spell.warm else WARMING_UP))
+    if width > whole_s * (0.0088 * len(text) + 0.008):
+        ink, behind = ("white", None) if spell.label else (FAINT, {"facecolor": PALE, "linewidth": 0, "pad": 1.5})
+        axes.text(
+            spell.begin_s + width / 2, row, text, ha="center", va="center", color=ink, fontsize=9.5, bbox=behind
+        )  # fmt: skip
+
+
+def _name(axes: Any, row: int, name: str, badge: str | None) -> None:
+    patch = {"facecolor": badge, "linewidth": 0, "boxstyle": "round,pad=0.25"} if badge else None
+    axes.annotate(
+        name, (0, row), xycoords=("axes fraction", "data"), xytext=(-10, 0), textcoords="offset points",
+        ha="right", va="center", color=INK, fontsize=9.5, bbox=patch, annotation_clip=False,
+    )  # fmt: skip
