@@ -70,6 +70,11 @@ class Bag:
         return min(starts, default=0)
 
     @property
+    def end_ns(self) -> int:
+        """Just after its last message was recorded; 0 for an empty one."""
+        return max((reader.end_time for reader in self._readers if reader.message_count), default=0)
+
+    @property
     def topics(self) -> dict[str, str]:
         """The type of each topic that has messages, as "sensor_msgs/msg/Image"."""
         found = (connection for reader in self._readers for connection in reader.connections)
@@ -89,8 +94,22 @@ class Bag:
         what = f"no topic {wanted} of" if wanted else "no topic of"
         raise BagError(f"{self.path} has {what} {' or '.join(kinds)}; its topics: {there}.")
 
+    def count(self, topic: str) -> int:
+        """Messages of one topic, as far as the recording says."""
+        found = (connection for reader in self._readers for connection in reader.connections)
+        return sum(connection.msgcount for connection in found if connection.topic == topic)
+
+    def origin_ns(self, topic: str) -> int:
+        """The stamp at which the recording starts, by the clock that stamps `topic`.
+
+        That may be another one than the recorder's: what counts is how long after the start a message came.
+        """
+        first = next(self.messages(topic), None)
+        return self.start_ns if first is None else first.stamp_ns - (first.log_ns - self.start_ns)
+
     def messages(self, topic: str, depth: int = 16) -> Iterator[Stamped]:
-        """The messages of one topic by their header's stamp, as rosbags decodes them: fields as attributes.
+        """The messages of one topic by their header's stamp, as rosbags decodes them: fields as attributes. Messages
+        without a header are stamped with when they were recorded.
 
         Args:
             topic: its full name.
@@ -154,7 +173,8 @@ class Bag:
                 wanted = [connection for connection in reader.connections if connection.topic == topic]
                 for connection, log_ns, data in reader.messages(wanted) if wanted else ():
                     message = reader.deserialize(data, connection.msgtype)
-                    yield Stamped(nanoseconds(message.header.stamp), log_ns, message)
+                    header = getattr(message, "header", None)
+                    yield Stamped(nanoseconds(header.stamp) if header else log_ns, log_ns, message)
                     count += 1
         except Exception as error:  # as in _open
             self._note(f"damaged after {count} messages of {topic}, the rest is lost: {error}")
