@@ -111,17 +111,21 @@ def _place(layout: Layout, joint: str) -> tuple[float, float]:
     return (x if joint.startswith("left") else -x), y
 
 
+MOMENTS = (0.21, 0.325, 0.64, 0.97)  # of the film, as shares of its length
+
+
 def demo(folder: Path = HERE.parent / "out" / "demo") -> None:
     """Frames of the annotated video above the timeline, as the README shows them."""
     import av
 
     with av.open(str(folder / "annotated.mp4")) as video:
         frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
-    chosen = [frames[int(share * (len(frames) - 1))] for share in (0.12, 0.37, 0.52, 0.78)]
-    strip = np.hstack([np.pad(frame, ((0, 0), (6, 6), (0, 0)), constant_values=255) for frame in chosen])
+    chosen = [frames[int(share * (len(frames) - 1))] for share in MOMENTS]
+    framed = [np.pad(frame, ((6, 6), (6, 6), (0, 0)), constant_values=255) for frame in chosen]
+    strip = np.vstack([np.hstack(framed[:2]), np.hstack(framed[2:])])
     timeline = matplotlib.image.imread(folder / "timeline.png")
     figure, axes = plt.subplots(
-        2, 1, figsize=(10, 9.4), height_ratios=[strip.shape[0] / strip.shape[1], timeline.shape[0] / timeline.shape[1]]
+        2, 1, figsize=(10, 12.6), height_ratios=[strip.shape[0] / strip.shape[1], timeline.shape[0] / timeline.shape[1]]
     )
     for axis, picture in zip(axes, (strip, timeline), strict=True):
         axis.imshow(picture, interpolation="lanczos")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from co_perception.evaluation.moments import Moment, Spell, spells
 INK, FAINT, PALE = "#1f2933", "#8795a1", "#eef1f4"
 COLOURS = (
     "#0b6e99", "#d9730d", "#3f8f4f", "#a13d63", "#6940a5", "#8a6d1d", "#2a9d8f", "#c0504d", "#4a5f8f", "#7a9a01",
+    "#b5179e", "#5c4033", "#1b998b", "#e09f3e",
 )  # fmt: skip
 BRIDGE_S = 0.25  # a detector's blink: not seen for so long draws no gap
 WARMING_UP = {"hatch": "////", "edgecolor": "#cbd2d9", "facecolor": PALE, "linewidth": 0}
@@ -52,13 +54,14 @@ def label_colours(tracks: Mapping[str, Sequence[Moment]], first: Sequence[str] =
 def _bars(moments: Sequence[Moment], end_s: float) -> list[tuple[Spell, float]]:
     """Each spell and where its bar ends: at the next one, or a frame's time after its last frame."""
     times = np.array([moment.time_s for moment in moments])
-    period_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    found = spells(moments, max(BRIDGE_S, 1.5 * period_s))
-    ends = [*(spell.begin_s for spell in found[1:]), end_s]
-    return [
-        (spell, after if after - spell.end_s <= max(BRIDGE_S, 1.5 * period_s) else spell.end_s + period_s)
-        for spell, after in zip(found, ends, strict=True)
-    ]
+    period_s = float(np.median(np.diff(times))) if len(times) > 1 else end_s - float(times[0])
+    bridge_s = max(BRIDGE_S, 1.5 * period_s)
+    found = spells(moments, bridge_s)
+    ends = [min(spell.end_s + period_s, end_s) for spell in found]
+    for index, (spell, after) in enumerate(pairwise(found)):
+        if after.begin_s - spell.end_s <= bridge_s:
+            ends[index] = after.begin_s
+    return list(zip(found, ends, strict=True))
 
 
 def _draw_bar(axes: Any, row: int, spell: Spell, until_s: float, colour: str, whole_s: float) -> None:

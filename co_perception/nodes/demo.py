@@ -22,13 +22,15 @@ from co_perception.engine.data import Image
 from co_perception.evaluation import run as sums
 from co_perception.learners.recognisers import skeleton_learner
 from co_perception.learners.recognition import StreamingLearner
-from co_perception.nodes import pose, skeleton_activity
 from co_perception.nodes.casting import Plan, asked_hz_of, rate_of
+from co_perception.nodes.pose import EstimatorFactory
 from co_perception.nodes.report import draw, say, summarise
+from co_perception.nodes.skeleton_activity import LearnerFactory
 from co_perception.nodes.stage import play
 from co_perception.nodes.timed import ROUND, Timed
 from co_perception.nodes.video_source import VideoSource
 from co_perception.pose.estimator import ESTIMATORS
+from co_perception.pose.finder import build
 from co_perception.runtime import store
 
 CLIPS = ("sports2d_demo",)
@@ -81,8 +83,8 @@ class Makers:
     """Where what recognises comes from: published and shipped weights. video: takes network and threads."""
 
     video: Callable[[str, int | None], StreamingLearner] = published_video
-    people: skeleton_activity.LearnerFactory = skeleton_learner
-    estimator: pose.EstimatorFactory = pose.build
+    people: LearnerFactory = skeleton_learner
+    estimator: EstimatorFactory = build
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

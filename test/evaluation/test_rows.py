@@ -49,6 +49,12 @@ def test_where_somebody_is_not_seen_nothing_is_drawn(drawn: Any) -> None:
     assert spans(drawn[0], 1) == [(0.1, 0.3), (1.0, 1.2)]
 
 
+def test_a_single_answer_stands_until_the_end() -> None:
+    axes = Figure().subplots()
+    draw_rows(axes, {"p1": moments((0.5, "walk"))}, 1.2, {}, {})
+    assert spans(axes, 0) == [(0.5, 1.2)]
+
+
 def test_warm_up_is_hatched_and_no_label_is_pale(drawn: Any) -> None:
     axes, colours = drawn
     cold, walk, nothing = bars(axes, 0)
