@@ -92,7 +92,7 @@ def frames_of(path: Path) -> list[NDArray[np.uint8]]:
     fitted = []
     with VideoReader(str(path)) as reader:
         for index, frame in enumerate(reader):
-            pixels = frame.data
+            pixels = frame.pixels
             if index % 2 == 0:
                 scale = min(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0])
                 size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
