@@ -155,6 +155,8 @@ def _init_as_published(network: CoStGcn) -> None:
         elif isinstance(module, nn.Conv2d) and "attention_conv" not in name:
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
             _zero(module.bias)
+    if network.variant.marks:
+        nn.init.normal_(network.get_parameter("data_bn.bias"), 0, network.variant.marks)
 
 
 def _zero(bias: Tensor | None) -> None:

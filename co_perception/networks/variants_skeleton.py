@@ -20,6 +20,8 @@ class SkeletonVariant:
     padded: whether those pad by half their kernel. The direct form does, with the strides of the offline network; the
     starred form, which had to be trained as such, does neither;
     pool, pool_padding: of the average over time at the end, in steps; dropout: in training, before the classifier;
+    marks: standard deviation of a random shift of each joint's channels that an untrained network begins with, so that
+    left and right, whose graphs are alike, differ from the start; 0 as published;
     rate_hz: frames per second it was trained at; clip: frames of the clips it was trained on;
     labels: name of its label list, empty for a network that is there to be trained on classes of one's own;
     weights: the asset with its published weights, None where they have to be brought; paper: where it comes from;
@@ -41,6 +43,7 @@ class SkeletonVariant:
     inputs: int = 3
     normalisation: str = "spine"
     dropout: float = 0.0
+    marks: float = 0.0
     rate_hz: float = 30.0
     clip: int = 300
     weights: str | None = None
@@ -124,6 +127,7 @@ COSTGCN_SHORT = SkeletonVariant(
     pool=8,
     pool_padding=0,
     dropout=0.1,
+    marks=1.0,
     rate_hz=15.0,
     clip=16,
     paper="CoST-GCN* (Hedegaard, Heidari and Iosifidis, 2023, arXiv 2203.11009) cut to 4 blocks and 16 frames here",

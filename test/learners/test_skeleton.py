@@ -22,7 +22,7 @@ from co_perception.skeletons.layouts import layout
 from co_perception.skeletons.mapping import convert
 
 CLASSES = ("sit", "stand", "wave")
-SMALL = dataclasses.replace(COSTGCN_SHORT, channels=(4, 4, 8, 8))
+SMALL = dataclasses.replace(COSTGCN_SHORT, channels=(4, 4, 8, 8), marks=0.0)
 # One answer per 4 frames, padded, two persons.
 STRIDED = dataclasses.replace(
     COSTGCN, mixers=("graph",) * 3, channels=(4, 4, 8), strides=(1, 2, 2), kernel=3, pool=3, pool_padding=1, clip=24

@@ -395,3 +395,15 @@ def test_records_are_checked() -> None:
     assert isinstance(CoStGcn(small(COSTGCN)), nn.Module)
     one = find("costr", layout="openpose18", persons=1)
     assert (one.layout, one.persons, one.name) == ("openpose18", 1, "costr")
+
+
+def test_an_untrained_network_tells_left_from_right_where_its_record_says_so() -> None:
+    # The graph is its own mirror image and joints are averaged at the end: without marks both sides look the same.
+    variant = find("costgcn_short")
+    swapped = list(layout("coco17").mirror)
+    x = torch.randn(2, 3, 16, 17, 1, generator=torch.Generator().manual_seed(0))
+    for marks, same in ((0.0, True), (1.0, False)):
+        torch.manual_seed(0)
+        net = CoStGcn(dataclasses.replace(variant, marks=marks)).eval()
+        with torch.no_grad():
+            assert torch.allclose(net.classify(x), net.classify(x[:, :, :, swapped]), atol=1e-4) == same

@@ -1,0 +1,191 @@
+"""Motion capture of DeepMimic (Peng and others, SIGGRAPH 2018): joint angles of a humanoid as JSON text files, and the
+joints in space that follow from them.
+
+A frame is 44 numbers: its duration in s, the position of the root in m, and rotations, each relative to the joint
+before: quaternions w, x, y, z for ball joints, an angle in rad about z for knees and elbows. The body faces +x, its
+right side is +z, +y is up. Lengths are those of the humanoid that pybullet carries beside the clips, there times four.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+NUMBERS = 44
+# In the order of the file. Parent, offset from it in m, numbers of its rotation.
+_TREE: dict[str, tuple[str, tuple[float, float, float], int]] = {
+    "root": ("", (0.0, 0.0, 0.0), 4),
+    "chest": ("root", (0.0, 0.236151, 0.0), 4),
+    "neck": ("chest", (0.0, 0.223894, 0.0), 4),
+    "right_hip": ("root", (0.0, 0.0, 0.084887), 4),
+    "right_knee": ("right_hip", (0.0, -0.421546, 0.0), 1),
+    "right_ankle": ("right_knee", (0.0, -0.409870, 0.0), 4),
+    "right_shoulder": ("chest", (-0.02405, 0.2435, 0.18311), 4),
+    "right_elbow": ("right_shoulder", (0.0, -0.274788, 0.0), 1),
+    "left_hip": ("root", (0.0, 0.0, -0.084887), 4),
+    "left_knee": ("left_hip", (0.0, -0.421546, 0.0), 1),
+    "left_ankle": ("left_knee", (0.0, -0.409870, 0.0), 4),
+    "left_shoulder": ("chest", (-0.02405, 0.2435, -0.18311), 4),
+    "left_elbow": ("left_shoulder", (0.0, -0.274788, 0.0), 1),
+}
+TURNING = tuple(_TREE)
+"""The joints that turn, in the order of the file."""
+# Points without a rotation of their own: the wrists of the humanoid, and places on its head, a ball of 0.10 m.
+_POINTS: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "right_wrist": ("right_elbow", (0.0, -0.258947, 0.0)),
+    "left_wrist": ("left_elbow", (0.0, -0.258947, 0.0)),
+    "nose": ("neck", (0.11, 0.16, 0.0)),
+    "left_eye": ("neck", (0.09, 0.195, -0.032)),
+    "right_eye": ("neck", (0.09, 0.195, 0.032)),
+    "left_ear": ("neck", (0.005, 0.175, -0.075)),
+    "right_ear": ("neck", (0.005, 0.175, 0.075)),
+}
+JOINTS = (*TURNING, *_POINTS)
+"""Names of what `places` gives, (..., 20, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """root (T, 3) in m, turns (T, 13, 4): unit quaternions of `TURNING`, relative to the joint before."""
+
+    root: Floats
+    turns: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """One clip. times (N,): of its frames in s, from 0; wraps: whether its end joins its beginning."""
+
+    name: str
+    times: Floats
+    poses: Poses
+    wraps: bool
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last frame."""
+        return float(self.times[-1])
+
+    def at(self, seconds: Floats) -> Poses:
+        """Poses at these instants (T,), between frames interpolated. Beyond its ends a clip that wraps begins anew, at
+        the place on the ground where it began, and any other stands still."""
+        t = seconds % self.duration if self.wraps else np.clip(seconds, 0, self.duration)
+        after = np.clip(np.searchsorted(self.times, t, side="right"), 1, len(self.times) - 1)
+        share = (t - self.times[after - 1]) / (self.times[after] - self.times[after - 1])
+        return mixed(self._frame(after - 1), self._frame(after), share)
+
+    def _frame(self, numbers: NDArray[np.int64]) -> Poses:
+        return Poses(self.poses.root[numbers], self.poses.turns[numbers])
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a body differs from the humanoid: factors of lengths."""
+
+    torso: float = 1.0
+    head: float = 1.0
+    upper_arm: float = 1.0
+    forearm: float = 1.0
+    thigh: float = 1.0
+    shank: float = 1.0
+    shoulders: float = 1.0
+    hips: float = 1.0
+
+    def factor(self, joint: str) -> Floats:
+        """(3,) of the offset from the joint before."""
+        side_less = joint.removeprefix("left_").removeprefix("right_")
+        if side_less == "shoulder":
+            return np.array([1.0, self.torso, self.shoulders])
+        if side_less == "hip":
+            return np.array([1.0, 1.0, self.hips])
+        return np.full(3, getattr(self, _SEGMENT.get(side_less, "head")))
+
+
+_SEGMENT = {"root": "torso", "chest": "torso", "neck": "torso", "knee": "thigh", "ankle": "shank", "elbow": "upper_arm"}
+_SEGMENT["wrist"] = "forearm"
+
+
+def read_motion(path: Path | str, name: str = "") -> Motion:
+    """A clip from its file. Raises: FileNotFoundError; ValueError for anything but finite frames of 44 numbers."""
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        frames = np.array(content["Frames"], np.float64)
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no DeepMimic clip: expected JSON with Frames ({error})") from error
+    if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 2 or not np.isfinite(frames).all():
+        raise ValueError(f"{path}: expected two or more finite frames of {NUMBERS} numbers, got {frames.shape}")
+    times = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
+    if (np.diff(times) <= 0).any():
+        raise ValueError(f"{path}: a frame lasts no time")
+    poses = Poses(frames[:, 1:4], _quaternions(frames[:, 4:]))
+    return Motion(name or path.stem, times, poses, content.get("Loop") == "wrap")
+
+
+def standing() -> Poses:
+    """One upright pose with hanging arms, (1, ...)."""
+    turns = np.zeros((1, len(TURNING), 4))
+    turns[..., 0] = 1.0
+    return Poses(np.array([[0.0, 0.89, 0.0]]), turns)
+
+
+def mixed(one: Poses, other: Poses, share: Floats) -> Poses:
+    """Between two poses, share (T,) of the other: rotations on the shorter way, places on a line."""
+    same = np.sign((one.turns * other.turns).sum(-1, keepdims=True) + 1e-12)
+    share = np.asarray(share)[:, None]
+    turns = one.turns * (1 - share[..., None]) + same * other.turns * share[..., None]
+    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
+    return Poses(one.root * (1 - share) + other.root * share, turns)
+
+
+def places(poses: Poses, build: Build | None = None) -> Floats:
+    """Where the `JOINTS` are, (T, 20, 3) in m, by forward kinematics; build: of another body, None for the humanoid."""
+    build = build or Build()
+    turned: dict[str, Floats] = {}
+    found: dict[str, Floats] = {}
+    for number, (joint, (parent, offset, _)) in enumerate(_TREE.items()):
+        own = poses.turns[:, number]
+        if not parent:
+            found[joint], turned[joint] = poses.root, own
+            continue
+        found[joint] = found[parent] + rotated(turned[parent], np.array(offset) * build.factor(joint))
+        turned[joint] = _product(turned[parent], own)
+    for point, (parent, offset) in _POINTS.items():
+        found[point] = found[parent] + rotated(turned[parent], np.array(offset) * build.factor(point))
+    return np.stack([found[joint] for joint in JOINTS], 1)
+
+
+def rotated(q: Floats, v: Floats) -> Floats:
+    """Vectors v (..., 3) turned by unit quaternions q (..., 4)."""
+    w, u = q[..., :1], q[..., 1:]
+    across = 2 * np.cross(u, v)
+    return np.asarray(v + w * across + np.cross(u, across))
+
+
+def about_axis(axis: Floats, angle: Floats) -> Floats:
+    """Unit quaternions (..., 4) of turns by `angle` (...) rad about a unit vector (..., 3)."""
+    half = np.asarray(angle)[..., None] / 2
+    return np.concatenate([np.cos(half), np.sin(half) * axis], -1)
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    w = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(-1, keepdims=True)
+    v = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + np.cross(a[..., 1:], b[..., 1:])
+    return np.concatenate([w, v], -1)
+
+
+def _quaternions(numbers: Floats) -> Floats:
+    """(N, 13, 4) of the rotations as the file has them, (N, 40)."""
+    turns, at = list[Floats](), 0
+    for _, _, size in _TREE.values():
+        part = numbers[:, at : at + size]
+        turns.append(about_axis(np.array([0.0, 0.0, 1.0]), part[:, 0]) if size == 1 else part)
+        at += size
+    found = np.stack(turns, 1)
+    return found / np.linalg.norm(found, axis=-1, keepdims=True)
