@@ -31,23 +31,28 @@ class Ranking:
         self._positive = positive[self._order]
         self._last_of_score = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
 
-    def average_precision(self, weights: Floats | None = None, calibrated: bool = False) -> float:
-        """AP or cAP with each frame counted `weights` times; NaN without a positive frame."""
+    def average_precisions(self, weights: Floats | None = None) -> tuple[float, float]:
+        """AP and cAP with each frame counted `weights` times; NaN without a positive frame."""
         counts = np.ones(len(self._order)) if weights is None else weights[self._order]
         positive, negative = (np.where(self._positive == kind, counts, 0.0) for kind in (True, False))
         positives, negatives = float(positive.sum()), float(negative.sum())
         if not positives:
-            return float("nan")
+            return float("nan"), float("nan")
         right, wrong = (np.cumsum(each)[self._last_of_score] for each in (positive, negative))
+        gain = np.diff(right, prepend=0.0) / positives
         # cPrec divided by w above and below, which also holds where there is no negative frame.
-        wrong = wrong * (positives / negatives) if calibrated and negatives else wrong
-        precision = np.divide(right, right + wrong, out=np.zeros_like(right), where=right + wrong > 0)
-        return float(np.sum(precision * np.diff(right, prepend=0.0)) / positives)
+        balance = positives / negatives if negatives else 1.0
+        return _area(right, wrong, gain), _area(right, balance * wrong, gain)
+
+
+def _area(right: Floats, wrong: Floats, gain: Floats) -> float:
+    whole = right + wrong
+    return float(np.divide(right, whole, out=np.zeros_like(right), where=whole > 0) @ gain)
 
 
 def average_precision(positive: NDArray[np.bool_], scores: NDArray[np.float32], calibrated: bool = False) -> float:
     """AP of one class, or cAP; NaN without a positive frame. See `Ranking` for the arguments."""
-    return Ranking(positive, scores).average_precision(calibrated=calibrated)
+    return Ranking(positive, scores).average_precisions()[calibrated]
 
 
 def mean_average_precision(truth: NDArray[np.int64], scores: NDArray[np.float32], calibrated: bool = False) -> float:

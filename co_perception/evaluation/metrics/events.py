@@ -12,6 +12,8 @@ from its true beginning to the first instant in it at which its label stood, and
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -93,9 +95,15 @@ def segments_of_events(events: Iterable[Event]) -> dict[str, list[Segment]]:
 
 
 def within(segments: Iterable[Segment], parts: Sequence[Interval]) -> list[Segment]:
-    """The segments as far as they lie in these parts, cut at their borders."""
-    pieces = (segment.cut(part) for segment in segments for part in parts)
+    """The segments as far as they lie in these parts, cut at their borders. Parts in order, none overlapping."""
+    pieces = (segment.cut(parts[n]) for segment in segments for n in _overlapping(segment, parts))
     return [piece for piece in pieces if piece is not None]
+
+
+def _overlapping(segment: Segment, parts: Sequence[Interval] | Sequence[Segment]) -> range:
+    """Which of `parts` a segment overlaps, found by bisection: there may be many of both."""
+    first = bisect_right(parts, segment.start_ns, key=lambda part: part.end_ns)
+    return range(first, bisect_left(parts, segment.end_ns, key=lambda part: part.start_ns))
 
 
 def iou(one: Segment, other: Segment) -> float:
@@ -106,24 +114,23 @@ def iou(one: Segment, other: Segment) -> float:
 
 
 def matches(truth: Sequence[Segment], said: Sequence[Segment], least: float) -> list[tuple[int, int]]:
-    """Indices (of truth, of said) of the hits at an IoU of at least `least`, above 0; `said` by their start."""
+    """Indices (of truth, of said) of the hits at an IoU of at least `least`, above 0. Both in order, none of the true
+    ones overlapping."""
     pairs: dict[int, int] = {}
     for number, segment in enumerate(said):
-        overlaps = [iou(segment, other) if other.label == segment.label else 0.0 for other in truth]
-        best = max(range(len(truth)), key=lambda n: overlaps[n], default=-1)
-        if best >= 0 and overlaps[best] >= least and best not in pairs:
+        rivals = [n for n in _overlapping(segment, truth) if truth[n].label == segment.label]
+        best = max(rivals, key=lambda n: iou(segment, truth[n]), default=-1)
+        if best >= 0 and best not in pairs and iou(segment, truth[best]) >= least:
             pairs[best] = number
     return sorted(pairs.items())
 
 
 def counts_by_label(truth: Sequence[Segment], said: Sequence[Segment], least: float) -> dict[str, Counts]:
     """Hits, false and missed segments of each label."""
-    hit = [truth[n].label for n, _ in matches(truth, said, least)]
-    true, told = [each.label for each in truth], [each.label for each in said]
-    return {
-        label: Counts(hit.count(label), told.count(label) - hit.count(label), true.count(label) - hit.count(label))
-        for label in sorted({*true, *told})
-    }
+    hit = Counter(truth[n].label for n, _ in matches(truth, said, least))
+    true, told = (Counter(segment.label for segment in segments) for segments in (truth, said))
+    labels = sorted({*true, *told})
+    return {label: Counts(hit[label], told[label] - hit[label], true[label] - hit[label]) for label in labels}
 
 
 def border_errors_s(truth: Sequence[Segment], said: Sequence[Segment]) -> list[tuple[float, float]]:
@@ -134,7 +141,10 @@ def border_errors_s(truth: Sequence[Segment], said: Sequence[Segment]) -> list[t
 
 def delays_s(truth: Sequence[Segment], said: Sequence[Segment]) -> list[float | None]:
     """For each true segment the seconds until its label stood; None where it never did while it lasted."""
-    return [_delay_s(true, [told for told in said if told.label == true.label]) for true in truth]
+    by_label: dict[str, list[Segment]] = {}
+    for told in said:
+        by_label.setdefault(told.label, []).append(told)
+    return [_delay_s(true, by_label.get(true.label, [])) for true in truth]
 
 
 def _delay_s(true: Segment, said: Sequence[Segment]) -> float | None:

@@ -74,7 +74,7 @@ class FramePool:
         found = np.full((2, len(self.classes)), np.nan)
         of_frames = self._of_frames(weights)
         for k, ranking in self._rankings.items():
-            found[:, k] = [ranking.average_precision(of_frames, calibrated) for calibrated in (False, True)]
+            found[:, k] = ranking.average_precisions(of_frames)
         return found[0], found[1]
 
     def reliability(self, weights: Floats | None = None) -> Reliability:

@@ -34,7 +34,7 @@ def test_weights_are_copies_of_frames() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     positive, scores = frames(2, levels=2)
     copies = np.random.default_rng(0).integers(3, size=500)
-    found = Ranking(positive, scores).average_precision(copies.astype(np.float64))
+    found, _ = Ranking(positive, scores).average_precisions(copies.astype(np.float64))
     assert found == pytest.approx(average_precision(positive.repeat(copies), scores.repeat(copies)))
     assert found == pytest.approx(metrics.average_precision_score(positive, scores, sample_weight=copies))
 
