@@ -12,7 +12,7 @@ from collections.abc import Iterable
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9911ff", "#773311", "#ddbb77", "#5533bb",
 )  # fmt: skip
-GREY = "#8795a1"
+GREY = "#666666"
 DARK, LIGHT = "#14181d", "#ffffff"
 
 
