@@ -14,7 +14,7 @@ MOST, OTHERS = 60, "all others"
 SIDE, SMALLEST, LARGEST = 660, 11, 46  # pixels of the whole and of a cell
 PERCENT_FROM, COUNT_FROM = 27, 40  # pixels of a cell in which there is room for them
 LONGEST = 24  # letters of a name
-FAINTEST, STRONGEST = 0.06, 0.75  # shades; on the strongest the page's ink can still be read, dark or light
+FAINTEST, STRONGEST = 0.1, 0.75  # shades; on the strongest the page's ink can still be read, dark or light
 
 
 def occurring(

@@ -96,7 +96,7 @@ def _bar(span: Span, y: float, row: str, scale: _Scale, colours: Mapping[str, in
     bar = tag("rect", told, x=x, y=y, width=width, height=BAR, class_=_fill(span, colours))
     place, room = colours.get(span.label), int((width - 8) / width_of("x", 10))
     ink = "faint" if span.kind != Kind.LABEL else "on" if place is None else f"on{place}"
-    if room < min(len(what), SHORTEST):
+    if room < (min(len(what), SHORTEST) if span.label else len(what)):
         return bar
     return joined([bar, words(x + width / 2, y + BAR - 5, shortened(what, room), 10, "middle", class_=f"bar {ink}")])
 
