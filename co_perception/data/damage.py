@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # What code that trusts a format stumbles over when the file does not keep to it.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, csv.Error)
@@ -23,3 +24,12 @@ def reading(source: object, what: str) -> Iterator[None]:
     except STUMBLES as error:
         how = f"{type(error).__name__}: {error}"
         raise ValueError(f"{source}: damaged, or not {what} ({how}).") from error
+
+
+def bounded(path: Path, most_bytes: int) -> bytes:
+    """All of a file. Raises ValueError where it is larger than any of its kind would be."""
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError(f"more than {most_bytes / 1024**2:g} MiB, which no such file has.")
+    return content

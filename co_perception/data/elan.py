@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from co_perception.data.annotations import Interval, checked
-from co_perception.data.damage import reading
+from co_perception.data.damage import bounded, reading
 
 MOST_BYTES = 32 * 1024 * 1024
 MILLI_NS = 1_000_000
@@ -47,7 +47,7 @@ def read_elan(path: Path | str, tiers: Sequence[str] | None = None) -> list[Inte
     """
     with reading(path, "an ELAN file"):
         document = _Document()
-        document.parse(_bounded(Path(path)))
+        document.parse(bounded(Path(path), MOST_BYTES))
         chosen = _chosen(document.tiers, tiers)
         return checked(interval for tier in chosen for interval in _intervals(tier, document.instants))
 
@@ -113,14 +113,6 @@ class _Document:
 
 def _refuse(*_: object) -> None:
     raise ValueError("an ELAN file has no document type; this one does, and is not read.")
-
-
-def _bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES // 1024**2} MiB, which no annotation file is.")
-    return content
 
 
 def _chosen(tiers: Sequence[_Tier], wanted: Sequence[str] | None) -> list[_Tier]:

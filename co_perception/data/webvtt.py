@@ -21,7 +21,7 @@ from html import unescape
 from pathlib import Path
 
 from co_perception.data.annotations import NANO, Interval, checked
-from co_perception.data.damage import reading
+from co_perception.data.damage import bounded, reading
 
 MOST_BYTES = 32 * 1024 * 1024
 ARROW = "-->"
@@ -38,18 +38,10 @@ def read_webvtt(path: Path | str) -> list[Interval]:
         times that are none or end before they start, lines without a label, and overlaps of one subject.
     """
     with reading(path, "a WebVTT file"):
-        lines = _text(Path(path)).splitlines()
+        lines = bounded(Path(path), MOST_BYTES).decode("utf-8-sig").splitlines()
         if not lines or not re.match(r"WEBVTT(\s|$)", lines[0]):
             raise ValueError("a WebVTT file begins with a line WEBVTT.")
         return checked(interval for number, block in _blocks(lines) for interval in _cue(number, block))
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES // 1024**2} MiB, which no annotation file is.")
-    return content.decode("utf-8-sig")
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:

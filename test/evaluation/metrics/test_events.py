@@ -82,6 +82,12 @@ def test_one_event_in_three_pieces_is_one_hit_and_two_false_ones() -> None:
     assert counts_by_label(frames("...aaaaaaaa..."), said[1:], 0.5) == {"a": Counts(hits=0, false=2, missed=1)}
 
 
+def test_the_first_of_two_pieces_takes_the_event() -> None:
+    truth, said = [segment(0, 10)], [segment(0, 4), segment(5, 10)]
+    assert matches(truth, said, 0.1) == [(0, 0)]
+    assert matches(truth, said, 0.5) == [(0, 1)]
+
+
 def test_the_label_counts_and_an_iou_of_exactly_the_threshold_is_enough() -> None:
     assert iou(segment(0, 4), segment(2, 6)) == 2 / 6
     assert matches([segment(0, 4)], [segment(0, 2)], 0.5) == [(0, 0)]
