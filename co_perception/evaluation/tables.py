@@ -167,4 +167,6 @@ def _cell(value: str | float | None) -> Markup:
 def _told(value: Any) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
+    if value is None:
+        return "not set"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

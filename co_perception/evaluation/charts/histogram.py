@@ -68,4 +68,4 @@ def _marks(percentiles_ms: Mapping[str, float | None], end: float, scale: float,
             yield line(x, TOP - 6, x, bottom, "mark")
             y = TOP - 10 if x - width_of(told, 10) / 2 > taken else TOP - 24
             yield words(x, y, told, 10, "middle", class_="strong")
-            taken = x + width_of(told, 10) / 2 + 4
+            taken = x + width_of(told, 10) / 2 + 14

@@ -10,7 +10,7 @@ from co_perception.evaluation.charts.svg import chart, line, words
 from co_perception.evaluation.markup import Markup, tag
 from co_perception.evaluation.metrics.calibration import Reliability
 
-SIDE, LEFT, TOP, LOW, FOOT = 330, 54, 12, 70, 40  # LOW: height of the bars that count the frames
+SIDE, LEFT, TOP, LOW, FOOT = 330, 54, 34, 70, 40  # LOW: height of the bars that count the frames
 
 
 def draw_reliability(found: Reliability) -> Markup:
@@ -24,8 +24,8 @@ def draw_reliability(found: Reliability) -> Markup:
         *_axes(bottom),
         *(part for bin_ in np.flatnonzero(found.frames) for part in _bin(found, int(bin_), bottom)),
         line(LEFT, bottom, LEFT + SIDE, TOP, "dashed"),
-        words(LEFT + 10, TOP + 18, f"ECE {found.ece:.3f}", 13, class_="strong"),
-        words(LEFT + 10, TOP + 34, f"largest difference {found.mce:.3f}", class_="faint"),
+        words(LEFT, 15, f"ECE {found.ece:.3f}", 13, class_="strong"),
+        words(LEFT + SIDE, 15, f"largest difference {found.mce:.3f}", anchor="end", class_="faint"),
     )  # fmt: skip
 
 
