@@ -59,6 +59,7 @@ EXTRAS = {
     "onnx": ONNX,
     "train": TRAIN,
     "bench": ["matplotlib>=3.8"],
+    "cluster": ["ray>=2.40"],
     "dev": [
         *ONNX,
         "catkin_pkg>=1.0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -21,10 +21,18 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-class Bar:
-    """Progress on standard error: one line that is drawn again on a terminal, one line per activity elsewhere."""
+def megabytes(done: int, total: int) -> str:
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
-    def __init__(self) -> None:
+
+class Bar:
+    """Progress on standard error: one line that is drawn again on a terminal, one line per activity elsewhere.
+
+    told: how far it is, in words.
+    """
+
+    def __init__(self, told: Callable[[int, int], str] = megabytes) -> None:
+        self._told = told
         self._what = ""
         self._live = sys.stderr.isatty()
 
@@ -41,7 +49,8 @@ class Bar:
             if not self._live:
                 print(what, file=sys.stderr)
         if self._live:
-            print(f"\r{what}{_gauge(done, total)}\x1b[K", end="", file=sys.stderr, flush=True)
+            told = f"  {_gauge(done, total)} {self._told(done, total)}" if total > 0 else " ..."
+            print(f"\r{what}{told}\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _end_line(self) -> None:
         if self._what and self._live:
@@ -49,7 +58,5 @@ class Bar:
 
 
 def _gauge(done: int, total: int) -> str:
-    if total <= 0:
-        return " ..."
     filled = BAR * min(done, total) // total
-    return f"  [{'#' * filled}{'.' * (BAR - filled)}] {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+    return f"[{'#' * filled}{'.' * (BAR - filled)}]"

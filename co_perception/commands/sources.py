@@ -1,9 +1,8 @@
-"""What `train` and `evaluate` are given: recordings with annotations, or any data set the package can read."""
+"""What `train` is given: recordings with annotations, or any data set the package can read."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,11 @@ if TYPE_CHECKING:
     from co_perception.data.annotations import Interval
     from co_perception.data.samples import Samples
     from co_perception.data.skipped import Skipped
-    from co_perception.data.takes import Take
     from co_perception.networks.variants_skeleton import SkeletonVariant
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """The arguments both commands have."""
+    """The arguments that say where the data are."""
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="recordings (rosbag2 folders, .mcap, .db3) or data sets"
     )
@@ -58,23 +56,6 @@ def read_samples(chosen: argparse.Namespace, variant: SkeletonVariant, step: int
     usual = "Do the annotations' times lie inside the recordings, and are activities longer than a window?"
     skipped.require(samples.items, ", ".join(map(str, chosen.sources)), usual)
     return samples, skipped
-
-
-def read_takes(chosen: argparse.Namespace, variant: SkeletonVariant, skipped: Skipped) -> Iterator[Take]:
-    """Every recording, and every clip of a data set, one after the other."""
-    from co_perception.data.bags import recordings
-    from co_perception.data.open import open_samples
-    from co_perception.data.takes import take_of_recording, takes_of_samples
-
-    bags, others = _sorted_out(chosen)
-    for recording in recordings(
-        bags, _annotations(chosen), variant.layout, skipped, chosen.background, chosen.topic
-    ):
-        yield take_of_recording(recording)
-    for path in others:
-        samples, left_out = open_samples(path, chosen.kind)
-        skipped.entries.extend(left_out.entries)
-        yield from takes_of_samples(samples, variant.rate_hz)
 
 
 def _sorted_out(chosen: argparse.Namespace) -> tuple[list[Path], list[Path]]:

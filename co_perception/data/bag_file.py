@@ -60,8 +60,8 @@ class Bag:
 
     @property
     def name(self) -> str:
-        """What annotations call it: the folder's name, or the file's without its ending."""
-        return self.path.resolve().stem if self.path.is_file() else self.path.resolve().name
+        """What annotations call it, see `recording_name`."""
+        return recording_name(self.path)
 
     @property
     def start_ns(self) -> int:
@@ -178,6 +178,11 @@ class Bag:
                     count += 1
         except Exception as error:  # as in _open
             self._note(f"damaged after {count} messages of {topic}, the rest is lost: {error}")
+
+
+def recording_name(path: Path) -> str:
+    """What annotations call a recording: the folder's name, or the file's without its ending."""
+    return path.resolve().stem if path.is_file() else path.resolve().name
 
 
 def is_recording(path: Path) -> bool:

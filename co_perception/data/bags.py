@@ -104,7 +104,7 @@ def recordings(
 ) -> Iterator[Recording]:
     """Who does what in each bag. What cannot be read goes to `skipped`. Arguments and errors as in `bag_samples`."""
     if annotations is not None:
-        _check_origins(annotations, len(bags))
+        check_origins(annotations, len(bags))
     for path in bags:
         try:
             told = annotations_beside(path) if annotations is None else annotations
@@ -132,7 +132,8 @@ def annotations_beside(bag: Path | str) -> list[Interval]:
     )
 
 
-def _check_origins(annotations: Sequence[Interval], bags: int) -> None:
+def check_origins(annotations: Sequence[Interval], bags: int) -> None:
+    """Raises ValueError where nobody can tell to which of several recordings an annotation belongs."""
     if bags > 1 and any(interval.relative and not interval.recording for interval in annotations):
         raise ValueError(
             f"these annotations count from the start of a recording, and there are {bags} recordings: add a column "

@@ -42,11 +42,8 @@ def pose_streams(bag: Bag, layout: str, skipped: Skipped, topic: str | None = No
     Raises: BagError where there is no such topic.
     """
     frames: dict[str, list[tuple[int, Pose]]] = defaultdict(list)
-    origin_ns = strangers = 0
-    for number, found in enumerate(bag.messages(bag.topic(SKELETONS, topic))):
-        if number == 0:
-            # Stamps may be of another clock than the recorder's: what counts is how long after its start this came.
-            origin_ns = found.stamp_ns - (found.log_ns - bag.start_ns)
+    strangers, topic = 0, bag.topic(SKELETONS, topic)
+    for found in bag.messages(topic):
         poses, more = _one_stranger(poses_of(found.message))
         strangers += more
         for pose in poses:
@@ -56,7 +53,7 @@ def pose_streams(bag: Bag, layout: str, skipped: Skipped, topic: str | None = No
     for reason in bag.damage:
         skipped.add(bag.path, reason)
     made = (_stream(subject, seen, layout, bag, skipped) for subject, seen in sorted(frames.items()))
-    return [stream for stream in made if stream is not None], origin_ns
+    return [stream for stream in made if stream is not None], bag.origin_ns(topic)
 
 
 def _one_stranger(poses: list[Pose]) -> tuple[list[Pose], int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Literal
 
 Value = bool | int | float | str
@@ -59,3 +60,18 @@ class Setting:
         if reason:
             raise ValueError(f"{reason}.")
         return value
+
+
+def values_of(table: Iterable[Setting], given: Mapping[str, Value]) -> SimpleNamespace:
+    """All settings of a table as attributes: their defaults, and what is given instead.
+
+    Raises: ValueError for a name that is not in the table, and for a value that cannot be taken.
+    """
+    known = {setting.name: setting for setting in table}
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"there is no setting {name!r}; there are: {', '.join(sorted(known))}.")
+        if reason := known[name].objection(value):
+            raise ValueError(f"{reason}.")
+    values = {name: type(setting.default)(given.get(name, setting.default)) for name, setting in known.items()}
+    return SimpleNamespace(**values)

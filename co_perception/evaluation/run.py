@@ -102,8 +102,14 @@ def pace(step_s: float, source_hz: float, share: float = 0.5) -> float:
 
 def versions(packages: Iterable[str] = ("numpy", "torch", "av", "ros-rclpy", "rclpy")) -> dict[str, str]:
     """Python, and those of `packages` that are installed."""
-    installed = {found.metadata["Name"]: found.version for found in metadata.distributions()}
-    return {"python": platform.python_version()} | {name: installed[name] for name in packages if name in installed}
+    return {"python": platform.python_version()} | {name: found for name in packages if (found := _version(name))}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def machine() -> str:

@@ -7,13 +7,13 @@ ticks in between is a policy; everything that happened can be read off the answe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from co_perception.engine.target import Category, Status
-from co_perception.learners.pacing import NANO, Pacer, Verdict
+from co_perception.learners.pacing import NANO
 from co_perception.learners.recognition import Answer, History, StreamingLearner
 
 Missing = Literal["skip", "hold", "zero"]
@@ -299,13 +299,3 @@ class People:
             self.learner.reset()
         else:
             self.learner.release(id)
-
-
-def replay(
-    people: People, pacer: Pacer, frames: Iterable[tuple[int, Sequence[Seen]]]
-) -> Iterator[tuple[int, list[Answer]]]:
-    """The answers to recorded (stamp in ns, people), for each frame that is taken: what a node would have said live."""
-    for stamp_ns, seen in frames:
-        admission = pacer.admit(stamp_ns)
-        if admission.verdict == Verdict.TAKE:
-            yield stamp_ns, people.answer(seen, stamp_ns, admission.epoch, admission.tick)

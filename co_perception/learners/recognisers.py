@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from co_perception.data.people_messages import Reading
 from co_perception.engine.data import Image
-from co_perception.engine.settings import Setting, Value
+from co_perception.engine.settings import Setting
 from co_perception.learners.pacing import Admission, Pacer
 from co_perception.learners.people import MISSING, People, PeopleLearner, Policy
 from co_perception.learners.recognition import Answer, Recognition, StreamingLearner
@@ -157,17 +157,6 @@ class Kind:
     learner: Callable[[SimpleNamespace], Any]
     weights: Callable[[SimpleNamespace], str | None]
     recogniser: Callable[[Any, SimpleNamespace], Recogniser]
-
-    def values(self, given: Mapping[str, Value]) -> SimpleNamespace:
-        """All settings: the defaults, and what is given instead. Raises ValueError for what cannot be set so."""
-        known = {setting.name: setting for setting in self.table}
-        for name, value in given.items():
-            if name not in known:
-                raise ValueError(f"there is no setting {name!r}; there are: {', '.join(sorted(known))}.")
-            if reason := known[name].objection(value):
-                raise ValueError(f"{reason}.")
-        kept = {name: type(setting.default)(given.get(name, setting.default)) for name, setting in known.items()}
-        return SimpleNamespace(**kept)
 
     def loaded(self, values: SimpleNamespace) -> Any:
         """The learner with its weights, ready to run. Raises what it raises."""

@@ -11,13 +11,9 @@ import torch
 pytest.importorskip("rosbags")
 pytest.importorskip("lightning")
 
-from bag_writing import SECOND, Frame, Person, write_bag
-from drawn_people import performance
+from drawn_recordings import recording
 
 from co_perception import cli
-from co_perception.data.annotations import Interval, write_annotations
-
-T0 = 1_700_000_000 * SECOND
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -27,18 +23,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def recording(path: Path, seed: int, rounds: int = 3) -> Path:
-    """A bag with waving and squatting figures and its annotations beside it."""
-    frames, said = [], []
-    for figure, instants in performance(rounds, 3.0, ("wave", "squat"), seed):
-        seen = [Frame(T0 + round(at_s * SECOND), [Person("body_1", figure.frame(at_s))]) for at_s in instants]
-        said.append(Interval(seen[0].stamp_ns, seen[-1].stamp_ns + 1, figure.activity))
-        frames += seen
-    write_bag(path, {"/skeletons": frames})
-    write_annotations(path / "annotations.csv", said)
-    return path
 
 
 @pytest.fixture(scope="package")

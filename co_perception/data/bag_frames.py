@@ -1,0 +1,62 @@
+"""Recordings as streams of frames for a recogniser: what its node would have been sent, without ROS.
+
+A frame is read only when somebody wants to see it: most pictures of a fast camera are never decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from co_perception.data.bag_file import IMAGES, SKELETONS, Bag, Stamped
+from co_perception.data.image_messages import to_rgb
+from co_perception.data.people_messages import Reading, from_skeletons
+from co_perception.engine.data import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One instant of a recording.
+
+    Args:
+        stamp_ns: of its header.
+        told_ns: the stamp that the recogniser is told; another one where clocks are at fault, see `data.faults`.
+        read: what is to be seen. Raises ValueError for what cannot be understood, ImportError for a missing package.
+    """
+
+    stamp_ns: int
+    told_ns: int
+    read: Callable[[], Any]
+
+
+Frames = Iterator[Frame]
+
+
+def skeleton_frames(bag: Bag, topic: str | None = None) -> Frames:
+    """The people of each SkeletonArray as a `Reading`, by stamp.
+
+    topic: where the bag has several. Raises: BagError where there is no such topic.
+    """
+    return _frames(bag, bag.topic(SKELETONS, topic), _read_people)
+
+
+def image_frames(bag: Bag, topic: str | None = None) -> Frames:
+    """Each Image or CompressedImage as an `Image`, by stamp. topic and errors as in `skeleton_frames`."""
+    return _frames(bag, bag.topic(IMAGES, topic), _read_picture)
+
+
+def _frames(bag: Bag, topic: str, read: Callable[[Stamped], Any]) -> Frames:
+    for found in bag.messages(topic):
+        yield Frame(found.stamp_ns, found.stamp_ns, partial(read, found))
+
+
+def _read_people(found: Stamped) -> Reading:
+    reading = from_skeletons(found.message)
+    reading.check()
+    return reading
+
+
+def _read_picture(found: Stamped) -> Image:
+    return Image(to_rgb(found.message), found.stamp_ns)
