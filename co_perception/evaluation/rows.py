@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from co_perception.evaluation.colours import COLOURS, GREY, ink_on, places
 from co_perception.evaluation.moments import Moment, Spell, spells
 
-INK, FAINT, PALE = "#1f2933", "#8795a1", "#eef1f4"
-COLOURS = (
-    "#0b6e99", "#d9730d", "#3f8f4f", "#a13d63", "#6940a5", "#8a6d1d", "#2a9d8f", "#c0504d", "#4a5f8f", "#7a9a01",
-    "#b5179e", "#5c4033", "#1b998b", "#e09f3e",
-)  # fmt: skip
+INK, FAINT, PALE = "#1f2933", "#6b7785", "#eef1f4"
 BRIDGE_S = 0.25  # a detector's blink: not seen for so long draws no gap
 WARMING_UP = {"hatch": "////", "edgecolor": "#cbd2d9", "facecolor": PALE, "linewidth": 0}
 
@@ -39,16 +35,16 @@ def draw_rows(
     begin_s = min(moments[0].time_s for moments in tracks.values())
     for row, (name, moments) in enumerate(tracks.items()):
         for spell, until_s in _bars(moments, end_s):
-            _draw_bar(axes, row, spell, until_s, colours.get(spell.label, FAINT), end_s - begin_s)
+            _draw_bar(axes, row, spell, until_s, colours.get(spell.label, GREY), end_s - begin_s)
         _name(axes, row, name, badges.get(name))
     axes.set(ylim=(len(tracks) - 0.5, -0.5), yticks=[])
 
 
 def label_colours(tracks: Mapping[str, Sequence[Moment]], first: Sequence[str] = ()) -> dict[str, str]:
     """A colour for each label, those of `first` before those given out for longest, as far as there are colours."""
-    given = Counter(moment.label for moments in tracks.values() for moment in moments if moment.label)
-    ordered = dict.fromkeys([*first, *(label for label, _ in given.most_common())])
-    return dict(zip(ordered, COLOURS, strict=False))
+    given = [spell for moments in tracks.values() for spell in spells(moments, BRIDGE_S) if spell.label]
+    others = places((spell.label, spell.end_s - spell.begin_s) for spell in given if spell.label not in first)
+    return dict(zip([*first, *others], COLOURS, strict=False))
 
 
 def _bars(moments: Sequence[Moment], end_s: float) -> list[tuple[Spell, float]]:
@@ -70,9 +66,10 @@ def _draw_bar(axes: Any, row: int, spell: Spell, until_s: float, colour: str, wh
     plain = {"facecolor": colour if spell.label else PALE, "linewidth": 0}
     axes.barh(row, width, left=spell.begin_s, height=0.76, **(plain if spell.warm else WARMING_UP))
     if width > whole_s * (0.0088 * len(text) + 0.008):
-        ink, behind = ("white", None) if spell.label else (FAINT, {"facecolor": PALE, "linewidth": 0, "pad": 1.5})
+        behind = None if spell.label else {"facecolor": PALE, "linewidth": 0, "pad": 1.5}
         axes.text(
-            spell.begin_s + width / 2, row, text, ha="center", va="center", color=ink, fontsize=9.5, bbox=behind
+            spell.begin_s + width / 2, row, text, ha="center", va="center", fontsize=9.5,
+            color=ink_on(colour) if spell.label else FAINT, bbox=behind,
         )  # fmt: skip
 
 

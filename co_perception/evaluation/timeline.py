@@ -27,7 +27,7 @@ def draw_timeline(
     subtitle: str = "",
     chapters: Sequence[tuple[float, str]] = (),
     badges: Mapping[str, str] = NO_BADGES,
-    most: int = 6,
+    most: int = 5,
 ) -> None:
     """Writes the picture of a run: how the scene's scores went, and a row for each subject.
 

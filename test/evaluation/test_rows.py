@@ -9,8 +9,9 @@ pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from co_perception.evaluation.colours import COLOURS, GREY
 from co_perception.evaluation.moments import Moment
-from co_perception.evaluation.rows import COLOURS, FAINT, PALE, WARMING_UP, draw_rows, label_colours
+from co_perception.evaluation.rows import PALE, WARMING_UP, draw_rows, label_colours
 
 
 def moments(*told: tuple[float, str]) -> list[Moment]:
@@ -85,9 +86,9 @@ def test_colours_go_to_those_named_first_then_to_the_longest() -> None:
 
 
 def test_labels_beyond_the_last_colour_are_grey() -> None:
-    many = moments(*((index / 10, f"label {index}") for index in range(len(COLOURS) + 1)))
+    many = moments(*((index / 10, f"label {index:02}") for index in range(len(COLOURS) + 1)))
     colours = label_colours({"p1": many})
     axes = Figure().subplots()
     draw_rows(axes, {"p1": many}, 2.0, colours, {})
     assert len(colours) == len(COLOURS)
-    assert to_hex(bars(axes, 0)[-1].get_facecolor()) == FAINT
+    assert to_hex(bars(axes, 0)[-1].get_facecolor()) == GREY
