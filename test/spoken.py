@@ -13,8 +13,8 @@ from co_perception.evaluation.records import FrameRecord
 from co_perception.evaluation.tracks import Replayed
 
 STEP_NS = 100_000_000
-NOTHING, COLD, LOST, AWAY = "-", "~", "x", "."
-"""No label, warming up, a frame that was dropped, and not in sight; in the truth they are all not known."""
+NOTHING, COLD, LOST, STALE, AWAY = "-", "~", "x", "_", "."
+"""No label, warming up, dropped, left over from earlier, not in sight; in the truth they are all not known."""
 
 
 def spoken(
@@ -46,7 +46,8 @@ def together(*parts: Replayed) -> Replayed:
 def _frame(
     n: int, word: str, classes: Sequence[str], recording: str, subject: str, latency_s: float | None
 ) -> FrameRecord:
-    status = {NOTHING: Status.UNCERTAIN, COLD: Status.WARMING_UP, LOST: None}.get(word, Status.VALID)
+    told = {NOTHING: Status.UNCERTAIN, COLD: Status.WARMING_UP, LOST: None, STALE: Status.STALE}
+    status = told.get(word, Status.VALID)
     scores = np.full(len(classes), 0.2 / max(len(classes) - 1, 1), np.float32)
     scores[classes.index(word) if word in classes else 0] = 0.8
     return FrameRecord(

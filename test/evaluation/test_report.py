@@ -86,6 +86,8 @@ def test_everything_is_there_and_nothing_comes_from_elsewhere(tmp_path: Path) ->
         conditions={"drop=0.2": summarise(replayed, CLASSES)},
     )  # fmt: skip
     assert page.declared == ["doctype html"]
+    policy = dict(page.attributes)["content"] if ("http-equiv", "Content-Security-Policy") in page.attributes else ""
+    assert policy.startswith("default-src 'none';") and "script" not in policy
     assert "script" not in page.tags and not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(value.startswith(("#", "data:")) for name, value in page.attributes if name in ("href", "src"))
     assert "http" not in re.sub("http-equiv", "", (tmp_path / "report.html").read_text())
@@ -189,8 +191,10 @@ def test_a_long_recording_is_drawn_in_few_bars(tmp_path: Path) -> None:
 
 def test_a_crowd_is_drawn_in_part(tmp_path: Path) -> None:
     classes = tuple(f"activity {k}" for k in range(60))
-    page = report(tmp_path / "report.html", [restless(200, 60, classes)], classes)
-    assert any("20 more subjects" in text for text in page.text)
+    crowd = [restless(200, 60, classes), spoken([classes[0]] * 9, [classes[0]] * 9, classes, subject="shy")]
+    page = report(tmp_path / "report.html", crowd, classes)
+    assert any("21 more subjects" in text for text in page.text)
+    assert "a/shy" in page.text and "shy" not in page.text  # in the table, not in the timeline
     assert (tmp_path / "report.html").stat().st_size < 4_000_000
 
 

@@ -17,7 +17,7 @@ def shown(spans: list[Span]) -> list[tuple[float, float, str]]:
 
 
 def test_what_was_said() -> None:
-    said = ["~", "~", "-", "walk", "x", "walk", "wave", *"." * 15, "~", "wave"]
+    said = ["~", "x", "-", "walk", "x", "walk", "wave", *"." * 15, "~", "wave", "_", "_", "walk"]
     (track,), _ = tracks(spoken(["walk"] * len(said), said, CLASSES), CLASSES, Protocol())
     assert shown(said_spans(track, 0)) == [
         (0.0, 0.2, "warming up"),
@@ -26,6 +26,7 @@ def test_what_was_said() -> None:
         (0.6, 1.6, "wave"),  # as long as a frame may stand
         (2.2, 2.3, "warming up"),
         (2.3, 2.4, "wave"),
+        (2.6, 2.7, "walk"),  # before it somebody was out of sight
     ]
 
 

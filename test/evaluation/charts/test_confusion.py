@@ -28,6 +28,8 @@ def test_numbers_and_shades() -> None:
     ]
     shades = list(found.values())
     assert shades[1] < shades[0] < shades[2] < 0.8
+    walk, walk_as_wave, wave = (rect for rect in ElementTree.fromstring(svg).findall("rect") if len(rect))
+    assert walk.get("y") == walk_as_wave.get("y") and walk_as_wave.get("x") == wave.get("x") != walk.get("x")
     words = [text.text for text in ElementTree.fromstring(svg).findall("text")]
     assert words[-6:] == ["75%", "6", "25%", "2", "100%", "5"]
 
