@@ -133,6 +133,20 @@ def test_the_bag_has_one_answer_per_frame_and_no_images(tmp_path: Path, fake: An
         assert len(list(film)) == 24
 
 
+@pytest.mark.slow
+def test_on_the_sample_clip_the_woman_who_walks_past_walks(tmp_path: Path) -> None:
+    assert demo.main(["--recognizer", "skeleton", "--out", str(tmp_path)]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["paths"]["pose"]["frames_processed"] == summary["frames_published"] == 230
+    # She comes into view at 1.3 s and is gone at 6.6 s, as one looks at the clip; a man is there before and after.
+    seen_s = {name: person["to_s"] - person["from_s"] for name, person in summary["people"].items()}
+    woman = summary["people"][max(seen_s, key=lambda name: seen_s[name])]
+    assert (woman["from_s"], woman["to_s"]) == (pytest.approx(1.3, abs=0.3), pytest.approx(6.6, abs=0.3))
+    walked_s = sum(said["to_s"] - said["from_s"] for said in woman["labels"] if said["label"] == "walk")
+    assert walked_s > 0.7 * (woman["to_s"] - woman["from_s"])
+    assert sum(seconds > 1.0 for seconds in seen_s.values()) >= 2
+
+
 def test_what_the_model_rate_leaves_out_is_said(tmp_path: Path, fake: Any, make_video: MakeVideo, capsys: Any) -> None:
     path = make_video(frames=20, rate_hz=50)
     status, out = run(tmp_path, fake, "--source", str(path))
