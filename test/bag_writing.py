@@ -94,3 +94,46 @@ def standing(x: float, joints: int = 17, z: float = np.nan) -> NDArray[np.float3
     """(V, 4): joint j at (x, 10 j)."""
     rows = [(x, 10.0 * joint, z, 0.8) for joint in range(joints)]
     return np.array(rows, np.float32)
+
+
+def write_messages(
+    path: Path,
+    topics: Mapping[str, Iterable[tuple[int, Any]]],
+    storage: Literal["mcap", "sqlite3"] = "mcap",
+    types: Any = None,
+) -> Path:
+    """A rosbag2 folder with topics of (recorded at [ns], message of `types`), recorded in the order of that time."""
+    types = types or store()
+    plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
+    every = sorted(((log_ns, name, m) for name, found in topics.items() for log_ns, m in found), key=lambda e: e[:2])
+    with Writer(path, version=9, storage_plugin=plugin) as writer:
+        connections = {
+            name: writer.add_connection(name, message.__msgtype__, typestore=types)
+            for name, message in {name: message for _, name, message in every}.items()
+        }
+        for log_ns, name, message in every:
+            writer.write(connections[name], log_ns, types.serialize_cdr(message, message.__msgtype__))
+    return path
+
+
+def header(types: Any, stamp_ns: int) -> Any:
+    kinds = types.types
+    stamp = kinds["builtin_interfaces/msg/Time"](sec=stamp_ns // SECOND, nanosec=stamp_ns % SECOND)
+    return kinds["std_msgs/msg/Header"](stamp=stamp, frame_id="eye")
+
+
+def image(types: Any, stamp_ns: int, pixels: NDArray[np.uint8], encoding: str = "rgb8", step: int | None = None) -> Any:
+    """sensor_msgs/Image of pixels (H, W, C) as they lie, rows padded to `step` bytes."""
+    height, width = pixels.shape[:2]
+    rows = pixels.reshape(height, -1)
+    padded = np.pad(rows, ((0, 0), (0, (step or rows.shape[1]) - rows.shape[1])))
+    return types.types["sensor_msgs/msg/Image"](
+        header=header(types, stamp_ns), height=height, width=width, encoding=encoding, is_bigendian=0,
+        step=padded.shape[1], data=np.ascontiguousarray(padded).reshape(-1),
+    )  # fmt: skip
+
+
+def compressed(types: Any, stamp_ns: int, coded: bytes, format: str = "jpeg") -> Any:
+    """sensor_msgs/CompressedImage."""
+    data = np.frombuffer(coded, np.uint8)
+    return types.types["sensor_msgs/msg/CompressedImage"](header=header(types, stamp_ns), format=format, data=data)

@@ -17,7 +17,7 @@ from co_perception.data.bag_file import Bag
 from co_perception.data.bags import annotations_beside, check_origins
 from co_perception.engine.settings import values_of
 from co_perception.evaluation.comparison import Comparison, compare
-from co_perception.evaluation.gathering import Part, checked_annotations, gather
+from co_perception.evaluation.gathering import gather, records_in, usable_annotations
 from co_perception.evaluation.metrics.summary import Summary, summarise
 from co_perception.evaluation.provenance import digest_of_all, digests, surroundings
 from co_perception.evaluation.report import write_report
@@ -67,7 +67,7 @@ class Scored:
         told = dict(self._told_of_each(known))
         for name, done in self._all.items():
             folder = out if done[0] is self._done[0] else out / CONDITIONS / name.replace(" ", "_")
-            parts = [(_part(each), told.get(each.task.recording, [])) for each in done if self._fits(each)]
+            parts = (_replayed(each, told.get(each.task.recording, [])) for each in done if self._fits(each))
             replayed = gather(parts, self._classes, folder, protocol)
             self.runs[name] = Run(replayed, self._summary(name, replayed, protocol))
 
@@ -155,11 +155,11 @@ class Scored:
         for each in filter(self._fits, self._done):
             name = each.task.recording
             try:
-                part = _part(each, self._said_of(self._plan.recordings[name]))
+                said = self._said_of(self._plan.recordings[name])
             except (OSError, ValueError) as error:
                 self._note(name, [str(error)])
                 continue
-            usable, wrong = checked_annotations(part, known)
+            usable, wrong = usable_annotations(said, each.origin_ns, each.span_ns, known)
             self._note(name, wrong)
             yield name, usable
 
@@ -191,8 +191,8 @@ class Scored:
         return [*self._plan.recordings.values(), *named, *filter(None, [self._plan.weights])]
 
 
-def _part(done: Done, annotations: Sequence[Interval] = ()) -> Part:
-    return Part(done.task.recording, done.task.folder, annotations, done.origin_ns, done.span_ns)
+def _replayed(done: Done, annotations: Sequence[Interval]) -> Replayed:
+    return Replayed(done.task.recording, records_in(done.task.folder), annotations)
 
 
 def _of_recording(done: Done) -> dict[str, Any]:

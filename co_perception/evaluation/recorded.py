@@ -31,7 +31,7 @@ def recorded(bag: Bag, topic: str | None = None) -> tuple[str, tuple[str, ...], 
     first = next(bag.messages(name), None)
     if first is None:
         raise BagError(f"{bag.path} has no message on {name}.")
-    classes = _told_classes(bag, first.message.label_set) or _named_classes(each.message for each in bag.messages(name))
+    classes = _told_classes(bag, first.message.label_set) or named_classes(each.message for each in bag.messages(name))
     return str(first.message.recognizer), classes, _records(bag, name, classes)
 
 
@@ -52,6 +52,15 @@ def records_of(message: Any, classes: Sequence[str], recording: str = "") -> lis
         )
         for activity in message.activities
     ]
+
+
+def named_classes(messages: Iterable[Any]) -> tuple[str, ...]:
+    """The classes that these messages name, by their numbers; the others are called by theirs."""
+    names: dict[int, str] = {}
+    for message in messages:
+        for activity in message.activities:
+            names |= {int(told.class_id): str(told.label) for told in activity.hypotheses}
+    return tuple(names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1))
 
 
 def _probabilities(activity: Any, classes: Sequence[str]) -> Any:
@@ -79,11 +88,3 @@ def _told_classes(bag: Bag, label_set: str) -> tuple[str, ...]:
             if found.message.label_set == label_set:
                 return tuple(found.message.labels)
     return ()
-
-
-def _named_classes(messages: Iterable[Any]) -> tuple[str, ...]:
-    names: dict[int, str] = {}
-    for message in messages:
-        for activity in message.activities:
-            names |= {int(told.class_id): str(told.label) for told in activity.hypotheses}
-    return tuple(names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1))

@@ -1,0 +1,150 @@
+"""A recording replayed without ROS, and the same messages sent to the running node: they say the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rosbags")
+
+from bag_writing import SECOND, Frame, Person, compressed, image, store, write_bag, write_messages  # noqa: E402
+from drawn_people import Figure  # noqa: E402
+from fake_learners import FakeLearner  # noqa: E402
+from random_models import skeleton_model  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from rclpy.serialization import deserialize_message  # noqa: E402
+from rosbags.highlevel import AnyReader  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+
+from co_perception.data.bag_file import Bag  # noqa: E402
+from co_perception.data.bag_frames import image_frames, skeleton_frames  # noqa: E402
+from co_perception.data.image_messages import encode_jpeg  # noqa: E402
+from co_perception.engine.settings import values_of  # noqa: E402
+from co_perception.evaluation.recorded import records_of  # noqa: E402
+from co_perception.evaluation.records import FrameRecord  # noqa: E402
+from co_perception.learners.recognisers import KINDS  # noqa: E402
+from co_perception.learners.replay import replay  # noqa: E402
+from co_perception.msg import ActivityArray, SkeletonArray  # noqa: E402
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
+from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
+
+CLASSES = ("squat", "wave", "stand")
+T0 = 1_700_000_000 * SECOND
+
+
+def said(bench: Any, node: Any, bag: Path, topic: str, kind: Any) -> list[Any]:
+    """What the node says of a bag that is played to it, message by message."""
+    bench.add(node)
+    heard = bench.listen(ActivityArray, "activity")
+    qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+    publisher = bench.node.create_publisher(kind, topic, qos)
+    bench.matched(publisher, topic)
+    bench.matched(node._activity, "activity")
+    for sent, data in enumerate(raw(bag), 1):
+        publisher.publish(deserialize_message(data, kind))
+        bench.until(lambda sent=sent: settled(node.tally.counts()) == sent, f"message {sent}")
+    processed = node.tally.counts()["processed"]
+    bench.until(lambda: len(heard) == processed, "answers")
+    return heard
+
+
+def settled(counts: dict[str, int]) -> int:
+    return sum(counts.get(event, 0) for event in ("processed", "early", "duplicate", "unreadable"))
+
+
+def raw(bag: Path) -> Iterator[bytes]:
+    with AnyReader([bag]) as reader:
+        for _, _, data in reader.messages():
+            yield bytes(data)
+
+
+def check_same(direct: Sequence[FrameRecord], messages: Sequence[Any], classes: Sequence[str]) -> int:
+    """Compares every record that has an answer; gives how many have a label."""
+    live = {record.key: record for message in messages for record in records_of(message, classes)}
+    answered = {record.key: record for record in direct if not record.dropped}
+    assert answered.keys() == live.keys()
+    for key, record in answered.items():
+        other = live[key]
+        assert (record.status, record.label(classes)) == (other.status, other.label(classes))
+        assert record.progress == pytest.approx(other.progress, abs=1e-6)
+        assert (record.probabilities is None) == (other.probabilities is None)
+        if record.probabilities is not None:
+            np.testing.assert_allclose(record.probabilities, other.probabilities, atol=1e-5)
+    return sum(bool(record.label(classes)) for record in answered.values())
+
+
+def crowd() -> list[Frame]:
+    """Two people at 30 Hz with trembling stamps: blinks, a long absence, lost frames, a bad one, a bag that pauses."""
+    rng = np.random.default_rng(5)
+    frames = []
+    for number in range(170):
+        at_s = number / 30 + (3.0 if number >= 120 else 0.0)
+        people = [Person(f"p{n}", Figure(activity, n).frame(at_s)) for n, activity in enumerate(("wave", "squat"))]
+        seen = [person for n, person in enumerate(people) if rng.random() > 0.1 and not (n and 40 <= number < 90)]
+        if number == 60:
+            seen = [dataclasses.replace(seen[0], layout="octopus8")]
+        if rng.random() > 0.05:
+            frames.append(Frame(T0 + round((at_s + rng.uniform(-0.008, 0.008)) * SECOND), seen))
+    return frames
+
+
+@pytest.mark.parametrize("missing", ["hold", "zero"])
+def test_people(bench: Any, tmp_path: Path, missing: str) -> None:
+    bag = write_bag(tmp_path / "b", {"/skeletons": crowd()})
+    kind, model = KINDS["skeleton"], skeleton_model(tmp_path / "model", CLASSES)
+    given = {"model": "", "model_path": str(model), "missing": missing, "threads": 1, "threshold": 0.5}
+    values = values_of(kind.table, given)
+    with Bag(bag) as recording:
+        recogniser = kind.recogniser(kind.loaded(values), values)
+        direct = list(replay(recogniser, skeleton_frames(recording)))
+
+    settings = {**given, "queue_depth": 1000, "reliability": "reliable"}
+    overrides = [Parameter(name, value=value) for name, value in settings.items()]
+    node = SkeletonActivityNode(parameter_overrides=overrides)
+    messages = said(bench, node, bag, "skeletons", SkeletonArray)
+    assert check_same(direct, messages, CLASSES) > 40
+    assert sum(record.dropped for record in direct) == node.tally.counts()["unreadable"] == 1
+    assert len({record.label(CLASSES) for record in direct}) >= 3
+
+
+@pytest.mark.parametrize("coding", ["raw", "compressed"])
+def test_pictures(bench: Any, tmp_path: Path, coding: str) -> None:
+    """A camera at 30 Hz before a network at 25, with a pause, a lost second and a picture that is none."""
+    types = store()
+    bag = write_messages(tmp_path / "b", {"/image": [(m[0], m[1]) for m in film(types, coding)]}, types=types)
+    kind = KINDS["video"]
+    given = {"max_hold_frames": 3, "model_rate_hz": 25.0}
+    with Bag(bag) as recording:
+        recogniser = kind.recogniser(FakeLearner(), values_of(kind.table, given))
+        direct = list(replay(recogniser, image_frames(recording)))
+
+    live = {**given, "queue_depth": 1000, "image_reliability": "reliable", "image_transport": coding}
+    overrides = [Parameter(name, value=value) for name, value in live.items()]
+    node = VideoActivityNode(lambda settings: FakeLearner(), parameter_overrides=overrides)
+    topic, message = ("image_raw", Image) if coding == "raw" else ("image_raw/compressed", CompressedImage)
+    messages = said(bench, node, bag, topic, message)
+    assert check_same(direct, messages, FakeLearner.labels) > 30
+    assert sum(record.dropped for record in direct) == node.tally.counts()["unreadable"] == 1
+    assert node.tally.counts()["early"] > 5
+
+
+def film(types: Any, coding: str) -> Iterator[tuple[int, Any]]:
+    rng = np.random.default_rng(3)
+    for number in range(80):
+        stamp_ns = T0 + round((number / 30 + (2.0 if number > 60 else 0.0)) * SECOND)
+        if 30 <= number < 34:
+            continue
+        pixels = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        pixels[..., number // 20 % 3] |= 128
+        if coding == "compressed":
+            yield stamp_ns, compressed(types, stamp_ns, b"cut off" if number == 50 else encode_jpeg(pixels))
+        else:
+            message = image(types, stamp_ns, pixels[..., ::-1], "bgr8", step=50)
+            yield stamp_ns, dataclasses.replace(message, encoding="16UC1") if number == 50 else message
