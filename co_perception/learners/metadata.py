@@ -104,6 +104,7 @@ class FeatureMetadata(Metadata):
     learned: bool
     standardised: bool
     dropout: float
+    stem: tuple[int, ...] = ()
 
 
 KINDS: dict[str, type[Metadata]] = {known.kind: known for known in (VideoMetadata, SkeletonMetadata, FeatureMetadata)}

@@ -151,7 +151,8 @@ class ContinualTransformerLearner(TrainableLearner):
         load_checkpoint(self.model, checkpoint, source)
 
     def _restored(self, saved: Metadata) -> FeatureVariant:
-        return dataclasses.replace(restored(self.variant, saved), window=saved.window)
+        record: FeatureVariant = restored(self.variant, saved)
+        return dataclasses.replace(record, window=saved.window - record.reach)
 
     def _use(self, network: CoOadTR) -> None:
         self.reset()

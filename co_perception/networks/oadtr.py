@@ -2,7 +2,9 @@
 Bakhtiarnia and Iosifidis, "Continual Transformers", ICLR 2023, after OadTR, Wang et al., ICCV 2021).
 
 Of OadTR only the encoder is left: no decoder, no class token. With one block a step costs one token; with two or more,
-all blocks but the last attend the whole window afresh (`continual.encoder`).
+all blocks but the last attend the whole window afresh (`continual.encoder`). For features of a network there is nothing
+before the encoder; the raw numbers of a sensor go through convolutions first, as in DeepConvLSTM (Ordonez and Roggen,
+Sensors 2016).
 """
 
 from __future__ import annotations
@@ -45,14 +47,15 @@ class Standardise(EachFrame):
 
 
 class CoOadTR(co.Sequential):
-    """x (B, features, T) to logits (B, classes, T): each frame's answer from the last `window` frames."""
+    """x (B, features, T) to logits (B, classes, T): each frame's answer from the last `window` frames, and with a stem
+    from the `reach` before them."""
 
     def __init__(self, variant: FeatureVariant = COOADTR_B1) -> None:
         first = {"standard": Standardise(variant.features)} if variant.standardised else {}
         super().__init__(
             OrderedDict(
                 **first,
-                embed=co.Linear(variant.features, variant.width),
+                embed=_stem(variant) if variant.stem else co.Linear(variant.features, variant.width),
                 position=co.RecyclingPositionalEncoding(variant.width, variant.table, learned=variant.learned),
                 dropout=nn.Dropout(variant.dropout),
                 encoder=_encoder(variant),
@@ -86,6 +89,21 @@ def load_checkpoint(network: CoOadTR, checkpoint: Mapping[str, Any], source: str
     Raises: ValueError that says what is missing, left over or of another shape.
     """
     load_strictly(network, oadtr_names(checkpoint), f"{source} is not for {network.variant.name}")
+
+
+def _stem(variant: FeatureVariant) -> co.Sequential:
+    """Convolutions that see the frames before their own, zeros before the first: one answer per frame, none late."""
+    layers: list[nn.Module] = []
+    inputs = variant.features
+    for kernel in variant.stem:
+        layers += [
+            co.Conv1d(inputs, variant.width, kernel, padding=((kernel - 1, 0),)),
+            nn.BatchNorm1d(variant.width),
+            nn.ReLU(),
+            nn.Dropout(variant.dropout),
+        ]
+        inputs = variant.width
+    return co.Sequential(*layers)
 
 
 def _encoder(variant: FeatureVariant) -> co.TransformerEncoder:

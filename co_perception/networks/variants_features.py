@@ -13,7 +13,9 @@ from co_perception.networks.variants import Published
 class FeatureVariant:
     """What a continual encoder over features expects and gives.
 
-    features: numbers of each frame; depth: encoder blocks; width, heads, feedforward: of each; window: frames attended;
+    features: numbers of each frame; stem: frames of each convolution over time, all of `width` channels, that come
+    before attention, none as published; depth: encoder blocks; width, heads, feedforward: of each; window: frames
+    attended;
     table: entries of the recycling positional encoding; learned: whether those are trained;
     standardised: whether each feature is measured in its deviations from its mean in the training set;
     rate_hz: feature vectors per second it was trained at;
@@ -32,6 +34,7 @@ class FeatureVariant:
     feedforward: int = 1024
     window: int = 64
     table: int = 127
+    stem: tuple[int, ...] = ()
     learned: bool = False
     standardised: bool = False
     dropout: float = 0.1
@@ -43,6 +46,11 @@ class FeatureVariant:
     )
     note: str = ""
     published: Published = Published()
+
+    @property
+    def reach(self) -> int:
+        """Frames before the window that its first one was computed from."""
+        return sum(self.stem) - len(self.stem)
 
 
 def _cooadtr(name: str, features: int, depth: int, reported: Published, note: str = "") -> FeatureVariant:
@@ -66,7 +74,8 @@ COOADTR_B2_ANET = _cooadtr(
 COTRANS_SHORT = FeatureVariant(
     name="cotrans_short",
     features=6,
-    depth=2,
+    stem=(5, 5, 5),
+    depth=1,
     classes=7,
     labels="",
     width=64,
@@ -75,8 +84,9 @@ COTRANS_SHORT = FeatureVariant(
     window=100,
     table=199,
     standardised=True,
+    dropout=0.2,
     rate_hz=25.0,
-    paper="CoOadTR (Hedegaard, Bakhtiarnia and Iosifidis, ICLR 2023) with small blocks here",
+    paper="CoOadTR (Hedegaard, Bakhtiarnia and Iosifidis, ICLR 2023), here one small block after three convolutions",
 )
 
 FEATURE_VARIANTS: dict[str, FeatureVariant] = {

@@ -25,7 +25,9 @@ from co_perception.networks.variants_skeleton import COSTGCN_SHORT
 from co_perception.training.config import TrainConfig
 
 SKELETON = dataclasses.replace(COSTGCN_SHORT, channels=(8, 8, 8, 8))
-FEATURES = dataclasses.replace(COTRANS_SHORT, window=8, table=15, width=16, heads=2, feedforward=16)
+FEATURES = dataclasses.replace(
+    COTRANS_SHORT, stem=(), depth=2, window=8, table=15, width=16, heads=2, feedforward=16
+)
 
 
 @pytest.fixture(autouse=True, scope="module")

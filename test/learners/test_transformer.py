@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from co_perception.data.samples import Sample, Samples
+from co_perception.continual.check import check_streaming
 from co_perception.engine.data import Timeseries, Vector
 from co_perception.engine.target import Category, Status
 from co_perception.learners.transformer import ContinualTransformerLearner
@@ -20,7 +21,9 @@ from co_perception.networks.variants_features import COOADTR_B1, COTRANS_SHORT, 
 from co_perception.training.config import TrainConfig
 
 CLASSES = ("still", "shaking")
-SMALL = dataclasses.replace(COTRANS_SHORT, window=8, table=15, width=16, heads=2, feedforward=16, dropout=0.0)
+SMALL = dataclasses.replace(
+    COTRANS_SHORT, stem=(), depth=2, window=8, table=15, width=16, heads=2, feedforward=16, dropout=0.0
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,6 +63,27 @@ def test_every_frame_is_answered_as_the_run_up_to_it(depth: int) -> None:
             scores(made.infer(Timeseries(values[: frame + 1]))), scores(answers[frame : frame + 1]), atol=1e-5
         )
     assert np.ptp(scores(answers)[:, 0]) > 0.05
+
+
+def test_convolutions_before_attention_stream_and_survive_saving(tmp_path: Path) -> None:
+    stem = dataclasses.replace(SMALL, stem=(3, 2), depth=1)
+    made = learner(stem)
+    for name, value in made.model.named_buffers():
+        if name.endswith("running_mean"):
+            value.normal_()
+    check_streaming(made.model, (6,), frames=24, tolerance=1e-4, export=False)
+    assert (stem.reach, made.receptive_field) == (3, 11)
+    rows = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).numpy()
+    streamed = made.infer([Vector(row) for row in rows])
+    assert [answer.progress for answer in streamed[:12]] == [min(frame, 11) / 11 for frame in range(1, 13)]
+    made.save(tmp_path)
+    again = ContinualTransformerLearner(stem)
+    again.load(tmp_path)
+    assert again.variant == made.variant
+    for one, other in zip(streamed, again.infer([Vector(row) for row in rows]), strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities)
+    [clip] = again.infer(Timeseries(rows))
+    np.testing.assert_allclose(clip.probabilities, streamed[-1].probabilities, atol=1e-5)
 
 
 def test_a_full_window_is_what_training_classifies() -> None:
