@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 def partition(labels: Sequence[int], groups: Sequence[str], shares: Sequence[float], seed: int) -> list[list[int]]:
     """The indices 0..N-1 in as many parts as there are shares, each group whole in one part.
 
-    Part p comes close to `shares[p]` of every class: groups are dealt out largest first, each to the part whose
-    classes it brings nearest to what they should be (the greedy rule of scikit-learn's StratifiedGroupKFold, which has
-    no shares). Equal arguments give equal parts; every part has a group at least.
+    Part p comes close to `shares[p]` of every class and of all samples together: groups are dealt out largest
+    first, each to the part whose classes it brings nearest to what they should be (the greedy rule of scikit-
+    learn's StratifiedGroupKFold, which has no shares). Equal arguments give equal parts; every part has a group at
+    least.
 
     Args:
         labels: (N,) class index of each sample.
@@ -31,6 +32,8 @@ def partition(labels: Sequence[int], groups: Sequence[str], shares: Sequence[flo
         )
     counts = np.zeros((len(names), max(labels) + 1))
     np.add.at(counts, (members, np.asarray(labels)), 1)
+    # All together count as one more class: else every class gives its largest group to the first part.
+    counts = np.concatenate([counts, counts.sum(1, keepdims=True)], 1)
     place = _deal(counts, np.asarray(shares, dtype=float), seed)
     return [[int(i) for i in np.flatnonzero(place[members] == part)] for part in range(len(shares))]
 

@@ -29,6 +29,7 @@ class SkeletonAugment:
     shift: up to this many sizes of a body in each direction; only the normalisation "image" notices;
     time_warp: locally slower or faster by up to this share, below 1; first and last frame stay;
     joint_dropout: probability of each joint of each person to be lost for a stretch of frames;
+    flicker: of each to be lost in each frame; the share differs from sequence to sequence, up to this;
     frame_dropout: probability of each frame to show nobody;
     jitter: standard deviation of noise on every joint, in sizes of a body;
     mirror: probability of the mirror image, left and right joints swapped. It can be another class: see
@@ -42,12 +43,13 @@ class SkeletonAugment:
     shift: float = 0.0
     time_warp: float = 0.0
     joint_dropout: float = 0.0
+    flicker: float = 0.0
     frame_dropout: float = 0.0
     jitter: float = 0.0
     mirror: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_shares(self, "scale", "time_warp", "joint_dropout", "frame_dropout", "mirror")
+        _check_shares(self, "scale", "time_warp", "joint_dropout", "flicker", "frame_dropout", "mirror")
         if min(self.rotation, self.shift, self.jitter) < 0:
             raise ValueError(f"rotation, shift and jitter say how far to go to either side: 0 or more, got {self}")
         if max(self.scale, self.time_warp) >= 1:
@@ -68,6 +70,8 @@ class SkeletonAugment:
             points = points + rng.normal(0, self.jitter * joints.size, points.shape)
         if self.joint_dropout:
             score = np.where(_lost_stretches(score.shape, self.joint_dropout, rng), 0, score)
+        if self.flicker:
+            score = np.where(rng.random(score.shape) < rng.uniform(0, self.flicker), 0, score)
         if self.frame_dropout:
             score = np.where(rng.random(len(score))[:, None, None] < self.frame_dropout, 0, score)
         return _sequence(points, score)

@@ -65,3 +65,11 @@ def test_a_class_of_two_recordings_is_in_both_parts() -> None:
 def test_the_seed_deals_differently() -> None:
     labels, groups = [0] * 20, [str(index) for index in range(20)]
     assert len({tuple(partition(labels, groups, [0.5, 0.5], seed)[0]) for seed in range(5)}) > 1
+
+
+def test_parts_are_of_one_size_though_every_class_has_one_large_recording() -> None:
+    # One recording of 10 samples and ten of 1, in each of 12 classes.
+    labels = [label for label in range(12) for _ in range(20)]
+    groups = [f"{label} {max(0, number - 9)}" for label in range(12) for number in range(20)]
+    sizes = [len(part) for part in partition(labels, groups, [0.2] * 5, seed=0)]
+    assert max(sizes) - min(sizes) <= 10

@@ -15,8 +15,9 @@ from co_perception.skeletons.normalise import normalise_sequence
 from co_perception.training.augment import ClipAugment, SkeletonAugment, mirrored, mirrored_label
 
 EVERYTHING = SkeletonAugment(
-    rotation=20, scale=0.2, shift=0.5, time_warp=0.4, joint_dropout=0.2, frame_dropout=0.2, jitter=0.05, mirror=0.5
-)
+    rotation=20, scale=0.2, shift=0.5, time_warp=0.4, joint_dropout=0.2, flicker=0.1, frame_dropout=0.2, jitter=0.05,
+    mirror=0.5,
+)  # fmt: skip
 
 
 def sequence(layout: Layout, channels: int = 3, frames: int = 12, persons: int = 2, seed: int = 0) -> NDArray[Any]:
@@ -169,6 +170,16 @@ def test_lost_joints_are_lost_for_one_stretch() -> None:
     changes = np.abs(np.diff(np.pad(lost, ((1, 1), (0, 0))).astype(int), axis=0)).sum(0)
     assert set(changes) == {0, 2}
     assert not SkeletonAugment(joint_dropout=1)(walk(1), COCO17, generator()).any()
+
+
+def test_joints_flicker_each_frame_for_itself_up_to_a_share() -> None:
+    joints = walk(400)
+    shares = []
+    for seed in range(20):
+        lost = SkeletonAugment(flicker=0.4)(joints, COCO17, generator(seed))[2] == 0
+        shares.append(lost.mean())
+        assert np.ptp(lost.mean(0)) < 0.25  # no joint is spared, none is lost altogether
+    assert 0 < min(shares) < 0.1 and 0.3 < max(shares) < 0.45
 
 
 def test_lost_frames_show_nobody() -> None:
