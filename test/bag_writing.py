@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,18 +103,23 @@ def write_messages(
     storage: Literal["mcap", "sqlite3"] = "mcap",
     types: Any = None,
 ) -> Path:
-    """A rosbag2 folder with topics of (recorded at [ns], message of `types`), recorded in the order of that time."""
+    """A rosbag2 folder with topics of (recorded at [ns], message of `types`), each in the order of that time."""
     types = types or store()
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-    every = sorted(((log_ns, name, m) for name, found in topics.items() for log_ns, m in found), key=lambda e: e[:2])
+    named = [_named(name, found) for name, found in topics.items()]
+    connections: dict[str, Any] = {}
     with Writer(path, version=9, storage_plugin=plugin) as writer:
-        connections = {
-            name: writer.add_connection(name, message.__msgtype__, typestore=types)
-            for name, message in {name: message for _, name, message in every}.items()
-        }
-        for log_ns, name, message in every:
-            writer.write(connections[name], log_ns, types.serialize_cdr(message, message.__msgtype__))
+        for log_ns, name, message in merge(*named, key=lambda entry: entry[0]):
+            kind = message.__msgtype__
+            if name not in connections:
+                connections[name] = writer.add_connection(name, kind, typestore=types)
+            writer.write(connections[name], log_ns, types.serialize_cdr(message, kind))
     return path
+
+
+def _named(name: str, found: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, str, Any]]:
+    for log_ns, message in found:
+        yield log_ns, name, message
 
 
 def header(types: Any, stamp_ns: int) -> Any:

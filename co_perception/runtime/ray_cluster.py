@@ -19,7 +19,8 @@ def on_ray(work: Callable[[T], R], tasks: Sequence[T], address: str) -> Iterator
         address: of the cluster's head, such as "10.0.0.1:6379"; "auto": the one this machine belongs to; "local": a
             new one of this machine alone.
 
-    Raises: ImportError without ray; ConnectionError where there is no cluster; what `work` raises.
+    Raises: ImportError without ray; ConnectionError where there is no cluster; RuntimeError where a machine fails; what
+        `work` raises.
     """
     ray = _ray()
     ours = not ray.is_initialized()
@@ -34,6 +35,8 @@ def on_ray(work: Callable[[T], R], tasks: Sequence[T], address: str) -> Iterator
                 yield ray.get(reference)
             except ray.exceptions.RayTaskError as error:
                 raise error.as_instanceof_cause() from None
+            except ray.exceptions.RayError as error:
+                raise RuntimeError(f"a task was lost on the cluster: {error}") from error
             waiting[place] = None  # its memory is free again
     finally:
         if ours:

@@ -26,7 +26,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 from co_perception import cli  # noqa: E402
 from co_perception.data.annotations import Interval, write_annotations  # noqa: E402
 from co_perception.evaluation.records import read_records  # noqa: E402
-from co_perception.msg import Activity, ActivityArray, LabelInfo, SkeletonArray  # noqa: E402
+from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, LabelInfo, SkeletonArray  # noqa: E402
 from co_perception.nodes.messages import to_time  # noqa: E402
 from co_perception.nodes.qos import latched_qos  # noqa: E402
 from co_perception.nodes.score import ScoreNode  # noqa: E402
@@ -88,8 +88,8 @@ class Play:
 
 
 def told(label: str, number: int) -> Activity:
-    message = activity("a", **{label: 0.9})
-    message.hypotheses[0].class_id = number
+    message = activity("a")
+    message.hypotheses = [ActivityHypothesis(label=label, class_id=number, score=0.9)]
     return message
 
 
