@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 def partition(labels: Sequence[int], groups: Sequence[str], shares: Sequence[float], seed: int) -> list[list[int]]:
     """The indices 0..N-1 in as many parts as there are shares, each group whole in one part.
 
-    Part p comes close to `shares[p]` of every class and of all samples together: groups are dealt out largest
-    first, each to the part whose classes it brings nearest to what they should be (the greedy rule of scikit-
-    learn's StratifiedGroupKFold, which has no shares). Equal arguments give equal parts; every part has a group at
-    least.
+    Part p comes close to `shares[p]` of every class and of all samples together: groups are dealt out largest first,
+    each to the part whose classes it brings nearest to what they should be (the greedy rule of scikit-learn's
+    StratifiedGroupKFold, which has no shares). Equal arguments give equal parts; every part has a group at least.
 
     Args:
         labels: (N,) class index of each sample.
