@@ -26,7 +26,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     """The arguments a plan is made of, besides the recordings."""
     parser.add_argument(
         "--recognizer", choices=RECOGNISERS, default="skeleton",
-        help="what answers: people's poses, whole pictures, or nobody: the bag has /activity (default: %(default)s)",
+        help="what answers: people's poses, pictures, or nobody: the bag has /activity (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--model", help="folder of a model, or the name of a shipped one")
     parser.add_argument("--network", help="network with its published weights, instead of a model")
@@ -91,8 +91,8 @@ def plan_of(chosen: argparse.Namespace, recordings: Sequence[Path]) -> Plan:
     else:
         weights = model_folder(chosen.model).resolve() if chosen.model else None
         settings = _model(chosen, weights) | settings
-    if chosen.pose and chosen.recognizer != "skeleton":
-        raise ValueError("--pose finds people for --recognizer skeleton.")
+    if chosen.pose and chosen.recognizer == "video" and settings.get("subject") != "person":
+        raise ValueError("--pose finds people, and --recognizer video looks at whole pictures: --set subject=person.")
     faults = tuple(_faults(chosen))
     if len(faults) > 1 and chosen.recognizer == "activity":
         raise ValueError("--recognizer activity answered long ago: faults cannot be added to it.")

@@ -6,7 +6,7 @@ A frame is read only when somebody wants to see it: most pictures of a fast came
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,14 @@ class Frame:
     read: Callable[[], Any]
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A picture, and the people that were found in it."""
+
+    image: Image
+    people: Reading
+
+
 Frames = Iterator[Frame]
 
 
@@ -45,6 +53,21 @@ def skeleton_frames(bag: Bag, topic: str | None = None) -> Frames:
 def image_frames(bag: Bag, topic: str | None = None) -> Frames:
     """Each Image or CompressedImage as an `Image`, by stamp. topic and errors as in `skeleton_frames`."""
     return _frames(bag, bag.topic(IMAGES, topic), _read_picture)
+
+
+def paired(pictures: Frames, people: Frames) -> Frames:
+    """The pictures whose people are known by a message of the same stamp, as `Sighting`; the others are left out."""
+    picture, found = next(pictures, None), next(people, None)
+    while picture and found:
+        if picture.stamp_ns == found.stamp_ns:
+            yield replace(picture, read=partial(_read_both, picture, found))
+        behind = picture.stamp_ns <= found.stamp_ns, picture.stamp_ns >= found.stamp_ns
+        picture = next(pictures, None) if behind[0] else picture
+        found = next(people, None) if behind[1] else found
+
+
+def _read_both(picture: Frame, people: Frame) -> Sighting:
+    return Sighting(picture.read(), people.read())
 
 
 def _frames(bag: Bag, topic: str, read: Callable[[Stamped], Any]) -> Frames:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from co_perception.data.bag_frames import Frame, Frames
+from co_perception.data.bag_frames import Frame, Frames, Sighting
 from co_perception.data.people_messages import Reading
 from co_perception.engine.data import Image
 from co_perception.engine.target import Pose
@@ -93,6 +93,11 @@ def blurred(seen: Any, noise: float, rng: np.random.Generator) -> Any:
 def _(seen: Image, noise: float, rng: np.random.Generator) -> Image:
     wrong = rng.normal(0, 255 * noise, seen.data.shape)
     return Image(np.clip(np.rint(seen.data + wrong), 0, 255).astype(np.uint8), seen.stamp_ns)
+
+
+@blurred.register
+def _(seen: Sighting, noise: float, rng: np.random.Generator) -> Sighting:
+    return replace(seen, image=blurred(seen.image, noise, rng))  # where people are found, and how well, stays
 
 
 @blurred.register

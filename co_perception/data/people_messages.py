@@ -46,11 +46,13 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """The people of one message: poses with different ids, where they are, and what could not be used."""
+    """The people of one message: poses with different ids, where they are, what could not be used, and the width and
+    height of their picture (0, 0: it does not tell)."""
 
     poses: list[Pose]
     regions: Mapping[str, Box]
     refused: list[Refusal]
+    size: tuple[int, int] = (0, 0)
 
     def check(self) -> None:
         """Raises ValueError where somebody was told of, and nobody's joints could be understood at all."""
@@ -71,7 +73,7 @@ def from_skeletons(message: Any) -> Reading:
             region = told if metric or (told.width and told.height) else region_of(pose, size)
             yield Found(pose, region, claimed)
 
-    return _sift(found())
+    return _sift(found(), size)
 
 
 def from_bodies(skeletons: Mapping[str, Any], size: tuple[int, int]) -> Reading:
@@ -119,7 +121,7 @@ def region_of(pose: Pose, size: tuple[int, int]) -> Box:
 
 def sifted(poses: Iterable[Pose], size: tuple[int, int]) -> Reading:
     """Poses that were never sent, as they would have arrived: `size` of their picture as in `region_of`."""
-    return _sift(Found(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses)
+    return _sift((Found(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses), size)
 
 
 def _box(roi: Any) -> Box:
@@ -139,7 +141,7 @@ def _placed(joints: NDArray[np.float64], layout: str, score: float, id: str, siz
     return Found(pose, region_of(pose, size), int(claimed.sum()))
 
 
-def _sift(found: Iterable[Found | Refusal]) -> Reading:
+def _sift(found: Iterable[Found | Refusal], size: tuple[int, int] = (0, 0)) -> Reading:
     poses: dict[str, Pose] = {}
     regions: dict[str, Box] = {}
     refused: list[Refusal] = []
@@ -152,7 +154,7 @@ def _sift(found: Iterable[Found | Refusal]) -> Reading:
             refused += _losses(pose, one.claimed)
             if pose.found.any():
                 poses[pose.id], regions[pose.id] = pose, one.region
-    return Reading(list(poses.values()), regions, refused)
+    return Reading(list(poses.values()), regions, refused, size)
 
 
 def _fault(pose: Pose, known: Mapping[str, Pose]) -> Refusal | None:

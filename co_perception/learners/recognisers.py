@@ -12,9 +12,12 @@ from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
 
+from co_perception.data.bag_frames import Sighting
 from co_perception.data.people_messages import Reading
 from co_perception.engine.data import Image
 from co_perception.engine.settings import Setting
+from co_perception.learners.crop_streams import CropStreams, Restorable
+from co_perception.learners.glimpses import glimpses_of
 from co_perception.learners.pacing import Admission, Pacer
 from co_perception.learners.people import MISSING, People, PeopleLearner, Policy
 from co_perception.learners.recognition import Answer, Recognition, StreamingLearner
@@ -40,13 +43,20 @@ SKELETON = (
     *GAPS,
     Setting("max_people", 32, "People followed at most; memory is bounded by it.", 1, 1000),
 )
+SCENE, PERSON = "scene", "person"
 VIDEO = (
+    Setting(
+        "subject", SCENE, "Whose activity: the whole scene's, or each person's by themselves.", choices=(SCENE, PERSON)
+    ),
     Setting("network", "coi3d_inception", "Video network to run."),
     Setting("model_path", "", "Folder written by a learner's save(); empty: the published weights in the local store."),
     Setting("threshold", 0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0),
     Setting("min_progress", 0.75, "Share of the receptive field, 0..1, from which on a label counts.", 0.0, 1.0),
     Setting("model_rate_hz", 25.0, "Ticks of the network's clock by header.stamp [Hz]; 0: one a frame.", 0.0, 1000.0),
     Setting("max_hold_frames", 2, "Missing ticks filled by the frame before; 0: only counted.", 0, 100, when="live"),
+    Setting("crop_margin", 0.25, "Room on each side of a person, as a share of their longer side.", 0.0, 2.0),
+    Setting("max_people", 4, "People followed at most: each costs a step of the network per frame.", 1, 64),
+    *GAPS,
 )
 
 
@@ -89,6 +99,33 @@ class SceneRecogniser:
         """As `Recogniser`: one answer, of the scene."""
         frame = Image(seen.data, stamp_ns)
         return [self._recognition.answer(frame, admission.epoch, admission.tick, self._max_hold)]
+
+
+class PersonRecogniser:
+    """Of each person in pictures, a `Sighting` a frame. Raises ValueError as `restorable`."""
+
+    def __init__(self, learner: StreamingLearner, values: SimpleNamespace) -> None:
+        self.learner = learner
+        self.pacer = Pacer(float(values.model_rate_hz), values.max_gap_s)
+        self._people = People(CropStreams(restorable(learner), values.crop_margin), policy(values))
+
+    def answer(self, seen: Sighting, stamp_ns: int, admission: Admission) -> Sequence[Answer]:
+        """As `Recogniser`: everybody who has a place in the picture, then those lately seen."""
+        glimpses, _ = glimpses_of(seen.people, Image(seen.image.data, stamp_ns))
+        seen.people.check()
+        return self._people.answer(glimpses, stamp_ns, admission.epoch, admission.tick)
+
+
+def of_pictures(learner: StreamingLearner, values: SimpleNamespace) -> Recogniser:
+    """The recogniser of the chosen subject."""
+    return (PersonRecogniser if values.subject == PERSON else SceneRecogniser)(learner, values)
+
+
+def restorable(learner: StreamingLearner) -> Restorable:
+    """The learner, whose state can be taken out. Raises ValueError for one of which it cannot."""
+    if not isinstance(learner, Restorable):
+        raise ValueError(f"{learner.name} has no snapshot and restore, which subject: person needs; use scene.")
+    return learner
 
 
 def policy(values: SimpleNamespace) -> Policy:
@@ -170,6 +207,6 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "skeleton": Kind((*SKELETON, *RUNNING), skeleton_learner, skeleton_weights, SkeletonRecogniser),
-        "video": Kind((*VIDEO, *RUNNING), video_learner, video_weights, SceneRecogniser),
+        "video": Kind((*VIDEO, *RUNNING), video_learner, video_weights, of_pictures),
     }
 )

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from co_perception.data.bag_file import IMAGES, SKELETONS, Bag
-from co_perception.data.bag_frames import Frames, image_frames, skeleton_frames
+from co_perception.data.bag_frames import Frames, Sighting, image_frames, paired, skeleton_frames
 from co_perception.data.faults import Fault
 from co_perception.data.people_messages import Reading, sifted
 from co_perception.engine.data import Image
 from co_perception.engine.settings import Value, values_of
 from co_perception.evaluation.recorded import ACTIVITIES, recorded
 from co_perception.evaluation.records import FRAMES, LATENCIES, FrameRecord, RecordWriter
-from co_perception.learners.recognisers import KINDS
+from co_perception.learners.recognisers import KINDS, PERSON
 from co_perception.learners.replay import replay
 from co_perception.pose.finder import FINDING, Finder, build
 
@@ -145,11 +145,14 @@ class _Run:
         self._know(bag, topic, learner.labels, learner.name)
         source = image_frames(bag, topic) if pictures else skeleton_frames(bag, topic)
         frames = task.fault.spoil(self._watched(source, bag.count(topic)))
+        each_person = task.recogniser == "video" and values.subject == PERSON
         if task.pose is not None:
             finding = values_of(FINDING, dict(task.pose))
             estimator = build(finding)
             stack.callback(estimator.close)
-            frames = posed(frames, Finder(estimator, finding))
+            frames = posed(frames, Finder(estimator, finding), with_picture=each_person)
+        elif each_person:
+            frames = paired(frames, skeleton_frames(bag))
         return replay(KINDS[task.recogniser].recogniser(learner, values), frames, task.recording)
 
     def _know(self, bag: Bag, topic: str, classes: Any, name: str) -> None:
@@ -167,8 +170,11 @@ class _Run:
         return one
 
 
-def posed(frames: Frames, finder: Finder) -> Frames:
-    """The people in each picture in its place, as the node `pose` would have sent them; it looks at every frame."""
+def posed(frames: Frames, finder: Finder, with_picture: bool = False) -> Frames:
+    """The people in each picture in its place, as the node `pose` would have sent them; it looks at every frame.
+
+    with_picture: as `Sighting`, else as `Reading`.
+    """
     for frame in frames:
         try:
             image = Image(frame.read().data, frame.told_ns)
@@ -176,12 +182,13 @@ def posed(frames: Frames, finder: Finder) -> Frames:
             yield frame  # whoever reads it is told again
             continue
         height, width = image.data.shape[:2]
-        yield replace(frame, read=partial(_checked, sifted(finder.find(image).poses, (width, height))))
+        people = sifted(finder.find(image).poses, (width, height))
+        yield replace(frame, read=partial(_checked, people, image if with_picture else None))
 
 
-def _checked(reading: Reading) -> Reading:
-    reading.check()
-    return reading
+def _checked(people: Reading, image: Image | None) -> Reading | Sighting:
+    people.check()
+    return people if image is None else Sighting(image, people)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ a stream of its own.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import monotonic, perf_counter_ns
 from types import SimpleNamespace
@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from co_perception.data.image_messages import Pixels
-from co_perception.data.people_messages import Box, Reading, Refusal, from_skeletons
+from co_perception.data.people_messages import from_skeletons
 from co_perception.engine import data
 from co_perception.engine.target import Pose
-from co_perception.learners.crop_streams import CropStreams, Restorable
-from co_perception.learners.crops import Glimpse, Region
+from co_perception.learners.crop_streams import CropStreams
 from co_perception.learners.fusion import Joined, Joiner
+from co_perception.learners.glimpses import glimpses_of
 from co_perception.learners.pacing import Admission
 from co_perception.learners.people import People
-from co_perception.learners.recognisers import GAPS, policy
+from co_perception.learners.recognisers import policy, restorable
 from co_perception.learners.recognition import Answer, StreamingLearner
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.draw import draw_people
 from co_perception.nodes.following import Refusals, in_sight
-from co_perception.nodes.keeping import FOLDER, Keeper
+from co_perception.nodes.keeping import Keeper
 from co_perception.nodes.listening import why_silent
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
@@ -37,13 +37,7 @@ from co_perception.nodes.qos import TRANSPORTS, image_qos
 from co_perception.nodes.scene_view import Node, Outcome, Receive, Shot
 from co_perception.nodes.silence import IMAGES, Source
 
-PERSONS = (
-    Setting("crop_margin", 0.25, "Room on each side of a person, as a share of their longer side.", 0.0, 2.0),
-    Setting("max_people", 4, "People followed at most: each costs a step of the network per frame.", 1, 64),
-    Setting("skeletons_wait_s", 0.5, "Time a picture waits for the skeletons found in it [s].", 0.0, 60.0),
-    *GAPS,
-    FOLDER,
-)
+WAITING = Setting("skeletons_wait_s", 0.5, "Time a picture waits for the skeletons found in it [s].", 0.0, 60.0)
 PICTURE, SKELETONS = "picture", "skeletons"
 POSES = Source("skeleton", "pose estimator", "skeletons", "image_transport", "image_reliability")
 QUEUE = 10  # messages of one topic that may wait for the callback, while those of the other are taken
@@ -63,10 +57,8 @@ class PersonView:
     """
 
     def __init__(self, node: Node, learner: StreamingLearner, values: SimpleNamespace) -> None:
-        if not isinstance(learner, Restorable):
-            raise ValueError(f"{learner.name} has no snapshot and restore, which subject: person needs; use scene.")
         self._node = node
-        self._streams = CropStreams(learner, values.crop_margin)
+        self._streams = CropStreams(restorable(learner), values.crop_margin)
         self._people = People(self._streams, policy(values))
         self._keeper = Keeper(node, self._people)
         self._refusals = Refusals()
@@ -111,9 +103,8 @@ class PersonView:
         if admission.epoch < self._people.stream:
             return None
         reading = from_skeletons(shot.people)
-        _check_size(shot.people, frame)
-        glimpses, refused = _glimpses(reading, frame)
-        self._refusals.tell([*reading.refused, *refused], self._node.get_logger())
+        glimpses, refused = glimpses_of(reading, frame)
+        self._refusals.tell(refused, self._node.get_logger())
         reading.check()
         hold, crowded = self._node.settings["max_hold_frames"], self._people.crowded_out
         self._people.policy = dataclasses.replace(self._people.policy, max_hold_frames=hold)
@@ -154,30 +145,3 @@ class PersonView:
         """Whom it follows, and what that takes."""
         followed = {"people followed": len(self._people.subjects), "epoch": self._people.epoch}
         return {**followed, "state of a person (MB)": self._streams.bytes_per_person / 1e6, **self._refusals.told()}
-
-
-def _check_size(message: Any, frame: data.Image) -> None:
-    height, width = frame.data.shape[:2]
-    told = (message.image_width, message.image_height)
-    if all(told) and told != (width, height):
-        raise ValueError(
-            f"the skeletons are of a picture of {told[0]} x {told[1]} pixels, this one has {width} x {height}: the "
-            "pose estimator looks at another topic, or at smaller copies."
-        )
-
-
-def _glimpses(reading: Reading, frame: data.Image) -> tuple[list[Glimpse], list[Refusal]]:
-    size = (frame.data.shape[1], frame.data.shape[0])
-    places = dict(_places(reading.regions, size))
-    here = [pose for pose in reading.poses if pose.id in places]
-    lost = [pose.id for pose in reading.poses if pose.id not in places]
-    return [Glimpse(frame, places[pose.id], pose.confidence, pose.id) for pose in here], [
-        Refusal("no place", f"{id!r} has no region of interest in the picture") for id in lost
-    ]
-
-
-def _places(regions: Mapping[str, Box], size: tuple[int, int]) -> Iterator[tuple[str, Region]]:
-    for id, roi in regions.items():
-        region = Region(roi.x_offset, roi.y_offset, roi.width, roi.height).within(size)
-        if region is not None and (region.width or region.height):
-            yield id, region

@@ -14,9 +14,10 @@ from co_perception.engine import data
 from co_perception.learners.recognisers import VIDEO, video_learner, video_weights
 from co_perception.learners.recognition import StreamingLearner
 from co_perception.nodes import running
+from co_perception.nodes.keeping import FOLDER
 from co_perception.nodes.messages import nanoseconds
 from co_perception.nodes.parameters import Setting
-from co_perception.nodes.person_view import PERSONS, PersonView
+from co_perception.nodes.person_view import WAITING, PersonView
 from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, result_qos
 from co_perception.nodes.recogniser import RUNNING, Job, RecogniserNode
 from co_perception.nodes.scene_view import Node, SceneView, Shot, View
@@ -25,11 +26,11 @@ from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
 
 VIEWS: dict[str, Callable[[Node, StreamingLearner, SimpleNamespace], View]] = {"scene": SceneView, "person": PersonView}
 SETTINGS = (
-    Setting("subject", "scene", "Whose activity: the whole scene's, or each person's by themselves.", choices=VIEWS),
     *VIDEO,
     Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
     Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
-    *PERSONS,
+    WAITING,
+    FOLDER,
     *RUNNING,
     QUEUE,
     SILENCE,

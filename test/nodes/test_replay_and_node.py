@@ -13,9 +13,19 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("rosbags")
 
-from bag_writing import SECOND, Frame, Person, compressed, image, store, write_bag, write_messages  # noqa: E402
+from bag_writing import (  # noqa: E402
+    SECOND,
+    Frame,
+    Person,
+    compressed,
+    image,
+    skeleton_array,
+    store,
+    write_bag,
+    write_messages,
+)
 from drawn_people import Figure  # noqa: E402
-from fake_learners import FakeLearner  # noqa: E402
+from fake_learners import FakeLearner, FakeRestorable  # noqa: E402
 from random_models import skeleton_model  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
@@ -24,7 +34,7 @@ from rosbags.highlevel import AnyReader  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
 from co_perception.data.bag_file import Bag  # noqa: E402
-from co_perception.data.bag_frames import image_frames, skeleton_frames  # noqa: E402
+from co_perception.data.bag_frames import image_frames, paired, skeleton_frames  # noqa: E402
 from co_perception.data.image_messages import encode_jpeg  # noqa: E402
 from co_perception.engine.settings import Value, values_of  # noqa: E402
 from co_perception.evaluation.recorded import records_of  # noqa: E402
@@ -150,3 +160,60 @@ def film(types: Any, coding: str) -> Iterator[tuple[int, Any]]:
         else:
             message = image(types, stamp_ns, pixels[..., ::-1], "bgr8", step=50)
             yield stamp_ns, dataclasses.replace(message, encoding="16UC1") if number == 50 else message
+
+
+def test_people_cut_out_of_pictures(bench: Any, tmp_path: Path) -> None:
+    """Pictures and the skeletons found in them; some lack the one or the other."""
+    types = store()
+    bag = write_messages(tmp_path / "b", {"/image": shots(types), "/skeletons": companions(types)}, types=types)
+    kind = KINDS["video"]
+    given: dict[str, Value] = {"subject": "person", "model_rate_hz": 10.0, "max_people": 2}
+    values = values_of(kind.table, given)
+    with Bag(bag) as recording:
+        frames = paired(image_frames(recording), skeleton_frames(recording))
+        direct = list(replay(kind.recogniser(FakeRestorable(), values), frames))
+
+    live = {**given, "queue_depth": 1000, "image_reliability": "reliable", "skeletons_wait_s": 0.2}
+    overrides = [Parameter(name, value=value) for name, value in live.items()]
+    node = bench.add(VideoActivityNode(lambda settings: FakeRestorable(), parameter_overrides=overrides))
+    heard = bench.listen(ActivityArray, "activity")
+    qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+    publishers = {
+        message: bench.node.create_publisher(message, topic, qos)
+        for message, topic in ((Image, "image_raw"), (SkeletonArray, "skeletons"))
+    }
+    for message, publisher in publishers.items():
+        bench.matched(publisher, "image_raw" if message is Image else "skeletons")
+    bench.matched(node._activity, "activity")
+    with AnyReader([bag]) as reader:
+        for connection, _, data in reader.messages():
+            message = Image if connection.topic == "/image" else SkeletonArray
+            publishers[message].publish(deserialize_message(bytes(data), message))
+            bench.spin(0.01)
+    answered = {record.stamp_ns for record in direct}
+    bench.until(lambda: len(heard) == len(answered), "answers")
+    assert check_same(direct, heard, FakeRestorable.labels) > 20
+    assert len(answered) < 30
+    assert {record.subject for record in direct} == {"a", "b"}
+
+
+def shots(types: Any) -> Iterator[tuple[int, Any]]:
+    """Red on the left, blue on the right."""
+    pixels = np.zeros((60, 100, 3), np.uint8)
+    pixels[:, :50, 0] = pixels[:, 50:, 2] = 200
+    for number in range(30):
+        stamp_ns = T0 + number * SECOND // 10
+        if number != 20:
+            yield stamp_ns, image(types, stamp_ns, pixels)
+
+
+def companions(types: Any) -> Iterator[tuple[int, Any]]:
+    joints = np.column_stack([np.tile([10.0, 20.0], 9)[:17], np.linspace(10, 50, 17), np.full(17, np.nan), np.ones(17)])
+    for number in range(30):
+        stamp_ns = T0 + number * SECOND // 10
+        people = [Person("a", joints.astype(np.float32))]
+        if number > 8:
+            people.append(Person("b", (joints + (70, 0, 0, 0)).astype(np.float32)))
+        if number not in (5, 6):
+            array = skeleton_array(Frame(stamp_ns, people), types)
+            yield stamp_ns, dataclasses.replace(array, image_width=100, image_height=60)
