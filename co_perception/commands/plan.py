@@ -78,7 +78,7 @@ class Plan:
         for run, fault in enumerate(self.faults):
             for number, (name, path) in enumerate(self.recordings.items()):
                 place = str(folder / f"{run}_{number}")
-                yield Task(str(path), name, self.recogniser, place, settings, pose, self.topic, fault)
+                yield Task(str(path.resolve()), name, self.recogniser, place, settings, pose, self.topic, fault)
 
 
 def plan_of(chosen: argparse.Namespace, recordings: Sequence[Path]) -> Plan:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from co_perception.data.optional import opencv as opencv
-
 
 def hri_msgs() -> ModuleType:
     """Messages of REP-155: people as ROS4HRI tells of them. Raises ImportError that says how to get them."""

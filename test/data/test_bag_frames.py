@@ -10,10 +10,21 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from bag_writing import SECOND, Frame, Person, compressed, image, standing, store, write_bag, write_messages
+from bag_writing import (
+    SECOND,
+    Frame,
+    Person,
+    compressed,
+    image,
+    skeleton_array,
+    standing,
+    store,
+    write_bag,
+    write_messages,
+)
 
 from co_perception.data.bag_file import Bag, BagError
-from co_perception.data.bag_frames import image_frames, skeleton_frames
+from co_perception.data.bag_frames import image_frames, paired, skeleton_frames
 from co_perception.data.image_messages import encode_jpeg
 
 T0 = 1_700_000_000 * SECOND
@@ -73,3 +84,17 @@ def test_the_topic_is_named_where_there_are_several(tmp_path: Path, types: Any) 
         assert len(list(image_frames(bag, "/left"))) == 1
         with pytest.raises(BagError, match="no topic of co_perception/msg/SkeletonArray"):
             skeleton_frames(bag)
+
+
+def test_pictures_and_people_of_one_stamp_belong_together(tmp_path: Path, types: Any) -> None:
+    pictures = [(T0 + n, image(types, T0 + n, np.full((4, 4, 3), n, np.uint8))) for n in (0, 1, 3, 4, 6)]
+    people = [
+        (T0 + n, skeleton_array(Frame(T0 + n, [Person("a", standing(n))]), types)) for n in (1, 2, 3, 5, 6, 7)
+    ]
+    with Bag(write_messages(tmp_path / "b", {"/i": pictures, "/s": people}, types=types)) as bag:
+        found = list(paired(image_frames(bag), skeleton_frames(bag)))
+        assert [frame.stamp_ns - T0 for frame in found] == [1, 3, 6]
+        seen = [frame.read() for frame in found]
+        assert [int(each.image.data[0, 0, 0]) for each in seen] == [1, 3, 6]
+        assert [each.people.poses[0].data[0, 0] for each in seen] == [1.0, 3.0, 6.0]
+        assert not list(paired(image_frames(bag), iter(())))
