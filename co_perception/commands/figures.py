@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from co_perception.evaluation.metrics.summary import Summary
 
 COMPARED = ("top1", "macro_f1", "map", "mcap", "event_f1_50", "delay_s", "ece")
-OF_CLASS = ("frames", "precision", "recall", "f1", "ap")
+OF_CLASS = ("precision", "recall", "f1", "ap")
 MANY = 20  # classes beyond which only those that occur are listed
 
 
@@ -37,8 +37,11 @@ def print_summary(recogniser: str, summary: Summary) -> None:
     shown = [n for n in range(len(summary.classes)) if len(summary.classes) <= MANY or _occurs(summary, n)]
     print()
     classes = [(name, summary.per_class[name]) for name in (summary.classes[n] for n in shown)]
-    of_classes = [(name, *(_number(found.get(figure)) for figure in OF_CLASS)) for name, found in classes]
-    print_table([("class", *OF_CLASS), *of_classes])
+    of_classes = [
+        (name, f"{found['frames']:.0f}", *(_number(found.get(figure)) for figure in OF_CLASS))
+        for name, found in classes
+    ]
+    print_table([("class", "frames", *OF_CLASS), *of_classes])
     print("\nWhat it was (rows), and what was said (columns):")
     names = [summary.classes[n] for n in shown]
     cells = [(name, *(f"{summary.confusion[n, m]:.0f}" for m in shown)) for name, n in zip(names, shown, strict=True)]
@@ -83,9 +86,7 @@ def _occurs(summary: Summary, number: int) -> bool:
 
 
 def _number(value: float | None) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:.0f}" if value == int(value) and abs(value) > 1 else f"{value:.3f}"
+    return "-" if value is None or value != value else f"{value:.3f}"
 
 
 def _between(summary: Summary, name: str) -> str:
