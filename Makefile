@@ -8,7 +8,7 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-.PHONY: help env weights demo test peers bench clean
+.PHONY: help env weights demo test peers bench recipes clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -36,6 +36,9 @@ peers: env  ## compares the networks with their authors' code, in .venv-peers
 
 bench: weights  ## measures what the documentation claims
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
+
+recipes: weights  ## trains what is shipped, and prints how good it is beside random forests
+	@for name in poses motions exercises; do $(BIN)/python recipes/$$name.py || exit; done
 
 clean:  ## removes .venv and out; the cache of weights stays
 	@rm -rf .venv .venv-peers out

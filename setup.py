@@ -81,7 +81,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["co_perception", "co_perception.*"]),
-    package_data={"co_perception": ["py.typed", "labels/*.txt", "evaluation/*.html"]},
+    package_data={"co_perception": ["py.typed", "labels/*.txt", "evaluation/*.html", "models/*/*"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["co-perception = co_perception.cli:main"]},

@@ -43,7 +43,7 @@ PER_CLASS, TESTS = 150, 40
 JOINTS = [deepmimic.JOINTS.index(joint) for joint in COCO17.joints]
 AUGMENT = SkeletonAugment(rotation=5, scale=0.1, time_warp=0.1, joint_dropout=0.1, mirror=0.5)
 TRAIN = TrainConfig(
-    epochs=10, batch_size=16, lr=6e-3, weight_decay=1e-2, warmup=0.15, label_smoothing=0.1, precision="bf16-mixed", seed=0
+    epochs=10, batch_size=16, lr=6e-3, weight_decay=1e-2, warmup=0.15, label_smoothing=0.1, precision="bf16-mixed"
 )
 
 

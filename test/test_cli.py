@@ -14,6 +14,7 @@ import pytest
 from co_perception import cli
 from co_perception.commands import weights
 from co_perception.commands.output import Bar
+from co_perception.learners.shipped import shipped_names
 from co_perception.runtime import assets
 from co_perception.runtime.assets import Asset, Distribution
 
@@ -60,7 +61,8 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["weights"]) == 0
-    head, row = capsys.readouterr().out.splitlines()
+    head, *shipped, row = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in shipped} == set(shipped_names())
     assert head.split() == ["name", "kind", "size", "licence", "state", "source"]
     assert row.split() == ["tiny_clip", "video", "0.0", "MB", "CC0-1.0", "absent", "this", "test"]
 
@@ -68,11 +70,12 @@ def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: pytest.C
 def test_list_as_json_of_what_this_package_ships(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["weights", "--json"]) == 0
     objects = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert set(objects) == set(assets.ASSETS)
+    assert set(objects) == set(assets.ASSETS) | set(shipped_names())
     for entry in objects.values():
         assert {"kind", "licence", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
-        assert entry["state"] == "verified"  # `make test` has fetched them
-        assert Path(entry["path"]).is_file()
+        # `make test` has fetched the others.
+        assert entry["state"] == ("shipped" if entry["name"] in shipped_names() else "verified")
+        assert Path(entry["path"]).exists()
     assert objects["i3d_kinetics400"]["path"].endswith(".safetensors")
 
 

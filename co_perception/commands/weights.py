@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from co_perception.commands.output import Bar, Commands, print_table
 from co_perception.runtime import assets
@@ -14,7 +17,7 @@ from co_perception.runtime.assets import Asset, asset
 
 
 def add(commands: Commands) -> None:
-    about = "list, fetch and verify published weights and sample videos"
+    about = "list shipped models; list, fetch and verify published weights, sample videos and data"
     only = "Without an action: the list. Only fetch uses the network."
     parser = commands.add_parser("weights", help=about, description=f"{about.capitalize()}. {only}")
     parser.add_argument("--json", action="store_true", help="the list as JSON, with checksums, packages and paths")
@@ -29,15 +32,44 @@ def add(commands: Commands) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    rows = [(record, _state(record)) for record in assets.ASSETS.values()]
+    found = [
+        dataclasses.asdict(record) | {"state": _state(record), "path": str(_path(record))}
+        for record in assets.ASSETS.values()
+    ]
+    objects = [*_shipped(), *found]
     if chosen.json:
-        objects = [dataclasses.asdict(row) | {"state": state, "path": str(_path(row))} for row, state in rows]
         print(json.dumps(objects, indent=2))
     else:
         header = ("name", "kind", "size", "licence", "state", "source")
-        cells = [(r.name, r.kind, f"{r.bytes / 1e6:.1f} MB", r.licence, state, r.source) for r, state in rows]
+        cells = [
+            (e["name"], e["kind"], f"{e['bytes'] / 1e6:.1f} MB", e["licence"], e["state"], e["source"]) for e in objects
+        ]
         print_table([header, *cells])
     return 0
+
+
+def _shipped() -> Iterator[dict[str, Any]]:
+    """What is listed of the models that come with the package: nothing to fetch, ready for `load(name)`."""
+    from co_perception.learners.metadata import Metadata
+    from co_perception.learners.shipped import shipped, shipped_names
+
+    for name in shipped_names():
+        folder = shipped(name)
+        saved = Metadata.read(folder)
+        content = (folder / saved.weights).read_bytes()
+        yield {
+            "name": name,
+            "kind": "model",
+            "distribution": None,
+            "member": saved.weights,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+            "licence": "Apache-2.0",
+            "source": "trained here, see README.md in its folder",
+            "about": f"{saved.network} with {len(saved.labels)} classes",
+            "state": "shipped",
+            "path": str(folder),
+        }
 
 
 def _fetch(chosen: argparse.Namespace) -> int:
