@@ -12,7 +12,7 @@ yaml = pytest.importorskip("yaml")
 
 from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity  # noqa: E402
 from co_perception.nodes.parameters import Setting  # noqa: E402
-from co_perception.nodes.parameters import descriptor as describe
+from co_perception.nodes.parameters import descriptor as describe  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
 TABLES = {
