@@ -28,6 +28,7 @@ from co_perception.training.config import TrainConfig
 RATE_HZ = COTRANS_SHORT.rate_hz
 WINDOW, STEP = round(4 * RATE_HZ), round(2 * RATE_HZ)
 VIEWS = 170  # windows drawn from each recording
+# Chosen on folds of seed 1; the figures are of seed 0.
 TRAIN = TrainConfig(
     epochs=2, batch_size=32, lr=2e-3, weight_decay=1e-2, warmup=0.3, label_smoothing=0.1, clip_gradient=1.0, seed=0
 )
@@ -78,11 +79,17 @@ def varied(rows: NDArray[np.float32], seed: Sequence[int]) -> Timeseries:
     before, share = at.astype(int), (at % 1)[:, None]
     window = rows[before] * (1 - share) + rows[before + 1] * share
     window[:, 3:] *= speed
-    axis = rng.normal(size=3)
-    turn = about_axis(axis / np.linalg.norm(axis), np.deg2rad(rng.normal(0, 8)))
-    turned = np.concatenate([rotated(turn, window[:, :3]), rotated(turn, window[:, 3:])], 1)
+    turned = worn(window, rng)
     noisy = turned * np.exp(rng.normal(0, 0.1)) + rng.normal(0, 0.03, turned.shape) * rows.std(0)
     return Timeseries(noisy.astype(np.float32), RATE_HZ)
+
+
+def worn(window: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """The same movement with the watch turned about the forearm, most of all, and a little about any axis."""
+    axis = rng.normal(size=3)
+    slack = about_axis(axis / np.linalg.norm(axis), np.deg2rad(rng.normal(0, 15)))
+    wrist = about_axis(np.array([1.0, 0.0, 0.0]), np.deg2rad(rng.normal(0, 25)))
+    return np.concatenate([rotated(wrist, rotated(slack, part)) for part in (window[:, :3], window[:, 3:])], 1)
 
 
 def statistics(clips: Sequence[Timeseries]) -> NDArray[np.float64]:
