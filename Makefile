@@ -38,7 +38,7 @@ bench: weights  ## measures what the documentation claims
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
 
 recipes: weights  ## trains what is shipped, and prints how good it is beside random forests
-	@for name in poses motions exercises; do $(BIN)/python recipes/$$name.py || exit; done
+	@for recipe in poses "motions --folds 1" exercises steps; do set -- $$recipe; $(BIN)/python recipes/$$1.py "$${@:2}" || exit; done
 
 clean:  ## removes .venv and out; the cache of weights stays
 	@rm -rf .venv .venv-peers out
