@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,8 @@ Recipe = Callable[[str], ModuleType]
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "recipes")
+    for name in ("poses", "motions", "exercises", "report", "forest"):  # helpers of other tests have such names too
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -49,6 +50,8 @@ def windows() -> Samples:
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(RECIPES)
+    for name in ("motions", "report", "forest"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module("motions")
 
 

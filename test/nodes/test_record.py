@@ -134,13 +134,13 @@ def test_a_killed_recorder_leaves_a_recording(bench: Any, tmp_path: Path, pipe: 
     bag, annotations = tmp_path / "one/one.mcap", tmp_path / "one/annotations.csv"
     os.write(pipe[1], b"1")
     publish_until(bench, lambda: annotations.is_file() and len(read_annotations(annotations)) == 1, publisher)
-    publish_until(bench, lambda: bag.stat().st_size > 5000, publisher)
+    publish_until(bench, lambda: bag.stat().st_size > 30000, publisher)
     process.kill()
     process.communicate()
     with Bag(tmp_path / "one") as opened:
         found = list(opened.messages(opened.topic(("co_perception/msg/SkeletonArray",))))
         assert "has no end" in opened.damage[0]
-    assert len(found) > 20
+    assert len(found) > 20  # of a bag that is longer than what a kill loses
     (marked,) = read_annotations(annotations)
     assert marked.label == "wave"
     assert all(nanoseconds(each.message.header.stamp) == each.stamp_ns for each in found)

@@ -98,7 +98,8 @@ def test_on_epoch_is_told_and_may_end_it() -> None:
 
 def test_ctrl_c_stays_a_keyboard_interrupt() -> None:
     """Lightning makes a SystemExit of it and leaves the signal switched off."""
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.default_int_handler
+    before = signal.signal(signal.SIGINT, handler)  # a test of nodes may have left another
 
     def interrupt(epoch: int, measures: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -106,6 +107,7 @@ def test_ctrl_c_stays_a_keyboard_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(small(), Noise(18, 1), None, CONFIG, CLASSES, on_epoch=interrupt)
     assert signal.getsignal(signal.SIGINT) is handler
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice() -> None:
