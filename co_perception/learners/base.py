@@ -25,7 +25,8 @@ from co_perception.learners.shipped import shipped, shipped_names
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
-from co_perception.runtime.choose import AUTO, FLOAT32, stepper
+from co_perception.runtime.backends import AUTO, FLOAT32
+from co_perception.runtime.choose import stepper
 from co_perception.runtime.onnx_stepper import OnnxStepper
 from co_perception.runtime.stepper import EagerStepper, Stepper
 
@@ -168,7 +169,7 @@ class NetworkLearner(Learner):
         """Step by the fastest means there are here; answers stay the network's to 1e-4. `backend` tells which was
         taken, and why. Resets all streams.
 
-        backend: of `runtime.choose.BACKENDS`, or "auto", which falls back to the network itself where nothing else
+        backend: of `runtime.backends.BACKENDS`, or "auto", which falls back to the network itself where nothing else
         works. threads: of the backend (None: the learner's). precision: "float32"; other than that answers change, and
         `backend` tells by how much.
         Raises: as `runtime.choose.stepper`; RuntimeError where there are no weights yet.

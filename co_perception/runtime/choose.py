@@ -14,6 +14,7 @@ import torch
 from co_perception.continual.fold import fold_batch_norm
 from co_perception.continual.layer import Clock, Streaming
 from co_perception.continual.state import leaves, unflatten
+from co_perception.runtime.backends import AUTO, BACKENDS, FLOAT32
 from co_perception.runtime.compiled_stepper import CompiledStepper
 from co_perception.runtime.cuda_stepper import CudaStepper
 from co_perception.runtime.onnx_operations import Unknown
@@ -29,9 +30,6 @@ STEPPERS: dict[str, Callable[..., Stepper]] = {
     "openvino": OpenVinoStepper,
     "cuda": CudaStepper,
 }
-BACKENDS = tuple(STEPPERS)
-AUTO = "auto"
-FLOAT32 = "float32"
 TOLERANCE = 1e-4  # of the largest number compared, that a backend may differ from the network in float32
 
 

@@ -23,6 +23,7 @@ from co_perception.runtime.program import Program
 from co_perception.runtime.stepper import Stepper
 
 PRECISIONS = ("float32", "int8")
+MOST_THREADS = 4  # unless more are asked for
 
 
 class OnnxStepper(Stepper):
@@ -83,11 +84,17 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+def default_threads() -> int:
+    """As many as this process may use, and no more than 4: beyond, a step of one stream gains little, and a robot has
+    more to do."""
+    return min(len(os.sched_getaffinity(0)), MOST_THREADS)
+
+
 def open_session(model: bytes | str, threads: int | None) -> Any:
     """A session on the CPU. Its threads wait actively within a step only: a robot shares its cores."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or default_threads()
     options.log_severity_level = 3
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
