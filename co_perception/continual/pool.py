@@ -259,8 +259,13 @@ class AvgPool3d(_AvgPool):
     axes = 3
 
     def _frame_over_space(self, frame: Tensor) -> Tensor:
-        padded = any(map(any, self.pads[1:]))
-        return super()._frame_over_space(frame) if padded else _mean_of(frame, self.kernel_size[1:], self.stride[1:])
+        before, after = zip(*self.pads[1:], strict=True)
+        if self.kernel_size[1:] == tuple(frame.shape[2:]) and not any(before + after):
+            return frame.mean((2, 3), keepdim=True)
+        if before != after or any(2 * pad > size for pad, size in zip(before, self.kernel_size[1:], strict=True)):
+            return super()._frame_over_space(frame)
+        kernel, stride = self.kernel_size[1:], self.stride[1:]
+        return F.avg_pool2d(frame, kernel, stride, before, count_include_pad=self.count_include_pad)
 
 
 class MaxPool1d(_MaxPool):
@@ -284,7 +289,7 @@ class MaxPool3d(_MaxPool):
         if self._leaves_space_alone():
             return pad_axes(frame, self.pads[1:], NEVER)
         before, after = zip(*self.pads[1:], strict=True)
-        if before != after:
+        if before != after or any(2 * pad > size for pad, size in zip(before, self.kernel_size[1:], strict=True)):
             frame, before = pad_axes(frame, self.pads[1:], NEVER), (0, 0)
         return F.max_pool2d(frame, self.kernel_size[1:], self.stride[1:], before, self.dilation[1:])
 
@@ -326,13 +331,6 @@ class AdaptiveMaxPool3d(_AdaptiveMax):
     """Maximum of x (B, C, T, H, W): adaptive over space, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
 
     axes = 3
-
-
-def _mean_of(frame: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """The mean of a frame (B, C, H, W) over windows; over all of it where it is one window."""
-    if kernel == tuple(frame.shape[2:]):
-        return frame.mean((2, 3), keepdim=True)
-    return F.avg_pool2d(frame, kernel, stride)
 
 
 _POOLS: dict[str, dict[int, Callable[..., Tensor]]] = {

@@ -24,19 +24,22 @@ class CompiledStepper(Stepper):
     ) -> None:
         super().__init__(network, frame_shape, lag=lag, threads=threads)
         self._program = Program(self)
-        self._compiled: Any = torch.compile(self._program.__call__, fullgraph=True, dynamic=False)
+        self._compiled: dict[int, Any] = {}
         with torch.no_grad():
             try:
-                self._compiled(*self._program.example(1))
+                self._for(1)(*self._program.example(1))
             except Exception as error:  # of Inductor's or of the compiler's own
                 raise RuntimeError(f"torch cannot compile this step: {error}. Is there a C++ compiler?") from error
-            self._rotation = list(self._program.rotation)
+
+    def _for(self, streams: int) -> Any:
+        if streams not in self._compiled:
+            self._compiled[streams] = torch.compile(self._program.traced(streams), fullgraph=True, dynamic=False)
+        return self._compiled[streams]
 
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         streams, given = len(state.age), leaves(state.layers)
         size = bucket(streams)
-        answers = self._compiled(*(filled(tensor, size) for tensor in (*frames, state.age, *given)))
-        self._program.rotation = self._rotation  # tracing, which fills it in, may run again for another size
+        answers = self._for(size)(*(filled(tensor, size) for tensor in (*frames, state.age, *given)))
         answers = tuple(answer[:streams] for answer in answers) if size > streams else answers
         count = self._program.answers
         return tuple(answers[:count]), self._program.next_layers(given, answers[count:])

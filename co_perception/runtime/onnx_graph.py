@@ -11,33 +11,29 @@ The package `onnx` is imported here, when it is needed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from co_perception.runtime.onnx_operations import OPERATIONS, Named, Place, Unknown, numpy_dtype
+from co_perception.runtime.program import Program
 
 OPSET = 20
+TRACED = 2  # streams; one would count as an axis that is always 1
 
 
-def onnx_graph(
-    step: Callable[..., tuple[Tensor, ...]],
-    inputs: Sequence[Tensor],
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    metadata: dict[str, str],
-    streams: int | None = None,
-) -> Any:
-    """`step`, a function of tensors whose axis 0 is streams, as an `onnx.ModelProto`.
+def onnx_graph(program: Program, streams: int | None = None) -> Any:
+    """A step as an `onnx.ModelProto`, for a number of streams, or (None) for any. Raises `Unknown`.
 
-    inputs: an example; streams: a fixed number of them, None for any. Every value that depends on an input has streams
-    (or streams times persons) on axis 0, so that no other axis depends on how many there are. Raises `Unknown`.
+    Every value that depends on an input has streams (or streams times persons) on axis 0, so that no other axis depends
+    on how many there are.
     """
-    return _Writer(_trace(step, inputs), inputs, streams).write(input_names, output_names, metadata)
+    count = streams or TRACED
+    writer = _Writer(program.traced(count), program.example(count), streams)
+    return writer.write(program.input_names, program.output_names, program.metadata)
 
 
 def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, str]) -> None:
@@ -53,13 +49,6 @@ def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, 
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _trace(step: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> fx.GraphModule:
-    with torch.no_grad():
-        traced = make_fx(lambda *tensors: step(*tensors), pre_dispatch=True)(*inputs)
-    traced.graph.eliminate_dead_code()
-    return traced
 
 
 class _Writer:

@@ -204,11 +204,12 @@ def _avg_pool(
     kernel: Any,
     stride: Any = (),
     padding: Any = 0,
-    ceil: bool = False,
-    include: bool = True,
-    *_: Any,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Named:
-    settings: dict[str, Any] = dict(pads=_pair(padding, 2) * 2, ceil_mode=int(ceil), count_include_pad=int(include))
+    settings: dict[str, Any] = dict(
+        pads=_pair(padding, 2) * 2, ceil_mode=int(ceil_mode), count_include_pad=int(count_include_pad)
+    )
     return at("AveragePool", x, kernel_shape=_pair(kernel, 2), strides=_pair(stride or kernel, 2), **settings)
 
 

@@ -48,7 +48,8 @@ class OnnxStepper(Stepper):
             raise ValueError("onnxruntime steps on the CPU here; a network on a GPU has the backend 'cuda'")
         runtime = import_onnxruntime()
         self.precision, self._program = precision, Program(self)
-        self._model = _quantised(self._graph()) if precision == "int8" else self._graph().SerializeToString()
+        graph = onnx_graph(self._program)
+        self._model = _quantised(graph) if precision == "int8" else graph.SerializeToString()
         self._value = runtime.OrtValue
         self._session = open_session(self._model, threads)
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
@@ -58,10 +59,6 @@ class OnnxStepper(Stepper):
         """Write the step as an ONNX file, whole or not at all: inputs x, age and the state's leaves by name, outputs y
         and the new leaves; what else there is to know is its metadata (`Program.metadata`), and the caller's."""
         write_model(self._model, path, {**(metadata or {}), **self._program.metadata})
-
-    def _graph(self) -> Any:
-        program = self._program
-        return onnx_graph(program, program.example(2), program.input_names, program.output_names, program.metadata)
 
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         given = leaves(state.layers)

@@ -53,10 +53,7 @@ class OpenVinoStepper(Stepper):
 
     def _request(self, streams: int) -> Any:
         if streams not in self._requests:
-            program = self._program
-            names = (program.input_names, program.output_names, program.metadata)
-            graph = onnx_graph(program, program.example(streams), *names, streams=streams)
-            model = self._core.read_model(graph.SerializeToString())
+            model = self._core.read_model(onnx_graph(self._program, streams).SerializeToString())
             self._requests[streams] = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
         return self._requests[streams]
 
@@ -71,7 +68,10 @@ class OpenVinoStepper(Stepper):
             answers.append(made)
         by_name = dict(zip(self._program.input_names, (*frames, state.age, *given), strict=True))
         # Only what the program reads is an input of it: ages, for one, matter to few networks.
-        kept = [filled(by_name[put.any_name], bucket(streams)).contiguous() for put in request.model_inputs]
+        kept = [
+            filled(by_name[next(name for name in put.names if name in by_name)], bucket(streams)).contiguous()
+            for put in request.model_inputs
+        ]
         for place, tensor in enumerate(kept):
             request.set_input_tensor(place, self._lend(tensor))
         request.infer()

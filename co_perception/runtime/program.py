@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from co_perception.continual.layer import Clock, Frames
 from co_perception.continual.state import Tree, leaves, named_leaves, unflatten
@@ -54,6 +55,13 @@ class Program:
         settled = self.network.settles(self.lag) + self.network.receptive_field
         steps = -(-settled // self.stride) * self.stride
         return [*frames, torch.full((streams,), steps, device=device), *past]
+
+    def traced(self, streams: int) -> fx.GraphModule:
+        """The program as a graph of torch's operations, without the network's code, for so many streams."""
+        with torch.no_grad():
+            graph = make_fx(lambda *tensors: self(*tensors), pre_dispatch=True)(*self.example(streams))
+        graph.graph.eliminate_dead_code()
+        return graph
 
     @property
     def input_names(self) -> list[str]:

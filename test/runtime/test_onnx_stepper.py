@@ -1,0 +1,67 @@
+"""The step as a file that others run, and threads that are bounded."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from stepped import FAMILIES, stream
+
+from co_perception.runtime import onnx_stepper
+from co_perception.runtime.choose import stepper
+from co_perception.runtime.onnx_stepper import OnnxStepper, default_threads
+
+
+@pytest.mark.parametrize("family", ["x3d", "encoder of 2", "resnet"])
+def test_whoever_reads_the_file_alone_steps_as_the_network_does(family: str, tmp_path: Path) -> None:
+    """With ONNX Runtime, NumPy, and what the metadata says, and nothing of this package."""
+    network, shape = FAMILIES[family]()
+    made = stepper(network, shape, "onnxruntime")
+    assert isinstance(made, OnnxStepper)
+    made.save(tmp_path / "step.onnx", {"labels": "[]"})
+    assert [file.name for file in tmp_path.iterdir()] == ["step.onnx"]
+
+    session = onnxruntime.InferenceSession(tmp_path / "step.onnx")
+    says = session.get_modelmeta().custom_metadata_map
+    assert (says["format"], says["labels"]) == ("co_perception.program", "[]")
+    stride, rotation = json.loads(says["stride"]), json.loads(says["rotation"])
+    settled = json.loads(says["valid_from"])
+    names = [put.name for put in session.get_inputs()]
+    outputs = [put.name for put in session.get_outputs()]
+
+    x = stream(FAMILIES[family](), settled + 8 * stride)
+    state = made.init_state(1)
+    for part in x[:, :, : -(-settled // stride) * stride].split(stride, dim=2):
+        _, state = made(part, state)
+    from co_perception.continual.state import named_leaves
+
+    past = {name: leaf.numpy() for name, leaf in named_leaves(state.layers)}
+    assert set(json.loads(says["states"])) == set(past)
+    for part in x[:, :, -(-settled // stride) * stride :].split(stride, dim=2):
+        frames = part.unbind(2)
+        inputs = dict(zip(["x"] if stride == 1 else [f"x.{i}" for i in range(stride)], frames, strict=True))
+        given = {name: frame.numpy() for name, frame in inputs.items()} | {"age": state.age.numpy()} | past
+        got = dict(zip(outputs, session.run(outputs, {name: given[name] for name in names}), strict=True))
+        y, state = made(part, state)
+        np.testing.assert_allclose(got["y"], y[:, :, 0].numpy(), atol=1e-5)
+        past = {name: past[rotation[name]] if name in rotation else got[f"new_{name}"] for name in past}
+
+
+def test_threads_are_bounded_unless_more_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
+    assert default_threads() == onnx_stepper.MOST_THREADS
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3})
+    assert default_threads() == 1
+
+
+def test_a_batch_of_any_size_is_stepped_by_one_program() -> None:
+    network, shape = FAMILIES["graph"]()
+    made = stepper(network, shape, "onnxruntime")
+    for streams in (1, 3, 17):
+        y, _ = made(torch.randn(streams, shape[0], 1, *shape[1:]), made.init_state(streams))
+        assert y.shape == (streams, 7, 1)
