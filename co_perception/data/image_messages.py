@@ -114,11 +114,13 @@ def _from_yuv422(message: Any, luma_at: int) -> Pixels:
     if width % 2:
         raise ValueError(f"{message.encoding} codes pixels in pairs, but the image is {width} pixels wide.")
     pairs = _rows(message, 2).reshape(height, width // 2, 4)
-    y = (pairs[..., luma_at::2].astype(np.float32) - 16.0) * np.float32(255.0 / 219.0)
-    u, v = ((pairs[..., at, None].astype(np.float32) - 128.0) * np.float32(255.0 / 224.0) for at in (1 - luma_at, 3 - luma_at))
+    parts = np.ascontiguousarray(pairs.transpose(2, 0, 1)).astype(np.float32)
+    luma = (parts[luma_at::2] - 16.0) * np.float32(255.0 / 219.0)
+    u, v = (parts[1 - luma_at :: 2] - 128.0) * np.float32(255.0 / 224.0)
     rgb = np.empty((height, width // 2, 2, 3), np.uint8)
-    for colour, value in enumerate((y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u)):
-        rgb[..., colour] = np.rint(value, out=value).clip(0, 255, out=value)
+    for place, y in enumerate(luma):
+        for colour, value in enumerate((y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u)):
+            rgb[:, :, place, colour] = np.rint(value, out=value).clip(0, 255, out=value)
     return rgb.reshape(height, width, 3)
 
 

@@ -1,19 +1,20 @@
-"""Pixels between pixels: bilinear samples of a picture, two along each axis, as OpenCV and torch place them. NumPy only,
-on the calling thread: threads that a camera's frame wakes for half a millisecond wait for each other longer than that.
+"""Pixels between pixels: bilinear samples of a picture, two along each axis, placed as OpenCV and torch place them.
 
-Only what is looked at is read, and colours may lie in any order, so that a picture is cut, reordered and made small in
-one go, wherever it came from.
+NumPy, on the calling thread: threads that a camera wakes for half a millisecond wait for each other longer than that.
+Only what is looked at is read, and colours may lie in any order, so that a picture is cut, made small and put in order
+in one go, straight out of a message.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 COLOURS = 3
+AT_ONCE = 32  # rows in work: few enough to stay near the processor, and to need no fresh pages for every frame
 
 
 class Samples(NamedTuple):
@@ -49,19 +50,23 @@ def samples(length: int, size: int, begin: int = 0, end: int | None = None) -> S
 def sample(picture: NDArray[np.uint8], down: Samples, across: Samples) -> NDArray[np.float32]:
     """(rows, 3, columns) float32, 0..255: the samples `down` x `across` of a picture (H, W, 3) uint8.
 
-    Whole rows come first, because they lie in one piece; so colours are put in order by the way columns are picked.
+    Whole rows come first, because they lie in one piece; colours are put in order by the way columns are picked.
     """
     rows, pixel, colour = _rows(picture)
     begin, end = int(across.first.min()), int(across.second.max())
+    rows = rows[:, begin * pixel : end * pixel + 2 * abs(colour) + 1]
     offsets = np.arange(COLOURS)[:, None] * colour - min(2 * colour, 0)
-    part = slice(begin * pixel, end * pixel + 2 * abs(colour) + 1)
-    near = rows[down.first, part].astype(np.float32)
-    if down.between:
-        near = _between(near, rows[down.second, part].astype(np.float32), down.share[:, None])
-    left = near.take((across.first - begin) * pixel + offsets, axis=1)
-    if across.between:
-        left = _between(left, near.take((across.second - begin) * pixel + offsets, axis=1), across.share)
-    return left
+    left, right = ((neighbour - begin) * pixel + offsets for neighbour in (across.first, across.second))
+    out = np.empty((len(down.first), *left.shape), np.float32)
+    for start in range(0, len(out), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        near = rows[down.first[part]].astype(np.float32)
+        if down.between:
+            _towards(near, rows[down.second[part]].astype(np.float32), down.share[part, None])
+        near.take(left, axis=1, out=out[part], mode="clip")
+        if across.between:
+            _towards(out[part], near.take(right, axis=1, mode="clip"), across.share)
+    return out
 
 
 def _rows(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int, int]:
@@ -80,9 +85,8 @@ def _rows(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int, int]:
     return as_strided(first, shape, (picture.strides[0], 1), writeable=False), pixel, colour
 
 
-def _between(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[Any]) -> NDArray[np.float32]:
-    """Written into `other`, which nobody needs any more."""
+def _towards(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]) -> None:
+    """Moves `one` towards `other` by that share of the way. Both are written into."""
     other -= one
     other *= share
-    other += one
-    return other
+    one += other
