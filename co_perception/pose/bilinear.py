@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 COLOURS = 3
-AT_ONCE = 32  # rows in work: few enough to stay near the processor, and to need no fresh pages for every frame
+AT_ONCE = 1 << 18  # bytes in work: few enough to stay near the processor, and to need no fresh pages for every frame
 
 
 class Samples(NamedTuple):
@@ -58,8 +58,9 @@ def sample(picture: NDArray[np.uint8], down: Samples, across: Samples) -> NDArra
     offsets = np.arange(COLOURS)[:, None] * colour - min(2 * colour, 0)
     left, right = ((neighbour - begin) * pixel + offsets for neighbour in (across.first, across.second))
     out = np.empty((len(down.first), *left.shape), np.float32)
-    for start in range(0, len(out), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    several = max(AT_ONCE // (rows.shape[1] * out.itemsize), 1)
+    for start in range(0, len(out), several):
+        part = slice(start, start + several)
         near = rows[down.first[part]].astype(np.float32)
         if down.between:
             _towards(near, rows[down.second[part]].astype(np.float32), down.share[part, None])
