@@ -43,7 +43,7 @@ def draw(figures: Path, picture: Path) -> None:
     bars = [plt.Rectangle((0, 0), 1, 1, color=colour) for _, colour in SHOWN.values()]
     names = [name for name, _ in SHOWN.values()]
     figure.legend(bars, names, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
-    figure.subplots_adjust(top=1 - 0.75 / figure.get_figheight())
+    figure.subplots_adjust(top=1 - 0.55 / figure.get_figheight())
     figure.savefig(picture, dpi=110, bbox_inches="tight", facecolor="white")
     plt.close(figure)
 

@@ -26,7 +26,7 @@ class Samples(NamedTuple):
 
     def mirrored(self) -> Samples:
         """The same, the last one first."""
-        return Samples(*(values[::-1] for values in self))
+        return Samples(self.first[::-1], self.second[::-1], self.share[::-1])
 
     @property
     def between(self) -> bool:
