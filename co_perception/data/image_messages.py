@@ -16,14 +16,14 @@ from co_perception.data.optional import cv_bridge, opencv
 Pixels = NDArray[np.uint8]
 
 # encoding -> (channels as they lie in the message, which of them are red, green and blue)
-_PACKED: dict[str, tuple[int, tuple[int, int, int]]] = {
-    "rgb8": (3, (0, 1, 2)),
-    "bgr8": (3, (2, 1, 0)),
-    "rgba8": (4, (0, 1, 2)),
-    "bgra8": (4, (2, 1, 0)),
-    "mono8": (1, (0, 0, 0)),
-    "8UC1": (1, (0, 0, 0)),
-    "8UC3": (3, (2, 1, 0)),
+_PACKED: dict[str, tuple[int, slice]] = {
+    "rgb8": (3, slice(None)),
+    "bgr8": (3, slice(None, None, -1)),
+    "rgba8": (4, slice(3)),
+    "bgra8": (4, slice(2, None, -1)),
+    "mono8": (1, slice(None)),
+    "8UC1": (1, slice(None)),
+    "8UC3": (3, slice(None, None, -1)),
 }
 # encoding -> where luma starts in each pair of bytes; the other byte alternates between U and V
 _YUV422 = {"yuv422": 1, "uyvy": 1, "yuv422_yuy2": 0, "yuyv": 0}
@@ -32,7 +32,8 @@ _YUV422 = {"yuv422": 1, "uyvy": 1, "yuv422_yuy2": 0, "yuyv": 0}
 def to_rgb(message: Any) -> Pixels:
     """The picture in a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
 
-    Returns: (H, W, 3) uint8 in RGB order; a view of the message's data where nothing has to be computed.
+    Returns: (H, W, 3) uint8 in RGB order. Of the packed encodings (rgb8, bgr8, rgba8, bgra8, mono8 and their 8U names)
+        a view of the message's data, whose colours and rows may lie in any order: write into a copy of it only.
     Raises: ValueError for a message whose sizes contradict each other, for 16-bit and float images, and for an
         unknown encoding; ImportError where an optional package would be needed and is missing.
     """
@@ -44,7 +45,7 @@ def to_rgb(message: Any) -> Pixels:
     if encoding in _PACKED:
         channels, order = _PACKED[encoding]
         pixels = _rows(message, channels).reshape(message.height, message.width, channels)
-        return pixels if order == (0, 1, 2) and channels == 3 else pixels[..., order]
+        return np.broadcast_to(pixels[..., order], (message.height, message.width, 3))
     if encoding in _YUV422:
         return _from_yuv422(message, _YUV422[encoding])
     if "16" in encoding or "32" in encoding or "64" in encoding:
@@ -71,7 +72,8 @@ def decode(data: Any, format: str) -> Pixels:
 def encode_jpeg(rgb: Pixels, quality: int = 90) -> bytes:
     """JPEG bytes of an (H, W, 3) uint8 RGB picture; `quality` 1..100."""
     cv2 = opencv()
-    written, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    written, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not written:
         raise ValueError(f"a picture of shape {rgb.shape} {rgb.dtype} could not be coded as JPEG.")
     return bytes(coded)
@@ -83,7 +85,8 @@ def fill(message: Any, pixels: Pixels, encoding: str = "rgb8") -> Any:
     message.encoding = encoding
     message.is_bigendian = 0
     message.step = 3 * message.width
-    message.data = array("B", np.ascontiguousarray(pixels).tobytes())
+    message.data = array("B")
+    message.data.frombytes(np.ascontiguousarray(pixels).data)
     return message
 
 
@@ -107,14 +110,18 @@ def _bytes(data: Any) -> Pixels:
 
 def _from_yuv422(message: Any, luma_at: int) -> Pixels:
     """Two pixels share one U and one V; ITU-R BT.601 video range, as camera drivers give it."""
-    if message.width % 2:
-        raise ValueError(f"{message.encoding} codes pixels in pairs, but the image is {message.width} pixels wide.")
-    pairs = _rows(message, 2).reshape(message.height, message.width // 2, 4).astype(np.float32)
-    y = (pairs[..., luma_at::2].reshape(message.height, message.width) - 16.0) * (255.0 / 219.0)
-    chroma = (pairs[..., 1 - luma_at :: 2] - 128.0) * (255.0 / 224.0)
-    u, v = (chroma[..., i].repeat(2, axis=1) for i in (0, 1))
-    rgb = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=-1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    height, width = message.height, message.width
+    if width % 2:
+        raise ValueError(f"{message.encoding} codes pixels in pairs, but the image is {width} pixels wide.")
+    pairs = _rows(message, 2).reshape(height, width // 2, 4)
+    parts = np.ascontiguousarray(pairs.transpose(2, 0, 1)).astype(np.float32)
+    luma = (parts[luma_at::2] - 16.0) * np.float32(255.0 / 219.0)
+    u, v = (parts[1 - luma_at :: 2] - 128.0) * np.float32(255.0 / 224.0)
+    rgb = np.empty((height, width // 2, 2, 3), np.uint8)
+    for place, y in enumerate(luma):
+        for colour, value in enumerate((y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u)):
+            rgb[:, :, place, colour] = np.rint(value, out=value).clip(0, 255, out=value)
+    return rgb.reshape(height, width, 3)
 
 
 def _by_cv_bridge(message: Any, encoding: str) -> Pixels:

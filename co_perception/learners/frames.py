@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from co_perception.networks.variants import VideoVariant
+from co_perception.pose.bilinear import Samples, sample, samples
 from co_perception.training.views import View
 
 CENTRE = View()
@@ -27,25 +29,19 @@ def to_input(
         raise ValueError(f"expected an RGB frame (H, W, 3) of uint8, got {what}")
     if 0 in frame.shape:
         raise ValueError(f"the frame has no pixels: {frame.shape}")
-    pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)
-    square = _crop(_scale(pixels, round(variant.short_side * view.scale)), variant.size, view)
-    unit = 255 * variant.std / view.gain
-    return square.to(torch.float32).div(unit).sub_((variant.mean - view.shift) / variant.std).contiguous()
+    down, across = _places(frame.shape[0], frame.shape[1], variant.size, round(variant.short_side * view.scale), view)
+    square = sample(frame, down, across)
+    square /= np.float32(255 * variant.std / view.gain)
+    planes = np.empty((3, variant.size, variant.size), np.float32)
+    np.subtract(square.transpose(1, 0, 2), np.float32((variant.mean - view.shift) / variant.std), out=planes)
+    return torch.from_numpy(planes).to(device)
 
 
-def _scale(pixels: Tensor, short_side: int) -> Tensor:
-    """(3, H, W) with its shorter side scaled to `short_side`."""
-    height, width = pixels.shape[1:]
-    if min(height, width) == short_side:
-        return pixels
+@lru_cache(maxsize=16)
+def _places(height: int, width: int, size: int, short_side: int, view: View) -> tuple[Samples, Samples]:
+    """Where the view's rows and columns lie in a frame: (size,) each, of a shorter side scaled to `short_side`."""
     factor = short_side / min(height, width)
-    size = (max(round(height * factor), short_side), max(round(width * factor), short_side))
-    return F.interpolate(pixels[None].to(torch.float32), size, mode="bilinear", align_corners=False)[0]
-
-
-def _crop(pixels: Tensor, size: int, view: View) -> Tensor:
-    """(3, size, size) at the view's place."""
-    height, width = pixels.shape[1:]
-    top, left = int((height - size) * view.down), int((width - size) * view.right)
-    square = pixels[:, top : top + size, left : left + size]
-    return square.flip(2) if view.mirrored else square
+    scaled = [max(round(length * factor), short_side) for length in (height, width)]
+    top, left = int((scaled[0] - size) * view.down), int((scaled[1] - size) * view.right)
+    across = samples(width, scaled[1], left, left + size)
+    return samples(height, scaled[0], top, top + size), across.mirrored() if view.mirrored else across

@@ -20,7 +20,7 @@ WHITE, GREY, SURE, UNSURE = (255, 255, 255), (170, 170, 170), (150, 110, 20), (9
 
 def annotate(rgb: Pixels, answer: Answer, labels: Sequence[str], top_k: int = 3) -> Pixels:
     """A copy of the (H, W, 3) RGB picture with status, bars of the best scores, and progress. BGR order, uint8."""
-    picture = np.ascontiguousarray(rgb[..., ::-1])
+    picture = np.array(rgb[..., ::-1], order="C")  # a copy, also of a message whose colours lie in this order already
     line = max(min(picture.shape[:2]) // 14, 10)
     picture[: height_of(top_k, line)] //= 3
     write_bars(picture, lines(answer, labels, top_k), line, sure=bool(answer.label))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from co_perception.pose.bilinear import sample, samples
 
 Pixels = NDArray[np.uint8]
 
@@ -58,22 +59,5 @@ def resize(picture: Pixels, height: int, width: int) -> Pixels:
     Means over more pixels were tried for large pictures: they cost 3 ms more and lowered the joints' scores."""
     if picture.shape[:2] == (height, width):
         return np.ascontiguousarray(picture)
-    (above, below, down), (left, right, across) = _samples(picture.shape[0], height), _samples(picture.shape[1], width)
-    upper, lower = picture[above], picture[below]  # whole rows first: they lie in one piece
-    down, across = down[:, None, None], across[None, :, None]
-    top = _between(upper[:, left], upper[:, right], across)
-    bottom = _between(lower[:, left], lower[:, right], across)
-    return np.rint(_between(top, bottom, down)).astype(np.uint8)
-
-
-def _samples(length: int, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """(size,) the two neighbours of each sample and the share of the second; pixel centres where OpenCV has them,
-    (i + 0.5) * ratio - 0.5."""
-    place = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)
-    first = place.astype(np.intp)
-    return first, np.minimum(first + 1, length - 1), (place - first).astype(np.float32)
-
-
-def _between(one: NDArray[Any], other: NDArray[Any], share: NDArray[np.float32]) -> NDArray[np.float32]:
-    near = one.astype(np.float32)
-    return near + (other - near) * share
+    planes = sample(picture, samples(picture.shape[0], height), samples(picture.shape[1], width))
+    return np.rint(planes, out=planes).transpose(0, 2, 1).astype(np.uint8, order="C")

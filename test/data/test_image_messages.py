@@ -47,11 +47,38 @@ def test_grey_becomes_three_equal_channels(encoding: str) -> None:
     assert np.array_equal(found, np.repeat(grey, 3, axis=2))
 
 
-def test_rgb8_is_a_view_and_endianness_of_bytes_does_not_matter() -> None:
-    sent = message(RGB, "rgb8", is_bigendian=1)
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize(
+    ("encoding", "channels"),
+    [("rgb8", 3), ("bgr8", 3), ("8UC3", 3), ("rgba8", 4), ("bgra8", 4), ("mono8", 1), ("8UC1", 1)],
+)
+def test_packed_pixels_are_a_view_that_nobody_writes_into(encoding: str, channels: int, padding: int) -> None:
+    sent = message(np.zeros((7, 9, channels), np.uint8), encoding, padding, is_bigendian=1)
     found = images.to_rgb(sent)
-    sent.data[0] ^= 0xFF
-    assert found[0, 0, 0] == RGB[0, 0, 0] ^ 0xFF
+    assert found.shape == (7, 9, 3)
+    assert np.shares_memory(found, np.frombuffer(sent.data, np.uint8))
+    last = sent.step * 6 + 8 * channels  # where the last pixel begins
+    sent.data[last] = 200
+    wanted = {"b": (0, 0, 200), "8UC3": (0, 0, 200), "r": (200, 0, 0)}
+    colours = next((colours for name, colours in wanted.items() if encoding.startswith(name)), (200, 200, 200))
+    assert tuple(found[-1, -1]) == colours
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = 1
+
+
+def test_a_large_picture_whose_rows_are_padded() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (1081, 1923, 3), dtype=np.uint8)
+    assert np.array_equal(images.to_rgb(message(pixels, "bgr8", padding=61)), pixels[..., ::-1])
+
+
+@pytest.mark.parametrize(("encoding", "luma_at"), [("uyvy", 1), ("yuyv", 0)])
+def test_yuv422_is_rounded_as_the_formula_says(encoding: str, luma_at: int) -> None:
+    sent = message(np.random.default_rng(2).integers(0, 256, (11, 14, 2), dtype=np.uint8), encoding, padding=3)
+    raw = np.frombuffer(sent.data, np.uint8).reshape(11, -1)[:, :28].astype(float).reshape(11, 14, 2)
+    y = (raw[..., luma_at] - 16) * 255 / 219
+    u, v = ((raw[:, at::2, 1 - luma_at].repeat(2, axis=1) - 128) * 255 / 224 for at in (0, 1))
+    wanted = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=2).clip(0, 255)
+    assert np.abs(images.to_rgb(sent) - wanted).max() <= 0.5001
 
 
 @pytest.mark.parametrize(("encoding", "luma_at"), [("yuv422", 1), ("uyvy", 1), ("yuv422_yuy2", 0), ("yuyv", 0)])
@@ -117,6 +144,20 @@ def test_fill_is_the_reverse_of_to_rgb() -> None:
     assert (sent.encoding, sent.step, sent.height, sent.width) == ("rgb8", 12, 6, 4)
     assert np.array_equal(images.to_rgb(sent), RGB[:, ::2])
     assert np.array_equal(images.to_rgb(images.fill(SimpleNamespace(), RGB, "bgr8")), RGB[..., ::-1])
+
+
+def test_fill_takes_pixels_that_lie_in_any_order_and_keeps_none_of_them() -> None:
+    pixels = np.asfortranarray(RGB)
+    sent = images.fill(SimpleNamespace(), pixels)
+    assert sent.data.typecode == "B" and len(sent.data) == RGB.size
+    assert not np.shares_memory(np.frombuffer(sent.data, np.uint8), pixels)
+    assert np.array_equal(images.to_rgb(sent), RGB)
+
+
+def test_jpeg_of_a_view_is_that_of_its_copy() -> None:
+    pytest.importorskip("cv2")
+    bgr = np.random.default_rng(3).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    assert images.encode_jpeg(bgr[..., ::-1]) == images.encode_jpeg(np.ascontiguousarray(bgr[..., ::-1]))
 
 
 def test_compressed_there_and_back() -> None:

@@ -54,3 +54,11 @@ def test_a_longer_bar_means_a_higher_score() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (12, 300), (300, 12)])
 def test_no_picture_is_too_small(size: tuple[int, int]) -> None:
     assert annotate(np.zeros((*size, 3), np.uint8), answer(), LABELS).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_picture_it_is_given_stays_as_it_is(order: int) -> None:
+    lies = np.full((120, 160, 3), (200, 100, 50), np.uint8)  # a message's own pixels, rgb8 or bgr8
+    rgb = lies[..., ::order]
+    assert not np.shares_memory(annotate(rgb, answer(), LABELS), lies)
+    assert (lies == (200, 100, 50)).all()
