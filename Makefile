@@ -12,7 +12,7 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
 	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh

@@ -79,7 +79,7 @@ def _backend(subject: subjects.Subject, backend: str, threads: int, device: str)
 
     for _ in range(subject.steps_to_warm):
         step()
-    facts = {"state_bytes": state_bytes(state), "dtype": made.precision, "said": made.said}
+    facts = {"backend": made.name, "dtype": made.precision, "said": made.said, "state_bytes": state_bytes(state)}
     return Contestant(step, facts)
 
 

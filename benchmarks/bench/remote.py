@@ -38,8 +38,9 @@ class Remote:
         paths = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "test"), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        self.name, self.facts, self.peak_memory_bytes = contestant, dict[str, Any](), 0
-        self.joules: list[float | None] = []
+        self.facts: dict[str, Any] = {}
+        self.joules: list[float | None] = []  # of a step, block by block
+        self.memory_bytes, self.peak_memory_bytes = 0, 0
         self._longest_s = longest_s
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the process
         self._process = subprocess.Popen(
@@ -58,7 +59,7 @@ class Remote:
         """Nanoseconds of each of the next `count` steps."""
         told = self._ask(str(count))
         self.joules.append(None if told["joules"] is None else told["joules"] / (count + LEAD))
-        self.peak_memory_bytes = told["peak_memory_bytes"]
+        self.memory_bytes, self.peak_memory_bytes = told["memory_bytes"], told["peak_memory_bytes"]
         return [int(value) for value in told["ns"]]
 
     def close(self) -> None:

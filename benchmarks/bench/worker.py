@@ -2,8 +2,8 @@
 
 Reads lines and answers each with one line of JSON. The first, "build", makes and warms up the contestant: its facts
 come back, or {"error": why not}. Each further one is a number of steps to take: {"ns": nanoseconds of each, "joules":
-of all or null, "peak_memory_bytes": so far}. Ends with its input, and does nothing unasked, so that two never run at
-once. Whichever interpreter runs it, these lines time it.
+of all or null, "memory_bytes": resident now, "peak_memory_bytes": at most so far}. Ends with its input, and does
+nothing unasked, so that two never run at once. Whichever interpreter runs it, these lines time it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def serve(contestant: Contestant, asked: TextIO, say: Callable[[dict[str, Any]],
     for line in asked:
         energy = Energy()
         nanoseconds = timed(step, int(line))
-        say({"ns": nanoseconds, "joules": energy.joules(), "peak_memory_bytes": memory_bytes("VmHWM")})
+        memory = {"memory_bytes": memory_bytes(), "peak_memory_bytes": memory_bytes("VmHWM")}
+        say({"ns": nanoseconds, "joules": energy.joules()} | memory)
 
 
 def _finished(step: Callable[[], Any]) -> Callable[[], Any]:
