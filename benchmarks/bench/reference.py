@@ -3,14 +3,13 @@ of the peers; the builders are those of `test/peers/authors.py`."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bench import subjects
 from co_perception.networks.variants import ResNet3dVariant, X3DVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
-
-NTU_DIRECT = ("costgcn", "coagcn", "costr")
 
 
 def exists(name: str) -> bool:
@@ -25,22 +24,18 @@ def reference(name: str) -> tuple[Any, tuple[int, ...], int]:
     variant = subjects.variant(name)
     if not exists(name):
         raise ValueError(f"nobody has published {name} on continual-inference")
-    stride = 1
     if isinstance(variant, X3DVariant):
-        network, shape = authors.cox3d(variant, variant.size), variant.frame_shape
-    elif isinstance(variant, ResNet3dVariant):
-        network, shape = authors.coresnet(variant, variant.size), variant.frame_shape
-        stride = 2 if variant.halve else 1
-    elif isinstance(variant, SkeletonVariant):
-        network, stride = _skeletons(variant), 4 if variant.padded else 1
-        shape = (3, authors.JOINTS[variant.layout], variant.persons)
-    else:
-        assert isinstance(variant, FeatureVariant)
-        network, shape = authors.encoder(variant), (variant.features,)
-    return network.eval(), shape, stride
+        return authors.cox3d(variant, variant.size).eval(), variant.frame_shape, 1
+    if isinstance(variant, ResNet3dVariant):
+        return authors.coresnet(variant, variant.size).eval(), variant.frame_shape, 2 if variant.halve else 1
+    if isinstance(variant, SkeletonVariant):
+        shape = (variant.inputs, authors.JOINTS[variant.layout], variant.persons)
+        return _of_skeletons(variant).eval(), shape, math.prod(variant.strides)
+    assert isinstance(variant, FeatureVariant)
+    return authors.encoder(variant).eval(), (variant.features,), 1
 
 
-def _skeletons(variant: SkeletonVariant) -> Any:
+def _of_skeletons(variant: SkeletonVariant) -> Any:
     from peers import authors
 
     if variant.name in authors.STARRED:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -46,6 +48,7 @@ class Remote:
         self._process = subprocess.Popen(
             [str(python), "-m", "bench.worker", contestant, network, str(threads), device],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=environment,
+            start_new_session=True,
         )  # fmt: skip
 
     def ready(self) -> dict[str, Any]:
@@ -64,9 +67,12 @@ class Remote:
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.communicate()
-        self._said.close()
+        self._kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._said):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
 
     def _ask(self, request: str) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -78,7 +84,7 @@ class Remote:
         return self._read()
 
     def _read(self) -> dict[str, Any]:
-        too_long = Timer(self._longest_s, self._process.kill)
+        too_long = Timer(self._longest_s, self._kill)
         too_long.start()
         try:
             assert self._process.stdout is not None
@@ -88,6 +94,12 @@ class Remote:
         if not line:
             raise Gone(self._last_words())
         return dict(json.loads(line))
+
+    def _kill(self) -> None:
+        # The group, because a compiler that it started would go on without it.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _last_words(self) -> str:
         code = self._process.wait()

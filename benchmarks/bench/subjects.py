@@ -59,11 +59,9 @@ def build(name: str) -> Subject:
     torch.manual_seed(0)
     found = variant(name)
     if isinstance(found, VideoVariant):
-        network: Network = build_video(found)
-    else:
-        network = CoStGcn(found) if isinstance(found, SkeletonVariant) else CoOadTR(found)
-    shape = found.frame_shape if isinstance(found, VideoVariant) else network.frame_shape  # type: ignore[union-attr]
-    return Subject(name, network.eval(), shape, clip_frames(found), found.published)
+        return Subject(name, build_video(found).eval(), found.frame_shape, clip_frames(found), found.published)
+    network = CoStGcn(found) if isinstance(found, SkeletonVariant) else CoOadTR(found)
+    return Subject(name, network.eval(), network.frame_shape, clip_frames(found), found.published)
 
 
 def frames(shape: tuple[int, ...], frames: int, different: int = DIFFERENT) -> list[Tensor]:
