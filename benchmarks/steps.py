@@ -29,7 +29,7 @@ from bench.contestants import CLIP, RATE, REFERENCE
 from bench.machine import describe
 from bench.reference import exists
 from bench.remote import PEERS, ROOT, Gone, Remote
-from bench.rows import Row, over, published_clip_ratio, with_peak, write_json
+from bench.rows import Row, over, published_clip_ratio, read_rows, with_peak, write_json
 from bench.table import HEADER, cells, markdown
 from co_perception.commands.output import Bar, print_table
 from co_perception.networks.measure import macs_per_step
@@ -51,6 +51,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of every contestant")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
+    parser.add_argument("--add", action="store_true", help="to the rows of other networks that are there already")
     parser.add_argument("--no-reference", action="store_true", help="leave the reference out")
     parser.add_argument("--no-clip", action="store_true", help="leave the clips out")
     parser.add_argument("--quick", action="store_true", help=f"two seconds each of {', '.join(QUICK)}")
@@ -59,6 +60,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         chosen.networks, chosen.seconds = list(QUICK), 2.0
     for name in chosen.networks:
         subjects.variant(name)
+    chosen.earlier = [
+        row
+        for row in (read_rows(chosen.out / "steps.json") if chosen.add else [])
+        if row.network not in chosen.networks
+    ]
     if not chosen.no_reference and not PEERS.exists():
         print("no .venv-peers: the reference is left out. `make peers-env` makes it.", file=sys.stderr)
         chosen.no_reference = True
@@ -154,7 +160,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def keep(chosen: argparse.Namespace, found: Found) -> list[Row]:
     """Write what is known so far: records, the machine, the table and the picture."""
     peak = max(found.rates)
-    rows = with_peak(found.rows, peak)
+    rows = [*chosen.earlier, *with_peak(found.rows, peak)]
     header = describe(chosen.threads, chosen.device) | {
         "reference": found.reference,
         "batch": 1,

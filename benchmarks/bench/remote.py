@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -48,7 +47,6 @@ class Remote:
         self._process = subprocess.Popen(
             [str(python), "-m", "bench.worker", contestant, network, str(threads), device],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=environment,
-            start_new_session=True,
         )  # fmt: skip
 
     def ready(self) -> dict[str, Any]:
@@ -67,7 +65,7 @@ class Remote:
 
     def close(self) -> None:
         """End it."""
-        self._kill()
+        self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._said):
             assert pipe is not None
@@ -84,7 +82,7 @@ class Remote:
         return self._read()
 
     def _read(self) -> dict[str, Any]:
-        too_long = Timer(self._longest_s, self._kill)
+        too_long = Timer(self._longest_s, self._process.kill)
         too_long.start()
         try:
             assert self._process.stdout is not None
@@ -94,12 +92,6 @@ class Remote:
         if not line:
             raise Gone(self._last_words())
         return dict(json.loads(line))
-
-    def _kill(self) -> None:
-        # The group, because a compiler that it started would go on without it.
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _last_words(self) -> str:
         code = self._process.wait()

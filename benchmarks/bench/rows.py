@@ -70,6 +70,11 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(_short(content), indent=2) + "\n")
 
 
+def read_rows(path: Path) -> list[Row]:
+    """What `write_json` wrote; none where there is no such file."""
+    return [Row(**found) for found in json.loads(path.read_text())] if path.exists() else []
+
+
 def _short(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)

@@ -11,7 +11,7 @@ import matplotlib.image
 import pytest
 
 from bench import plot
-from bench.rows import Row, over, published_clip_ratio, with_peak, write_json
+from bench.rows import Row, over, published_clip_ratio, read_rows, with_peak, write_json
 from bench.table import HEADER, cells, markdown, number, size
 from co_perception.networks.variants import COX3D_S
 
@@ -41,6 +41,8 @@ def test_rows_become_json_with_nulls_and_few_digits(tmp_path: Path) -> None:
     [told] = json.loads((tmp_path / "new/steps.json").read_text())
     assert told["gmacs_per_s"] == 33.333 and told["peak_share"] == 0.41667
     assert told["energy_j_per_step"] is None and told["state_bytes"] == 4_000_000
+    assert read_rows(tmp_path / "new/steps.json") == [row(gmacs_per_s=33.333, peak_share=0.41667)]
+    assert read_rows(tmp_path / "nowhere.json") == []
 
 
 def test_ratios_are_there_where_both_figures_are() -> None:

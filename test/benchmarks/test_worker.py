@@ -53,7 +53,7 @@ def test_a_contestant_is_asked_and_answers_over_a_pipe(tmp_path: Path) -> None:
     [
         ("""read asked; echo '{"error": "ImportError: no openvino"}'""", "ImportError: no openvino"),
         ("echo 'Killed by the kernel' >&2; exit 3", r"ended \(3\): Killed by the kernel"),
-        ("sleep 60", "ended"),
+        ("exec sleep 60", "ended"),
     ],
     ids=["cannot be built", "dies", "hangs"],
 )
