@@ -119,37 +119,39 @@ def measure(chosen: argparse.Namespace, network: str, rate: Remote, told: Callab
 def _rows(network: str, remotes: dict[str, Remote], times: dict[str, Times]) -> list[Row]:
     subject = subjects.build(network)
     macs = macs_per_step(subject.network, subject.frame_shape)
-    reference, clip = times.get(REFERENCE), times.get(CLIP)
-    peer = remotes.get(REFERENCE)
-    return [
-        Row(
-            network=network,
-            backend=name,
-            dtype=remote.facts["dtype"],
-            frames_per_step=subject.stride,
-            samples=times[name].count,
-            ms_p50=times[name].p50,
-            ms_min=times[name].min,
-            ms_p95=times[name].p95,
-            reference_ms_p50=reference.p50 if reference else None,
-            reference_ms_min=reference.min if reference else None,
-            ratio=over(reference.p50 if reference else None, times[name].p50),
-            clip_ms_p50=clip.p50 if clip else None,
-            clip_ratio=over(clip.p50 if clip else None, times[name].p50),
-            published_clip_ratio=published_clip_ratio(subject.published),
-            state_bytes=remote.facts["state_bytes"],
-            reference_state_bytes=peer.facts["state_bytes"] if peer else None,
-            peak_memory_bytes=remote.peak_memory_bytes,
-            reference_peak_memory_bytes=peer.peak_memory_bytes if peer else None,
-            macs_per_step=macs,
-            gmacs_per_s=macs / times[name].p50 / 1e6,
-            peak_share=None,
-            energy_j_per_step=_mean(remote.joules),
-            reference_energy_j_per_step=_mean(peer.joules) if peer else None,
-        )
-        for name, remote in remotes.items()
-        if name not in (REFERENCE, CLIP)
-    ]
+    clip, reference, peer = times.get(CLIP), times.get(REFERENCE), remotes.get(REFERENCE)
+    beside: dict[str, Any] = dict(
+        network=network,
+        frames_per_step=subject.stride,
+        macs_per_step=macs,
+        clip_ms_p50=clip.p50 if clip else None,
+        published_clip_ratio=published_clip_ratio(subject.published),
+        reference_ms_p50=reference.p50 if reference else None,
+        reference_ms_min=reference.min if reference else None,
+        reference_state_bytes=peer.facts["state_bytes"] if peer else None,
+        reference_peak_memory_bytes=peer.peak_memory_bytes if peer else None,
+        reference_energy_j_per_step=_mean(peer.joules) if peer else None,
+    )
+    ours = [name for name in remotes if name not in (REFERENCE, CLIP)]
+    return [Row(**beside, **_of_backend(name, remotes[name], times[name], beside)) for name in ours]
+
+
+def _of_backend(name: str, remote: Remote, times: Times, beside: dict[str, Any]) -> dict[str, Any]:
+    return dict(
+        backend=name,
+        dtype=remote.facts["dtype"],
+        samples=times.count,
+        ms_p50=times.p50,
+        ms_min=times.min,
+        ms_p95=times.p95,
+        ratio=over(beside["reference_ms_p50"], times.p50),
+        clip_ratio=over(beside["clip_ms_p50"], times.p50),
+        gmacs_per_s=beside["macs_per_step"] / times.p50 / 1e6,
+        peak_share=None,
+        state_bytes=remote.facts["state_bytes"],
+        peak_memory_bytes=remote.peak_memory_bytes,
+        energy_j_per_step=_mean(remote.joules),
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -177,7 +179,9 @@ def keep(chosen: argparse.Namespace, found: Found) -> list[Row]:
     write_json(chosen.out / "machine.json", header)
     write_json(chosen.out / "steps.json", rows)
     (chosen.out / "steps.md").write_text(markdown(HEADER, [cells(row) for row in rows]))
-    subtitle = f"{header['device']}; {chosen.threads} threads, batch 1, torch {header['versions']['torch']}"
+    if not rows:
+        return rows
+    subtitle = f"{header['device']}; computed on {chosen.threads}; batch 1; torch {header['versions']['torch']}"
     plot.steps(rows, chosen.out / "steps.png", subtitle)
     return rows
 

@@ -109,7 +109,9 @@ def main(given: Sequence[str] | None = None) -> int:
     for row in rows:
         series.setdefault(f"{row.network}, {row.backend}", {})[row.people] = row.share
     labels = ("people", "cost of a person, relative to one alone")
-    plot.lines(series, chosen.out / "streams.png", labels, f"{header['device']}; {chosen.threads} threads", even=True)
+    plot.lines(
+        series, chosen.out / "streams.png", labels, f"{header['device']}; computed on {chosen.threads}", even=True
+    )
     return 0
 
 

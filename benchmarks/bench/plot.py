@@ -43,13 +43,16 @@ def steps(rows: Sequence[Row], path: Path, subtitle: str) -> None:
             y = place + (offset - (len(bars) - 1) / 2) * BAR
             axes.barh(y, value, BAR * 0.92, color=SERIES[series])
             axes.annotate(words, (value, y), (3, 0), textcoords="offset points", va="center", fontsize=7)
-    axes.set_yticks(range(len(groups)), list(groups))
-    axes.invert_yaxis()
+    strides = {row.network: row.frames_per_step for row in rows}
+    named = [name if strides[name] == 1 else f"{name}\n({strides[name]} frames)" for name in groups]
+    axes.set_yticks(range(len(groups)), named)
+    axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     lowest = min(value for bars in groups.values() for value, _ in bars.values())
     highest = max(value for bars in groups.values() for value, _ in bars.values())
     axes.set_xlim(lowest / 2, highest * 4)
-    axes.set_xlabel("milliseconds of a step, p50 (logarithmic)")
+    axes.set_xlabel("milliseconds of a step, median (logarithmic)")
     axes.set_title(subtitle, fontsize=9, loc="left", color=GREY)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in SERIES.values()]
     figure.legend(handles, list(SERIES), loc="outside upper center", ncols=len(SERIES), frameon=False)

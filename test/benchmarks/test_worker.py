@@ -49,16 +49,16 @@ def test_a_contestant_is_asked_and_answers_over_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "longest_s", "reason"),
     [
-        ("""read asked; echo '{"error": "ImportError: no openvino"}'""", "ImportError: no openvino"),
-        ("echo 'Killed by the kernel' >&2; exit 3", r"ended \(3\): Killed by the kernel"),
-        ("exec sleep 60", "ended"),
+        ("""read asked; echo '{"error": "ImportError: no openvino"}'""", 60.0, "ImportError: no openvino"),
+        ("echo 'Killed by the kernel' >&2; exit 3", 60.0, r"ended \(3\): Killed by the kernel"),
+        ("exec sleep 100", 0.5, r"ended \(-9\)"),
     ],
     ids=["cannot be built", "dies", "hangs"],
 )
-def test_who_cannot_take_part_says_why(tmp_path: Path, script: str, reason: str) -> None:
-    remote = Remote("openvino", "costgcn_short", python=stand_in(tmp_path, script), longest_s=1)
+def test_who_cannot_take_part_says_why(tmp_path: Path, script: str, longest_s: float, reason: str) -> None:
+    remote = Remote("openvino", "costgcn_short", python=stand_in(tmp_path, script), longest_s=longest_s)
     try:
         with pytest.raises(Gone, match=reason):
             remote.ready()

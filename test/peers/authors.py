@@ -94,7 +94,7 @@ def coresnet(variant: ResNet3dVariant, size: int) -> Any:
     """CoSlow and CoI3D as github.com/LukasHedegaard/co3d assembles them (models/common/coresnet.py, 2022), whose stages
     of residual blocks OpenDR kept. Gives logits: the softmax at its end is left out."""
     stage = opendr(f"{VIDEO}.cox3d.algorithm.res").CoResStage
-    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=_stem(variant.width, variant.stem))
+    layers: OrderedDict[str, nn.Module] = OrderedDict(s1=_stem(variant.width, variant.stem))
     inputs = variant.width
     for place, (blocks, kernels) in enumerate(zip(variant.blocks, variant.kernels, strict=True)):
         inner = variant.width * 2**place
@@ -104,36 +104,43 @@ def coresnet(variant: ResNet3dVariant, size: int) -> Any:
             trans_func=_bottleneck,
         )  # fmt: skip
         if place == 0 and variant.halve:
-            layers["pool"] = continual.MaxPool3d((2, 1, 1), stride=(2, 1, 1))
+            layers["pathway0_pool"] = continual.MaxPool3d((2, 1, 1), stride=(2, 1, 1))
         inputs = 4 * inner
-    window, extent = variant.window // 2 if variant.halve else variant.window, size // 32
-    layers["avg_pool"] = continual.AvgPool3d((window, extent, extent), stride=1)
-    layers["dropout"] = nn.Dropout(0.5)
-    layers["flat"] = continual.Lambda(lambda x: x.flatten(1), takes_time=False)
-    layers["projection"] = continual.Linear(inputs, variant.classes, channel_dim=1)
+    frames = variant.window // 2 if variant.halve else variant.window
+    layers["head"] = _sequential(
+        avg_pool=continual.AvgPool3d((frames, size // 32, size // 32), stride=1),
+        dropout=nn.Dropout(0.5),
+        view=continual.Lambda(lambda x: x.flatten(1), takes_time=False),
+        projection=continual.Linear(inputs, variant.classes, channel_dim=1),
+    )
     return continual.Sequential(layers)
 
 
+def _sequential(**layers: nn.Module) -> Any:
+    return continual.Sequential(OrderedDict(layers))
+
+
 def _stem(width: int, kernel: int) -> Any:
-    return continual.Sequential(
-        continual.Conv3d(3, width, (kernel, 7, 7), stride=(1, 2, 2), padding=(kernel // 2, 3, 3), bias=False),
-        nn.BatchNorm3d(width),
-        nn.ReLU(inplace=True),
-        nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+    stem = _sequential(
+        conv=continual.Conv3d(3, width, (kernel, 7, 7), stride=(1, 2, 2), padding=(kernel // 2, 3, 3), bias=False),
+        bn=nn.BatchNorm3d(width),
+        relu=nn.ReLU(inplace=True),
+        pool_layer=nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
     )
+    return _sequential(pathway0_stem=stem)
 
 
 def _bottleneck(inputs: int, outputs: int, kernel: int, stride: int, inner: int, groups: int, **_: Any) -> Any:
-    conv = continual.Conv3d
-    return continual.Sequential(
-        conv(inputs, inner, (kernel, 1, 1), padding=(kernel // 2, 0, 0), bias=False),
-        continual.forward_stepping(nn.BatchNorm3d(inner)),
-        nn.ReLU(inplace=True),
-        conv(inner, inner, (1, 3, 3), stride=(1, stride, stride), padding=(0, 1, 1), groups=groups, bias=False),
-        continual.forward_stepping(nn.BatchNorm3d(inner)),
-        nn.ReLU(inplace=True),
-        conv(inner, outputs, 1, bias=False),
-        continual.forward_stepping(nn.BatchNorm3d(outputs)),
+    conv, spatial = continual.Conv3d, dict(stride=(1, stride, stride), padding=(0, 1, 1))
+    return _sequential(
+        a=conv(inputs, inner, (kernel, 1, 1), padding=(kernel // 2, 0, 0), bias=False),
+        a_bn=continual.forward_stepping(nn.BatchNorm3d(inner)),
+        a_relu=nn.ReLU(inplace=True),
+        b=conv(inner, inner, (1, 3, 3), groups=groups, bias=False, **spatial),
+        b_bn=continual.forward_stepping(nn.BatchNorm3d(inner)),
+        b_relu=nn.ReLU(inplace=True),
+        c=conv(inner, outputs, 1, bias=False),
+        c_bn=continual.forward_stepping(nn.BatchNorm3d(outputs)),
     )
 
 

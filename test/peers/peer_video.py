@@ -140,20 +140,21 @@ def test_x3d_of_opendr_which_is_pyslowfasts(variant: X3DVariant) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L], ids=lambda v: v.name)
+@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L, COSLOW_R50, COI3D_R50], ids=lambda v: v.name)
 @torch.no_grad()
-def test_streams_of_opendr(variant: X3DVariant) -> None:
-    peer = authors.cox3d(variant, SIZE)
+def test_streams_of_opendr_and_co3d(variant: X3DVariant | ResNet3dVariant) -> None:
+    peer = authors.cox3d(variant, SIZE) if isinstance(variant, X3DVariant) else authors.coresnet(variant, SIZE)
     give_random_numbers(peer, seed=3)
     own = ours(dataclasses.replace(variant, size=SIZE), peer.state_dict())
     assert (own.receptive_field, own.delay) == (peer.receptive_field, peer.delay)
-    x = clip(own.receptive_field + STEPS)
+    stride, warm = own.timing.stride, -(-own.receptive_field // own.timing.stride)
+    x = clip((warm + STEPS) * stride)
     state, got, wanted = own.init_state(1, (3, SIZE, SIZE)), [], []
-    for place, frame in enumerate(x.unbind(2)):
-        y, state = own(frame.unsqueeze(2), state)
-        theirs = peer.forward_step(frame)
-        if place >= own.receptive_field:  # before, it lets an unseen frame in where a network pads
+    for place, chunk in enumerate(x.split(stride, dim=2)):
+        y, state = own(chunk, state)
+        theirs = [answer for frame in chunk.unbind(2) if (answer := peer.forward_step(frame)) is not None]
+        if place >= warm:  # before, it lets an unseen frame in where a network pads
             got.append(y[:, :, 0])
-            wanted.append(theirs)
-    assert len(got) == STEPS
+            wanted += theirs
+    assert len(got) == len(wanted) == STEPS
     report(f"{variant.name}, {STEPS} steps", torch.cat(got), torch.cat(wanted))
