@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.backends import BACKENDS
 from bench.clock import Times
 from bench.machine import describe
 from bench.remote import ROOT, Gone, Remote
 from bench.rows import write_json
 from bench.table import number, size
 from co_perception.commands.output import Bar, print_table
+from co_perception.runtime.backends import AUTO, BACKENDS
 
 NETWORKS = ("costgcn_short", "cotrans_short")
 HEADER = ("network", "backend", "steps", "memory first", "last", "grown", "ms p50 first", "last", "changed")
@@ -93,7 +93,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--backends", nargs="+", default=["auto"], help=f"of auto, {', '.join(BACKENDS)}")
+    parser.add_argument("--backends", nargs="+", default=[AUTO], help=f"of {AUTO}, {', '.join(BACKENDS)}")
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--block", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from bench import plot, subjects
-from bench.backends import BACKENDS
 from bench.clock import LEAD, Times, interleaved
 from bench.contestants import CLIP, RATE, REFERENCE
 from bench.machine import describe
@@ -33,6 +32,7 @@ from bench.rows import Row, over, published_clip_ratio, read_rows, with_peak, wr
 from bench.table import HEADER, cells, markdown
 from co_perception.commands.output import Bar, print_table
 from co_perception.networks.measure import macs_per_step
+from co_perception.runtime.backends import BACKENDS
 
 BLOCK = {RATE: 3, CLIP: 1}  # steps that count of a round, where not those that were asked for
 QUICK = ("costgcn_short", "cotrans_short", "costgcn_mod", "cox3d_s")

@@ -20,13 +20,14 @@ from typing import Any
 import torch
 
 from bench import plot, subjects
-from bench.backends import BACKENDS, stepper
 from bench.clock import Times, interleaved, timed
 from bench.machine import describe
 from bench.remote import ROOT
 from bench.rows import write_json
 from bench.table import number
 from co_perception.commands.output import print_table
+from co_perception.runtime.backends import AUTO, BACKENDS
+from co_perception.runtime.choose import stepper
 
 NETWORKS = ("costgcn_mod", "coagcn_mod", "costr_mod", "costgcn_short")
 HEADER = ("network", "backend", "people", "ms p50", "ms of a person", "of one alone")
@@ -69,7 +70,7 @@ def _stepping(made: Any, subject: subjects.Subject, count: int) -> Callable[[], 
         y, state = made(next(chunks), state)
         return y
 
-    for _ in range(WARM_UP):
+    for _ in range(subject.steps_to_settle + WARM_UP):
         step()
     return step
 
@@ -85,7 +86,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--backends", nargs="+", default=["auto"], help=f"of auto, {', '.join(BACKENDS)}")
+    parser.add_argument("--backends", nargs="+", default=[AUTO], help=f"of {AUTO}, {', '.join(BACKENDS)}")
     parser.add_argument("--people", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--seconds", type=float, default=8.0, help="of measuring, for each network and backend")
     parser.add_argument("--threads", type=int, default=2)

@@ -66,7 +66,8 @@ def _clip(subject: subjects.Subject, device: str) -> Contestant:
 
 
 def _backend(subject: subjects.Subject, backend: str, threads: int, device: str) -> Contestant:
-    from bench.backends import stepper
+    # Not at the top, because the environment of the reference has none of what it stands on.
+    from co_perception.runtime.choose import stepper
 
     made = stepper(subject.network.to(device), subject.frame_shape, backend, threads=threads)
     state = made.init_state(1)

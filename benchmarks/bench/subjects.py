@@ -39,6 +39,11 @@ class Subject:
         """Steps after which every past frame that a step looks at is a real one."""
         return -(-self.network.receptive_field // self.stride) + 1
 
+    @property
+    def steps_to_settle(self) -> int:
+        """Steps after which padding no longer matters; before, every backend leaves the step to the plain network."""
+        return -(-self.network.settles(0) // self.stride)
+
 
 def variant(name: str) -> Variant:
     """The record of a network; ValueError names those there are."""

@@ -14,7 +14,7 @@ import torch
 from co_perception.engine.data import Data
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category, Target
-from co_perception.learners.base import NetworkLearner
+from co_perception.learners.base import NetworkLearner, eager
 from co_perception.training.config import TrainConfig
 from co_perception.training.examples import Examples
 from co_perception.training.fit import evaluate, fit
@@ -66,7 +66,7 @@ class TrainableLearner(NetworkLearner):
         result = fit(network, train, val, config, self.labels, folder, resume=resume)
         self.model.load_state_dict(network.state_dict())
         self._loaded = True
-        self._use(self.model)
+        self._use(self.model, eager)
         if folder is not None and _first_process():
             self.save(Path(folder) / MODEL)
         return result
@@ -96,7 +96,7 @@ class TrainableLearner(NetworkLearner):
         self._build()
         self.model.load_state_dict(kept, strict=False)
         self._begun = True
-        self._use(self.model)
+        self._use(self.model, eager)
 
     # Inside
 
