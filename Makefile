@@ -8,11 +8,11 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-.PHONY: help env weights demo test peers bench recipes clean
+.PHONY: help env weights demo test peers-env peers bench recipes clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
 	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh
@@ -28,13 +28,15 @@ test: weights  ## ruff, mypy, pytest
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest
 
-peers: env  ## compares the networks with their authors' code, in .venv-peers
+peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
 	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors pytest six pyyaml av parameterized networkx
 	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,video skeleton,-r test/peers/requirements-$(kind).txt)
+
+peers: peers-env  ## compares the networks with their authors' code
 	@.venv-peers/bin/python -m pytest --timeout 1800 test/peers/peer_video.py test/peers/peer_skeleton.py
 
-bench: weights  ## measures what the documentation claims
+bench: weights peers-env  ## measures what the documentation claims, in half an hour
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
 
 recipes: weights  ## trains what is shipped, and prints how good it is beside random forests

@@ -10,8 +10,8 @@ from co_perception.networks.measure import macs_per_answer, macs_per_step, param
 from co_perception.networks.oadtr import CoOadTR
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.variants import VIDEO_VARIANTS, PooledVariant, Published, ResNet3dVariant, VideoVariant
-from co_perception.networks.variants_features import FEATURE_VARIANTS
-from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
+from co_perception.networks.variants_features import FEATURE_VARIANTS, FeatureVariant
+from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, SkeletonVariant
 from co_perception.networks.video import VideoNetwork
 
 Network = VideoNetwork | CoStGcn | CoOadTR
@@ -50,19 +50,26 @@ def rows() -> Iterator[Row]:
         if isinstance(video, ResNet3dVariant) and video.halve:
             note += TWO_FRAMES
         yield _row(
-            video.name, build_video(video), video.frame_shape, _clip_frames(video), video.published, note, elementwise
+            video.name, build_video(video), video.frame_shape, clip_frames(video), video.published, note, elementwise
         )
     for skeleton in SKELETON_VARIANTS.values():
         joints = CoStGcn(skeleton)
-        yield _row(skeleton.name, joints, joints.frame_shape, skeleton.clip, skeleton.published, skeleton.note)
+        yield _row(
+            skeleton.name, joints, joints.frame_shape, clip_frames(skeleton), skeleton.published, skeleton.note
+        )
     for features in FEATURE_VARIANTS.values():
         if features.name not in NOT_REPORTED:
             encoder = CoOadTR(features)
-            yield _row(features.name, encoder, encoder.frame_shape, features.window, features.published, features.note)
+            yield _row(
+                features.name, encoder, encoder.frame_shape, clip_frames(features), features.published, features.note
+            )
 
 
-def _clip_frames(variant: VideoVariant) -> int:
-    return variant.window if isinstance(variant, PooledVariant) else INCEPTION_FRAMES
+def clip_frames(variant: VideoVariant | SkeletonVariant | FeatureVariant) -> int:
+    """Frames of the clip that the offline network is published for."""
+    if isinstance(variant, SkeletonVariant):
+        return variant.clip
+    return variant.window if isinstance(variant, PooledVariant | FeatureVariant) else INCEPTION_FRAMES
 
 
 def _row(

@@ -8,19 +8,14 @@ requirements-skeleton.txt. Networks are whole: published channels, blocks and po
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
-import sys
-import types
-from collections import OrderedDict
 from collections.abc import Mapping
-from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import Any
 
-import continual  # first, because it looks for Lightning, which is stood in for below
+import continual
 import pytest
 import torch
+from peers import authors
 from torch import Tensor, nn
 
 from co_perception.networks import oadtr, stgcn
@@ -39,31 +34,10 @@ from co_perception.networks.variants_skeleton import (
 
 AGREE = 1e-4
 STEPS = 100  # in steady state
-OPENDR = "opendr.perception.skeleton_based_action_recognition"
-GRAPH_TYPES = {"ntu25": "ntu", "openpose18": "openpose"}
 ZERO_BIASES = r"in_proj_bias|out_proj\.bias"
 KINETICS = dict(layout="openpose18", persons=1, classes=20)
 
 torch.set_num_threads(2)
-
-
-def opendr(module: str) -> Any:
-    """A module of OpenDR's models, past its packages' own __init__, which want Lightning and more."""
-    if OPENDR not in sys.modules:
-        go_past_opendrs_init()
-    return importlib.import_module(f"{OPENDR}.algorithm.models.{module}")
-
-
-def go_past_opendrs_init() -> None:
-    spec = PathFinder.find_spec("opendr")  # which does not look at what stands in for it already
-    assert spec is not None and spec.origin is not None
-    lightning = types.ModuleType("pytorch_lightning")
-    lightning.LightningModule = type("LightningModule", (nn.Module,), {})  # type: ignore[attr-defined]
-    sys.modules["pytorch_lightning"] = lightning
-    for name in ("opendr", "opendr.perception", OPENDR):
-        package = types.ModuleType(name)
-        package.__path__ = [str(Path(spec.origin).parents[1].joinpath(*name.split(".")))]
-        sys.modules[name] = package
 
 
 def give_random_numbers(network: nn.Module, seed: int) -> None:
@@ -119,55 +93,15 @@ def hold_against(peer: Any, own: CoStGcn) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("other", [{}, KINETICS], ids=["ntu", "openpose"])
-@pytest.mark.parametrize(
-    ("variant", "module", "name"),
-    [
-        (COSTGCN_MOD, "co_stgcn", "CoStGcnMod"),
-        (COAGCN_MOD, "co_agcn", "CoAGcnMod"),
-        (COSTR_MOD, "co_str", "CoSTrMod"),
-    ],
-)
+@pytest.mark.parametrize("variant", [COSTGCN_MOD, COAGCN_MOD, COSTR_MOD], ids=lambda v: v.name)
 @torch.no_grad()
-def test_starred_networks_of_opendr(variant: SkeletonVariant, module: str, name: str, other: dict[str, Any]) -> None:
+def test_starred_networks_of_opendr(variant: SkeletonVariant, other: dict[str, Any]) -> None:
     variant = dataclasses.replace(variant, **other)
-    joints = len(stgcn.layout(variant.layout))
-    peer = getattr(opendr(module), name)(
-        joints, variant.persons, 3, GRAPH_TYPES[variant.layout], num_classes=variant.classes
-    )
+    peer = authors.starred(variant)
     give_random_numbers(peer, seed=1)
     own = ours(variant, {"state_dict": peer.state_dict()})
     assert (own.receptive_field, own.delay) == (peer.receptive_field, peer.delay) == (300, 299)
     hold_against(peer, own)
-
-
-def direct_of_opendr(mixers: tuple[str, ...]) -> Any:
-    """The direct form, whose blocks OpenDR has and whose assembly its authors keep elsewhere: equal padding, strides of
-    2 at blocks 5 and 8."""
-    base = opendr("co_base")
-    adaptive, joints = opendr("co_agcn"), opendr("co_str")
-
-    def attention(inputs: int, outputs: int, graph: Any, bn_momentum: float = 0.1) -> Any:
-        return continual.forward_stepping(joints.GcnUnitAttention(inputs, outputs, graph, bn_momentum, num_point=25))
-
-    makers = {
-        "graph": base.CoGraphConvolution,
-        "adaptive_starred": adaptive.CoAdaptiveGraphConvolution,
-        "joints": attention,
-    }
-
-    class Direct(base.CoModelBase):  # type: ignore[misc]
-        def __init__(self) -> None:
-            base.CoModelBase.__init__(self)
-            blocks, inputs = OrderedDict(), 3
-            plan = zip(mixers, COSTGCN.channels, COSTGCN.strides, strict=True)
-            for place, (mixer, outputs, stride) in enumerate(plan):
-                settings = dict(padding="equal", stride=stride, residual=place > 0, CoGraphConv=makers[mixer])
-                blocks[f"layer{place + 1}"] = base.CoSpatioTemporalBlock(inputs, outputs, self.graph.A, **settings)
-                inputs = outputs
-            self.layers = continual.Sequential(blocks)
-            base.CoModelBase.on_init_end(self)
-
-    return Direct()
 
 
 @pytest.mark.timeout(900)
@@ -178,7 +112,7 @@ def test_direct_networks_of_opendrs_blocks(variant: SkeletonVariant) -> None:
     one frame that should skip every second frame skips none, so that skips of strided blocks come two frames early."""
     # OpenDR has the adaptive convolution of the starred form only; that of the direct one is in test/networks.
     mixers = tuple("adaptive_starred" if mixer == "adaptive" else mixer for mixer in variant.mixers)
-    peer = direct_of_opendr(mixers)
+    peer = authors.direct(mixers, variant.channels, variant.strides)
     give_random_numbers(peer, seed=2)
     own = ours(dataclasses.replace(variant, mixers=mixers), peer.state_dict())
     assert (own.receptive_field, own.delay) == (peer.receptive_field, peer.delay) == (449, 296)
@@ -195,7 +129,7 @@ def test_direct_networks_of_opendrs_blocks(variant: SkeletonVariant) -> None:
 @torch.no_grad()
 def test_clips_of_opendrs_offline_network() -> None:
     """Its checkpoints have no adjacency in them."""
-    peer = opendr("stgcn").STGCN(60, 25, 2, 3, "ntu")
+    peer = authors.skeleton_model("stgcn").STGCN(60, 25, 2, 3, "ntu")
     give_random_numbers(peer, seed=3)
     weights = peer.state_dict()
     assert not [name for name in weights if name.endswith(".A")]
@@ -204,23 +138,8 @@ def test_clips_of_opendrs_offline_network() -> None:
     report("st-gcn, clip of 300", own.classify(x), peer(x))
 
 
-def encoder_of_continual_inference(variant: FeatureVariant) -> Any:
-    """CoOadTR made of the parts in continual-inference; its attention has biases, which are zero here."""
-    sizes = dict(d_model=variant.width, nhead=variant.heads, dim_feedforward=variant.feedforward)
-    layer = continual.TransformerEncoderLayerFactory(
-        **sizes, dropout=0.0, activation=nn.GELU(), sequence_len=variant.window
-    )
-    return continual.Sequential(
-        continual.Linear(variant.features, variant.width, channel_dim=1),
-        continual.RecyclingPositionalEncoding(variant.width, variant.table, learned=False),
-        continual.TransformerEncoder(layer, num_layers=variant.depth),
-        continual.Lambda(nn.LayerNorm(variant.width), takes_time=False),
-        continual.Linear(variant.width, variant.classes, channel_dim=1),
-    )
-
-
 def names_of_continual_inference(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """State dict of CoOadTR from `encoder_of_continual_inference`."""
+    """State dict of CoOadTR from `authors.encoder`."""
     places = {"0": "embed", "1": "position", "2": "encoder", "3": "norm", "4": "head"}
     found = {}
     for name, value in weights.items():
@@ -231,7 +150,7 @@ def names_of_continual_inference(weights: Mapping[str, Tensor]) -> dict[str, Ten
 
 
 def same_encoder(variant: FeatureVariant, seed: int) -> tuple[Any, CoOadTR]:
-    peer = encoder_of_continual_inference(variant)
+    peer = authors.encoder(variant)
     give_random_numbers(peer, seed)
     for name, value in nn.Module.named_parameters(peer):
         if re.search(ZERO_BIASES, name):

@@ -11,11 +11,11 @@ import sys
 import types
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peers import authors
 from torch import Tensor, nn
 
 from co_perception.networks.build import build_video, load_checkpoint
@@ -127,49 +127,11 @@ def test_resnets_of_pytorchvideo(variant: ResNet3dVariant) -> None:
     report(f"{variant.name}, clip", own.classify(x), peer(x))
 
 
-def x3d_settings(variant: X3DVariant, prefix: str = "") -> dict[str, Any]:
-    """What OpenDR's learners pass to their networks."""
-    named = {
-        "conv1_dim": 12,
-        "conv5_dim": 2048,
-        "num_groups": 1,
-        "width_per_group": 64,
-        "width_factor": 2.0,
-        "depth_factor": {3: 2.2, 5: 5.0}[variant.blocks[0]],
-        "bottleneck_factor": 2.25,
-        "use_channelwise_3x3x3": True,
-        "dropout_rate": 0.5,
-        "head_activation": "softmax",
-        "head_batchnorm": False,
-    }
-    init = {f"{prefix}fc_std_init": 0.01, f"{prefix}final_batchnorm_zero_init": True}
-    shared = {"dim_in": 3, "image_size": SIZE, "num_classes": 400}
-    return {prefix + name: value for name, value in named.items()} | init | shared
-
-
-def go_past_opendrs_init() -> None:
-    """The packages' own __init__ want pandas and more, which a network does without."""
-    spec = find_spec("opendr")
-    assert spec is not None and spec.origin is not None
-    perception = Path(spec.origin).parent / "perception"
-    for name in ("", "activity_recognition", "activity_recognition/cox3d", "activity_recognition/x3d"):
-        package = types.ModuleType(".".join(["opendr", "perception", *Path(name).parts]))
-        package.__path__ = [str(perception / name)]
-        sys.modules[package.__name__] = package
-
-
 @pytest.mark.parametrize("variant", [COX3D_S, COX3D_L], ids=lambda v: v.name)
 @torch.no_grad()
-def test_x3d_of_opendr_which_is_pyslowfasts(variant: X3DVariant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_x3d_of_opendr_which_is_pyslowfasts(variant: X3DVariant) -> None:
     """OpenDR keeps PySlowFast's modules, so that these are the names in the published `.pyth` files."""
-    go_past_opendrs_init()
-    lightning = types.ModuleType("pytorch_lightning")
-    lightning.LightningModule = nn.Module  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pytorch_lightning", lightning)
-    from opendr.perception.activity_recognition.x3d.algorithm.x3d import X3D  # type: ignore[import-not-found]
-
-    peer = X3D(frames_per_clip=variant.window, **x3d_settings(variant))
-    peer.head.act = nn.Identity()  # logits, not probabilities
+    peer = authors.x3d(variant, SIZE)
     give_random_numbers(peer, seed=4)
     assert "s2.pathway0_res0.branch2.se.fc1.weight" in peer.state_dict()
     own = ours(dataclasses.replace(variant, size=SIZE, scope=None), {"model_state": peer.state_dict()})
@@ -178,23 +140,21 @@ def test_x3d_of_opendr_which_is_pyslowfasts(variant: X3DVariant, monkeypatch: py
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L], ids=lambda v: v.name)
+@pytest.mark.parametrize("variant", [COX3D_XS, COX3D_S, COX3D_M, COX3D_L, COSLOW_R50, COI3D_R50], ids=lambda v: v.name)
 @torch.no_grad()
-def test_streams_of_opendr(variant: X3DVariant) -> None:
-    go_past_opendrs_init()
-    from opendr.perception.activity_recognition.cox3d.algorithm.x3d import CoX3D  # type: ignore[import-not-found]
-
-    peer: Any = CoX3D(temporal_window_size=variant.window, **x3d_settings(variant, "x3d_"))
+def test_streams_of_opendr_and_co3d(variant: X3DVariant | ResNet3dVariant) -> None:
+    peer = authors.cox3d(variant, SIZE) if isinstance(variant, X3DVariant) else authors.coresnet(variant, SIZE)
     give_random_numbers(peer, seed=3)
     own = ours(dataclasses.replace(variant, size=SIZE), peer.state_dict())
     assert (own.receptive_field, own.delay) == (peer.receptive_field, peer.delay)
-    x = clip(own.receptive_field + STEPS)
+    stride, warm = own.timing.stride, -(-own.receptive_field // own.timing.stride)
+    x = clip((warm + STEPS) * stride)
     state, got, wanted = own.init_state(1, (3, SIZE, SIZE)), [], []
-    for place, frame in enumerate(x.unbind(2)):
-        y, state = own(frame.unsqueeze(2), state)
-        theirs = peer.forward_step(frame)
-        if place >= own.receptive_field:  # before, it lets an unseen frame in where a network pads
+    for place, chunk in enumerate(x.split(stride, dim=2)):
+        y, state = own(chunk, state)
+        theirs = [answer for frame in chunk.unbind(2) if (answer := peer.forward_step(frame)) is not None]
+        if place >= warm:  # before, it lets an unseen frame in where a network pads
             got.append(y[:, :, 0])
-            wanted.append(theirs)
-    assert len(got) == STEPS
+            wanted += theirs
+    assert len(got) == len(wanted) == STEPS
     report(f"{variant.name}, {STEPS} steps", torch.cat(got), torch.cat(wanted))

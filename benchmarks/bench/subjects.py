@@ -1,0 +1,77 @@
+"""What is measured: every network by its name, with the clip that it is published for, and the frames it is fed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from co_perception.networks.variants import VIDEO_VARIANTS, Published, VideoVariant
+from co_perception.networks.variants_features import FEATURE_VARIANTS, FeatureVariant
+from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, SkeletonVariant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from co_perception.networks.table import Network
+
+Variant = VideoVariant | SkeletonVariant | FeatureVariant
+VARIANTS: dict[str, Variant] = {**VIDEO_VARIANTS, **SKELETON_VARIANTS, **FEATURE_VARIANTS}
+DIFFERENT = 8  # frames that are fed in turn: enough that none is in the processor's caches by chance alone
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network in evaluation mode with random weights. clip: frames of the published clip."""
+
+    name: str
+    network: Network
+    frame_shape: tuple[int, ...]
+    clip: int
+    published: Published
+
+    @property
+    def stride(self) -> int:
+        """Frames of a step."""
+        return self.network.timing.stride
+
+    @property
+    def steps_to_warm(self) -> int:
+        """Steps after which every past frame that a step looks at is a real one."""
+        return -(-self.network.receptive_field // self.stride) + 1
+
+    @property
+    def steps_to_settle(self) -> int:
+        """Steps after which padding no longer matters; before, every backend leaves the step to the plain network."""
+        return -(-self.network.settles(0) // self.stride)
+
+
+def variant(name: str) -> Variant:
+    """The record of a network; ValueError names those there are."""
+    if name not in VARIANTS:
+        raise ValueError(f"no network {name!r}; there are: {', '.join(VARIANTS)}")
+    return VARIANTS[name]
+
+
+def build(name: str) -> Subject:
+    """The network of that name, the same numbers every time."""
+    import torch
+
+    from co_perception.networks.build import build_video
+    from co_perception.networks.oadtr import CoOadTR
+    from co_perception.networks.stgcn import CoStGcn
+    from co_perception.networks.table import clip_frames
+
+    torch.manual_seed(0)
+    found = variant(name)
+    if isinstance(found, VideoVariant):
+        return Subject(name, build_video(found).eval(), found.frame_shape, clip_frames(found), found.published)
+    network = CoStGcn(found) if isinstance(found, SkeletonVariant) else CoOadTR(found)
+    return Subject(name, network.eval(), network.frame_shape, clip_frames(found), found.published)
+
+
+def frames(shape: tuple[int, ...], frames: int, different: int = DIFFERENT) -> list[Tensor]:
+    """Chunks (1, C, frames, *space) of noise, the same in every process."""
+    import torch
+
+    draw = torch.Generator().manual_seed(7)
+    return [torch.randn(1, shape[0], frames, *shape[1:], generator=draw) for _ in range(different)]
