@@ -12,9 +12,9 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM)
 class Interruption:
     """While entered, a signal that ends the process raises KeyboardInterrupt between `arm` and `disarm`, once.
 
-    One that came before `arm` raises there. One that comes after `disarm` does nothing: rclpy has its own handlers, which
-    end spinning, and tearing down is not to be interrupted. Enter it before rclpy sets its handlers, which call these;
-    on the main thread, for others get no signals.
+    One that came before `arm` raises there. One that comes after `disarm` does nothing: rclpy has its own handlers,
+    which end spinning, and tearing down is not to be interrupted. Enter it before rclpy sets its handlers, which call
+    these; on the main thread, for others get no signals.
     """
 
     def __init__(self) -> None:

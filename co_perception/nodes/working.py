@@ -113,8 +113,10 @@ class WorkingNode(ManagedNode, Generic[Job]):
         return f"{dropped} frames dropped in a second: one takes {step_ms:.0f} ms here, so they come faster than that."
 
     def values(self) -> dict[str, object]:
-        """Drops, counts and durations."""
-        return {"frames dropped": self.tally.dropped, **tally_values(self.tally, ("step", "latency"))}
+        """Drops, counts and durations, and how many frames wait now."""
+        worker = self._worker
+        waiting = {"frames dropped": self.tally.dropped, "frames waiting": worker.waiting if worker else 0}
+        return {**waiting, **tally_values(self.tally, ("step", "latency"))}
 
     def _fail(self, job: Job, error: Exception) -> None:
         if not self.context.ok():  # the process is ending, and with it what the worker was about to publish
