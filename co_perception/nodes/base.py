@@ -71,6 +71,9 @@ class ManagedNode(LifecycleNode, ABC):
         """On what the work is done."""
         return ""
 
+    def another_sender(self) -> None:
+        """A topic of which one publisher is heard has another one from now on, see `listen_closely`."""
+
     # For the subclass to use
 
     def publish_on(self, kind: type, topic: str, qos: Any) -> Any:
@@ -108,9 +111,12 @@ class ManagedNode(LifecycleNode, ABC):
 
         def arrived(message: Any, info: Mapping[str, Any]) -> None:
             sender, number = (info.get("publisher_gid") or {}).get("data", b""), info.get("publication_sequence_number")
+            changes = reception.changes
             if foreign and not reception.admits(sender, monotonic()):
                 self.tally.count(foreign)
                 return
+            if reception.changes > changes:
+                self.another_sender()
             if number is not None:  # older rclpy tell none
                 self.tally.count(lost, reception.lost(sender, number))
             callback(message)

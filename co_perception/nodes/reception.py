@@ -19,6 +19,8 @@ class Reception:
         self._numbers: OrderedDict[bytes, int] = OrderedDict()
         self._heard: bytes | None = None
         self._heard_s = 0.0
+        self.changes = 0
+        """How often another sender was heard than before."""
 
     def lost(self, sender: bytes, number: int) -> int:
         """Messages of this sender that should have come since its last one. The first one misses none."""
@@ -35,5 +37,6 @@ class Reception:
         """
         if sender != self._heard and self._heard is not None and now_s - self._heard_s < PATIENCE_S:
             return False
+        self.changes += sender != self._heard and self._heard is not None
         self._heard, self._heard_s = sender, now_s
         return True
