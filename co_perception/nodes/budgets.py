@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 GROWTH_MB = 5.0  # of resident memory after warm-up
+PARTS = 10  # of a run, that are compared
 LOST = 0.01  # share of the frames received that may be dropped
 
 
@@ -86,7 +87,7 @@ def verdicts(node: str, series: Series, budget: Budget, warm_up_s: float) -> Ite
     warm = series.after(warm_up_s)
     if len(warm.time_s) < 2:
         raise ValueError(f"{node} was not seen twice after {warm_up_s:.0f} s of warm-up: run for longer.")
-    yield Verdict(node, "memory gained after warm-up (MB)", max(warm.memory_mb) - warm.memory_mb[0], GROWTH_MB)
+    yield Verdict(node, "memory gained after warm-up (MB)", risen(warm.memory_mb), GROWTH_MB)
     yield Verdict(node, "threads gained", gained(warm.threads), 0)
     yield Verdict(node, "descriptors gained", gained(warm.descriptors), 0)
     yield Verdict(node, "memory (MB)", max(warm.memory_mb), budget.memory_mb)
@@ -99,6 +100,14 @@ def verdicts(node: str, series: Series, budget: Budget, warm_up_s: float) -> Ite
     if received:
         lost = (warm.dropped[-1] - warm.dropped[0]) / received
         yield Verdict(node, "share of frames dropped", lost, LOST, timing=True)
+
+
+def risen(values: Sequence[float]) -> float:
+    """How much higher the median of a tenth of the values lies than that of the first tenth: what comes and goes within
+    it, such as a file that is opened again, is no growth."""
+    size = max(len(values) // PARTS, 1)
+    medians = [float(np.median(values[begin : begin + size])) for begin in range(0, len(values) - size + 1, size)]
+    return max(medians) - medians[0]
 
 
 def gained(counts: Sequence[int]) -> int:

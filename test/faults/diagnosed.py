@@ -42,11 +42,14 @@ class Diagnosed:
 
         return [one.message for one in self.all if one.level == DiagnosticStatus.WARN and words in one.message]
 
-    def until_well(self) -> None:
-        """Waits until it says so again."""
+    @property
+    def well(self) -> bool:
+        """Whether it was well when it last said something."""
         from diagnostic_msgs.msg import DiagnosticStatus
 
+        return bool(self.all) and self.all[-1].level == DiagnosticStatus.OK
+
+    def until_well(self) -> None:
+        """Waits until it says so again, from now on."""
         said = len(self.all)
-        self.bench.until(
-            lambda: any(one.level == DiagnosticStatus.OK for one in self.all[said:]), f"{self.name} to be well"
-        )
+        self.bench.until(lambda: len(self.all) > said and self.well, f"{self.name} to be well")

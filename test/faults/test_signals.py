@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from co_perception.nodes.processes import usage  # noqa: E402
+from co_perception.nodes.processes import usage
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MOMENTS = 12
