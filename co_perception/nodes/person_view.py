@@ -75,9 +75,10 @@ class PersonView:
         self._heard = dict.fromkeys((PICTURE, SKELETONS), monotonic())
         kind, topic = TRANSPORTS[values.image_transport]
         qos = image_qos(values.image_reliability, max(values.queue_depth, QUEUE))
-        put = {name: partial(self._put, name, receive) for name in (PICTURE, SKELETONS)}
-        self._pictures = self._node.listen_closely(kind, topic, put[PICTURE], qos, foreign=FOREIGN)
-        self._skeletons = self._node.listen_closely(SkeletonArray, "skeletons", put[SKELETONS], qos, lost=LOST_SKELETONS)
+        on_picture, on_skeletons = (partial(self._put, name, receive) for name in (PICTURE, SKELETONS))
+        self._pictures = self._node.listen_closely(kind, topic, on_picture, qos, foreign=FOREIGN)
+        listen = partial(self._node.listen_closely, lost=LOST_SKELETONS)
+        self._skeletons = listen(SkeletonArray, "skeletons", on_skeletons, qos)
         return self._pictures
 
     def _put(self, name: str, receive: Receive, message: Any) -> None:

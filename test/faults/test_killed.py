@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fake_learners import FakeLearner
 from faults.diagnosed import Diagnosed
+from faults.environment import with_helpers
 
 rclpy = pytest.importorskip("rclpy")
 
@@ -109,14 +110,6 @@ def recogniser(at_work: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
-
-
-def with_helpers() -> dict[str, str]:
-    """The environment in which a process finds the tests' helpers."""
-    import os
-
-    here = str(Path(__file__).parent.parent)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))}
 
 
 @pytest.mark.slow

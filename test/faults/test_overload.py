@@ -85,7 +85,8 @@ def test_a_camera_four_times_as_fast_as_the_network(
 def test_a_camera_four_times_as_fast_as_the_machine(
     bench: Any, fake: FakeLearner, make_image: Callable[..., Any]
 ) -> None:
-    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=[Parameter("model_rate_hz", value=0.0)]))
+    every_frame = [Parameter("model_rate_hz", value=0.0)]
+    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=every_frame))
     diagnosed, heard = Diagnosed(bench, "video_activity"), bench.listen(ActivityArray, "activity")
     bench.matched(node._activity, "activity")
     camera = Camera(bench, make_image)
@@ -146,7 +147,7 @@ def test_a_recogniser_that_is_starved_by_its_neighbours(bench: Any, tmp_path: Pa
         calm = len(sent)
         play(2.0)
         bench.spin(0.5)
-        bench.until(lambda: accounted(diagnosed) >= len(sent) - 1, f"all accounted for: {diagnosed.values}, {len(sent)}")
+        bench.until(lambda: accounted(diagnosed) >= len(sent) - 1, f"{len(sent)} accounted for: {diagnosed.values}")
     dropped = diagnosed.count("displaced") + diagnosed.count("lost on the way")
     assert sum(message.dropped_frames for message in heard) <= dropped
     said = stamps(heard)
