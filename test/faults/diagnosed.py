@@ -17,9 +17,7 @@ class Diagnosed:
     @property
     def all(self) -> list[Any]:
         """Its statuses, oldest first."""
-        return [
-            status for array in self.heard for status in array.status if status.name.partition(":")[0] == self.name
-        ]
+        return [status for array in self.heard for status in array.status if status.name.partition(":")[0] == self.name]
 
     @property
     def values(self) -> dict[str, str]:
