@@ -62,8 +62,8 @@ class Plan:
 
 
 class RecordNode(Node):
-    """Records from the moment it is made until `close`; `done` says that the key for it was pressed, or why it cannot go
-    on stands in `problem`.
+    """Records from the moment it is made until `close`; `done` says that the key for it was pressed, or that it cannot
+    go on, for which `problem` has the reason.
 
     A topic is subscribed to when its publisher appears: only then its type and quality of service are known.
     """

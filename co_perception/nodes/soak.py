@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def warm_up_s(minutes: float) -> float:
-    """How long a run of so many minutes warms up: a third, at most 2 minutes."""
-    return min(minutes * 20.0, 120.0)
+    """How long a run of so many minutes warms up: half of it, at most 2 minutes."""
+    return min(minutes * 30.0, 120.0)
 
 
 def parts(options: argparse.Namespace) -> list[Part]:

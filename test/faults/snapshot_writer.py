@@ -1,5 +1,5 @@
-"""Writes two states of a network in turn, and dies of it: for each line with a time [s] on its input a child writes until
-it is killed after that time. Arguments: the file. Says a line after each.
+"""Writes two states of a network in turn, and dies of it: for each line with a time [s] on its input a child writes
+until it is killed after that time. Arguments: the file. Says a line after each.
 
 Forking is for processes of one thread, which a test is not.
 """
