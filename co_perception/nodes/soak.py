@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 
 from co_perception.evaluation.lines import Panel, draw_lines
 from co_perception.nodes.budgets import BUDGETS, Series, Verdict, verdicts
@@ -28,7 +29,7 @@ from co_perception.runtime import store
 
 CLIPS = ("sports2d_demo", "pose2sim_multi_cam02", "pose2sim_single_cam02")
 PERIOD_S = 1.0  # between two samples
-UP_S = 120.0  # in which all nodes have to be up
+UP_S = 300.0  # in which all nodes have to be up, and the source played once: memory is that of its largest clip
 PANELS = {
     "memory_mb": "resident memory (MB)",
     "cpu": "cores kept busy",
@@ -47,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     try:
         vitals = watch(parts(options), options.minutes * 60.0, out)
-    except (RuntimeError, OSError) as error:
+        judged = list(judge(vitals, warm_up_s(options.minutes)))
+    except (RuntimeError, OSError, ValueError) as error:
         print(f"soak: {error}", file=sys.stderr)
         return 1
-    judged = list(judge(vitals, warm_up_s(options.minutes)))
     _keep(vitals, judged, options, out)
     print("\n".join(map(str, judged)))
     print(
@@ -98,7 +99,7 @@ def watch(graph: Sequence[Part], seconds: float, out: Path) -> Vitals:
                 _spin(vitals, PERIOD_S)
                 _check(running)
                 vitals.sample()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExternalShutdownException):
             print("stopped by the user")
     return vitals
 
@@ -112,12 +113,12 @@ def judge(vitals: Vitals, warm_s: float) -> Iterator[Verdict]:
 
 
 def _await(vitals: Vitals, running: Mapping[str, Running]) -> None:
-    """Until every node has told of its health and the first answer was heard."""
+    """Until every node has told of its health, the first answer was heard, and the source was played once."""
     end = time.monotonic() + UP_S
-    while not (vitals.answers and all(vitals.told(name) for name in running)):
+    while not (vitals.answers and all(map(vitals.told, running)) and int(vitals.told("camera").get("rounds", 0))):
         _check(running)
         if time.monotonic() > end:
-            raise RuntimeError(f"no answer within {UP_S:.0f} s: the logs of the nodes say more.")
+            raise RuntimeError(f"not under way within {UP_S:.0f} s: the logs of the nodes say more.")
         _spin(vitals, 0.1)
     vitals.begin()
 
