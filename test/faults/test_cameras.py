@@ -102,10 +102,10 @@ class TwoCameras:
     def __init__(self, bench: Any) -> None:
         self.bench = bench
         self.publishers = {colour: bench.node.create_publisher(Image, "image_raw", RELIABLE) for colour in (RED, BLUE)}
-        self.sent: dict[Sequence[int], list[int]] = {RED: [], BLUE: []}
+        self.sent: dict[tuple[int, int, int], list[int]] = {RED: [], BLUE: []}
         bench.until(lambda: all(one.get_subscription_count() for one in self.publishers.values()))
 
-    def play(self, until: Callable[[], object], *colours: Sequence[int], least: int = 0) -> None:
+    def play(self, until: Callable[[], object], *colours: tuple[int, int, int], least: int = 0) -> None:
         rounds, end = 0, time.monotonic() + 20
         while rounds < least or not until():
             for colour in colours:

@@ -40,8 +40,12 @@ class World:
         self.bench = bench
         lossless = {"queue_depth": 100, "events": False}
         self.video, self.people = FakeLearner(), FakePeopleLearner()
-        apart = {k: {"cli_args": ["--ros-args", "-r", f"activity:=activity_{k}", "-r", f"~/label_info:=label_info_{k}"]}
-                 for k in ("video", "skeleton")}  # fmt: skip
+        apart: dict[str, Any] = {
+            kind: {
+                "cli_args": ["--ros-args", "-r", f"activity:=activity_{kind}", "-r", f"~/label_info:=label_info_{kind}"]
+            }
+            for kind in ("video", "skeleton")
+        }
         seeing = overrides(image_reliability="reliable", model_rate_hz=10.0, **lossless)
         following = overrides(reliability="reliable", model="", **lossless)
         self.nodes = [

@@ -21,7 +21,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 
 from co_perception.continual.state import named_leaves  # noqa: E402
 from co_perception.data.people_messages import from_skeletons  # noqa: E402
-from co_perception.engine.settings import values_of  # noqa: E402
+from co_perception.engine.settings import Value, values_of  # noqa: E402
 from co_perception.learners.recognisers import KINDS  # noqa: E402
 from co_perception.msg import ActivityArray, SkeletonArray  # noqa: E402
 from co_perception.nodes.messages import nanoseconds  # noqa: E402
@@ -29,7 +29,7 @@ from co_perception.nodes.processes import Part, Running  # noqa: E402
 from co_perception.srv import Restore, Snapshot  # noqa: E402
 
 RELIABLE = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
-SETTINGS = {"threads": 1, "reliability": "reliable", "queue_depth": 200, "threshold": 0.0}
+SETTINGS: dict[str, Value] = {"threads": 1, "reliability": "reliable", "queue_depth": 200, "threshold": 0.0}
 PERIOD_NS, PROBES_NS = 66_666_667, 500_000_000_000
 FRAMES, KILLS, QUICK_KILLS = 60, 3, 60
 WHO = ("p1", "p2")
