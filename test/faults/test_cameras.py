@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_learners import FakeLearner
+from faults.conftest import DEADLINE_S
 from faults.diagnosed import Diagnosed
 
 rclpy = pytest.importorskip("rclpy")
@@ -106,7 +107,7 @@ class TwoCameras:
         bench.until(lambda: all(one.get_subscription_count() for one in self.publishers.values()))
 
     def play(self, until: Callable[[], object], *colours: tuple[int, int, int], least: int = 0) -> None:
-        rounds, end = 0, time.monotonic() + 20
+        rounds, end = 0, time.monotonic() + DEADLINE_S
         while rounds < least or not until():
             for colour in colours:
                 stamp = time.time_ns()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_learners import FakeLearner
+from faults.conftest import DEADLINE_S
 from faults.diagnosed import Diagnosed
 from faults.environment import with_helpers
 
@@ -30,6 +31,7 @@ from co_perception.nodes.processes import Part, Running  # noqa: E402
 from co_perception.nodes.qos import image_qos, latched_qos  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
 
+RECOVERY_NS = 2_000_000_000  # in stamps: a busy machine does not decide
 WARMING_UP, VALID = Activity.STATUS_WARMING_UP, Activity.STATUS_VALID
 
 
@@ -58,9 +60,8 @@ def test_a_camera_that_is_killed_and_started_again(
 
     with Running(camera, tmp_path / "log"):
         bench.until(lambda: len(heard) > before, "an answer")
-        back = time.monotonic()
         bench.until(lambda: heard[-1].activities[0].status == VALID, "a label")
-        assert time.monotonic() - back < 2.0
+        assert stamps(heard)[-1] - stamps(heard)[before] < RECOVERY_NS
         diagnosed.until_well()
         assert heard[before].activities[0].status == WARMING_UP
         assert {message.state_epoch for message in heard[:before]} == {0}
@@ -83,7 +84,7 @@ class Scene:
         self.sent: list[int] = []
 
     def play(self, until: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + DEADLINE_S
         while not until():
             self.show()
             assert time.monotonic() < end, "not in time"
@@ -134,10 +135,10 @@ def test_a_recogniser_that_is_killed_within_a_step_and_started_again(bench: Any,
     at_work.unlink()
     with recogniser(at_work):
         scene.play(lambda: len(own) > first_said)
-        back, joined = time.monotonic(), diagnosed.count("joined")
-        scene.play(lambda: own[-1].activities[0].status == VALID and diagnosed.count("joined") > joined)
-        assert time.monotonic() - back < 2.0 + 1.0, "2 s, and one until the next diagnostics"
-        scene.play(lambda: diagnosed.well)
+        joined = diagnosed.count("joined")
+        scene.play(lambda: own[-1].activities[0].status == VALID)
+        assert stamps(own)[-1] - stamps(own)[first_said] < RECOVERY_NS
+        scene.play(lambda: diagnosed.well and diagnosed.count("joined") > joined)
     bench.spin(0.5)
     assert own[first_said].activities[0].status == WARMING_UP
     assert own[first_said].activities[0].progress == pytest.approx(1 / 8)

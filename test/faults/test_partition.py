@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.conftest import DEADLINE_S
 from faults.environment import with_helpers
 
 pytest.importorskip("rclpy")
@@ -82,8 +83,8 @@ def whole_lines(path: Path) -> list[str]:
     return [line for line in path.read_text().splitlines(True) if line.endswith("\n")] if path.exists() else []
 
 
-def until(predicate: Callable[[], object], what: str, deadline_s: float = 40.0) -> None:
-    end = time.monotonic() + deadline_s
+def until(predicate: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + DEADLINE_S
     while not predicate():
         assert time.monotonic() < end, what
         time.sleep(0.1)
