@@ -8,7 +8,7 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-.PHONY: help env weights demo test peers-env peers bench recipes clean
+.PHONY: help env weights demo test soak peers-env peers bench recipes clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -27,6 +27,9 @@ test: weights  ## ruff, mypy, pytest
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest
+
+soak: weights  ## the whole graph on looping video for MINUTES=20, and whether it keeps to its budgets; out/soak (ARGS=--help)
+	@$(BIN)/python -m co_perception.nodes.soak --minutes $(or $(MINUTES),20) $(ARGS)
 
 peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers

@@ -93,13 +93,15 @@ def write_annotations(path: Path | str, intervals: Iterable[Interval]) -> None:
     columns = [*(SECONDS if rows and rows[0].relative else STAMPS), "label", "subject"]
     columns += ["recording"] if any(interval.recording for interval in rows) else []
     cells = [dict(zip(columns, _cells(interval), strict=False)) for interval in rows]
-    if _is_json(path):
-        path.write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(cells)
+    unfinished = path.with_name(f".{path.name}.part")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
+        if _is_json(path):
+            file.write(json.dumps(cells, indent=1) + "\n")
+        else:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(cells)
+    unfinished.replace(path)  # whole or not at all: a full disk must not cost what was there
 
 
 def checked(intervals: Iterable[Interval]) -> list[Interval]:

@@ -45,12 +45,13 @@ class VideoReader:
     Args:
         source: a file, a camera index ("0" is /dev/video0), or a URL (rtsp://, http://, ...).
         short_side: resize so that the shorter side has this many pixels; 0 keeps the size. Never enlarges.
+        parallel: decode several frames at once, on threads of its own with memory of their own.
 
     Raises: FileNotFoundError for a file that is not there; VideoError where it cannot be opened or has no picture in
         it; ImportError without PyAV.
     """
 
-    def __init__(self, source: str, short_side: int = 0) -> None:
+    def __init__(self, source: str, short_side: int = 0, parallel: bool = True) -> None:
         self.source = source
         self.live = is_live(source)
         self._av = pyav()
@@ -61,7 +62,7 @@ class VideoReader:
             self.close()
             raise VideoError(f"{source} holds no video, only {kinds}.")
         self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "AUTO" if parallel else "SLICE"
 
     @property
     def rate_hz(self) -> float:

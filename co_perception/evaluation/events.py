@@ -42,13 +42,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Rules:
-    """Scores are probabilities, times seconds between stamps; `most_subjects` bounds memory."""
+    """Scores are probabilities, times seconds between stamps; `most_subjects` bounds memory. Nobody knows what went on
+    in a gap longer than `max_gap_s`: what held before has ended."""
 
     on: float = 0.5
     off: float = 0.35
     min_on_s: float = 0.3
     min_off_s: float = 0.3
     most_subjects: int = 64
+    max_gap_s: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.off <= self.on <= 1:
@@ -102,9 +104,9 @@ class EventDetector:
 
     def update(self, stamp_ns: int, seen: Mapping[str, Seen]) -> list[Event]:
         """Takes the next frame. A subject that is missing from it counts as one without scores; a step backwards in
-        time ends everything first, at the last stamp that was known."""
+        time or over a gap ends everything first, at the last stamp that was known."""
         events = []
-        if any(stamp_ns < known.last_ns for known in self._subjects.values()):
+        if any(self._interrupted(stamp_ns - known.last_ns) for known in self._subjects.values()):
             events += self.end()
         for name in [*seen, *(name for name in self._subjects if name not in seen)]:
             events += self._subject(name, seen.get(name, NOTHING), stamp_ns)
@@ -117,6 +119,9 @@ class EventDetector:
         ]
         self._subjects.clear()
         return events
+
+    def _interrupted(self, step_ns: int) -> bool:
+        return not 0 <= step_ns <= self.rules.max_gap_s * NANO
 
     def _subject(self, name: str, seen: Seen, now_ns: int) -> Iterator[Event]:
         known = self._subjects.setdefault(name, _Subject(last_ns=now_ns))

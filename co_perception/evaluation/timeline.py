@@ -1,4 +1,4 @@
-"""A run as one picture: the scene's best scores, and who did what when. matplotlib is imported here only."""
+"""A run as one picture: the scene's best scores, and who did what when."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.evaluation.moments import Moment, stretches
+from co_perception.evaluation.pyplot import bare, pyplot
 from co_perception.evaluation.rows import FAINT, INK, draw_rows, label_colours
 
 SCENE = "scene"  # what the subject without an id is called
@@ -45,7 +46,7 @@ def draw_timeline(
     """
     if not any(tracks.values()):
         raise ValueError("a timeline needs at least one moment: was anything published?")
-    plt = _pyplot()
+    plt = pyplot()
     named = {subject or SCENE: moments for subject, moments in tracks.items() if moments}
     begin_s, end_s = span(named.values())
     figure, axes = _axes(plt, named)
@@ -133,10 +134,7 @@ def _mark_chapters(axes: Sequence[Any], chapters: Sequence[tuple[float, str]]) -
 def _dress(axes: Sequence[Any], begin_s: float, end_s: float) -> None:
     axes[-1].set(xlim=(begin_s, end_s), xlabel="time of the frames (s)")
     for axis in axes:
-        axis.tick_params(colors=INK, length=0, labelsize=9)
-        for side in ("top", "right", "left"):
-            axis.spines[side].set_visible(False)
-        axis.spines["bottom"].set_color("#cbd2d9")
+        bare(axis)
     axes[-1].spines["bottom"].set_visible(False)
 
 
@@ -147,14 +145,3 @@ def _explain(axes: Any, colours: Mapping[str, str]) -> None:
         axes.legend(
             handles=bars, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.5, labelcolor=INK
         )
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError(f"drawing needs matplotlib: pip install 'co_perception[bench]'. ({error})") from error
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt

@@ -66,6 +66,11 @@ class Joiner(Generic[T]):
         self._told_ns: int | None = None
         self.late = 0
 
+    @property
+    def waiting(self) -> int:
+        """Frames that wait for somebody to speak."""
+        return len(self._waiting)
+
     def put(self, name: str, stamp_ns: int, part: T, now_s: float) -> list[Joined[T]]:
         """Takes what `name` says of a frame; returns the frames that can go out now. now_s: on a steady clock."""
         if name not in self._names:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,10 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from co_perception.nodes.diagnostics import WARN, diagnostic_array
 from co_perception.nodes.parameters import Setting, Settings
 from co_perception.nodes.qos import latched_qos, result_qos
+from co_perception.nodes.reception import Reception
 from co_perception.nodes.tally import Tally
+
+LOST = "lost on the way"
 
 
 class ManagedNode(LifecycleNode, ABC):
@@ -67,6 +71,9 @@ class ManagedNode(LifecycleNode, ABC):
         """On what the work is done."""
         return ""
 
+    def another_sender(self) -> None:
+        """A topic of which one publisher is heard has another one from now on, see `listen_closely`."""
+
     # For the subclass to use
 
     def publish_on(self, kind: type, topic: str, qos: Any) -> Any:
@@ -92,6 +99,30 @@ class ManagedNode(LifecycleNode, ABC):
         self.while_active.callback(self.destroy_subscription, subscription)
         return subscription
 
+    def listen_closely(
+        self, kind: type, topic: str, callback: Any, qos: Any, *, lost: str = LOST, foreign: str = ""
+    ) -> Any:
+        """As `listen`; messages that never arrived are counted as `lost`.
+
+        foreign: only one publisher is heard, see `Reception.admits`, and messages of others are counted so; empty: all
+        are heard.
+        """
+        reception = Reception()
+
+        def arrived(message: Any, info: Mapping[str, Any]) -> None:
+            sender, number = (info.get("publisher_gid") or {}).get("data", b""), info.get("publication_sequence_number")
+            changes = reception.changes
+            if foreign and not reception.admits(sender, monotonic()):
+                self.tally.count(foreign)
+                return
+            if reception.changes > changes:
+                self.another_sender()
+            if number is not None:  # older rclpy tell none
+                self.tally.count(lost, reception.lost(sender, number))
+            callback(message)
+
+        return self.listen(kind, topic, arrived, qos)
+
     # Transitions
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -107,9 +138,13 @@ class ManagedNode(LifecycleNode, ABC):
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Publishers send from now on; then `begin`."""
+        """Publishers send from now on; then `begin`. Where that raises, the log says why, and `on_error` is next."""
         result = super().on_activate(state)
-        self.begin(self.settings.read())
+        try:
+            self.begin(self.settings.read())
+        except Exception as error:  # rclpy would take it for a failed transition without a word
+            self.get_logger().error(f"Cannot be activated: {error}")
+            return TransitionCallbackReturn.ERROR
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -124,6 +159,11 @@ class ManagedNode(LifecycleNode, ABC):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate and cleanup, from any state."""
+        self._tear_down()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After a transition that went wrong: undoes what was made, so that the node can be configured again."""
         self._tear_down()
         return TransitionCallbackReturn.SUCCESS
 

@@ -23,6 +23,23 @@ class Part:
     arrived_ns: int
 
 
+class Epochs:
+    """One count of interruptions out of those of several recognisers, of which some may be silent or start again."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, int] = {}
+        self._count = 0
+
+    def update(self, told: Mapping[str, int]) -> int:
+        """Takes what recognisers tell of a frame; it goes up as they do. One that begins to count again was
+        interrupted; the first count of each tells of what was before anybody listened, and is part of it."""
+        for name, epoch in told.items():
+            before = self._newest.get(name, 0)
+            self._count += epoch - before if epoch >= before else epoch + 1
+            self._newest[name] = epoch
+        return self._count
+
+
 class Blend:
     """Fuses messages of `activity`, and remembers since when each subject's label has held.
 
@@ -36,6 +53,7 @@ class Blend:
         self._infos: dict[str, LabelInfo] = {}
         self._index: dict[str, int] = {}
         self._held: dict[str, tuple[str, Time]] = {}
+        self._epochs = Epochs()
 
     def learn(self, name: str, info: LabelInfo) -> None:
         """Takes the labels of a recogniser. Until they are known its classes have no number."""
@@ -75,7 +93,7 @@ class Blend:
             observation_delay=to_duration(max(nanoseconds(message.observation_delay) for message in said)),
             processing_latency=to_duration(slowest_ns + waited_ns),
             dropped_frames=sum(message.dropped_frames for message in said),
-            state_epoch=sum(message.state_epoch for message in said),
+            state_epoch=self._epochs.update({name: message.state_epoch for name, message in messages.items()}),
             activities=self._activities(messages, threshold, top_k),
         )
 

@@ -99,7 +99,9 @@ class CameraNode(ManagedNode):
 
     def values(self) -> dict[str, object]:
         """Source, speed and counts."""
-        return {"source": self.settings["source"], "rate": self.settings["rate"], **tally_values(self.tally, ())}
+        rounds = 0 if self._playback is None else self._playback.rounds
+        played = {"source": self.settings["source"], "rate": self.settings["rate"], "rounds": rounds}
+        return {**played, **tally_values(self.tally, ())}
 
     # Work
 

@@ -16,12 +16,12 @@ from co_perception.nodes.base import ManagedNode
 from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.film import Film
 from co_perception.nodes.fusion import FusionNode
-from co_perception.nodes.working import WorkingNode
+from co_perception.nodes.working import DROPS, WorkingNode
 
 WAITING = 6  # frames behind from which on playback is slowed
 ROUND = 8  # steps; a network with temporal stride does different work in each of them
 RECENT = 40  # steps that tell how long one takes of late
-SKIPPED = ("early", "duplicate", "displaced", "outdated", "unreadable", "failed")
+SKIPPED = ("early", "duplicate", *DROPS)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 
 from co_perception.learners.fusion import Joined, Joiner
+from co_perception.learners.pacing import NANO
 from co_perception.msg import ActivityArray, LabelInfo
 from co_perception.nodes import running
 from co_perception.nodes.announcing import EVENTS, Announcer
@@ -97,6 +98,8 @@ class FusionNode(ManagedNode):
             )
             self._activity.publish(message)
             self._announcer.watch(message)
+            since_ns = min(part.arrived_ns for part in frame.parts.values())
+            self.tally.time("latency", (perf_counter_ns() - since_ns) / NANO)
 
     def health(self) -> tuple[bytes, str]:
         """A recogniser that is silent is a warning: its half of the scores is missing."""
@@ -107,8 +110,9 @@ class FusionNode(ManagedNode):
         return (WARN, f"nothing heard on {', '.join(gone)}") if gone else (OK, "joining")
 
     def values(self) -> dict[str, object]:
-        """Frames joined, told of one recogniser alone, and come too late."""
-        return tally_values(self.tally, ())
+        """Frames joined, told of one recogniser alone, come too late, and waiting; how long they waited."""
+        waiting = self._joiner.waiting if self.settings.configured else 0
+        return {"frames waiting": waiting, **tally_values(self.tally, ("latency",))}
 
 
 def main() -> None:

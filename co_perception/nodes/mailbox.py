@@ -23,6 +23,10 @@ class Mailbox(Generic[T]):
         self._changed = Condition()
         self._closed = False
 
+    def __len__(self) -> int:
+        """Items that wait, not counting urgent ones."""
+        return len(self._items)
+
     def put(self, item: T) -> bool:
         """Leaves `item`. Returns whether an older one had to go unread."""
         with self._changed:
@@ -89,6 +93,11 @@ class Worker(Generic[T]):
         self._failed = failed
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait for their turn."""
+        return len(self.mailbox)
 
     def put(self, item: T) -> bool:
         """As `Mailbox.put`."""

@@ -36,12 +36,13 @@ from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import TRANSPORTS, image_qos
 from co_perception.nodes.scene_view import Node, Outcome, Receive, Shot
 from co_perception.nodes.silence import IMAGES, Source
+from co_perception.nodes.working import FOREIGN
 
 WAITING = Setting("skeletons_wait_s", 0.5, "Time a picture waits for the skeletons found in it [s].", 0.0, 60.0)
 PICTURE, SKELETONS = "picture", "skeletons"
 POSES = Source("skeleton", "pose estimator", "skeletons", "image_transport", "image_reliability")
 QUEUE = 10  # messages of one topic that may wait for the callback, while those of the other are taken
-UNPAIRED = "without skeletons"
+UNPAIRED, LOST_SKELETONS = "without skeletons", "skeletons lost on the way"
 
 
 class _Part(NamedTuple):
@@ -74,8 +75,10 @@ class PersonView:
         self._heard = dict.fromkeys((PICTURE, SKELETONS), monotonic())
         kind, topic = TRANSPORTS[values.image_transport]
         qos = image_qos(values.image_reliability, max(values.queue_depth, QUEUE))
-        self._pictures = self._node.listen(kind, topic, partial(self._put, PICTURE, receive), qos)
-        self._skeletons = self._node.listen(SkeletonArray, "skeletons", partial(self._put, SKELETONS, receive), qos)
+        on_picture, on_skeletons = (partial(self._put, name, receive) for name in (PICTURE, SKELETONS))
+        self._pictures = self._node.listen_closely(kind, topic, on_picture, qos, foreign=FOREIGN)
+        listen = partial(self._node.listen_closely, lost=LOST_SKELETONS)
+        self._skeletons = listen(SkeletonArray, "skeletons", on_skeletons, qos)
         return self._pictures
 
     def _put(self, name: str, receive: Receive, message: Any) -> None:

@@ -44,6 +44,8 @@ class Playback:
         self._ready = ready
         self._stop = Event()
         self.finished = Event()
+        self.rounds = 0
+        """How often the source was played to its end."""
         self._thread = Thread(target=self._run, name="playback", daemon=True)
         self._thread.start()
 
@@ -66,6 +68,7 @@ class Playback:
         begin_s = 0.0
         while not self._stop.is_set():
             end_s = self._play_once(begin_s)
+            self.rounds += not self._stop.is_set()
             if not self._loop:
                 return
             if end_s == begin_s:

@@ -23,7 +23,7 @@ from co_perception.nodes.parameters import Setting
 from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, image_qos, result_qos
 from co_perception.nodes.silence import IMAGES, Source
 from co_perception.nodes.skeletons import skeleton_array
-from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE, WorkingNode
+from co_perception.nodes.working import AUTOSTART, FOREIGN, QUEUE, SILENCE, WorkingNode
 from co_perception.pose.estimator import PoseEstimator
 from co_perception.pose.finder import FINDING, Finder, build
 from co_perception.pose.tracker import NANO, Tracked
@@ -85,7 +85,7 @@ class PoseNode(WorkingNode[Job]):
         """Raw or compressed pictures."""
         kind, topic = TRANSPORTS[values.image_transport]
         qos = image_qos(values.image_reliability, values.queue_depth)
-        return self.listen(kind, topic, self._receive, qos)
+        return self.listen_closely(kind, topic, self._receive, qos, foreign=FOREIGN)
 
     def _receive(self, message: Message) -> None:
         arrived_ns = perf_counter_ns()

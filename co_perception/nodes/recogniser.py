@@ -117,6 +117,11 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
         """Ends the epoch: the next frame begins another, and all is forgotten."""
         self._pacer.restart()
 
+    def another_sender(self) -> None:
+        """What was seen by another camera says nothing of what this one sees."""
+        self.get_logger().warning("Another camera is heard: state reset")
+        self.restart()
+
     def _tell(self, admission: Admission, stamp_ns: int) -> None:
         if admission.verdict != Verdict.TAKE:
             self.tally.count(admission.verdict.value)

@@ -62,7 +62,8 @@ class Plan:
 
 
 class RecordNode(Node):
-    """Records from the moment it is made until `close`; `done` says that the key for it was pressed.
+    """Records from the moment it is made until `close`; `done` says that the key for it was pressed, or that it cannot
+    go on, for which `problem` has the reason.
 
     A topic is subscribed to when its publisher appears: only then its type and quality of service are known.
     """
@@ -73,7 +74,7 @@ class RecordNode(Node):
         self._script = read_annotations(plan.script) if plan.script else []
         self._line = Line(screen)
         self.marks = Marks(plan.keys)
-        self.done = False
+        self.done, self._problem = False, ""
         plan.out.mkdir(parents=True, exist_ok=True)
         self._recorder = Recorder(plan.bag, CHUNK_BYTES)
         self._awaited = list(plan.topics)
@@ -94,6 +95,11 @@ class RecordNode(Node):
         self._recorder.close()
         self._line.end()
         return self._marked()
+
+    @property
+    def problem(self) -> str:
+        """Why the recording ended by itself, or lacks something."""
+        return self._recorder.problem or self._problem
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -120,7 +126,11 @@ class RecordNode(Node):
 
     def _keep(self) -> None:
         """Writes what is marked so far: a recorder that is killed loses a second of it."""
-        write_annotations(self._plan.annotations, self._marked())
+        try:
+            write_annotations(self._plan.annotations, self._marked())
+        except OSError as error:
+            self._problem = f"{self._plan.annotations} cannot be written: {error.strerror or error}"
+        self.done |= bool(self.problem)
 
     def _marked(self) -> list[Interval]:
         return self._script or self.marks.until(self._now_ns())
@@ -177,7 +187,9 @@ def record(plan: Plan, ros_arguments: Sequence[str] = (), descriptor: int = 0) -
             _spin(node)
         intervals, messages = node.close(), node.messages
     print(f"{messages} messages in {plan.bag}, {len(intervals)} activities in {plan.annotations}.")
-    return 0
+    if node.problem:
+        print(f"The recording ended early: {node.problem}. What was written before is whole.", file=sys.stderr)
+    return 1 if node.problem else 0
 
 
 def _spin(node: RecordNode) -> None:

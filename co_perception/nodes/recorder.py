@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,7 +42,12 @@ class Recorder:
         self._writer = Writer(self._file, chunk_size=chunk_bytes)
         self._writer.start(profile="ros2", library="co_perception")
         self._channels: dict[str, int] = {}
+        self._path = path
+        self._file.flush()
+        self._written = (self._file.tell(), 0)  # bytes of the file, and messages in them: chunk by chunk
         self.messages = 0
+        self.problem = ""
+        """Why no more is recorded: the disk is full, say. What was written before is kept."""
 
     def record(
         self,
@@ -60,19 +67,39 @@ class Recorder:
         topic_name = node.create_subscription(message_type, topic, arrived, qos, raw=True).topic_name
 
     def write(self, topic: str, message_type: type, data: bytes, at_ns: int) -> None:
-        """Appends one serialised message (CDR), received at `at_ns`."""
-        channel = self._channels.get(topic)
-        if channel is None:
-            channel = self._channels[topic] = self._begin(topic, full_name(message_type))
-        self._writer.add_message(channel, log_time=at_ns, publish_time=at_ns, data=bytes(data))
-        self._file.flush()
+        """Appends one serialised message (CDR), received at `at_ns`; nothing once there is a `problem`."""
+        if self.problem:
+            return
+        try:
+            channel = self._channels.get(topic)
+            if channel is None:
+                channel = self._channels[topic] = self._begin(topic, full_name(message_type))
+            self._writer.add_message(channel, log_time=at_ns, publish_time=at_ns, data=bytes(data))
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+            return
         self.messages += 1
+        if self._file.tell() > self._written[0]:
+            self._written = (self._file.tell(), self.messages)
 
     def close(self) -> None:
         """Writes the index; without it some tools call the file damaged. May be repeated."""
-        if not self._file.closed:
+        if self._file.closed:
+            return
+        try:
             self._writer.finish()
             self._file.close()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Closes the file after the last whole chunk; `messages` are those in it."""
+        self.problem = f"{self._path} cannot be written any further: {error.strerror or error}"
+        with suppress(OSError):  # tries to write once more what it has just failed to write
+            self._file.close()
+        written_bytes, self.messages = self._written
+        os.truncate(self._path, written_bytes)
 
     def __enter__(self) -> Recorder:
         return self

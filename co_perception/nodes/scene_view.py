@@ -21,6 +21,7 @@ from co_perception.nodes.messages import NOWHERE
 from co_perception.nodes.qos import TRANSPORTS, image_qos
 from co_perception.nodes.recogniser import RecogniserNode
 from co_perception.nodes.silence import IMAGES
+from co_perception.nodes.working import FOREIGN
 
 Picture: TypeAlias = Image | CompressedImage
 
@@ -89,7 +90,7 @@ class SceneView:
         def on_picture(message: Picture) -> None:
             receive(Shot(message), message.header, None)
 
-        self._pictures = self._node.listen(kind, topic, on_picture, qos)
+        self._pictures = self._node.listen_closely(kind, topic, on_picture, qos, foreign=FOREIGN)
         return self._pictures
 
     def answer(self, shot: Shot, frame: data.Image, admission: Admission) -> Outcome:

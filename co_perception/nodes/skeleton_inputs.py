@@ -42,7 +42,7 @@ class Skeletons:
 
     def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
         """As `Input`."""
-        return node.listen(SkeletonArray, "skeletons", lambda message: receive(message, message.header), qos)
+        return node.listen_closely(SkeletonArray, "skeletons", lambda message: receive(message, message.header), qos)
 
     def read(self, message: Any) -> Reading:
         """As `Input`."""
@@ -59,7 +59,7 @@ class Detections:
 
     def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
         """As `Input`."""
-        return node.listen(self._kind, "detections", lambda message: receive(message, message.header), qos)
+        return node.listen_closely(self._kind, "detections", lambda message: receive(message, message.header), qos)
 
     def read(self, message: Any) -> Reading:
         """As `Input`."""

@@ -24,6 +24,8 @@ class Tally:
 
     def count(self, event: str, times: int = 1) -> None:
         """Adds `times` occurrences of `event`."""
+        if not times:
+            return
         with self._lock:
             self._counts[event] += times
 

@@ -52,7 +52,7 @@ class VideoSource:
         self._names = resolve(source)
         self.live = is_live(self._names[0])
         self._short_side, self._gap_s, self._problem = short_side, gap_s, problem
-        self._reader = VideoReader(self._names[0], short_side)
+        self._reader = self._open(self._names[0])
         self._closed = False
 
     @property
@@ -80,10 +80,14 @@ class VideoSource:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _open(self, name: str) -> VideoReader:
+        # Played at its own pace a video needs no more than a thread, and other nodes need theirs.
+        return VideoReader(name, self._short_side, parallel=False)
+
     def _turn_to(self, name: str) -> bool:
         self._reader.close()
         try:
-            self._reader = VideoReader(name, self._short_side)
+            self._reader = self._open(name)
         except OSError as error:
             self._problem(str(error))
             return False

@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import traceback
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
-from co_perception.nodes.base import ManagedNode
+from co_perception.nodes.base import LOST, ManagedNode
 from co_perception.nodes.diagnostics import OK, WARN, tally_values
 from co_perception.nodes.listening import why_silent
 from co_perception.nodes.mailbox import Worker
 from co_perception.nodes.parameters import Setting
 from co_perception.nodes.silence import Source
 
-DROPS = ("displaced", "outdated", "without skeletons", "unreadable", "failed")
-SILENCE = Setting("silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live")
+FOREIGN = "of another camera"
+DROPS = (LOST, FOREIGN, "displaced", "outdated", "without skeletons", "unreadable", "failed")
+SILENCE = Setting(
+    "silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live"
+)
 QUEUE = Setting("queue_depth", 1, "Frames that may wait; 1: only the newest, which a live robot wants.", 1, 10000)
 AUTOSTART = Setting(
     "autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"
@@ -40,7 +44,7 @@ class WorkingNode(ManagedNode, Generic[Job]):
         self._worker: Worker[Job] | None = None
         self._subscription: Any = None
         self._heard = 0.0
-        self._displaced_told = 0
+        self._told: Counter[str] = Counter()
         super().__init__(node_name, table, DROPS, **options)
 
     # For the subclass to say
@@ -82,7 +86,7 @@ class WorkingNode(ManagedNode, Generic[Job]):
 
     def begin(self, values: SimpleNamespace) -> None:
         """Starts the worker, then listens."""
-        self._displaced_told = self.tally.counts().get("displaced", 0)
+        self._told = Counter(self.tally.counts())
         self._worker = Worker(self.work, self._fail, depth=values.queue_depth, name=self.get_name())
         self.while_active.callback(self._stop_worker)
         self._subscription = self.subscribe(values)
@@ -97,9 +101,13 @@ class WorkingNode(ManagedNode, Generic[Job]):
         silent_s = monotonic() - self._heard
         if silent_s > self.settings["silence_s"]:
             return WARN, self.silence(silent_s)
-        displaced = self.tally.counts().get("displaced", 0)
-        newly, self._displaced_told = displaced - self._displaced_told, displaced
-        return (WARN, self.too_slow(newly)) if newly else (OK, self.state())
+        counts = Counter(self.tally.counts())
+        newly, self._told = counts - self._told, counts
+        warnings = {FOREIGN: self.crowded, "displaced": self.too_slow, LOST: self.lossy}
+        for event, explain in warnings.items():
+            if newly[event]:
+                return WARN, explain(newly[event])
+        return OK, self.state()
 
     def silence(self, seconds: float) -> str:
         """Why nothing was heard for so long."""
@@ -110,9 +118,25 @@ class WorkingNode(ManagedNode, Generic[Job]):
         step_ms = self.tally.percentile_ms("step", 50) or 0.0
         return f"{dropped} frames dropped in a second: one takes {step_ms:.0f} ms here, so they come faster than that."
 
+    def lossy(self, lost: int) -> str:
+        """What to say of frames that never arrived, within a second."""
+        return (
+            f"{lost} frames lost on the way in a second: they come faster than this machine or the network can take "
+            "them. Lower their rate or size."
+        )
+
+    def crowded(self, refused: int) -> str:
+        """What to say of frames of a second camera, within a second."""
+        return (
+            f"{refused} frames of another camera dropped in a second: more than one publishes on "
+            f"{self._subscription.topic_name}, and the first is heard. Give each its own topic."
+        )
+
     def values(self) -> dict[str, object]:
-        """Drops, counts and durations."""
-        return {"frames dropped": self.tally.dropped, **tally_values(self.tally, ("step", "latency"))}
+        """Drops, counts and durations, and how many frames wait now."""
+        worker = self._worker
+        waiting = {"frames dropped": self.tally.dropped, "frames waiting": worker.waiting if worker else 0}
+        return {**waiting, **tally_values(self.tally, ("step", "latency"))}
 
     def _fail(self, job: Job, error: Exception) -> None:
         if not self.context.ok():  # the process is ending, and with it what the worker was about to publish

@@ -5,6 +5,7 @@ The node `pose` and the replay of recordings without skeletons look for people w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -48,11 +49,16 @@ class Finder:
         self.estimator = estimator
         self._tracker = Tracker(values.max_people, values.max_missed_s, values.confirm)
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
+        self._size: tuple[int, ...] | None = None
 
     def find(self, image: Image) -> Found:
-        """Everybody in the next picture, which has a stamp."""
-        stamp_ns = image.stamp_ns or 0
+        """Everybody in the next picture, which has a stamp. Pictures of another size than before give everybody up:
+        places are told in pixels, and nothing says how those of both belong together."""
+        stamp_ns, size = image.stamp_ns or 0, image.data.shape[:2]
+        before = self.reset() if self._size not in (None, size) else ()
+        self._size = size
         tracked = self._tracker.update(self.estimator.estimate(image), stamp_ns)
+        tracked = replace(tracked, lost=before + tracked.lost)
         poses = list(tracked.poses)
         if self._smoother is not None:
             self._smoother.forget(tracked.lost)

@@ -74,6 +74,17 @@ def test_a_jump_back_ends_what_held_where_it_was_last_seen() -> None:
     assert {(e.subject, e.label, e.at_ns // STEP) for e in events} == {("1", "walk", 104), ("2", "wave", 104)}
 
 
+def test_a_gap_ends_what_held_where_it_was_last_seen() -> None:
+    """However soon the same begins again after it."""
+    detector = EventDetector(RULES)
+    for i in range(5):
+        assert detector.update(i * STEP, {"1": Seen(scores(0.9))}) == [] or i == 3
+    longest = round(RULES.max_gap_s * NANO)
+    assert detector.update(4 * STEP + longest, {"1": Seen(scores(0.9))}) == []
+    (ended,) = detector.update(5 * STEP + 2 * longest, {"1": Seen(scores(0.9))})
+    assert (ended.kind, ended.at_ns, ended.began_ns) == (Kind.OFFSET, 4 * STEP + longest, 0)
+
+
 @pytest.mark.parametrize("wrong", [{"on": 0.3, "off": 0.5}, {"min_on_s": -1.0}, {"most_subjects": 0}])
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="off|dwell|most"):

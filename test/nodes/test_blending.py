@@ -9,7 +9,7 @@ pytest.importorskip("rclpy")
 from said import STALE, UNCERTAIN, VALID, WARMING_UP, activity, part
 
 from co_perception.msg import LabelInfo
-from co_perception.nodes.blending import Blend
+from co_perception.nodes.blending import Blend, Epochs
 
 
 @pytest.fixture
@@ -94,3 +94,17 @@ def test_before_the_labels_are_known_classes_have_no_number() -> None:
     message = blend.message({"video": part("a", activity("1", run=0.6))}, threshold=0.0, top_k=5)
     assert (message.activities[0].label, message.activities[0].class_id) == ("run", -1)
     assert blend.label_info(0.0) is None
+
+
+def test_one_count_of_interruptions_goes_up_whoever_is_silent_or_starts_again() -> None:
+    epochs = Epochs()
+    told = [
+        {"video": 1, "skeleton": 0},
+        {"video": 1},
+        {"skeleton": 0},
+        {"video": 1, "skeleton": 2},
+        {"skeleton": 0},  # a recogniser that was started again
+        {"video": 1, "skeleton": 0},
+        {"video": 2, "skeleton": 1},
+    ]
+    assert [epochs.update(one) for one in told] == [1, 1, 1, 3, 4, 4, 6]

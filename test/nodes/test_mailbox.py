@@ -114,3 +114,14 @@ def test_a_call_raises_what_its_task_raises_and_the_worker_goes_on() -> None:
     worker.stop()
     with pytest.raises(RuntimeError, match="closed"):
         worker.call(lambda: 7)
+
+
+def test_it_says_how_many_wait() -> None:
+    box: Mailbox[int] = Mailbox(3)
+    for item in range(5):
+        box.put(item)
+    box.put_first(9)
+    assert len(box) == 3
+    box.take()
+    box.take()
+    assert len(box) == 2

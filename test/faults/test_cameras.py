@@ -1,0 +1,163 @@
+"""Cameras that change or are two: what is said stays true of one camera's pictures, and the rest is counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_learners import FakeLearner
+from faults.conftest import DEADLINE_S
+from faults.diagnosed import Diagnosed
+
+rclpy = pytest.importorskip("rclpy")
+
+from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from stick_figures import person  # noqa: E402
+
+from co_perception.data.image_messages import fill  # noqa: E402
+from co_perception.engine import data  # noqa: E402
+from co_perception.engine.target import Pose  # noqa: E402
+from co_perception.msg import Activity, ActivityArray, SkeletonArray  # noqa: E402
+from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
+from co_perception.nodes.pose import PoseNode  # noqa: E402
+from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
+
+RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+LOSSLESS = [Parameter("image_reliability", value="reliable"), Parameter("queue_depth", value=100)]
+RED, BLUE = (200, 10, 10), (10, 10, 200)
+
+
+def picture(stamp_ns: int, colour: Sequence[int], size: tuple[int, int] = (48, 64), encoding: str = "rgb8") -> Image:
+    """One colour, given in RGB whatever the encoding."""
+    rgb = np.full((*size, 3), colour, np.uint8)
+    pixels = {"rgb8": rgb, "bgr8": rgb[..., ::-1], "rgba8": np.dstack([rgb, rgb[..., :1]])}[encoding]
+    message = Image(height=size[0], width=size[1], encoding=encoding, step=size[1] * pixels.shape[2])
+    message.data = np.ascontiguousarray(pixels).tobytes()
+    message.header.stamp, message.header.frame_id = to_time(stamp_ns), "eye"
+    return message
+
+
+def stamps(heard: Sequence[Any]) -> list[int]:
+    return [nanoseconds(message.header.stamp) for message in heard]
+
+
+def test_resolution_and_encoding_change_in_the_middle_of_a_stream(bench: Any, fake: FakeLearner) -> None:
+    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=LOSSLESS))
+    heard = bench.listen(ActivityArray, "activity")
+    camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
+    bench.matched(camera, "image_raw")
+    bench.matched(node._activity, "activity")
+    forms = [((48, 64), "rgb8"), ((96, 128), "bgr8"), ((64, 48), "rgba8"), ((48, 64), "bgr8")]
+    sent = [(tick + 1) * 40_000_000 for tick in range(40)]
+    for tick, stamp in enumerate(sent):
+        size, encoding = forms[tick // 3 % len(forms)]
+        camera.publish(picture(stamp, RED, size, encoding))
+    bench.until(lambda: len(heard) == len(sent), "an answer for every frame")
+    assert stamps(heard) == sent
+    assert {message.state_epoch for message in heard} == {0}
+    assert [message.activities[0].label for message in heard] == [""] * 5 + ["red"] * 35
+    assert node.tally.dropped == 0
+
+
+class Estimator:
+    """Always sees somebody at the same pixels."""
+
+    name, layout = "fake_pose", "coco17"
+
+    def estimate(self, image: data.Image) -> list[Pose]:
+        return [person(100)]
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("smoothing", ["none", "one_euro"])
+def test_nobody_is_followed_into_pictures_of_another_size(bench: Any, smoothing: str) -> None:
+    """The same pixels are another place there."""
+    overrides = [*LOSSLESS, Parameter("smoothing", value=smoothing), Parameter("confirm", value=1)]
+    node = bench.add(PoseNode(lambda values: Estimator(), parameter_overrides=overrides))
+    diagnosed, heard = Diagnosed(bench, "pose"), bench.listen(SkeletonArray, "skeletons")
+    camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
+    bench.matched(camera, "image_raw")
+    bench.matched(node._skeletons, "skeletons")
+    for tick, size in enumerate([(480, 640)] * 3 + [(240, 320)] * 3):
+        camera.publish(picture((tick + 1) * 40_000_000, RED, size))
+    bench.until(lambda: len(heard) == 6, "skeletons")
+    assert [[skeleton.subject_id for skeleton in message.skeletons] for message in heard] == [["p1"]] * 3 + [["p2"]] * 3
+    assert [(message.image_width, message.image_height) for message in heard[2:4]] == [(640, 480), (320, 240)]
+    assert heard[3].skeletons[0].keypoints[5].x == pytest.approx(float(person(100).data[5, 0]))
+    bench.until(lambda: diagnosed.values.get("ids lost") == "1", "the loss in the diagnostics")
+
+
+class TwoCameras:
+    """Two publishers on `image_raw` that take turns at 25 Hz each, in real time; red and blue."""
+
+    def __init__(self, bench: Any) -> None:
+        self.bench = bench
+        self.publishers = {colour: bench.node.create_publisher(Image, "image_raw", RELIABLE) for colour in (RED, BLUE)}
+        self.sent: dict[tuple[int, int, int], list[int]] = {RED: [], BLUE: []}
+        bench.until(lambda: all(one.get_subscription_count() for one in self.publishers.values()))
+
+    def play(self, until: Callable[[], object], *colours: tuple[int, int, int], least: int = 0) -> None:
+        rounds, end = 0, time.monotonic() + DEADLINE_S
+        while rounds < least or not until():
+            for colour in colours:
+                stamp = time.time_ns()
+                self.publishers[colour].publish(picture(stamp, colour))
+                self.sent[colour].append(stamp)
+                self.bench.spin(0.04 / len(colours))
+            rounds += 1
+            assert time.monotonic() < end
+
+
+def test_of_two_cameras_on_one_topic_one_is_heard_and_the_other_counted(bench: Any, fake: FakeLearner) -> None:
+    overrides = [*LOSSLESS, Parameter("model_rate_hz", value=0.0)]
+    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=overrides))
+    diagnosed, heard = Diagnosed(bench, "video_activity"), bench.listen(ActivityArray, "activity")
+    bench.matched(node._activity, "activity")
+    cameras = TwoCameras(bench)
+    cameras.play(lambda: diagnosed.warnings("more than one publishes on /image_raw"), RED, BLUE, least=25)
+    refused = len(cameras.sent[BLUE])
+    diagnosed.until_count("of another camera", refused)
+    assert stamps(heard) == cameras.sent[RED]
+    assert {label for message in heard for label in [message.activities[0].label] if label} == {"red"}
+
+    red = len(heard)
+    cameras.play(lambda: any(message.activities[0].label == "blue" for message in heard), BLUE)
+    diagnosed.until_well()
+    later = heard[red:]
+    assert set(stamps(later)) <= set(cameras.sent[BLUE])
+    assert later[0].state_epoch == heard[red - 1].state_epoch + 1
+    assert later[0].activities[0].status == Activity.STATUS_WARMING_UP
+    assert {message.activities[0].label for message in later} == {"", "blue"}
+    received, foreign = (int(diagnosed.values[f"frames {event}"]) for event in ("received", "of another camera"))
+    assert received + foreign == len(cameras.sent[RED]) + len(cameras.sent[BLUE])
+    assert sum(message.dropped_frames for message in heard) == foreign
+
+
+def test_a_picture_that_is_not_read_takes_nothing_along(bench: Any, fake: FakeLearner) -> None:
+    """A camera that switches to raw depth and back: what was lost is counted, what comes after is read."""
+    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=LOSSLESS))
+    diagnosed, heard = Diagnosed(bench, "video_activity"), bench.listen(ActivityArray, "activity")
+    camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
+    bench.matched(camera, "image_raw")
+    bench.matched(node._activity, "activity")
+    for tick in range(30):
+        message = fill(Image(), np.full((12, 16, 3), RED, np.uint8))
+        message.header.stamp = to_time((tick + 1) * 40_000_000)
+        if 10 <= tick < 15:
+            message.encoding = "16UC1"
+        camera.publish(message)
+    bench.until(lambda: len(heard) == 25, "answers")
+    diagnosed.until_count("unreadable", 5)
+    assert sum(message.dropped_frames for message in heard) == 5
+    assert heard[-1].activities[0].label == "red"
+    assert {message.state_epoch for message in heard} == {0}

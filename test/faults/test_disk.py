@@ -1,0 +1,104 @@
+"""A disk that is full while a recording is made: it ends with the reason, and what was written before is readable."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("mcap")
+pytest.importorskip("rosbags")
+
+from nodes.test_record import skeletons
+from rclpy.serialization import serialize_message
+from std_msgs.msg import String
+
+from co_perception.data.annotations import Interval, read_annotations, write_annotations
+from co_perception.data.bag_file import Bag
+from co_perception.msg import SkeletonArray
+from co_perception.nodes.recorder import Recorder
+
+ROOM = 60_000  # bytes in a file, as on a disk with so much left; the kernel refuses more
+RECORD = """
+import resource, sys
+from co_perception.nodes import record
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+sys.exit(record.record(record.Plan({out!r}, ("skeletons",), {{"1": "wave"}}), descriptor={descriptor}))
+"""
+
+
+def test_a_recording_on_a_disk_that_fills_up(bench: Any, tmp_path: Path) -> None:
+    out, (read_end, write_end) = tmp_path / "one", os.pipe()
+    code = RECORD.format(room=ROOM, out=out, descriptor=read_end).replace(repr(out), f"__import__('pathlib').{out!r}")
+    publisher = bench.node.create_publisher(SkeletonArray, "skeletons", 100)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], pass_fds=[read_end], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    sent = []
+    try:
+        bench.until(publisher.get_subscription_count, "the recorder")
+        os.write(write_end, b"1")
+
+        def ended() -> bool:
+            sent.append(skeletons(bench))
+            publisher.publish(sent[-1])
+            return process.poll() is not None
+
+        bench.until(ended, "the end of the recording")
+        said, complaint = process.communicate()
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert os.strerror(errno.EFBIG) in complaint, complaint
+    assert "Traceback" not in complaint
+    with Bag(out) as bag:
+        found = [each.message.estimator for each in bag.messages("/skeletons")]
+        assert bag.damage, "it is told that the index is missing"
+    assert found == [message.estimator for message in sent[: len(found)]], "from the first on, none changed"
+    assert ROOM / 600 < len(found) < ROOM / 300, "each takes 300 bytes and more"
+    assert (out / "one.mcap").stat().st_size <= ROOM
+    assert f"{len(found)} messages" in said
+    assert [interval.label for interval in read_annotations(out / "annotations.csv")] == ["wave"]
+
+
+def test_who_records_beside_other_work_goes_on_with_that(tmp_path: Path) -> None:
+    """Nothing is raised; the recorder says what is wrong, and closing it is as harmless as ever."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    recorder = Recorder(tmp_path / "a.mcap", chunk_bytes=1000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        for number in range(100):
+            note = serialize_message(String(data=f"{number} {os.urandom(200).hex()}"))
+            recorder.write("/note", String, note, number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    kept = recorder.messages
+    recorder.close()
+    recorder.close()
+    assert "a.mcap" in recorder.problem
+    with Bag(tmp_path / "a.mcap") as bag:
+        found = [each.message.data.split()[0] for each in bag.messages("/note")]
+    assert found == [str(number) for number in range(kept)]
+    assert 10 < kept < 100
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_annotations_that_cannot_be_written_leave_those_there_were(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"annotations.{ending}"
+    before = [Interval(0, 1000, "wave", "p1")]
+    write_annotations(path, before)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_annotations(path, [Interval(n * 1000, n * 1000 + 500, "squat", "p1") for n in range(1000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_annotations(path) == before

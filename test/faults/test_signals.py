@@ -1,0 +1,91 @@
+"""SIGINT and SIGTERM at moments all over start-up: the process ends within 2 s, with status 0 and without a word."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from co_perception.nodes.processes import usage
+
+SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
+MOMENTS = 12
+ENDS_S, TRIES = 2.0, 2
+UP = "Listening on"
+
+
+def start(node: str) -> subprocess.Popen[str]:
+    """The executable, from its first line on: before that it is Python that a signal ends."""
+    command = [sys.executable, str(SCRIPTS / f"{node}_node"), "--ros-args", "-p", "threads:=1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
+        assert process.poll() is None
+        time.sleep(0.001)
+    return process
+
+
+def caught(pid: int) -> int:
+    """Signals that the process has handlers for, as bits."""
+    (line,) = (one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("SigCgt"))
+    return int(line.split()[1], 16)
+
+
+class StartUp(NamedTuple):
+    """How long the node takes to come up here; how many times longer that is than the processor time it takes."""
+
+    up_s: float
+    slowed: float
+
+
+@pytest.fixture(scope="module")
+def start_up() -> StartUp:
+    process = start("skeleton_activity")
+    began = time.monotonic()
+    try:
+        assert process.stderr is not None
+        assert any(UP in line for line in process.stderr)
+        up_s = time.monotonic() - began
+        return StartUp(up_s, max(up_s / usage(process.pid).cpu_s, 1.0))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_a_signal_at_any_moment_of_start_up_ends_the_process(start_up: StartUp, moment: int) -> None:
+    """The last moments lie after start-up. A machine that is busy with something else gets more time, and two tries."""
+    number = (signal.SIGINT, signal.SIGTERM)[moment % 2]
+    for _ in range(TRIES):
+        took_s, status, said = ended("skeleton_activity", start_up.up_s * 1.2 * moment / (MOMENTS - 1), number)
+        assert status == 0, said
+        assert "Traceback" not in said and "rror" not in said, said
+        if took_s < ENDS_S * start_up.slowed:
+            return
+    raise AssertionError(f"{took_s:.1f} s")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_without_a_network_too(number: signal.Signals) -> None:
+    _, status, said = ended("fusion", 0.3, number)
+    assert status == 0, said
+
+
+def ended(node: str, after_s: float, number: signal.Signals) -> tuple[float, int, str]:
+    """Sends the signal; time until the end [s], exit status, and what was said."""
+    process = start(node)
+    try:
+        time.sleep(after_s)
+        sent = time.monotonic()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        return time.monotonic() - sent, process.returncode, said
+    finally:
+        process.kill()

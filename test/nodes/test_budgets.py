@@ -1,0 +1,86 @@
+"""Verdicts on runs that are made up, of which it is known what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from co_perception.nodes.budgets import BUDGETS, Budget, Series, gained, risen, verdicts
+
+BUDGET = Budget(memory_mb=200, cpu=0.5, threads=20, latency_ms=50)
+
+
+def run(**changed: Any) -> Series:
+    """Ten minutes, a point a second, of a node that is well."""
+    count = 600
+    well: dict[str, Any] = {
+        "time_s": [float(n) for n in range(count)],
+        "memory_mb": [100.0 + min(n, 60) / 2 for n in range(count)],
+        "threads": [12] * count,
+        "descriptors": [18 + n % 2 for n in range(count)],
+        "cpu": [0.3] * count,
+        "received": [15 * n for n in range(count)],
+        "dropped": [n // 60 for n in range(count)],
+        "waiting": [n % 2 for n in range(count)],
+        "latency_p50_ms": [10.0] * count,
+        "latency_p95_ms": [20.0] * count,
+    }
+    return Series(**{**well, **changed})
+
+
+def broken(series: Series) -> set[str]:
+    return {verdict.about for verdict in verdicts("node", series, BUDGET, 120.0) if not verdict.kept}
+
+
+def test_a_node_that_is_well_keeps_every_budget() -> None:
+    judged = list(verdicts("node", run(), BUDGET, 120.0))
+    assert [verdict.about for verdict in judged if not verdict.kept] == []
+    assert len(judged) == 8
+    assert "kept" in str(judged[0])
+
+
+@pytest.mark.parametrize(
+    ("changed", "about"),
+    [
+        ({"memory_mb": [100 + n / 60 for n in range(600)]}, "memory gained after warm-up (MB)"),
+        ({"threads": [12 + n // 400 for n in range(600)]}, "threads gained"),
+        ({"descriptors": [18 + n // 100 for n in range(600)]}, "descriptors gained"),
+        ({"memory_mb": [201.0] * 600}, "memory (MB)"),
+        ({"threads": [21] * 600}, "threads"),
+        ({"cpu": [0.6] * 600}, "cores"),
+        ({"latency_p95_ms": [51.0] * 600}, "latency p95 (ms)"),
+        ({"latency_p95_ms": [math.nan] * 600}, "latency p95 (ms)"),
+        ({"dropped": [n for n in range(600)]}, "share of frames dropped"),
+    ],
+)
+def test_what_breaks_a_budget_is_told(changed: dict[str, Any], about: str) -> None:
+    assert broken(run(**changed)) == {about}
+
+
+def test_what_depends_on_the_machine_is_marked() -> None:
+    timing = {verdict.about for verdict in verdicts("node", run(), BUDGET, 120.0) if verdict.timing}
+    assert timing == {"cores", "latency p95 (ms)", "share of frames dropped"}
+
+
+def test_a_leak_of_a_byte_a_frame_is_seen_through_noise() -> None:
+    noise = np.random.default_rng(0).normal(0, 8, 1000)
+    assert risen(list(100 + noise)) < 3
+    assert risen(list(100 + noise + np.linspace(0, 20, 1000))) > 15
+    assert risen([5.0]) == 0
+
+
+def test_counts_that_come_and_go_have_not_grown() -> None:
+    assert gained([3, 4, 3, 4, 3, 4]) == 0
+    assert gained([3, 4, 3, 4, 5, 4]) == 1
+
+
+def test_a_run_that_is_all_warm_up_is_not_judged() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        list(verdicts("node", run(), BUDGET, 599.0))
+
+
+def test_there_is_a_budget_for_every_node_of_the_graph() -> None:
+    assert set(BUDGETS) == {"camera", "pose", "video_activity", "skeleton_activity", "fusion"}
