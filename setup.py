@@ -58,6 +58,7 @@ EXTRAS = {
     "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.21,<0.10.31", "opencv-python-headless>=4.8"],
     "onnx": ONNX,
     "train": TRAIN,
+    "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
     "dev": [
