@@ -59,10 +59,9 @@ def attach(network: nn.Module, config: AdapterConfig, classifier: Collection[str
 
     Raises: ValueError that names a parameter for which there is no form; then nothing has changed.
     """
-    network.requires_grad_(config.method == "finetune")
-    if config.method == "finetune":
-        return
-    adapted = {name: _parts(network, name) for name in _weights(network, classifier)}
+    finetune = config.method == "finetune"
+    adapted = {} if finetune else {name: _parts(network, name) for name in _weights(network, classifier)}
+    network.requires_grad_(finetune)
     if config.method == "splopa":
         like = next(network.parameters())
         network.add_module(

@@ -45,7 +45,7 @@ def channel_groups(network: Streaming, frame_shape: tuple[int, ...]) -> tuple[Ch
         import torch_pruning as pruning
     except ImportError as error:
         raise ImportError(EXTRA) from error
-    shown = copy.deepcopy(network).to("meta").requires_grad_(True).eval()
+    shown = copy.deepcopy(network).to("meta").float().requires_grad_(True).eval()
     ends: list[Tensor] = []
     for module in list(shown.modules()):
         view = next((view for kind, view in VIEWS.items() if isinstance(module, kind)), None)
