@@ -36,6 +36,7 @@ def skeleton(mixer: str = "graph", channels: int = 32) -> CoStGcn:
         dropout=0.0,
         marks=0.0,
     )
+    torch.manual_seed(0)
     return filled(CoStGcn(variant))
 
 
@@ -44,6 +45,7 @@ def features(depth: int) -> CoOadTR:
     small = dataclasses.replace(
         COTRANS_SHORT, depth=depth, width=16, feedforward=24, window=6, table=11, stem=(3, 3), dropout=0.0
     )
+    torch.manual_seed(0)
     return filled(CoOadTR(small))
 
 
@@ -92,8 +94,8 @@ def adapted(network: Any, method: str = "splora", density: float = 0.4, **settin
     attach_masks(pupil, groups)
     generator = torch.Generator().manual_seed(1)
     for name, parameter in pupil.named_parameters():
-        if parameter.requires_grad and ".original" not in name:
-            scale = 0.1 if any(name.endswith(leaf) for leaf in (".A", ".B", ".D", ".C")) else 0.01
+        if parameter.requires_grad:
+            scale = 0.1 if name.endswith((".A", ".B", ".D", ".C")) else 0.01
             parameter.data += scale * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
     kept = chosen(groups, channel_scores(groups, "magnitude", plain_state(pupil), {}), density)
     axes = {} if method == "splopa" else stay(groups, kept, {name: value.shape for name, value in source.items()})

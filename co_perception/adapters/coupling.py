@@ -77,24 +77,35 @@ def _traced(graph: DependencyGraph, answer: Any) -> Iterator[ChannelGroup]:
         for module, name in names.items()
         if isinstance(module, co.JointAttention)
     }
-    inside = [module.attention_conv["qkv_conv"] for module in joints.values()]
-    for group in graph.get_all_groups(ignored_layers=inside):
-        root, channels = group[0].dep.target.module, len(group[0].idxs)
-        members: list[Member] = []
-        for item in group:
-            node, module = item.dep.target, item.dep.target.module
-            if node.grad_fn is answer or isinstance(module, nn.Parameter) or _whole(module):
-                members = []
-                break
-            if module in names:
-                index = _by_root(item.idxs, item.root_idxs, channels)
-                if index is None:
-                    members = []
-                    break
-                members += _members(names[module], module, graph.is_out_channel_pruning_fn(item.dep.handler), index)
-        if members:
-            members += [norm for member in members for norm in _joint_norm(member, joints)]
-            yield ChannelGroup(names[root], tuple(members))
+    done: set[Any] = {module.attention_conv["qkv_conv"] for module in joints.values()}  # those belong to heads
+    for root in [module for module in graph.module2node if isinstance(module, (_ConvNd, nn.Linear))]:
+        if root in done:
+            continue
+        channels = len(root.weight)
+        probe = sorted({0, min(1, channels - 1), channels - 1})
+        group = graph.get_pruning_group(root, graph.get_pruner_of_module(root).prune_out_channels, probe)
+        outputs = [item for item in group if graph.is_out_channel_pruning_fn(item.dep.handler)]
+        done |= {item.dep.target.module for item in outputs}
+        members = list(_grouped(graph, group, answer, names, channels, probe))
+        if members and None not in members:
+            found = [member for member in members if member is not None]
+            found += [norm for member in found for norm in _joint_norm(member, joints)]
+            yield ChannelGroup(names[root], tuple(found))
+
+
+def _grouped(
+    graph: DependencyGraph, group: Any, answer: Any, names: dict[Any, str], channels: int, probe: list[int]
+) -> Iterator[Member | None]:
+    """The members of one of their groups, of which it was asked for the channels in `probe` alone; None among them
+    where a channel cannot go."""
+    for item in group:
+        node, module = item.dep.target, item.dep.target.module
+        if node.grad_fn is answer or isinstance(module, nn.Parameter) or _whole(module):
+            yield None
+        elif module in names:
+            places = _places(item.idxs, item.root_idxs, channels, probe)
+            output = graph.is_out_channel_pruning_fn(item.dep.handler)
+            yield from [None] if places is None else _members(names[module], module, output, places)
 
 
 def _whole(module: Any) -> bool:
@@ -119,13 +130,17 @@ def _members(name: str, module: nn.Module, output: bool, index: Tensor) -> Itera
             yield Member(f"{name}.{tensor}", axis, index)
 
 
-def _by_root(places: list[int], roots: list[int | None], channels: int) -> Tensor | None:
-    """(channels, k) places of each channel, or None where not all have as many."""
+def _places(places: list[int], roots: list[int | None], channels: int, probe: list[int]) -> Tensor | None:
+    """(channels, k) places of every channel, from those of the first two and the last: they are evenly spaced. None
+    where they are not. (Their graph takes quadratic time for all channels at once.)"""
     found = defaultdict(list)
     for place, root in zip(places, roots, strict=True):
         found[root].append(place)
-    rows = [found[channel] for channel in range(channels)]
-    return torch.tensor(rows) if rows[0] and len({len(row) for row in rows}) == 1 and None not in found else None
+    if sorted(found, key=str) != sorted(probe, key=str) or len({len(row) for row in found.values()}) > 1:
+        return None
+    first, second, last = (torch.tensor(found[probe[i]]) for i in (0, min(1, len(probe) - 1), -1))
+    spread = first + torch.arange(channels)[:, None] * (second - first)
+    return spread if torch.equal(spread[-1], last) else None
 
 
 def _joint_norm(member: Member, joints: dict[str, Any]) -> Iterator[Member]:

@@ -61,12 +61,16 @@ class Adapter:
 
         Raises: ValueError where these are not the tensors it was made for.
         """
+        self.check(source)
+        return {name: self._derived(name, value) for name, value in source.items()}
+
+    def check(self, source: Mapping[str, Tensor]) -> None:
+        """ValueError where these are not the tensors it was made for."""
         if digest(source, self.own) != self.source:
             raise ValueError(
                 "this adapter belongs to another source network: it changes weights, and is of no use with others. "
                 "Give the model that it was made from"
             )
-        return {name: self._derived(name, value) for name, value in source.items()}
 
     @torch.no_grad()
     def _derived(self, name: str, value: Tensor) -> Tensor:

@@ -127,9 +127,7 @@ class Pruning:
             set_blocks(blocks, density, self.how.importance, weights, gradients)
             return
         scores = channel_scores(self._groups, self.how.importance, weights, gradients)
-        self._kept = chosen(
-            self._groups, scores, density, self._kept, least=self.how.least, multiple=self.how.multiple
-        )
+        self._kept = chosen(self._groups, scores, density, self._kept, least=self.how.least, multiple=self.how.multiple)
         self.axes = stay(self._groups, self._kept, {name: value.shape for name, value in weights.items()})
         set_masks(self.network, self.axes)
 
@@ -160,7 +158,8 @@ def derived(source: TrainableLearner, adapter: Adapter, **settings: Any) -> Trai
     settings: of its constructor. Raises: ValueError where the adapter belongs to another source.
     """
     about = adapter.about
-    learner = type(source)(source.variant, classes=about["labels"], **settings)
+    own = {name: about[name] for name in ("min_progress", "threshold")}
+    learner = type(source)(source.variant, classes=about["labels"], **(own | settings))
     learner.become(adapter.stack(source.model.state_dict()))
     return learner
 

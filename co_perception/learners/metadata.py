@@ -121,9 +121,7 @@ def restored(record: Any, saved: Metadata) -> Any:
     """The record with what was saved in place of its own."""
     known = {field.name for field in fields(record)}
     kept = {name: value for name, value in own_fields(saved, type(saved)).items() if name in known}
-    return dataclasses.replace(
-        record, classes=len(saved.labels), labels=saved.label_set, rate_hz=saved.rate_hz, **kept
-    )
+    return dataclasses.replace(record, classes=len(saved.labels), labels=saved.label_set, rate_hz=saved.rate_hz, **kept)
 
 
 def _of_kind(content: dict[str, Any], path: Path) -> Metadata:
@@ -133,8 +131,6 @@ def _of_kind(content: dict[str, Any], path: Path) -> Metadata:
     known = fields(KINDS[kind])
     names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
     if not needed <= content.keys() <= names:
-        raise ValueError(
-            f"{path}: missing {sorted(needed - content.keys())}, unknown {sorted(content.keys() - names)}"
-        )
+        raise ValueError(f"{path}: missing {sorted(needed - content.keys())}, unknown {sorted(content.keys() - names)}")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     return KINDS[kind](**values)

@@ -57,4 +57,3 @@ class PoseExamples:
         spare = values.shape[1] - self.variant.clip
         start = spare // 2 if rng is None else int(rng.integers(spare + 1))
         return values[:, start : start + self.variant.clip]
-

@@ -26,9 +26,7 @@ class Announcer:
     EVENTS. Raises ValueError where they make no sense together."""
 
     def __init__(self, node: ManagedNode, values: SimpleNamespace) -> None:
-        rules = Rules(
-            values.event_on, values.event_off, values.event_min_on_s, values.event_min_off_s, MOST_SUBJECTS
-        )
+        rules = Rules(values.event_on, values.event_off, values.event_min_on_s, values.event_min_off_s, MOST_SUBJECTS)
         self._detector = EventDetector(rules)
         self._publisher = node.publish_on(ActivityEvent, "activity_events", result_qos()) if values.events else None
 

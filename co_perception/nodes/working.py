@@ -18,9 +18,7 @@ from co_perception.nodes.parameters import Setting
 from co_perception.nodes.silence import Source
 
 DROPS = ("displaced", "outdated", "without skeletons", "unreadable", "failed")
-SILENCE = Setting(
-    "silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live"
-)
+SILENCE = Setting("silence_s", 5.0, "Time without a frame until the cause is logged [s].", 0.5, 3600.0, when="live")
 QUEUE = Setting("queue_depth", 1, "Frames that may wait; 1: only the newest, which a live robot wants.", 1, 10000)
 AUTOSTART = Setting(
     "autostart", True, "Configure and activate at start; false: wait for a lifecycle manager.", when="start"

@@ -64,7 +64,11 @@ def test_a_pruned_network_streams_and_exports(name: str) -> None:
     small = derive(network, adapter)
     # Without effect in every network of that kind, pruned or not.
     gradients = name != "adaptive_starred"
-    frames = None if network.receptive_field < 30 else network.receptive_field // network.timing.stride * network.timing.stride + 8
+    frames = (
+        None
+        if network.receptive_field < 30
+        else network.receptive_field // network.timing.stride * network.timing.stride + 8
+    )
     check_streaming(small.requires_grad_(True), shape_of(network), frames=frames, gradients=gradients)
 
 
