@@ -27,7 +27,7 @@ from torch.nn.modules.conv import _ConvNd
 
 import co_perception.continual as co
 from co_perception.adapters.groups import ChannelGroup, Member
-from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.layer import Streaming
 
 if TYPE_CHECKING:
     from torch_pruning import DependencyGraph
@@ -62,12 +62,29 @@ def channel_groups(network: Streaming, frame_shape: tuple[int, ...]) -> tuple[Ch
     with torch.enable_grad():
         graph = pruning.DependencyGraph()
         graph.build_dependency(shown, x.to("meta"), forward_fn=forward, verbose=False)
+        _slice_channels_alone(graph)
         found = [*_traced(graph, answer[0].grad_fn), *_heads(shown)]
     order = {name: place for place, name in enumerate(dict(network.named_modules()))}
     return tuple(sorted(found, key=lambda group: order[group.name]))
 
 
 # From their graph to groups -------------------------------------------------------------------------------------------
+
+
+def _slice_channels_alone(graph: DependencyGraph) -> None:
+    """Their graph takes a slice of frames, (B, C, T, H, W)[:, :, 1:], for one of channels."""
+    kinds = graph.ops.OPTYPE
+    for node in graph.module2node.values():
+        if node.type == kinds.SLICE and node.module.dim != 1:
+            node.type = kinds.ELEMENTWISE
+            for each in (node, *node.inputs):
+                for dependency in each.dependencies:
+                    if node in (dependency.source, dependency.target) and _is_slice(dependency.index_mapping[0]):
+                        dependency.index_mapping[0] = None
+
+
+def _is_slice(mapping: Any) -> bool:
+    return type(mapping).__name__ == "_SliceIndexMapping"
 
 
 def _traced(graph: DependencyGraph, answer: Any) -> Iterator[ChannelGroup]:
@@ -193,12 +210,6 @@ def _called(layer: Any, ends: list[Tensor], x: Tensor) -> Tensor:
     return layer(x)
 
 
-def _cropped(layer: co.Crop, ends: list[Tensor], x: Tensor) -> Tensor:
-    """The tracer takes slices of some axes for slices of channels."""
-    frames = torch.arange(-layer.timing.before, x.shape[TIME] + layer.timing.after, device=x.device)
-    return x.index_select(TIME, frames)
-
-
 def _graph(layer: co.GraphConv, ends: list[Tensor], x: Tensor) -> Tensor:
     """Joints mix, channels do not."""
     mixed = torch.stack([conv(x) for conv in layer.g_conv]).sum(0)
@@ -238,7 +249,6 @@ VIEWS: dict[type[nn.Module], View] = {
     co.JointAttention: _attending,
     co.TransformerEncoder: _encoder,
     co.EncoderLayer: _encoder_layer,
-    co.Crop: _cropped,
     co.Conv1d: _called,
     co.Conv2d: _called,
     co.Conv3d: _called,

@@ -101,7 +101,7 @@ def test_inception_loses_channels_of_every_branch() -> None:
     }
     before = macs_per_step(network, (3, 224, 224))
     resize(network, {name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
-    assert 0.25 < macs_per_step(network, (3, 224, 224)) / before < 0.3  # the input and the answers stay whole
+    assert 0.25 < macs_per_step(network, (3, 224, 224)) / before < 0.35  # the input and the answers stay whole
 
 
 def test_what_a_layer_norm_measures_together_stays_together() -> None:
