@@ -40,6 +40,8 @@ ROS_WHEELS = [
 
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
 
+OPENVINO = ["onnx>=1.17", "openvino>=2025.0"]
+
 TRAIN = [
     "jsonargparse[signatures]>=4.49",
     "lightning>=2.6",
@@ -57,12 +59,14 @@ EXTRAS = {
     # MediaPipe up to 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.
     "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.21,<0.10.31", "opencv-python-headless>=4.8"],
     "onnx": ONNX,
+    "openvino": OPENVINO,
     "train": TRAIN,
     "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
     "dev": [
         *ONNX,
+        *OPENVINO,
         "catkin_pkg>=1.0",
         "continual-inference==1.2.4",  # the ancestor that layers are compared with
         "hypothesis>=6.100",

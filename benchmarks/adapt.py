@@ -1,7 +1,7 @@
 """What pruning saves: a step of CoX3D-S and CoST-GCN* whole and with three tenths of the channels, in one run.
 
-Random weights: which channels go does not matter for time. Both are folded, and run interleaved on the same frames.
-Prints milliseconds per step, multiply-adds, parameters and bytes of state. Then what several tasks of one model hold.
+Random weights: which channels go does not matter for time. Both run interleaved on the same frames. Prints milliseconds
+per step on each backend, multiply-adds, parameters and bytes of state. Then what several tasks of one model hold.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import platform
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -22,14 +23,18 @@ from co_perception.adapters.file import Adapter, extract
 from co_perception.adapters.groups import stay
 from co_perception.adapters.importance import channel_scores
 from co_perception.adapters.resize import resize
-from co_perception.continual.fold import fold_batch_norm
 from co_perception.networks.measure import macs_per_step, params, stream_bytes
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.variants import COX3D_S
 from co_perception.networks.variants_skeleton import COSTGCN_MOD, COSTGCN_SHORT
 from co_perception.networks.x3d import CoX3D
+from co_perception.runtime.choose import stepper
 
 WARM_UP, STEPS = 5, 25
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "cox3d_s": lambda: CoX3D(COX3D_S),
+    "costgcn_mod": lambda: CoStGcn(COSTGCN_MOD),
+}
 
 
 def main() -> None:
@@ -37,26 +42,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--density", type=float, default=0.3)
     parser.add_argument("--multiple", type=int, default=1, help="channels of each layer: multiples of this")
+    parser.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--backends", nargs="*", default=["eager", "onnxruntime"])
     options = parser.parse_args()
     torch.manual_seed(0)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"density {options.density}, multiples of {options.multiple}; medians of {STEPS} steps, interleaved")
-    for network in (CoX3D(COX3D_S), CoStGcn(COSTGCN_MOD)):
-        compare(network.eval(), options.density, options.multiple)
+    for name in options.networks:
+        compare(NETWORKS[name]().eval(), options.density, options.multiple, options.backends)
     tasks()
 
 
-def compare(network: Any, density: float, multiple: int) -> None:
+def compare(network: Any, density: float, multiple: int, backends: list[str]) -> None:
     """One network, whole and pruned."""
     shape = tuple(network.variant.frame_shape if isinstance(network, CoX3D) else network.frame_shape)
     small, adapter = pruned(network, shape, density, multiple, AdapterConfig(rank=8))
-    whole_ms, small_ms = step_ms([network, small], shape)
+    name = network.variant.name
     print(
-        f"{network.variant.name}: {whole_ms:.2f} ms to {small_ms:.2f} ms, {whole_ms / small_ms:.1f} x; multiply-adds "
-        f"{macs_per_step(network, shape) / 1e6:.1f} M to {macs_per_step(small, shape) / 1e6:.1f} M; parameters "
-        f"{params(network) / 1e6:.2f} M to {params(small) / 1e6:.2f} M; state {stream_bytes(network, shape) / 1e6:.2f} "
-        f"MB to {stream_bytes(small, shape) / 1e6:.2f} MB; adapter of rank 8 {adapter.bytes / 1e3:.0f} kB"
+        f"{name}: multiply-adds {macs_per_step(network, shape) / 1e6:.1f} M to {macs_per_step(small, shape) / 1e6:.1f} "
+        f"M; parameters {params(network) / 1e6:.2f} M to {params(small) / 1e6:.2f} M; state "
+        f"{stream_bytes(network, shape) / 1e6:.2f} MB to {stream_bytes(small, shape) / 1e6:.2f} MB; adapter of rank 8 "
+        f"{adapter.bytes / 1e3:.0f} kB",
+        flush=True,
     )
+    for backend in backends:
+        whole_ms, small_ms = step_ms([network, small], shape, backend)
+        print(f"{name}, {backend}: {whole_ms:.2f} ms to {small_ms:.2f} ms, {whole_ms / small_ms:.1f} x", flush=True)
 
 
 def pruned(
@@ -77,17 +88,16 @@ def pruned(
     return small, adapter
 
 
-@torch.inference_mode()
-def step_ms(networks: list[Any], shape: tuple[int, ...]) -> list[float]:
-    """Median milliseconds of a step of each, interleaved."""
-    folded = [fold_batch_norm(network) for network in networks]
-    states = [network.init_state(1, shape) for network in folded]
-    times: list[list[float]] = [[] for _ in folded]
+def step_ms(networks: list[Any], shape: tuple[int, ...], backend: str) -> list[float]:
+    """Median milliseconds of a step of each on a backend, interleaved."""
+    steps = [stepper(network, shape, backend, threads=torch.get_num_threads()) for network in networks]
+    states = [step.init_state(1) for step in steps]
+    times: list[list[float]] = [[] for _ in steps]
     for _ in range(WARM_UP + STEPS):
         x = torch.rand(1, shape[0], 1, *shape[1:])
-        for place, network in enumerate(folded):
+        for place, step in enumerate(steps):
             began = perf_counter()
-            _, states[place] = network(x, states[place])
+            _, states[place] = step(x, states[place])
             times[place].append(perf_counter() - began)
     return [1e3 * float(np.median(each[WARM_UP:])) for each in times]
 

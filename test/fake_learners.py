@@ -31,7 +31,7 @@ class FakeLearner:
     def load(self, path: Any = None) -> None:
         self.loaded_from = path
 
-    def optimize(self) -> None:
+    def optimize(self, backend: str = "auto", *, precision: str = "float32") -> None:
         self.optimized += 1
 
     def reset(self) -> None:
@@ -106,7 +106,7 @@ class FakePeopleLearner:
     def load(self, path: Any = None) -> None:
         self.loaded_from = path
 
-    def optimize(self) -> None:
+    def optimize(self, backend: str = "auto", *, precision: str = "float32") -> None:
         self.optimized += 1
 
     def reset(self, id: str | None = None) -> None:

@@ -21,7 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "continual": set(),
     "networks": {"continual", "skeletons"},
     "adapters": {"continual"},
-    "runtime": {"networks.variants", "continual.state"},
+    "runtime": {"networks.variants", "continual"},
     "pose": {"engine", "skeletons", "runtime.store"},
     "data": {"engine", "skeletons", "runtime.unpickle"},
     "evaluation": {"engine", "data", "runtime"},

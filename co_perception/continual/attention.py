@@ -124,6 +124,8 @@ class WindowAttention(Streaming):
         """
         asks = self.asks(x.shape[3])
         tokens = x.permute(0, 2, 3, 1).flatten(0, 1)  # (B T, m, E)
+        if self.ahead is not None and not (self.rotary or self.training):
+            return self._ask_once(tokens, inside.flatten(0, 1)).unflatten(0, inside.shape[:2]).permute(0, 3, 1, 2)
         (q,), (k, v) = self._project(tokens[:, asks], 0, 1), self._project(tokens, 1, 3)
         y = self._among(q, k, v, inside.flatten(0, 1)).unflatten(0, inside.shape[:2]).permute(0, 3, 1, 2)
         return hide(y, inside) if self.ahead is None else y
@@ -143,10 +145,33 @@ class WindowAttention(Streaming):
     def _among(self, q: Tensor, k: Tensor, v: Tensor, inside: Tensor) -> Tensor:
         """(N, 1 or m, E): tokens of N windows among each other; k, v (N, heads, m, d), inside (N, m)."""
         size, asks = k.shape[2], self.asks(k.shape[2])
-        # Every token sees itself, existing or not: a softmax over nothing is NaN.
-        allowed = inside[:, None, None, :] | torch.eye(size, dtype=torch.bool, device=k.device)[asks]
         bias = None if self.attn_mask is None else self.attn_mask[-size:, -size:][asks]
-        return self._attend(q, k, v, allowed, bias, asks.start)
+        return self._attend(q, k, v, self._allowed(inside), bias, asks.start)
+
+    def _ask_once(self, tokens: Tensor, inside: Tensor) -> Tensor:
+        """(N, 1, E): one query of each window of tokens (N, m, E), without projecting all tokens for its sake.
+
+        q (W_k x_j) = (q W_k) x_j and sum_j a_j (W_v x_j) = W_v (sum_j a_j x_j): the same products in another order,
+        2 E^2 + 2 m E heads of them instead of 2 m E^2. The keys' bias shifts all scores alike, and shares sum to one.
+        """
+        heads, asks = self.num_heads, self.asks(tokens.shape[1])
+        (q,) = self._project(tokens[:, asks], 0, 1)  # (N, heads, 1, d)
+        _, key, value = self.in_proj_weight.unflatten(0, (3, heads, -1)).unbind(0)  # (heads, d, E)
+        scores = (q @ key).squeeze(2) @ tokens.transpose(1, 2) / math.sqrt(q.shape[3])  # (N, heads, m)
+        allowed = self._allowed(inside)[:, 0]  # (N, 1, m)
+        if self.attn_mask is not None:
+            size = tokens.shape[1]
+            scores = scores + self.attn_mask[-size:, -size:][asks].to(scores.dtype)
+        seen = scores.masked_fill(~allowed, -math.inf).softmax(-1) @ tokens  # (N, heads, E)
+        y = (seen.unsqueeze(2) @ value.transpose(1, 2)).transpose(1, 2).flatten(2)  # (N, 1, heads d)
+        return self.out_proj(y if self.in_proj_bias is None else y + self.in_proj_bias[2 * self.embed_dim :])
+
+    def _allowed(self, inside: Tensor) -> Tensor:
+        """(N, 1, 1 or m, m) which tokens each query sees, given those that exist (N, m)."""
+        size = inside.shape[1]
+        # Every token sees itself, existing or not: a softmax over nothing is NaN.
+        own = torch.eye(size, dtype=torch.bool, device=inside.device)[self.asks(size)]
+        return inside[:, None, None, :] | own
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, bias: Tensor | None, first: int) -> Tensor:
         """Softmax attention and output projection: (N, Lq, E). first: position of query 0, from key 0."""
@@ -287,11 +312,14 @@ def known(clock: Clock, frames: int, window: int) -> Tensor:
 
 def inside_windows(clock: Clock, frames: int, window: int) -> Tensor:
     """(B, T, window) which positions of the windows that end at a chunk's frames hold a token of the clip."""
-    return known(clock, frames, window).unfold(1, window, 1)
+    inside = known(clock, frames, window)
+    return inside.unsqueeze(1) if frames == 1 else inside.unfold(1, window, 1)
 
 
 def _windows(tokens: Tensor, window: int) -> Tensor:
     """(B T, heads, window, d) of tokens (B, heads, window - 1 + T, d)."""
+    if tokens.shape[2] == window:
+        return tokens
     return tokens.unfold(2, window, 1).permute(0, 2, 1, 4, 3).flatten(0, 1)
 
 

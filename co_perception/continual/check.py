@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from co_perception.continual.export import export_step, named_state
-from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.layer import TIME, Clock, Streaming
 from co_perception.continual.state import State, leaves, put_rows, reset_rows, take_rows, tree_map
 
 
@@ -51,6 +51,7 @@ def check_streaming(
             if reference is not None:
                 close(expected, reference(x), "the clip equals the plain torch network")
             _check_chunks(layer, x, expected, close)
+            _check_unrolled(layer, x, close)
             _check_rows(layer, x, close)
             _check_causality(layer, x)
             _check_restore(layer, x)
@@ -93,6 +94,21 @@ def _check_chunks(layer: Streaming, x: Tensor, expected: Tensor, close: _Close) 
     stride, frames = layer.timing.stride, x.shape[TIME]
     for chunk in dict.fromkeys((stride, 2 * stride, 3 * stride, frames)):
         close(stream_clip(layer, x, chunk), expected, f"a stream in chunks of {chunk} frames, flushed, equals the clip")
+
+
+def _check_unrolled(layer: Streaming, x: Tensor, close: _Close) -> None:
+    """Frames one by one, and without borders once they do not matter."""
+    state, stride = _fresh(layer, x), layer.timing.stride
+    settles = layer.settles(0)
+    for part in x.split(stride, dim=TIME):
+        wanted, after = layer(part, state)
+        for settled in dict.fromkeys((False, int(state.age[0]) >= settles)):
+            clock = Clock(state.age, None, 0, settled)
+            answers, past = layer.unrolled(part.unbind(TIME), state.layers, clock)
+            close(torch.stack(answers, TIME), wanted, f"a step of frames one by one equals one of a chunk ({settled=})")
+            for own, leaf in zip(leaves(after.layers), leaves(past), strict=True):
+                close(leaf, own, f"frames one by one leave the same history ({settled=})")
+        state = after
 
 
 def _run(layer: Streaming, x: Tensor, state: State) -> tuple[list[Tensor], State]:

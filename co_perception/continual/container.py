@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from functools import reduce as fold_left
 from itertools import pairwise
 from typing import Any
@@ -12,29 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from co_perception.continual import history
-from co_perception.continual.delay import Crop, hold
+from co_perception.continual.delay import Crop, hold, hold_frames
 from co_perception.continual.framewise import EachFrame, streaming
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
+from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Timing
 
 Reduction = Callable[[Sequence[Tensor]], Tensor]
 
 
-def _one_by_one(function: Callable[[Tensor, Tensor], Tensor]) -> Reduction:
-    return partial(fold_left, function)
+def _sum(branches: Sequence[Tensor]) -> Tensor:
+    return fold_left(torch.add, branches)
+
+
+def _product(branches: Sequence[Tensor]) -> Tensor:
+    return fold_left(torch.mul, branches)
+
+
+def _maximum(branches: Sequence[Tensor]) -> Tensor:
+    return fold_left(torch.maximum, branches)
 
 
 def _concat(branches: Sequence[Tensor]) -> Tensor:
     return torch.cat(tuple(branches), dim=1)
 
 
-REDUCTIONS: dict[str, Reduction] = {
-    "sum": _one_by_one(torch.add),
-    "mul": _one_by_one(torch.mul),
-    "max": _one_by_one(torch.maximum),
-    "concat": _concat,
-}
+REDUCTIONS: dict[str, Reduction] = {"sum": _sum, "mul": _product, "max": _maximum, "concat": _concat}
 
 
 class Sequential(Streaming):
@@ -80,6 +82,21 @@ class Sequential(Streaming):
             clock = through(layer, clock)
             kept.append(own)
         return x, tuple(kept)
+
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        kept = []
+        for layer, own in zip(self.layers, past, strict=True):
+            frames, own = layer.unrolled(frames, own, clock)
+            clock = through(layer, clock)
+            kept.append(own)
+        return frames, tuple(kept)
+
+    def settles(self, lag: int) -> int:
+        needed, stride = 0, 1
+        for layer in self.layers:
+            needed = max(needed, layer.settles(lag) * stride)
+            lag, stride = layer.lag_after(lag), stride * layer.timing.stride
+        return needed
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         past = []
@@ -138,6 +155,22 @@ class Parallel(Streaming):
             kept.append((own, waiting))
         return self._together(outputs, x), tuple(kept)
 
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        parts = [self._parts(frame) for frame in frames]
+        outputs, kept = [], []
+        for place, (branch, (own, waiting)) in enumerate(zip(self.layers, past, strict=True)):
+            answers, own = branch.unrolled(tuple(part[place] for part in parts), own, clock)
+            answers, waiting = hold_frames(answers, waiting)
+            outputs.append(answers)
+            kept.append((own, waiting))
+        together = zip(*outputs, strict=True)
+        if not self._stays_apart(isinstance(frames[0], tuple)):
+            return tuple(reduced_frame(self._reduction, list(answers)) for answers in together), tuple(kept)
+        return tuple(together), tuple(kept)
+
+    def settles(self, lag: int) -> int:
+        return max(branch.settles(lag) for branch in self.layers)
+
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         slowest = self.lag_after(signal.lag)
         past = []
@@ -191,6 +224,9 @@ class Broadcast(EachFrame):
     def clip(self, x: Tensor) -> Any:
         return (x,) * self._known()
 
+    def each(self, frame: Tensor) -> Any:
+        return self.clip(frame)
+
     def frame_out(self, shape: tuple[int, ...]) -> Any:
         return (shape,) * self._known()
 
@@ -209,6 +245,9 @@ class Reduce(EachFrame):
 
     def clip(self, x: Any) -> Tensor:
         return self._reduce(x)
+
+    def each(self, frame: Any) -> Tensor:
+        return reduced_frame(self._reduce, frame)
 
     def frame_out(self, shape: Any) -> tuple[int, ...]:
         return reduced_shape(self._reduce, shape)
@@ -248,6 +287,13 @@ def reduction(how: str | Reduction) -> Reduction:
     if not callable(how):
         raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function of the list of answers, got {how!r}")
     return how
+
+
+def reduced_frame(reduce: Reduction, frames: Sequence[Tensor]) -> Tensor:
+    """A reduction of single frames (B, C, *space). One that the caller wrote expects an axis of time."""
+    if reduce in REDUCTIONS.values():
+        return reduce(frames)
+    return reduce([frame.unsqueeze(TIME) for frame in frames]).squeeze(TIME)
 
 
 def reduced_shape(reduce: Reduction, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -1,14 +1,15 @@
 """Convolutions over time and space as streaming layers with the parameters of their torch counterparts.
 
-A step needs the k-1 last input frames and computes one output frame: the ideal k taps once (Hedegaard and Iosifidis,
-"Continual 3D Convolutional Neural Networks for Real-time Processing of Videos", ECCV 2022, which keeps partial sums of
-outputs instead). Past inputs are smaller than partial sums where channels grow, are shared by reference, and let a
-chunk of any length go through one convolution.
+A step computes the ideal k taps once (Hedegaard and Iosifidis, "Continual 3D Convolutional Neural Networks for
+Real-time Processing of Videos", ECCV 2022). Between steps a layer keeps k-1 frames, of whichever are smaller: its past
+inputs, which are shared by reference, or, where space or channels shrink, the partial sums of answers to come, as the
+paper does everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from co_perception.continual import history
 from co_perception.continual.history import History
-from co_perception.continual.layer import Clock, Signal, Streaming
+from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming
 from co_perception.continual.timing import Timing
 
 Pads = tuple[tuple[int, int], ...]
@@ -86,21 +87,33 @@ class _Conv(Streaming, nn.modules.conv._ConvNd):
                 f"{field}: the last output would see nothing else. Use a smaller temporal padding"
             )
 
-    def _convolve(self, x: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """torch's function on a window that is padded already."""
         raise NotImplementedError
 
     def clip(self, x: Tensor) -> Tensor:
         pad_time = pad_axes if self.temporal_padding_mode == "zeros" else repeat_pad
-        return self._convolve(self._pad_space(pad_time(x, (self.pads[0], *[(0, 0)] * (self.axes - 1)))))
+        padded = self._pad_space(pad_time(x, (self.pads[0], *[(0, 0)] * (self.axes - 1))))
+        return self._convolve(padded, self.bias)
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
-        borders = self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
+        borders = self._has_borders(clock)
         if borders and self.temporal_padding_mode == "zeros":
             x = history.mask_outside(x, clock, 0.0)
         window = history.join(past, x)
-        if borders and self.temporal_padding_mode == "replicate":
+        if borders and self.temporal_padding_mode == "replicate" and not clock.settled:
             window = history.repeat_edges(window, history.clock_of_window(clock, past))
-        return self._convolve(self._pad_space(usable(window, self.timing, clock.lag))), history.push(past, x)
+        window = self._pad_space(usable(window, self.timing, clock.lag))
+        return self._convolve(window, self.bias), history.push(past, x)
+
+    def _has_borders(self, clock: Clock) -> bool:
+        return self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
+
+    def settles(self, lag: int) -> int:
+        if self.temporal_padding_mode == "replicate":
+            return super().settles(lag)
+        # Only what arrives is masked; what was kept is masked already.
+        return lag if self.timing.before > 0 else 0
 
     def _pad_space(self, x: Tensor) -> Tensor:
         if self.padding_mode == "zeros":
@@ -126,6 +139,12 @@ def usable(window: Tensor, timing: Timing, lag: int) -> Tensor:
     return window[:, :, max(-context, 0) : window.shape[2] - ahead]
 
 
+def usable_frames(window: Frames, timing: Timing, lag: int) -> Frames:
+    """`usable` of frames one by one."""
+    context = timing.context(lag)
+    return window[max(-context, 0) : len(window) - (context + timing.stride - timing.receptive_field)]
+
+
 class Conv1d(_Conv, nn.Conv1d):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.Conv1d` on x (B, C, T). padding: (before, after) pairs allowed."""
 
@@ -149,8 +168,8 @@ class Conv1d(_Conv, nn.Conv1d):  # type: ignore[misc]  # forward is that of the 
         nn.Conv1d.__init__(self, in_channels, out_channels, *settings)
         self._place(padding, temporal_padding_mode)
 
-    def _convolve(self, x: Tensor) -> Tensor:
-        return F.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+    def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        return F.conv1d(x, self.weight, bias, self.stride, 0, self.dilation, self.groups)
 
 
 class Conv2d(_Conv, nn.Conv2d):  # type: ignore[misc]  # forward is that of the contract
@@ -176,8 +195,8 @@ class Conv2d(_Conv, nn.Conv2d):  # type: ignore[misc]  # forward is that of the 
         nn.Conv2d.__init__(self, in_channels, out_channels, *settings)
         self._place(padding, temporal_padding_mode)
 
-    def _convolve(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+    def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        return F.conv2d(x, self.weight, bias, self.stride, 0, self.dilation, self.groups)
 
 
 class Conv3d(_Conv, nn.Conv3d):  # type: ignore[misc]  # forward is that of the contract
@@ -203,9 +222,82 @@ class Conv3d(_Conv, nn.Conv3d):  # type: ignore[misc]  # forward is that of the 
         nn.Conv3d.__init__(self, in_channels, out_channels, *settings)
         self._place(padding, temporal_padding_mode)
 
-    def _convolve(self, x: Tensor) -> Tensor:
-        if x.shape[0] > 1 and x.device.type == "cpu" and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
-            # CPU kernels choose their blocking by batch size, which changes the last bits. A volume is enough work by
-            # itself, so streams go one by one and a stream's answers are the same, to the bit, whoever else is there.
-            return torch.cat([self._convolve(row) for row in x.split(1)])
-        return F.conv3d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+    def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
+        if self._keeps_sums(signal.shape):
+            signal = Signal(self.frame_out(signal.shape), signal.lag)
+        return super().init_history(batch_size, signal, like)
+
+    def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
+        if not self._keeps_sums((x.shape[1], *x.shape[TIME + 1 :])):
+            return super().stream(x, past, clock)
+        x = history.mask_outside(x, clock, 0.0) if self._has_borders(clock) else x
+        sums = history.frames_of(past)
+        if not self._one_by_one(x):
+            y, kept = self._add_sums(x, sums)
+        else:
+            rows = [self._add_sums(x[i : i + 1], [each[i : i + 1] for each in sums]) for i in range(len(x))]
+            y, kept = torch.cat([row for row, _ in rows]), torch.cat([left for _, left in rows])
+        return y, kept if isinstance(past, Tensor) else kept.unbind(TIME)
+
+    def _keeps_sums(self, shape: tuple[int, ...]) -> bool:
+        """Whether partial sums of answers are kept, and not inputs of this shape (C, *space)."""
+        plain = self.stride[0] == self.dilation[0] == 1 and self.padding_mode == self.temporal_padding_mode == "zeros"
+        return plain and self.kernel_size[0] > 1 and prod(self.frame_out(shape)) < prod(shape)
+
+    def _add_sums(self, x: Tensor, sums: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Answers to a chunk, and the sums that are left, (B, C, k - 1, *space)."""
+        frames, later = x.shape[TIME], self.kernel_size[0] - 1
+        if frames <= later:
+            answers, left = self._unrolled_sums(x.unbind(TIME), tuple(sums))
+            return torch.stack(answers, TIME), torch.stack(left, TIME)
+        total = self._convolve(self._pad_space(pad_axes(x, ((later, later), (0, 0), (0, 0)))), None)
+        total = torch.cat([total[:, :, :later] + torch.stack(tuple(sums), TIME), total[:, :, later:]], TIME)
+        y = total[:, :, :frames]
+        return y if self.bias is None else y + self.bias.view(-1, 1, 1, 1), total[:, :, frames:].clone()
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        if self.padding_mode == "replicate" or self.temporal_padding_mode == "replicate":
+            return super().unrolled(frames, past, clock)
+        if self._has_borders(clock):
+            frames = history.mask_frames(frames, clock)
+        if self._keeps_sums(tuple(frames[0].shape[1:])):
+            answers, sums = self._unrolled_sums(frames, history.frames_of(past))
+            return answers, torch.stack(sums, TIME) if isinstance(past, Tensor) else sums
+        window = usable_frames((*history.frames_of(past), *frames), self.timing, clock.lag)
+        starts = range(0, len(window) - self.timing.receptive_field + 1, self.timing.stride)
+        answers = tuple(self._sum_of_taps(window[start :: self.dilation[0]]) for start in starts)
+        return answers, history.push_frames(past, frames)
+
+    def _unrolled_sums(self, frames: Frames, waiting: Frames) -> tuple[Frames, Frames]:
+        kernels, sums, answers = self.weight.unbind(2)[::-1], list(waiting), []
+        for frame in frames:
+            taps = [self._tap(frame, kernel, self.bias if place == 0 else None) for place, kernel in enumerate(kernels)]
+            answers.append(taps[0] + sums[0])
+            sums = [*(later + tap for later, tap in zip(sums[1:], taps[1:], strict=False)), taps[-1]]
+        return tuple(answers), tuple(sums)
+
+    def _sum_of_taps(self, frames: Frames) -> Tensor:
+        """One answer (B, C, H, W): a convolution over space for each of the kernel's frames, and their sum."""
+        taps = zip(frames, self.weight.unbind(2), strict=False)
+        total = self._tap(*next(taps), self.bias)
+        for frame, kernel in taps:
+            total = total + self._tap(frame, kernel, None)
+        return total
+
+    def _tap(self, frame: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+        """What one frame of the kernel adds to an answer."""
+        before, after = zip(*self.pads[1:], strict=True)
+        if before != after:
+            frame, before = pad_axes(frame, self.pads[1:]), (0, 0)
+        return F.conv2d(frame, kernel, bias, self.stride[1:], before, self.dilation[1:], self.groups)
+
+    def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        if self._one_by_one(x):
+            return torch.cat([self._convolve(row, bias) for row in x.split(1)])
+        return F.conv3d(x, self.weight, bias, self.stride, 0, self.dilation, self.groups)
+
+    def _one_by_one(self, x: Tensor) -> bool:
+        """CPU kernels choose their blocking by batch size, which changes the last bits. A volume is enough work by
+        itself, so streams go one by one and a stream's answers are the same, to the bit, whoever else is there."""
+        alone = torch.is_grad_enabled() or torch.compiler.is_compiling() or len(x) == 1
+        return x.device.type == "cpu" and not alone

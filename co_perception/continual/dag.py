@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from torch import Tensor, nn
 
 from co_perception.continual import history
-from co_perception.continual.delay import hold
-from co_perception.continual.layer import Clock, Signal, Streaming, through
+from co_perception.continual.delay import hold, hold_frames
+from co_perception.continual.layer import Clock, Frames, Signal, Streaming, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Timing
 
@@ -61,6 +61,34 @@ class Dag(Streaming):
 
         y, _ = self._along((x, clock), run)
         return y, tuple(kept)
+
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        remaining, kept = iter(past), []
+
+        def run(layer: Streaming, arrived: list[tuple[Frames, Clock]]) -> tuple[Frames, Clock]:
+            own, waiting = next(remaining)
+            held = [hold_frames(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
+            slowest = max((clock for _, clock in arrived), key=lambda clock: clock.lag)
+            values = [value for value, _ in held]
+            together = values[0] if len(values) == 1 else tuple(zip(*values, strict=True))
+            answers, own = layer.unrolled(together, own, slowest)
+            kept.append((own, tuple(early for _, early in held)))
+            return answers, through(layer, slowest)
+
+        answers, _ = self._along((frames, clock), run)
+        return answers, tuple(kept)
+
+    def settles(self, lag: int) -> int:
+        needed = 0
+
+        def run(layer: Streaming, arrived: list[tuple[int, int]]) -> tuple[int, int]:
+            nonlocal needed
+            slowest, stride = max(lag for lag, _ in arrived), arrived[0][1]
+            needed = max(needed, layer.settles(slowest) * stride)
+            return layer.lag_after(slowest), stride * layer.timing.stride
+
+        self._along((lag, 1), run)
+        return needed
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         kept = []

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from co_perception.continual import history
 from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming
+from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming
 from co_perception.continual.timing import Timing
 
 
@@ -39,6 +39,9 @@ class Delay(Streaming):
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         return hold(x, past)
 
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        return hold_frames(frames, past)
+
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
         return history.init(batch_size, self.frames, signal, like)
 
@@ -61,11 +64,22 @@ class Crop(Streaming):
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         return x, past
 
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        return frames, past
+
 
 def hold(x: Tensor, past: History) -> tuple[Tensor, History]:
-    """x (B, C, T, *space) delayed by len(past) frames, and the history that follows."""
-    if not past:
+    """x (B, C, T, *space) delayed by as many frames as `past` has, and the history that follows."""
+    if not history.length(past):
         return x, past
     if x.shape[TIME] == 1:
-        return past[0].unsqueeze(TIME), history.push(past, x)
+        return history.oldest(past, 1)[0].unsqueeze(TIME), history.push(past, x)
     return history.join(past, x)[:, :, : x.shape[TIME]], history.push(past, x)
+
+
+def hold_frames(frames: Frames, past: History) -> tuple[Frames, History]:
+    """`hold` of frames one by one."""
+    if not history.length(past):
+        return frames, past
+    kept = min(history.length(past), len(frames))
+    return (*history.oldest(past, kept), *frames)[: len(frames)], history.push_frames(past, frames)

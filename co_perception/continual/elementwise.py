@@ -20,6 +20,9 @@ class Linear(EachFrame, nn.Linear):  # type: ignore[misc]  # forward is that of 
     def clip(self, x: Tensor) -> Tensor:
         return F.linear(x.movedim(1, -1), self.weight, self.bias).movedim(-1, 1)
 
+    def each(self, frame: Tensor) -> Tensor:
+        return F.linear(frame, self.weight, self.bias) if frame.dim() == 2 else super().each(frame)
+
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (self.out_features, *shape[1:])
 

@@ -186,7 +186,8 @@ class RetroactiveEncoderLayer(EncoderLayer):
         window = self.self_attn.window
         attended, attention = self.self_attn.stream(self._before(x), past.attention, clock)
         joined, tokens = slide(past.tokens, x)
-        y = self._after(joined.unfold(2, window, 1), attended)
+        windows = joined.unsqueeze(2) if joined.shape[2] == window else joined.unfold(2, window, 1)
+        y = self._after(windows, attended)
         return hide(y, inside_windows(clock, x.shape[TIME], window)), RetroactiveHistory(attention, tokens)
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> RetroactiveHistory:

@@ -4,11 +4,11 @@
     y, state = program.module()(x, state)                    # state: {"age": ..., "layers.0.1": ...}
 
     export_onnx(layer, (3, 112, 112), "step.onnx")           # inputs x, age, layers.0.1 ...; outputs y, new_age ...
-    step = OnnxStep("step.onnx")
+    step = OnnxStep("step.onnx")                             # of co_perception.runtime.onnx_step
     y, state = step(x, step.init_state(batch_size=4))
 
 What a program cannot say itself, such as its delay, is stored in the file beside it (`step_metadata`).
-The packages of the extra `onnx` are imported here and nowhere else.
+The package `onnxscript` is imported here, when it is needed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def export_onnx(
     Inputs are `x`, `age` and `layers.…`; outputs `y`, `new_age` and `new_layers.…`, which are the next step's inputs.
     The file holds `step_metadata` and the caller's metadata (labels, for instance), and appears whole or not at all.
     """
-    _require("onnxscript", "write ONNX files")
+    _require_onnxscript()
     program = export_step(layer, frame_shape, frames=frames)
     names = list(named_state(layer.init_state(1, tuple(frame_shape))))
     converted: Any = torch.onnx.export(
@@ -106,55 +106,6 @@ def export_onnx(
     converted.model.metadata_props.update({**(metadata or {}), **step_metadata(layer, frame_shape, frames)})
     with _whole(Path(path)) as unfinished:
         converted.save(unfinished)
-
-
-class OnnxStep:
-    """An exported step run by ONNX Runtime: `y, state = step(x, state)` on CPU tensors, without the network's code.
-
-    stride, receptive_field, delay, lag, frames, frame_shape, answer_shape: as of `step_metadata`. metadata: all of it.
-    threads: that work on one step; ONNX Runtime's choice unless given. One object serves several threads.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
-        onnxruntime = _require("onnxruntime", "run ONNX files")
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no file {path}; export_onnx writes it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # of onnxruntime's own, one class per status
-            raise ValueError(f"{path} is not a whole ONNX file: {error}") from error
-        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        if (self.metadata.get("format"), self.metadata.get("format_version")) != (FORMAT, VERSION):
-            raise ValueError(f"{path} was not written by export_onnx (of format {FORMAT} {VERSION}): {self.metadata}")
-        self.stride, self.receptive_field, self.delay, self.lag, self.frames = (
-            int(self.metadata[name]) for name in ("stride", "receptive_field", "delay", "lag", "frames")
-        )
-        self.frame_shape = tuple(json.loads(self.metadata["frame_shape"]))
-        self.answer_shape = tuple(json.loads(self.metadata["answer_shape"]))
-        self._states: dict[str, dict[str, Any]] = json.loads(self.metadata["states"])
-
-    def init_state(self, batch_size: int) -> dict[str, Tensor]:
-        """The state of streams that have seen nothing."""
-        return {
-            name: torch.zeros(batch_size, *leaf["shape"], dtype=getattr(torch, leaf["dtype"]))
-            for name, leaf in self._states.items()
-        }
-
-    def __call__(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """x (B, C, frames, *space) and a state give y and the next state. Nothing that is given is written into."""
-        expected = (len(state["age"]), self.frame_shape[0], self.frames, *self.frame_shape[1:])
-        if tuple(x.shape) != expected:
-            raise ValueError(
-                f"x is {tuple(x.shape)}, expected (B, C, frames, *space) = {expected}. A program takes chunks of the "
-                "length it was exported for, and as many streams as the state has"
-            )
-        given = {name: leaf.detach().contiguous().numpy() for name, leaf in ({"x": x} | state).items()}
-        y, *new = (
-            torch.from_numpy(answer) for answer in self._session.run(["y", *(NEW + name for name in state)], given)
-        )
-        return y, dict(zip(state, new, strict=True))
 
 
 class _Step(nn.Module):
@@ -193,14 +144,9 @@ def _whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def _require(package: str, purpose: str) -> Any:
+def _require_onnxscript() -> None:
     try:
-        if package == "onnxscript":
-            import onnxscript  # torch.onnx asks for it in a message of its own
-
-            return onnxscript
-        import onnxruntime
-
-        return onnxruntime
+        import onnxscript  # torch.onnx asks for it in a message of its own
     except ImportError as error:
-        raise ImportError(f"to {purpose}, {package} is needed: pip install 'co_perception[onnx]'") from error
+        raise ImportError("to write ONNX files, onnxscript is needed: pip install 'co_perception[onnx]'") from error
+    del onnxscript

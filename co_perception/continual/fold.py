@@ -17,7 +17,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 def fold_batch_norm(module: Module) -> Module:
     """An evaluation copy of `module` in which every batch norm right after a convolution of the same `Sequential` is
-    part of it.
+    part of it, and every layer that has a form of its own for inference (`folded`) is in that form.
 
     Its parameters no longer have the published names, so it is for inference only; keep the original to save or train.
     """
@@ -25,10 +25,14 @@ def fold_batch_norm(module: Module) -> Module:
     for container in folded.modules():
         if isinstance(container, Sequential):
             _fold(container)
-    return folded
+    return folded.eval()  # what was put in is new
 
 
 def _fold(container: Sequential) -> None:
+    for name, layer in list(container.named_children()):
+        folded = getattr(layer, "folded", None)
+        if folded is not None:
+            container.replace(name, folded())
     named = list(container.named_children())
     for (_, conv), (name, norm) in zip(named, named[1:], strict=False):
         if not isinstance(conv, CONVOLUTIONS) or not isinstance(norm, NORMS):

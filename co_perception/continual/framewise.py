@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.layer import TIME, Clock, Frames, Streaming
+from co_perception.continual.state import Tree
 from co_perception.continual.timing import Timing
 
 # Plain torch modules a container takes unchanged, under their own names. On x (B, C, T, *space) each works per element
@@ -17,6 +19,12 @@ FRAMEWISE: tuple[type[nn.Module], ...] = (
     nn.Threshold, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink,
     nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+)  # fmt: skip
+# Those that look at one number at a time, so that any shape will do. Dropout is among them while it does nothing.
+ELEMENTWISE: tuple[type[nn.Module], ...] = (
+    nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Sigmoid,
+    nn.Tanh, nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.LogSigmoid, nn.Softsign, nn.Threshold,
+    nn.Hardshrink, nn.Softshrink, nn.Tanhshrink, nn.Dropout,
 )  # fmt: skip
 
 _OVER_TIME = (
@@ -38,7 +46,10 @@ REFUSED: dict[type[nn.Module], str] = {
 
 
 class EachFrame(Streaming):
-    """Base of layers that treat every frame alone: a subclass gives `clip`, and the same function is its stream."""
+    """Base of layers that treat every frame alone: a subclass gives `clip`, and the same function is its stream.
+
+    `each`, the function of one frame (B, C, *space), is `clip` unless a subclass knows it without a time axis.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +57,18 @@ class EachFrame(Streaming):
 
     def stream(self, x: Tensor, past: tuple[()], clock: object) -> tuple[Tensor, tuple[()]]:
         return self.clip(x), past
+
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        if self.training or type(self).each is EachFrame.each:  # a norm in training measures the whole chunk
+            return super().unrolled(frames, past, clock)
+        return tuple(map(self.each, frames)), past
+
+    def each(self, frame: Tensor) -> Tensor:
+        """The function of one frame."""
+        return self.clip(frame.unsqueeze(TIME)).squeeze(TIME)
+
+    def settles(self, lag: int) -> int:
+        return 0
 
 
 class Framewise(EachFrame):
@@ -88,8 +111,21 @@ class Plain(EachFrame):
         super().__init__()
         self.__dict__["module"] = module
 
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        self.training = self.__dict__["module"].training  # not being its parent, it is not told
+        return super().unrolled(frames, past, clock)
+
     def clip(self, x: Tensor) -> Tensor:
         return self.__dict__["module"](x)
+
+    def each(self, frame: Tensor) -> Tensor:
+        module = self.__dict__["module"]
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            measured = (module.running_mean, module.running_var, module.weight, module.bias)
+            return F.batch_norm(frame, *measured, eps=module.eps)
+        if isinstance(module, ELEMENTWISE):
+            return module(frame)
+        return super().each(frame)
 
 
 def streaming(module: nn.Module) -> Streaming:

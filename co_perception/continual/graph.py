@@ -9,6 +9,7 @@ adjacency (P, V, V), of P kinds of neighbour: entry [p, v, w] is what joint v gi
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,32 @@ class GraphConv(EachFrame):
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (self.out_channels, *shape[1:])
 
+    def folded(self) -> EachFrame:
+        """The same function in evaluation, with all that is constant multiplied out."""
+        return FoldedGraphConv(*self._products(self._edges()), identity=not len(self.gcn_residual))
+
+    def _edges(self) -> Tensor:
+        """(P, V, V) what each joint gives to each, as far as it is constant."""
+        return EDGES[self.edges](self.A, self.graph_attn)
+
+    def _products(self, edges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Kernels (P', O, C), edges (P', V, V) and bias (O,) with the norms folded in, a projecting skip being one
+        more kind of neighbour: oneself."""
+        scale, shift = _affine(self.bn)
+        kernels = torch.stack([_matrix(conv) for conv in self.g_conv]) * scale[:, None]
+        bias = torch.stack([_bias(conv) for conv in self.g_conv]).sum(0) * scale + shift
+        if len(self.gcn_residual):
+            conv, norm = self._skip()
+            scale, shift = _affine(norm)
+            kernels = torch.cat([kernels, (_matrix(conv) * scale[:, None])[None]])
+            edges = torch.cat([edges, torch.eye(edges.shape[1]).to(edges)[None]])
+            bias = bias + conv.bias * scale + shift
+        return kernels, edges, bias
+
+    def _skip(self) -> tuple[Any, Any]:
+        conv, norm = self.gcn_residual
+        return conv, norm
+
     def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
         """x (B, C, T, V) of each joint's neighbours of one kind."""
         return x @ edges[kind]
@@ -82,6 +109,92 @@ class AdaptiveGraphConv(GraphConv):
         between = edges[kind] + likeness.softmax(-2)
         return (x.movedim(2, 1) @ between).movedim(1, 2)
 
+    def folded(self) -> EachFrame:
+        identity = not len(self.gcn_residual)
+        return FoldedAdaptiveGraphConv(*self._products(self._edges()), self.a_conv, self.b_conv, identity=identity)
+
+
+class FoldedGraphConv(EachFrame):
+    """relu(sum_p W_p X E_p + b (+ X)): a graph convolution of which nothing is left to fold; x (B, C, T, V).
+
+    kernels: W (P, O, C); edges: E (P, V, V); bias: b (O,); identity: whether the frame itself is added. One product
+    with all kernels and one with all edges.
+    """
+
+    weight: Tensor
+    edges: Tensor
+    bias: Tensor
+
+    def __init__(self, kernels: Tensor, edges: Tensor, bias: Tensor, *, identity: bool) -> None:
+        super().__init__()
+        self.kinds, self.out_channels, _ = kernels.shape
+        self.identity = identity
+        # Rows by channel, then kind, so that the product is laid out as the second one needs it.
+        self.register_buffer("weight", kernels.detach().transpose(0, 1).flatten(0, 1).contiguous())
+        self.register_buffer("edges", edges.detach().flatten(0, 1).contiguous())
+        self.register_buffer("bias", bias.detach()[:, None].clone())
+
+    def clip(self, x: Tensor) -> Tensor:
+        frames = x.movedim(2, 1)
+        return self.each(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]).movedim(1, 2)
+
+    def each(self, frame: Tensor) -> Tensor:
+        kinds = F.conv1d(frame, self.weight.unsqueeze(2)).unflatten(1, (self.out_channels, self.kinds)).flatten(2)
+        mixed = kinds @ self._between(frame) + self.bias
+        return torch.relu(mixed + frame if self.identity else mixed)
+
+    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (self.out_channels, *shape[1:])
+
+    def _between(self, frame: Tensor) -> Tensor:
+        """(P * V, V), or (B, P * V, V) where it depends on the frame."""
+        del frame
+        return self.edges
+
+
+class FoldedAdaptiveGraphConv(FoldedGraphConv):
+    """The same with edges E_p + softmax(theta_p(X)^T phi_p(X) / C_e); theta and phi of all kinds are one product."""
+
+    embed: Tensor
+    embed_bias: Tensor
+
+    def __init__(
+        self,
+        kernels: Tensor,
+        edges: Tensor,
+        bias: Tensor,
+        theta: nn.ModuleList,
+        phi: nn.ModuleList,
+        *,
+        identity: bool,
+    ) -> None:
+        super().__init__(kernels, edges, bias, identity=identity)
+        self.adaptive, self.embedding = len(theta), len(_bias(theta[0]))
+        convs = [*theta, *phi]
+        self.register_buffer("embed", torch.cat([_matrix(conv) for conv in convs]).detach())
+        self.register_buffer("embed_bias", torch.cat([_bias(conv) for conv in convs]).detach())
+
+    def _between(self, frame: Tensor) -> Tensor:
+        embedded = F.conv1d(frame, self.embed.unsqueeze(2), self.embed_bias)
+        theta, phi = embedded.unflatten(1, (2, self.adaptive, self.embedding)).unbind(1)  # (B, P, C_e, V)
+        shares = (theta.transpose(2, 3) @ phi / self.embedding).softmax(-2).flatten(1, 2)
+        return self.edges + F.pad(shares, (0, 0, 0, self.edges.shape[0] - shares.shape[1]))
+
+
+def _affine(norm: Any) -> tuple[Tensor, Tensor]:
+    """Scale and shift (C,) of a batch norm in evaluation."""
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def _bias(conv: Any) -> Tensor:
+    return conv.bias
+
+
+def _matrix(conv: Any) -> Tensor:
+    """(out, in) of a pointwise convolution."""
+    return conv.weight.flatten(1)
+
 
 class JointAttention(EachFrame):
     """Self attention among the joints of each frame, as in S-TR (Plizzari et al., 2021), with BN, skip and ReLU.
@@ -110,6 +223,20 @@ class JointAttention(EachFrame):
     def clip(self, x: Tensor) -> Tensor:
         attended = self.attention_conv["attn_out"](self._attend(self._normed(x)))
         return torch.relu(self.bn(attended + x if self.skips else attended))
+
+    def each(self, frame: Tensor) -> Tensor:
+        if self.training:
+            return super().each(frame)
+        qkv: Any = self.attention_conv["qkv_conv"]
+        out: Any = self.attention_conv["attn_out"]
+        normed = self.data_bn(frame.flatten(1)).view_as(frame)
+        parts = F.conv1d(normed, qkv.weight.squeeze(3), qkv.bias).split(self.sizes, dim=1)
+        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in parts)  # (B, heads, d, V)
+        weights = (query.transpose(2, 3) @ key * query.shape[2] ** -0.5).softmax(-1)
+        attended = F.conv1d((value @ weights.transpose(2, 3)).flatten(1, 2), out.weight.squeeze(3), out.bias)
+        scale, shift = _affine(self.bn)
+        summed = attended + frame if self.skips else attended
+        return torch.relu(summed * scale[:, None] + shift[:, None])
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (self.bn.num_features, *shape[1:])

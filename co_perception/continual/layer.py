@@ -2,6 +2,7 @@
 
     y, state = layer(x, state)      # x (B, C, T, *space), T any positive multiple of the stride; a step is T == stride
     y = layer.clip(x)               # the published network on a finite clip, for training and as the offline answer
+    ys, past = layer.unrolled(frames, past, clock)   # a chunk as frames one by one: what fast programs are made from
 
 Letters: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
 
@@ -14,7 +15,7 @@ a clip has ended, from `end` on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from co_perception.continual.state import State, Tree, leaves
 from co_perception.continual.timing import Timing
 
 TIME = 2  # the axis of frames in x
+Frames = tuple[Any, ...]  # frames (B, C, *space) of a chunk, one by one
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Signal:
 
 class Clock(NamedTuple):
     """Where a chunk lies in its clip. start: (B,) frames that arrived before it; end: (B,) length of the clip, None
-    while it goes on."""
+    while it goes on; settled: known beforehand that no border of a clip matters, see `Streaming.settles`."""
 
     start: Tensor
     end: Tensor | None
     lag: int
+    settled: bool = False
 
     def index(self, frames: int) -> Tensor:  # type: ignore[override]  # tuple.index has no use here
         """(B, T) clip index of each frame of a chunk; negative before the clip."""
@@ -77,6 +80,22 @@ class Streaming(nn.Module):
     def stream(self, x: Tensor, history: Tree, clock: Clock) -> tuple[Tensor, Tree]:
         """One chunk. Neither x nor history may be written into: both are shared with the caller's earlier states."""
         raise NotImplementedError
+
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        """`stream` without a time axis: frames (B, C, *space) one by one, and answers likewise.
+
+        The same function. A layer gives it where that saves work: a step of one frame is an image then, which libraries
+        know better than a volume of one frame, and frames that stay in the history are handed on as they are.
+        """
+        y, past = self.stream(_chunk(frames), past, clock)
+        return _frames(y), past
+
+    def settles(self, lag: int) -> int:
+        """Frames of a stream after which no border of its clip matters any more, when inputs are `lag` frames late.
+
+        From then on a step may be told `Clock.settled`. Here the bound that holds for every layer that pads.
+        """
+        return lag + self.receptive_field if self.timing.before > 0 else 0
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         """Zeros of the device and dtype of `like`, for streams that will be fed `signal`."""
@@ -172,4 +191,17 @@ class Streaming(nn.Module):
 def through(layer: Streaming, clock: Clock) -> Clock:
     """The clock of a layer's output."""
     end = None if clock.end is None else layer.length(clock.end)
-    return Clock(clock.start // layer.timing.stride, end, layer.lag_after(clock.lag))
+    stride = layer.timing.stride
+    start = clock.start if stride == 1 else clock.start // stride
+    return Clock(start, end, layer.lag_after(clock.lag), clock.settled)
+
+
+def _chunk(frames: Frames) -> Any:
+    """Frames as a chunk (B, C, T, *space); those of several branches side by side, branch by branch."""
+    if isinstance(frames[0], tuple):
+        return tuple(torch.stack(branch, TIME) for branch in zip(*frames, strict=True))
+    return torch.stack(frames, TIME)
+
+
+def _frames(y: Any) -> Frames:
+    return tuple(zip(*map(_frames, y), strict=True)) if isinstance(y, tuple) else y.unbind(TIME)

@@ -22,7 +22,13 @@ class LayerNorm(EachFrame, nn.LayerNorm):  # type: ignore[misc]  # forward is th
         self.timing = Timing()
 
     def clip(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps).movedim(-1, 1)
+        return self._channels_last(x.movedim(1, -1)).movedim(-1, 1)
+
+    def each(self, frame: Tensor) -> Tensor:
+        return self._channels_last(frame) if frame.dim() == 2 else super().each(frame)
+
+    def _channels_last(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class FrameGroupNorm(EachFrame, nn.GroupNorm):  # type: ignore[misc]  # forward is that of the contract

@@ -6,6 +6,7 @@ A window of k frames pools each frame once over space and keeps k-1 pooled frame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import ClassVar
 
 import torch
@@ -13,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from co_perception.continual import history
-from co_perception.continual.conv import Padding, pad_axes, pairs, pooled_length, usable
+from co_perception.continual.conv import Padding, pad_axes, pairs, pooled_length, usable, usable_frames
 from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
+from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming, through
 from co_perception.continual.timing import Timing
 
 Size = int | Sequence[int]
@@ -65,6 +66,19 @@ class _Pool(Streaming):
         geometry = zip(shape[1:], self.kernel_size[1:], self.stride[1:], self.pads[1:], self.dilation[1:], strict=True)
         return (shape[0], *(pooled_length(*axis) for axis in geometry))
 
+    def _frame_over_space(self, frame: Tensor) -> Tensor:
+        """What pooling over space makes of one frame (B, C, *space)."""
+        return self._over_space(frame.unsqueeze(TIME)).squeeze(TIME)
+
+    def _over_space(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _answers(self, window: Frames, lag: int) -> list[Frames]:
+        """The frames, one by one, that each answer of a step is pooled from."""
+        window = usable_frames(window, self.timing, lag)
+        field, stride, dilation = self.timing.receptive_field, self.stride[0], self.dilation[0]
+        return [window[start : start + field : dilation] for start in range(0, len(window) - field + 1, stride)]
+
     def _leaves_space_alone(self) -> bool:
         return set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}
 
@@ -92,6 +106,14 @@ class _MaxPool(_Pool):
         y = self._over_time(usable(window, self.timing, clock.lag))
         # Windows that lie wholly outside the clip are -inf now; later layers would make NaN of them.
         return history.mask_outside(y, through(self, clock), 0.0), kept
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        if self._masks(clock) and not clock.settled:
+            return super().unrolled(frames, past, clock)
+        frames = tuple(self._frame_over_space(frame) for frame in frames)
+        window = (*history.frames_of(past), *frames)
+        answers = tuple(reduce(torch.maximum, pooled) for pooled in self._answers(window, clock.lag))
+        return answers, history.push_frames(past, frames)
 
     def _over_space(self, x: Tensor) -> Tensor:
         padded = pad_axes(x, self.pads[1:], NEVER)
@@ -136,6 +158,21 @@ class _AvgPool(_Pool):
         inside = history.clock_of_window(clock, past).inside(window.shape[TIME]).to(x.dtype).unsqueeze(1)
         y = self._over_time(usable(window, self.timing, clock.lag), usable(inside, self.timing, clock.lag))
         return y, history.push(past, x)
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        masks = self._masks(clock) and not clock.settled
+        if masks and not self.count_include_pad:
+            return super().unrolled(frames, past, clock)
+        frames = tuple(self._frame_over_space(frame) for frame in frames)
+        frames = history.mask_frames(frames, clock) if masks else frames
+        if isinstance(past, Tensor):
+            window = usable(history.join(past, torch.stack(frames, TIME)), self.timing, clock.lag)
+            starts = range(0, window.shape[TIME] - self.kernel_size[0] + 1, self.stride[0])
+            answers = tuple(window[:, :, start : start + self.kernel_size[0]].mean(TIME) for start in starts)
+        else:
+            pooled = self._answers((*past, *frames), clock.lag)
+            answers = tuple(reduce(torch.add, each) / self.kernel_size[0] for each in pooled)
+        return answers, history.push_frames(past, frames)
 
     def _over_space(self, x: Tensor) -> Tensor:
         if self._leaves_space_alone() and not any(map(any, self.pads[1:])):
@@ -221,6 +258,10 @@ class AvgPool3d(_AvgPool):
 
     axes = 3
 
+    def _frame_over_space(self, frame: Tensor) -> Tensor:
+        padded = any(map(any, self.pads[1:]))
+        return super()._frame_over_space(frame) if padded else _mean_of(frame, self.kernel_size[1:], self.stride[1:])
+
 
 class MaxPool1d(_MaxPool):
     """Streaming `torch.nn.MaxPool1d` on x (B, C, T)."""
@@ -238,6 +279,14 @@ class MaxPool3d(_MaxPool):
     """Streaming `torch.nn.MaxPool3d` on x (B, C, T, H, W)."""
 
     axes = 3
+
+    def _frame_over_space(self, frame: Tensor) -> Tensor:
+        if self._leaves_space_alone():
+            return pad_axes(frame, self.pads[1:], NEVER)
+        before, after = zip(*self.pads[1:], strict=True)
+        if before != after:
+            frame, before = pad_axes(frame, self.pads[1:], NEVER), (0, 0)
+        return F.max_pool2d(frame, self.kernel_size[1:], self.stride[1:], before, self.dilation[1:])
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvg):
@@ -277,6 +326,13 @@ class AdaptiveMaxPool3d(_AdaptiveMax):
     """Maximum of x (B, C, T, H, W): adaptive over space, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
 
     axes = 3
+
+
+def _mean_of(frame: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    """The mean of a frame (B, C, H, W) over windows; over all of it where it is one window."""
+    if kernel == tuple(frame.shape[2:]):
+        return frame.mean((2, 3), keepdim=True)
+    return F.avg_pool2d(frame, kernel, stride)
 
 
 _POOLS: dict[str, dict[int, Callable[..., Tensor]]] = {

@@ -8,6 +8,10 @@ costs one stage. Answers are the same and come a few frames later."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -15,7 +19,10 @@ from torch import Tensor
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.layer import TIME, Clock, Signal, Streaming, through
-from co_perception.continual.state import Tree
+from co_perception.continual.state import State, Tree
+
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
+Make = Callable[[Sequential, tuple[int, ...], int], Step]
 
 
 class StageState(NamedTuple):
@@ -32,11 +39,20 @@ class Spread:
 
     answer, state = spread(frame, state)     # frame (B, C, *space); answer (B, C', *space') of one step, or None on
     the frames between
+
+    make: what steps a stage, given its network, the shape of its frames and their lag; the network itself unless given.
+    frame_shape: needed for `make` alone.
     """
 
-    def __init__(self, network: Sequential) -> None:
+    def __init__(
+        self, network: Sequential, make: Make | None = None, frame_shape: tuple[int, ...] | None = None
+    ) -> None:
         self.stages = _stages(network)
         self._lags = _lags(self.stages)
+        self.steps: list[Step] = [partial(_run, stage, lag) for stage, lag in zip(self.stages, self._lags, strict=True)]
+        if make is not None and frame_shape is not None:
+            parts = zip(_parts(network, self.stages), self.stage_shapes(frame_shape), self._lags, strict=True)
+            self.steps = [make(part, shape, lag) for part, shape, lag in parts]
 
     def init_state(self, batch_size: int, frame_shape: tuple[int, ...], like: Tensor) -> tuple[StageState, ...]:
         """Streams that have seen nothing; device and dtype of `like`."""
@@ -64,11 +80,11 @@ class Spread:
     def __call__(self, frame: Tensor, state: tuple[StageState, ...]) -> tuple[Tensor | None, tuple[StageState, ...]]:
         stages = list(state)
         stages[0] = stages[0]._replace(waiting=(*stages[0].waiting, frame))
-        for place, (stage, lag) in enumerate(zip(self.stages, self._lags, strict=True)):
+        for place, stage in enumerate(self.stages):
             stride = _stride(stage)
             if len(stages[place].waiting) < stride:
                 continue
-            y, stages[place] = _run(stage, stride, lag, stages[place])
+            y, stages[place] = _advance(self.steps[place], stride, stages[place])
             if place + 1 == len(stages):
                 return y.squeeze(TIME), tuple(stages)
             stages[place + 1] = stages[place + 1]._replace(waiting=(*stages[place + 1].waiting, y.squeeze(TIME)))
@@ -77,15 +93,26 @@ class Spread:
         return None, tuple(stages)
 
 
-def _run(stage: list[Streaming], stride: int, lag: int, state: StageState) -> tuple[Tensor, StageState]:
+def _advance(step: Step, stride: int, state: StageState) -> tuple[Tensor, StageState]:
     x = torch.stack(state.waiting[:stride], dim=TIME)
+    y, (age, layers) = step(x, State(state.age, state.layers))
+    return y, StageState(age, state.waiting[stride:], layers)
+
+
+def _run(stage: list[Streaming], lag: int, x: Tensor, state: State) -> tuple[Tensor, State]:
     clock = Clock(state.age, None, lag)
     kept = []
     for layer, past in zip(stage, state.layers, strict=True):
         x, past = layer.stream(x, past, clock)
         clock = through(layer, clock)
         kept.append(past)
-    return x, StageState(state.age + stride, state.waiting[stride:], tuple(kept))
+    return x, State(state.age + _stride(stage), tuple(kept))
+
+
+def _parts(network: Sequential, stages: list[list[Streaming]]) -> list[Sequential]:
+    """Each stage as a network of its own."""
+    children = iter(network.named_children())
+    return [Sequential(OrderedDict(islice(children, len(stage)))).train(network.training) for stage in stages]
 
 
 def _stages(network: Sequential) -> list[list[Streaming]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from co_perception.continual.history import History
-from co_perception.continual.layer import Clock, Signal, Streaming
+from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming
 from co_perception.continual.pool import AvgPool1d
 
 
@@ -32,6 +33,21 @@ class SqueezeExcite(Streaming):
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         squeezed, past = self.mean.stream(x.mean((3, 4)), past, clock)
         return x * self._gate(squeezed), past
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        means = tuple(frame.mean((2, 3), keepdim=True) for frame in frames)
+        if self.timing.receptive_field > 1:
+            y, past = self.mean.stream(torch.stack(means, TIME).flatten(2), past, clock)
+            means = tuple(mean[..., None, None] for mean in y.unbind(TIME))
+        return tuple(frame * self._frame_gate(mean) for frame, mean in zip(frames, means, strict=True)), past
+
+    def _frame_gate(self, squeezed: Tensor) -> Tensor:
+        """(B, C, 1, 1) of the mean (B, C, 1, 1), as convolutions over the plane."""
+        narrow = torch.relu(F.conv2d(squeezed, self.fc1.weight.squeeze(2), self.fc1.bias))
+        return torch.sigmoid(F.conv2d(narrow, self.fc2.weight.squeeze(2), self.fc2.bias))
+
+    def settles(self, lag: int) -> int:
+        return self.mean.settles(lag)
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
         return self.mean.init_history(batch_size, Signal(signal.shape[:1], signal.lag), like)

@@ -18,7 +18,7 @@ from torch import Tensor
 Tree = Any
 T = TypeVar("T")
 
-FORMAT = {"format": "co_perception.state", "format_version": "1"}  # how `load` knows a file as one of `save`
+FORMAT = {"format": "co_perception.state", "format_version": "2"}  # how `load` knows a file as one of `save`
 
 
 class State(NamedTuple):
@@ -59,17 +59,33 @@ def named_leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def leaves(tree: Tree) -> list[Tensor]:
-    """The tensors of a tree in a fixed order."""
-    return [leaf for _, leaf in named_leaves(tree)]
+    """The tensors of a tree in a fixed order, that of `named_leaves`."""
+    found: list[Tensor] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Tree, found: list[Tensor]) -> None:
+    # Without names and generators: a step of a large network does this for hundreds of frames.
+    if isinstance(tree, Tensor):
+        found.append(tree)
+        return
+    for child in tree:
+        _collect(child, found)
 
 
 def unflatten(like: T, flat: list[Tensor]) -> T:
     """The tree of the structure of `like` with the leaves `flat` (in the order of `leaves`)."""
-    remaining = iter(flat)
-    tree = tree_map(lambda _: next(remaining), like)
-    if next(remaining, None) is not None:
+    if len(flat) != len(leaves(like)):
         raise ValueError(f"{len(flat)} tensors given, the state has {len(leaves(like))} leaves")
-    return tree
+    return _arrange(like, iter(flat))
+
+
+def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
+    if isinstance(like, Tensor):
+        return next(remaining)  # type: ignore[return-value]
+    parts = [_arrange(child, remaining) for child in like]  # type: ignore[attr-defined]
+    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)  # type: ignore[call-arg]
 
 
 def state_bytes(tree: Tree) -> int:
@@ -84,7 +100,14 @@ def take_rows(tree: T, rows: Tensor) -> T:
 
 def put_rows(tree: T, rows: Tensor, values: T) -> T:
     """A state in which the streams `rows` (N,) are replaced by those of `values` (batch size N)."""
-    return tree_map(lambda leaf, value: leaf.index_copy(0, rows, value), tree, values)
+
+    def put(leaf: Tensor, value: Tensor) -> Tensor:
+        if leaf.shape[1:] != value.shape[1:]:
+            shapes = f"{tuple(leaf.shape[1:])} and {tuple(value.shape[1:])}"
+            raise ValueError(f"streams of different networks: leaves of {shapes}. Do they come from the same network?")
+        return leaf.index_copy(0, rows, value)
+
+    return tree_map(put, tree, values)
 
 
 def reset_rows(tree: T, mask: Tensor) -> T:

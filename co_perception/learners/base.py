@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,9 +25,14 @@ from co_perception.learners.shipped import shipped, shipped_names
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
+from co_perception.runtime.backends import AUTO, FLOAT32
+from co_perception.runtime.choose import stepper
+from co_perception.runtime.onnx_stepper import OnnxStepper
+from co_perception.runtime.stepper import EagerStepper, Stepper
 
 MIN_PROGRESS, THRESHOLD = 0.75, 0.0
 Variant = VideoVariant | SkeletonVariant | FeatureVariant
+Make = Callable[..., Stepper]  # of (network, shape of its frames, lag)
 OWN = "own"  # label set of classes that the caller named
 
 
@@ -59,6 +66,7 @@ class NetworkLearner(Learner):
                 raise ValueError(f"{name} is a share 0..1, got {share}")
         if threads is not None:
             torch.set_num_threads(threads)
+        self.threads = threads
         self.device = torch.device(device)
         self._asked = (min_progress, threshold)
         self._settle(MIN_PROGRESS, THRESHOLD)
@@ -77,8 +85,9 @@ class NetworkLearner(Learner):
         """Put a checkpoint's tensors into `model`: all of them or none. ValueError names `source`."""
 
     @abstractmethod
-    def _use(self, network: Any) -> None:
-        """Run this network, which is `model` or answers like it; forget all streams."""
+    def _use(self, network: Any, make: Make) -> None:
+        """Run this network, which is `model` or answers like it, stepped by what `make` makes of it; forget all
+        streams."""
 
     # What the network is
 
@@ -158,18 +167,38 @@ class NetworkLearner(Learner):
         save_file(self._weights(), folder / metadata.weights)
         metadata.write(folder)
 
-    def optimize(self) -> None:
-        """Fold the batch norms; kept only if its answers on random frames stay within 1e-4 of the network's. Resets
-        all streams."""
+    def optimize(self, backend: str = AUTO, *, threads: int | None = None, precision: str = FLOAT32) -> None:
+        """Step by the fastest means there are here; answers stay the network's to 1e-4. `backend` tells which was
+        taken, and why. Resets all streams.
+
+        backend: of `runtime.backends.BACKENDS`, or "auto", which falls back to the network itself where nothing else
+        works. threads: of the backend (None: the learner's). precision: "float32"; other than that answers change, and
+        `backend` tells by how much.
+        Raises: as `runtime.choose.stepper`; RuntimeError where there are no weights yet.
+        """
         self._need_weights()
-        folded = fold_batch_norm(self.model)
-        shape, frames = self._frame_shape(), self._clip_frames()
-        clip = torch.rand(1, shape[0], frames, *shape[1:], device=self.device) * 2 - 1
-        with torch.no_grad():
-            wanted, got = self.model.clip(clip), folded.clip(clip)
-        if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
-            raise RuntimeError(f"the folded network differs by {float((got - wanted).abs().max()):.2g}; it is not used")
-        self._use(folded)
+        folded = self._folded()
+        self._use(folded, partial(self._stepper, backend, threads or self.threads, precision))
+
+    @property
+    def backend(self) -> str:
+        """What steps the network, and how far its answers are off."""
+        return self._said
+
+    def export(self, path: Path | str) -> None:
+        """Write the step as an ONNX file for programs without this package: inputs x, age and the state's leaves by
+        name, outputs y and the leaves that are new, the rest in its metadata (`runtime.program`).
+
+        Raises: ValueError where `optimize` has not put ONNX Runtime in charge, or where the network is stepped in
+        several parts."""
+        steppers = self._steppers
+        if len(steppers) != 1 or not isinstance(steppers[0], OnnxStepper):
+            raise ValueError(
+                f"one step in ONNX Runtime can be written, here is {self.backend}: call optimize('onnxruntime') first. "
+                "A network of a temporal stride is stepped in parts; continual.export writes such a step whole"
+            )
+        labels = json.dumps(list(self.labels))
+        steppers[0].save(path, {"network": self.name, "labels": labels, "rate_hz": str(self.rate_hz)})
 
     # Inside
 
@@ -223,15 +252,36 @@ class NetworkLearner(Learner):
         self.variant = dataclasses.replace(self.variant, classes=len(names), labels=OWN)
         self.labels, self.label_set = names, OWN
 
+    def _folded(self) -> Any:
+        """The network with its norms folded, kept only if its answers on random frames are the same."""
+        folded = fold_batch_norm(self.model)
+        shape, frames = self._frame_shape(), self._clip_frames()
+        clip = torch.rand(1, shape[0], frames, *shape[1:], device=self.device) * 2 - 1
+        with torch.no_grad():
+            wanted, got = self.model.clip(clip), folded.clip(clip)
+        if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
+            raise RuntimeError(f"the folded network differs by {float((got - wanted).abs().max()):.2g}; it is not used")
+        return folded
+
+    def _stepper(
+        self, backend: str, threads: int | None, precision: str, network: Any, shape: tuple[int, ...], lag: int = 0
+    ) -> Stepper:
+        return stepper(network, shape, backend, threads=threads, precision=precision, lag=lag)
+
+    def _run_with(self, steppers: Sequence[Stepper]) -> None:
+        """These step the network now."""
+        self._steppers = list(steppers)
+        self._said = "; ".join(dict.fromkeys(made.said for made in steppers))
+
     def _build(self) -> None:
         self.model = self._network().eval().requires_grad_(False).to(self.device)
         self._loaded = False
-        self._use(self.model)
+        self._use(self.model, eager)
 
     def _read(self, path: Path) -> None:
         self._load_weights(read_checkpoint(path), str(path))
         self._loaded = True
-        self._use(self.model)
+        self._use(self.model, eager)
 
     def _settle(self, min_progress: float, threshold: float) -> None:
         """What the caller asked for stands; these are for what it left open."""
@@ -254,3 +304,9 @@ class NetworkLearner(Learner):
             fetch = f"load() (after `co-perception weights fetch {asset}`)"
             how = fetch if asset else "load(path of a checkpoint), or fit() on your own"
             raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
+
+
+def eager(network: Any, shape: tuple[int, ...], lag: int = 0) -> Stepper:
+    plain = EagerStepper(network, shape, lag=lag)
+    plain.said = "eager"
+    return plain

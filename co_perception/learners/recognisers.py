@@ -21,11 +21,16 @@ from co_perception.learners.glimpses import glimpses_of
 from co_perception.learners.pacing import Admission, Pacer
 from co_perception.learners.people import MISSING, People, PeopleLearner, Policy
 from co_perception.learners.recognition import Answer, Recognition, StreamingLearner
+from co_perception.runtime.backends import AUTO, BACKENDS, FLOAT32, PRECISIONS
 
 RUNNING = (
     Setting("device", "cpu", "Where the network runs: cpu, cuda, cuda:1, ..."),
-    Setting("threads", 0, "CPU threads of the network in this process; 0: as torch chooses.", 0, 256),
-    Setting("optimize", True, "Fold batch norms after loading; answers stay the same to 1e-4."),
+    Setting("threads", 0, "CPU threads of the network; 0: as many as there are cores, at most 4.", 0, 256),
+    Setting("optimize", True, "Step by the fastest means; answers stay the network's to 1e-4."),
+    Setting("backend", AUTO, "What steps the network where optimize is true.", choices=(AUTO, *BACKENDS)),
+    Setting(
+        "precision", FLOAT32, "Other than float32 answers change, and the log says by how much.", choices=PRECISIONS
+    ),
     Setting("max_gap_s", 1.0, "Longer steps between stamps, and any backwards, reset the state [s].", 0.001, 3600.0),
 )
 GAPS = (
@@ -60,6 +65,14 @@ VIDEO = (
     Setting("max_people", 4, "People followed at most: each costs a step of the network per frame.", 1, 64),
     *GAPS,
 )
+
+
+def make_fast(learner: Any, values: SimpleNamespace) -> str:
+    """Lets the learner step as the settings say; what came of it, in words. Raises what the learner raises."""
+    if not values.optimize:
+        return "as loaded"
+    learner.optimize(values.backend, precision=values.precision)
+    return str(getattr(learner, "backend", ""))
 
 
 class Recogniser(Protocol):
@@ -166,8 +179,7 @@ def skeleton_tasks(source: Any, values: SimpleNamespace) -> Callable[[str], Any]
             raise ValueError(f"no task {name!r}: set `tasks`, the folder of adapters, too")
         asked = {key: value for key, value in _running(values).items() if value is not None}
         made: Any = tasks.learner(name, **asked)
-        if values.optimize:
-            made.optimize()
+        make_fast(made, values)
         return made
 
     return learner
@@ -228,8 +240,7 @@ class Kind:
         """The learner with its weights, ready to run. Raises what it raises."""
         learner = self.learner(values)
         learner.load(self.weights(values))
-        if values.optimize:
-            learner.optimize()
+        make_fast(learner, values)
         return skeleton_tasks(learner, values)(values.task) if getattr(values, "tasks", "") else learner
 
 

@@ -15,6 +15,7 @@ from co_perception.continual.state import State
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Category, Pose, Status
 from co_perception.learners import streams
+from co_perception.learners.base import Make
 from co_perception.learners.metadata import SkeletonMetadata
 from co_perception.learners.pose_examples import AUGMENT, PoseExamples
 from co_perception.learners.poses import Joints, clip, people, stacked, to_input
@@ -268,8 +269,9 @@ class ContinualSkeletonLearner(TrainableLearner):
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
         load_checkpoint(self.model, checkpoint, source)
 
-    def _use(self, network: CoStGcn) -> None:
-        self._running = network
+    def _use(self, network: CoStGcn, make: Make) -> None:
+        self._running, self._steps = network, make(network, tuple(network.frame_shape))
+        self._run_with([self._steps])
         self._lag = network.lag_after(0)
         field, stride = self.receptive_field, self.stride
         # Bits of a track: an answer stands for a stride, and may be late by two.
@@ -280,11 +282,11 @@ class ContinualSkeletonLearner(TrainableLearner):
         self._tracks = {}
 
     def _advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        y, state = self._running(x, state)
+        y, state = self._steps(x, state)
         return y.squeeze(2), state
 
     def _fresh(self, count: int) -> State:
-        return self._running.init_state(count, self._running.frame_shape, device=self.device)
+        return self._steps.init_state(count)
 
     def _keep(self, tracks: Mapping[str, Track]) -> None:
         """Those whose streams the pool still holds."""

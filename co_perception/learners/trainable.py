@@ -16,7 +16,7 @@ from co_perception.adapters.resize import resize
 from co_perception.engine.data import Data
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category, Target
-from co_perception.learners.base import NetworkLearner
+from co_perception.learners.base import NetworkLearner, eager
 from co_perception.learners.checkpoint_file import read_checkpoint
 from co_perception.training.config import TrainConfig
 from co_perception.training.examples import Examples
@@ -69,7 +69,7 @@ class TrainableLearner(NetworkLearner):
         result = fit(network, train, val, config, self.labels, folder, resume=resume)
         self.model.load_state_dict(network.state_dict())
         self._loaded = True
-        self._use(self.model)
+        self._use(self.model, eager)
         if folder is not None and _first_process():
             self.save(Path(folder) / MODEL)
         return result
@@ -108,7 +108,7 @@ class TrainableLearner(NetworkLearner):
         self._build()
         self.model.load_state_dict(kept, strict=False)
         self.begun = True
-        self._use(self.model)
+        self._use(self.model, eager)
 
     def become(self, tensors: Mapping[str, Tensor]) -> None:
         """Let the network be as wide as these tensors, all of its own by name, and take them. Resets all streams.
@@ -122,7 +122,7 @@ class TrainableLearner(NetworkLearner):
             raise ValueError(f"these weights answer for {classes} classes, this learner has {self.variant.classes}")
         self.model = network.eval().requires_grad_(False)
         self._loaded = self.pruned = True
-        self._use(self.model)
+        self._use(self.model, eager)
 
     # Inside
 

@@ -14,6 +14,7 @@ from co_perception.continual.state import State, tree_map
 from co_perception.engine.data import Timeseries, Vector
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category
+from co_perception.learners.base import Make
 from co_perception.learners.features import FeatureExamples, at_rate, checked, series_rows, to_input
 from co_perception.learners.metadata import FeatureMetadata, Metadata, restored
 from co_perception.learners.trainable import Pairs, TrainableLearner
@@ -90,7 +91,7 @@ class ContinualTransformerLearner(TrainableLearner):
 
     def reset(self) -> None:
         """Forget the stream: the next frame is its first."""
-        self._stream = Stream(self.model.init_state(1, self.model.frame_shape, device=self.device), 0)
+        self._stream = Stream(self._steps.init_state(1), 0)
 
     def snapshot(self) -> Stream:
         """The stream as it stands. It is a value: nothing that happens later changes it."""
@@ -102,10 +103,6 @@ class ContinualTransformerLearner(TrainableLearner):
             raise ValueError(f"expected what snapshot() gave, got {type(stream).__name__}")
         tree_map(_check_fits, self._stream.state, stream.state)
         self._stream = stream
-
-    def optimize(self) -> None:
-        """Raises NotImplementedError: there are no batch norms to fold, and no faster form is known."""
-        raise NotImplementedError(f"{self.variant.name} has no faster form: use it as it is.")
 
     # Training
 
@@ -134,7 +131,7 @@ class ContinualTransformerLearner(TrainableLearner):
 
     def _infer_vector(self, vector: Vector) -> Category:
         x = to_input(vector.data[None]).to(self.device)
-        answer, state = self.model(x[None], self._stream.state)
+        answer, state = self._steps(x[None], self._stream.state)
         self._stream = Stream(state, self._stream.frames + 1)
         return self._score(answer[0, :, 0], min(self._stream.frames / self.receptive_field, 1.0))
 
@@ -154,7 +151,9 @@ class ContinualTransformerLearner(TrainableLearner):
         record: FeatureVariant = restored(self.variant, saved)
         return dataclasses.replace(record, window=saved.window - record.reach)
 
-    def _use(self, network: CoOadTR) -> None:
+    def _use(self, network: CoOadTR, make: Make) -> None:
+        self._steps = make(network, tuple(network.frame_shape))
+        self._run_with([self._steps])
         self.reset()
 
     def _published_classes(self) -> int:

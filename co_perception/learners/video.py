@@ -17,6 +17,7 @@ from co_perception.continual.state import state_bytes
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
 from co_perception.learners import video_streams
+from co_perception.learners.base import Make
 from co_perception.learners.clips import VideoExamples, clip_frames, clip_input
 from co_perception.learners.frames import to_input
 from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
@@ -182,9 +183,10 @@ class ContinualVideoLearner(TrainableLearner):
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
         load_checkpoint(self.model, checkpoint, source)
 
-    def _use(self, network: VideoNetwork) -> None:
+    def _use(self, network: VideoNetwork, make: Make) -> None:
         self._running = network
-        self._spread = Spread(network)
+        self._spread = Spread(network, make, self.variant.frame_shape)
+        self._run_with(self._spread.steps)  # type: ignore[arg-type]  # they are what `make` made
         self._lag = network.lag_after(0)
         self.reset()
 

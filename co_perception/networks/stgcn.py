@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 import co_perception.continual as co
+from co_perception.continual.framewise import EachFrame
+from co_perception.continual.graph import FoldedGraphConv
 from co_perception.networks.build import load_strictly
 from co_perception.networks.keymaps_skeleton import stgcn_names
 from co_perception.networks.persons import EachPerson, JointNorm
@@ -34,6 +36,9 @@ class ClipAdaptiveGraphConv(co.AdaptiveGraphConv):
         likeness = theta.transpose(1, 2) @ phi / theta.shape[1]
         return x @ (edges[kind] + likeness.softmax(-2))[:, None]
 
+    def folded(self) -> ClipAdaptiveGraphConv:
+        return self  # its edges are those of a clip, not of a frame
+
     def init_history(self, *_: object) -> NoReturn:
         raise ValueError("AGCN attends over the whole clip and cannot stream; its weights fit the network 'coagcn'")
 
@@ -49,6 +54,10 @@ class StarredAdaptiveGraphConv(co.AdaptiveGraphConv):
 
     def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
         return x * (1 + edges[kind].sum(1))
+
+    def folded(self) -> EachFrame:
+        edges = torch.diag_embed(1 + self._edges().sum(2))
+        return FoldedGraphConv(*self._products(edges), identity=not len(self.gcn_residual))
 
 
 Mixer = Callable[[int, int, Tensor], nn.Module]

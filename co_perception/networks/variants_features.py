@@ -60,7 +60,7 @@ def _cooadtr(name: str, features: int, depth: int, reported: Published, note: st
 
 
 _TABLE = "Hedegaard et al., ICLR 2023, THUMOS14; accuracies are mAP"
-_ONE_QUERY = "one query of the last block is projected here, published code projects all 64"
+_ONE_QUERY = "the last block asks one query and projects no keys or values for it, published code projects all 64"
 
 COOADTR_B1 = _cooadtr("cooadtr_b1", 4096, 1, Published(10.5, 0.0106, 0.673, 64.4, ((64, 64.5),), _TABLE))
 COOADTR_B2 = _cooadtr("cooadtr_b2", 4096, 2, Published(16.8, 0.4119, 1.0757, 64.2, ((64, 64.4),), _TABLE), _ONE_QUERY)

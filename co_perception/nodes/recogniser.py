@@ -88,8 +88,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
         try:
             learner = self._learner_factory(values)
             self.load(learner, values)
-            if values.optimize:
-                learner.optimize()
+            self.get_logger().info(f"{learner.name} steps {recognisers.make_fast(learner, values)}")
             return learner
         except Exception as error:
             raise RuntimeError(f"cannot load {values.network or 'the model'}: {error}") from error

@@ -39,5 +39,5 @@ class Timed:
     def load(self, path: Any = None) -> None:
         """Nothing: it was loaded before its speed was measured."""
 
-    def optimize(self) -> None:
+    def optimize(self, *_: Any, **__: Any) -> None:
         """Nothing, as `load`."""

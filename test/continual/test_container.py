@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import co_perception.continual as co
+from co_perception.continual import history
 from co_perception.continual.check import check_streaming, stream_clip
 from co_perception.continual.container import Reduction
 
@@ -138,7 +139,7 @@ def test_a_skip_around_an_unpadded_body_is_aligned_by_name(align: str, start: in
 
 def test_a_leading_skip_does_not_wait() -> None:
     delays = {align: co.Residual(co.Conv1d(3, 3, 5), align=align) for align in ("centred", "lagging", "leading")}
-    kept = {align: len(layer.init_state(1, (3,)).layers[1][1]) for align, layer in delays.items()}
+    kept = {align: history.length(layer.init_state(1, (3,)).layers[1][1]) for align, layer in delays.items()}
     assert kept == {"centred": 2, "lagging": 4, "leading": 0}
 
 

@@ -145,7 +145,7 @@ def test_the_published_network_keeps_its_classes_and_takes_features_as_they_are(
     assert not [module for module in made.model.modules() if isinstance(module, Standardise)]
     with pytest.raises(RuntimeError, match="no weights yet"):
         made.infer(Vector(np.zeros(6, np.float32)))
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(RuntimeError, match="no weights yet"):
         made.optimize()
 
 

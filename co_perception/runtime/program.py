@@ -1,0 +1,113 @@
+"""The step of a network in steady state as a function of tensors alone, for compilers and exporters.
+
+It takes the frames, the ages and the leaves of the state, and gives the answers and those leaves of the next state that
+are new. Leaves that are handed on are not touched: the runner moves references (`next_layers`), the program no data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from co_perception.continual.layer import Clock, Frames
+from co_perception.continual.state import Tree, leaves, named_leaves, unflatten
+from co_perception.runtime.stepper import Stepper
+
+FORMAT, VERSION = "co_perception.program", "1"
+NEW = "new_"  # before the name of a leaf that a program makes
+
+
+class Program:
+    """`program(*frames, age, *leaves)` gives `(*answers, *made)`, all tensors with streams on axis 0.
+
+    rotation: for each leaf of the next state its source: (False, i) the i-th leaf given, (True, i) the i-th made.
+    """
+
+    def __init__(self, stepper: Stepper) -> None:
+        self.network, self.lag, self.stride = stepper.network, stepper.lag, stepper.stride
+        self.frame_shape = stepper.frame_shape
+        self._like = stepper.init_state(1).layers
+        self.names = [name or "state" for name, _ in named_leaves(self._like)]
+        self.rotation: list[tuple[bool, int]] = []
+        answers, self.made = self._trace(*self.example(1))
+        self.answers = len(answers)
+
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        answers, made = self._trace(*tensors)
+        return (*answers, *made)
+
+    def example(self, streams: int, seed: int = 0) -> list[Tensor]:
+        """Inputs of a stream in steady state: frames and past frames drawn at random."""
+        draw = torch.Generator().manual_seed(seed)
+        shape = (streams, *self.frame_shape)
+        given = leaves(self._like)
+        device, dtype = (given[0].device, given[0].dtype) if given else (torch.device("cpu"), torch.float32)
+
+        def random(shape: Sequence[int], like: torch.dtype) -> Tensor:
+            return torch.randn(*shape, generator=draw).to(device=device, dtype=like)
+
+        frames = [random(shape, dtype) for _ in range(self.stride)]
+        past = [random((streams, *leaf.shape[1:]), leaf.dtype) for leaf in given]
+        settled = self.network.settles(self.lag) + self.network.receptive_field
+        steps = -(-settled // self.stride) * self.stride
+        return [*frames, torch.full((streams,), steps, device=device), *past]
+
+    @property
+    def input_names(self) -> list[str]:
+        """x (several where a step takes several frames: x.0, x.1 ...), age, and the state's leaves."""
+        return [*_numbered("x", self.stride), "age", *self.names]
+
+    @property
+    def output_names(self) -> list[str]:
+        """y, and the leaves that are new under the names they have in the next state, `new_` before them."""
+        named = {source: name for name, (new, source) in zip(self.names, self.rotation, strict=True) if new}
+        return [*_numbered("y", self.answers), *(NEW + named[i] for i in range(len(self.made)))]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What whoever runs an exported program has to know, as strings, JSON where they are more than numbers.
+
+        rotation: next state's leaf -> this state's leaf that becomes it; all others are outputs. valid_from: age from
+        which it answers as the network does; younger streams have borders it does not know.
+        """
+        handed_on = {
+            name: self.names[source] for name, (new, source) in zip(self.names, self.rotation, strict=True) if not new
+        }
+        facts = {
+            "stride": self.stride,
+            "receptive_field": self.network.receptive_field,
+            "delay": self.network.delay,
+            "lag": self.network.lag_after(self.lag),
+            "valid_from": self.network.settles(self.lag),
+            "frame_shape": list(self.frame_shape),
+            "rotation": handed_on,
+            "states": {name: list(leaf.shape[1:]) for name, leaf in zip(self.names, leaves(self._like), strict=True)},
+        }
+        return {"format": FORMAT, "format_version": VERSION} | {key: json.dumps(fact) for key, fact in facts.items()}
+
+    def next_layers(self, given: Sequence[Tensor], made: Sequence[Tensor]) -> Tree:
+        """The next state's tree, of the leaves that were given and those that the program made."""
+        return unflatten(self._like, [made[i] if new else given[i] for new, i in self.rotation])
+
+    def _trace(self, *tensors: Tensor) -> tuple[Frames, list[Tensor]]:
+        frames, age, past = tensors[: self.stride], tensors[self.stride], list(tensors[self.stride + 1 :])
+        clock = Clock(age, None, self.lag, settled=True)
+        answers, layers = self.network.unrolled(frames, unflatten(self._like, past), clock)
+        places = {id(leaf): place for place, leaf in enumerate(past)}
+        made: list[Tensor] = []
+        self.rotation = []
+        for leaf in leaves(layers):
+            if id(leaf) in places:
+                self.rotation.append((False, places[id(leaf)]))
+                continue
+            self.rotation.append((True, len(made)))
+            # What is kept must not be the caller's frame, who may fill it again.
+            made.append(leaf.clone() if any(leaf is frame for frame in frames) else leaf)
+        return answers, made
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
