@@ -61,6 +61,7 @@ EXTRAS = {
     "onnx": ONNX,
     "openvino": OPENVINO,
     "train": TRAIN,
+    "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
     "dev": [

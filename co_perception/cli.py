@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from co_perception.commands import evaluate, networks, record, train, weights
+from co_perception.commands import adapt, evaluate, networks, record, train, weights
 
-COMMANDS = (record, train, evaluate, weights, networks)
+COMMANDS = (record, train, adapt, evaluate, weights, networks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

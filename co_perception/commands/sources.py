@@ -1,10 +1,10 @@
-"""What `train` is given: recordings with annotations, or any data set the package can read."""
+"""What `train` and `adapt` are given: recordings with annotations, or any data set the package can read."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from co_perception.data.annotations import Interval
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from co_perception.networks.variants_skeleton import SkeletonVariant
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """The arguments that say where the data are."""
+def add_sources(parser: argparse.ArgumentParser, option: str | None = None) -> None:
+    """The arguments that say where the data are. option: its name, where they are no positional arguments."""
+    named: dict[str, Any] = {"dest": "sources", "required": True} if option else {}
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="recordings (rosbag2 folders, .mcap, .db3) or data sets"
-    )
+        option or "sources", nargs="+", type=Path, metavar="SOURCE",
+        help="recordings (rosbag2 folders, .mcap, .db3) or data sets", **named,
+    )  # fmt: skip
     parser.add_argument(
         "--annotations", type=Path, metavar="FILE",
         help="CSV or JSON: start, end, label, subject (default: annotations.csv beside each recording)",

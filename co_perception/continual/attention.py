@@ -136,7 +136,8 @@ class WindowAttention(Streaming):
 
     def _project(self, tokens: Tensor, first: int, last: int) -> tuple[Tensor, ...]:
         """Of queries (0), keys (1), values (2) of tokens (N, L, E) those in first .. last-1, each (N, heads, L, d)."""
-        rows = slice(first * self.embed_dim, last * self.embed_dim)
+        inner = self.out_proj.in_features  # less than embed_dim where heads were pruned
+        rows = slice(first * inner, last * inner)
         bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
         y = F.linear(tokens, self.in_proj_weight[rows], bias)
         return y.unflatten(2, (last - first, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
@@ -181,7 +182,7 @@ class WindowAttention(Streaming):
         return self.out_proj(y.transpose(1, 2).flatten(2))
 
     def _no_tokens(self, batch_size: int, queries: int, like: Tensor) -> AttentionHistory:
-        shape = (batch_size, self.num_heads, self.window - 1, self.embed_dim // self.num_heads)
+        shape = (batch_size, self.num_heads, self.window - 1, self.out_proj.in_features // self.num_heads)
         waiting = like.new_zeros(*shape[:2], queries, shape[3]) if queries else ()
         return AttentionHistory(like.new_zeros(shape), like.new_zeros(shape), waiting)
 

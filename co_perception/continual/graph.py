@@ -239,7 +239,7 @@ class JointAttention(EachFrame):
         return torch.relu(summed * scale[:, None] + shift[:, None])
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (self.sizes[-1], *shape[1:])
+        return (self.bn.num_features, *shape[1:])
 
     def _normed(self, x: Tensor) -> Tensor:
         """x (B, C, T, V) normalised by channel and joint."""

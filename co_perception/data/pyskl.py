@@ -1,8 +1,8 @@
 """Skeletons as pickled by PYSKL and MMAction2 (Duan and others, 2022), read without running anything in them.
 
-    {"split": {"xsub_train": [name, ...], ...},
-     "annotations": [{"frame_dir": name, "total_frames": T, "img_shape": (H, W), "label": 3,
-                      "keypoint": (M, T, V, C) array, "keypoint_score": (M, T, V) array}, ...]}
+{"split": {"xsub_train": [name, ...], ...},
+ "annotations": [{"frame_dir": name, "total_frames": T, "img_shape": (H, W), "label": 3,
+                  "keypoint": (M, T, V, C) array, "keypoint_score": (M, T, V) array}, ...]}
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class NetworkLearner(Learner):
     model: Any
     labels: tuple[str, ...]
     label_set: str
+    pruned = False  # layers are narrower than the record says
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class NetworkLearner(Learner):
                 f"{path} holds {saved.network}, this learner is {self.variant.name}: "
                 f"{type(self).__name__}({saved.network!r})"
             )
-        self.variant = self._restored(saved)
+        self.variant, self.pruned = self._restored(saved), saved.pruned
         self.labels, self.label_set = saved.labels, saved.label_set
         self._settle(saved.min_progress, saved.threshold)
         self._build()
@@ -161,6 +162,7 @@ class NetworkLearner(Learner):
             stride=self.stride,
             min_progress=self.min_progress,
             threshold=self.threshold,
+            pruned=self.pruned,
         )
         save_file(self._weights(), folder / metadata.weights)
         metadata.write(folder)

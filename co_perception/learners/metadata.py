@@ -19,7 +19,7 @@ class Metadata:
 
     kind: which learner it is; labels: names of the classes, label_set: what they are called together; rate_hz: frames
     per second of the network's clock; window: frames of the receptive field; stride: frames between answers;
-    weights: file name beside the JSON.
+    weights: file name beside the JSON; pruned: layers are as wide as its tensors, not as the record says.
     """
 
     kind: ClassVar[str]
@@ -35,6 +35,7 @@ class Metadata:
     weights: str = "weights.safetensors"
     framework: str = "pytorch"
     version: int = FORMAT
+    pruned: bool = False
 
     def write(self, folder: Path) -> None:
         (folder / FILE).write_text(json.dumps({"kind": self.kind, **asdict(self)}, indent=1))

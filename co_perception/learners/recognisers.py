@@ -41,6 +41,8 @@ SKELETON = (
     Setting("network", "", "Skeleton network to run; empty: that of the model."),
     Setting("model", "costgcn_short_poses", "Weights that come with the package; empty: the network's published ones."),
     Setting("model_path", "", "Folder written by training or by a learner's save(); goes before model."),
+    Setting("tasks", "", "Folder of adapters of the model, as adapt writes them, a folder each; empty: none."),
+    Setting("task", "", "Name of the adapter that answers; empty: the model itself.", when="live"),
     Setting("threshold", -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0),
     Setting("min_progress", -1.0, "Share of the receptive field for a label, 0..1; -1: the model's own.", -1.0, 1.0),
     Setting("model_rate_hz", 0.0, "Ticks of the network's clock by header.stamp [Hz]; 0: its own rate.", 0.0, 1000.0),
@@ -158,14 +160,40 @@ def skeleton_learner(values: SimpleNamespace) -> PeopleLearner:
 
     folder = skeleton_weights(values)
     network = values.network or (Metadata.read(Path(folder)).network if folder else "costgcn_short")
-    return ContinualSkeletonLearner(
-        network,
-        device=values.device,
-        min_progress=_own_if_negative(values.min_progress),
-        threshold=_own_if_negative(values.threshold),
-        threads=values.threads or None,
-        capacity=values.max_people,
-    )
+    return ContinualSkeletonLearner(network, **_running(values))
+
+
+def skeleton_tasks(source: Any, values: SimpleNamespace) -> Callable[[str], Any]:
+    """By the name of a task a learner of it, and by the empty name `source`, which is loaded already.
+
+    Raises as `Tasks.read`; what it gives raises ValueError that names the tasks there are.
+    """
+    from co_perception.learners.tasks import Tasks
+
+    tasks = Tasks.read(source, values.tasks) if values.tasks else None
+
+    def learner(name: str) -> Any:
+        if not name:
+            return source
+        if tasks is None:
+            raise ValueError(f"no task {name!r}: set `tasks`, the folder of adapters, too")
+        asked = {key: value for key, value in _running(values).items() if value is not None}
+        made: Any = tasks.learner(name, **asked)
+        make_fast(made, values)
+        return made
+
+    return learner
+
+
+def _running(values: SimpleNamespace) -> dict[str, Any]:
+    """What a skeleton learner is told besides its network."""
+    return {
+        "device": values.device,
+        "min_progress": _own_if_negative(values.min_progress),
+        "threshold": _own_if_negative(values.threshold),
+        "threads": values.threads or None,
+        "capacity": values.max_people,
+    }
 
 
 def skeleton_weights(values: SimpleNamespace) -> str | None:
@@ -213,7 +241,7 @@ class Kind:
         learner = self.learner(values)
         learner.load(self.weights(values))
         make_fast(learner, values)
-        return learner
+        return skeleton_tasks(learner, values)(values.task) if getattr(values, "tasks", "") else learner
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

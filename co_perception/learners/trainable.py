@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from co_perception.adapters.resize import resize
 from co_perception.engine.data import Data
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category, Target
 from co_perception.learners.base import NetworkLearner, eager
+from co_perception.learners.checkpoint_file import read_checkpoint
 from co_perception.training.config import TrainConfig
 from co_perception.training.examples import Examples
 from co_perception.training.fit import evaluate, fit
@@ -29,7 +32,7 @@ class TrainableLearner(NetworkLearner):
     A subclass says what a dataset is to its network, `_examples`; all else is here.
     """
 
-    _begun = False  # there are weights to train from, though not to infer with
+    begun = False  # there are weights to train from, though not to infer with
 
     @abstractmethod
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> Examples:
@@ -71,6 +74,13 @@ class TrainableLearner(NetworkLearner):
             self.save(Path(folder) / MODEL)
         return result
 
+    def load(self, path: Path | str | None = None) -> None:
+        """As `NetworkLearner.load`; a pruned network makes room for what is loaded."""
+        if self.pruned:
+            self.pruned = False
+            self._build()
+        super().load(path)
+
     def eval(self, dataset: Dataset, *, config: TrainConfig | None = None) -> dict[str, float]:
         """`accuracy`, `balanced_accuracy`, `f1` and `loss` on a dataset; weights and streams stay as they are.
 
@@ -92,13 +102,35 @@ class TrainableLearner(NetworkLearner):
         source.labels = ()
         source._build()
         source.load(path)
+        if source.pruned:
+            raise ValueError(f"{path} is pruned: start from the model it was derived from, or load() and fit() it")
         kept = {name: value for name, value in source.model.state_dict().items() if name not in self._classifier()}
         self._build()
         self.model.load_state_dict(kept, strict=False)
-        self._begun = True
+        self.begun = True
+        self._use(self.model, eager)
+
+    def become(self, tensors: Mapping[str, Tensor]) -> None:
+        """Let the network be as wide as these tensors, all of its own by name, and take them. Resets all streams.
+
+        Raises: ValueError for tensors that are not this network's, or answer for other classes.
+        """
+        network = copy.deepcopy(self.model)
+        resize(network, tensors)
+        classes = network.frame_out(tuple(network.frame_shape))[0]
+        if classes != self.variant.classes:
+            raise ValueError(f"these weights answer for {classes} classes, this learner has {self.variant.classes}")
+        self.model = network.eval().requires_grad_(False)
+        self._loaded = self.pruned = True
         self._use(self.model, eager)
 
     # Inside
+
+    def _read(self, path: Path) -> None:
+        if self.pruned:
+            self.become(read_checkpoint(path))
+        else:
+            super()._read(path)
 
     def _judged(self, examples: Any, config: TrainConfig) -> Examples:
         """What `eval` measures on: the examples themselves, or more of each than is trained on at once."""
@@ -107,7 +139,7 @@ class TrainableLearner(NetworkLearner):
 
     def _pupil(self, seed: int) -> Any:
         """A network to train, apart from the one that answers."""
-        if self._loaded or self._begun:
+        if self._loaded or self.begun:
             return copy.deepcopy(self.model).requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -109,7 +109,7 @@ class ContinualTransformerLearner(TrainableLearner):
     def fit(self, dataset: Dataset, val_dataset: Dataset | None = None, **settings: Any) -> dict[str, Any]:
         """As `TrainableLearner.fit`."""
         pairs: Any = dataset if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") else list(dataset)
-        if self.variant.standardised and not (self._loaded or self._begun):
+        if self.variant.standardised and not (self._loaded or self.begun):
             rows = [series_rows(pairs, place, self.variant) for place in range(len(pairs))]
             standard: Any = self.model.get_submodule("standard")
             standard.measure(torch.from_numpy(np.concatenate(rows)))

@@ -82,11 +82,13 @@ class ManagedNode(LifecycleNode, ABC):
         self.while_configured.callback(self.destroy_lifecycle_publisher, publisher)
         return publisher
 
-    def latch(self, topic: str, message: Any) -> None:
-        """Publishes one message for everybody who comes while the node is configured."""
+    def latch(self, topic: str, message: Any) -> Any:
+        """Publishes one message for everybody who comes while the node is configured; gives its publisher, for the
+        next one."""
         publisher = self.create_publisher(type(message), topic, latched_qos())
         self.while_configured.callback(self.destroy_publisher, publisher)
         publisher.publish(message)
+        return publisher
 
     def serve(self, kind: type, name: str, answer: Any) -> None:
         """A service while the node is configured; `answer` takes request and response and gives the response."""

@@ -18,7 +18,7 @@ class Keeper:
     """Serves `~/snapshot` and `~/restore` while the node is configured. Its settings include FOLDER."""
 
     def __init__(self, node: RecogniserNode[Any, Any], people: People) -> None:
-        self._node, self._people = node, people
+        self._node, self.people = node, people
         node.serve(Snapshot, "~/snapshot", self._on_snapshot)
         node.serve(Restore, "~/restore", self._on_restore)
 
@@ -27,7 +27,7 @@ class Keeper:
         try:
             path = inside(self._node.settings["snapshot_folder"], request.path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            response.subject_ids = self._node.on_worker(lambda: self._people.save(path, ids))
+            response.subject_ids = self._node.on_worker(lambda: self.people.save(path, ids))
         except (ValueError, OSError, RuntimeError) as error:
             response.message = str(error)
             return response
@@ -38,7 +38,7 @@ class Keeper:
         following = self._node.epoch + 1
         try:
             path = inside(self._node.settings["snapshot_folder"], request.path)
-            response.subject_ids = self._node.on_worker(lambda: self._people.load(path, following))
+            response.subject_ids = self._node.on_worker(lambda: self.people.load(path, following))
         except (ValueError, OSError, RuntimeError) as error:
             response.message = str(error)
             return response

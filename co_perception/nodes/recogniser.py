@@ -76,7 +76,7 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
         self.while_configured.callback(self._let_go)
         self._activity = self.publish_on(ActivityArray, "activity", result_qos(max(10, values.queue_depth)))
         self._announcer = Announcer(self, values)
-        self.latch("~/label_info", label_info(self._learner, self.get_clock().now().to_msg()))
+        self._labels = self.latch("~/label_info", label_info(self._learner, self.get_clock().now().to_msg()))
         self.serve(ResetState, "~/reset", self._on_reset)
 
     def begin(self, values: SimpleNamespace) -> None:
@@ -92,6 +92,12 @@ class RecogniserNode(WorkingNode[Job[M]], Generic[M, L]):
             return learner
         except Exception as error:
             raise RuntimeError(f"cannot load {values.network or 'the model'}: {error}") from error
+
+    def exchange(self, learner: L) -> None:
+        """Lets another learner answer from the next frame on, which begins an epoch. Called on the worker's thread."""
+        self._learner = learner
+        self._labels.publish(label_info(learner, self.get_clock().now().to_msg()))
+        self.restart()
 
     def _let_go(self) -> None:
         del self._learner

@@ -7,8 +7,17 @@ from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
+from rclpy.parameter import Parameter
+
 from co_perception.learners.people import People, PeopleLearner
-from co_perception.learners.recognisers import SKELETON, policy, skeleton_learner, skeleton_rate_hz, skeleton_weights
+from co_perception.learners.recognisers import (
+    SKELETON,
+    policy,
+    skeleton_learner,
+    skeleton_rate_hz,
+    skeleton_tasks,
+    skeleton_weights,
+)
 from co_perception.nodes import running
 from co_perception.nodes.following import Refusals, in_sight
 from co_perception.nodes.keeping import FOLDER, Keeper
@@ -38,7 +47,8 @@ LearnerFactory = Callable[[SimpleNamespace], PeopleLearner]
 class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     """Recognises the activity of everybody in `skeletons` while active: each has a state that follows their id.
 
-    Besides what `RecogniserNode` has, serves `~/snapshot` and `~/restore`.
+    Besides what `RecogniserNode` has, serves `~/snapshot` and `~/restore`. The parameter `task` changes which of the
+    adapters in `tasks` answers; no file is read for it.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     ) -> None:
         self._refused = Refusals()
         super().__init__(node_name, SETTINGS, learner_factory, **options)
+        self.add_post_set_parameters_callback(self._on_parameters)
 
     # What RecogniserNode asks for
 
@@ -57,6 +68,10 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     def load(self, learner: PeopleLearner, values: SimpleNamespace) -> None:
         """The weights the settings name."""
         learner.load(skeleton_weights(values))
+
+    def _load(self, values: SimpleNamespace) -> PeopleLearner:
+        self._task, self._of_task = values.task, skeleton_tasks(super()._load(values), values)
+        return self._of_task(values.task)
 
     def rate_hz(self, values: SimpleNamespace) -> float:
         """As the parameter says, or the network's own."""
@@ -77,6 +92,24 @@ class SkeletonActivityNode(RecogniserNode[Any, PeopleLearner]):
     def subscribe(self, values: SimpleNamespace) -> Any:
         """Listens to the chosen input."""
         return self._input.subscribe(self, image_qos(values.reliability, values.queue_depth), self.receive)
+
+    # Another task
+
+    def _on_parameters(self, changed: Sequence[Parameter]) -> None:
+        names = [change.value for change in changed if change.name == "task"]
+        if names and self.settings.configured and names[-1] != self._task:
+            self.on_worker(lambda: self._change(names[-1]))
+
+    def _change(self, name: str) -> None:
+        """On the worker's thread. A task that there is not is told, and the one before goes on."""
+        try:
+            learner, values = self._of_task(name), self.settings.read()
+        except ValueError as error:
+            self.get_logger().error(f"task stays {self._task!r}: {error}")
+            return
+        self._task, self._people = name, People(learner, policy(values))
+        self._keeper.people = self._people
+        self.exchange(learner)
 
     # The worker's side
 

@@ -58,9 +58,7 @@ def fit(
     return course.result()
 
 
-def predict(
-    network: nn.Module, examples: Examples, batch_size: int = 32, config: TrainConfig | None = None
-) -> Tensor:
+def predict(network: nn.Module, examples: Examples, batch_size: int = 32, config: TrainConfig | None = None) -> Tensor:
     """Logits (N, classes) of all examples, on the CPU: of the clips, or in step mode the mean of the answers that
     stand. Examples may differ in length. The network stays as it is, and where it is."""
     config = config or TrainConfig()
