@@ -311,7 +311,7 @@ def _recordings() -> Iterator[tuple[str, bytes]]:
     from backports import zstd
 
     zeros = zstd.compress(bytes(2**28), 19)
-    for name, claimed in (("claims_less", 2**20), ("claims_more", 2**40)):
+    for name, claimed in (("claims_less", 2**16), ("claims_more", 2**40)):
         told = struct.pack("<QQQI", 0, 1, claimed, 0) + _text("zstd") + struct.pack("<Q", len(zeros)) + zeros
         yield f"mcap/chunk_that_{name}", _unindexed(b"\x06" + struct.pack("<Q", len(told)) + told)
     for name, definition in {
