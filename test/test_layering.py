@@ -57,9 +57,9 @@ ROS = {
 
 # Not everybody has these: each is imported in one file, and only when it is needed.
 OPTIONAL = {
-    "ai_edge_litert", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "matplotlib",
-    "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "ray", "rosbags",
-    "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
+    "ai_edge_litert", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "lz4",
+    "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "ray",
+    "rosbags", "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ says which of several recordings a row belongs to. JSON is a list of objects wit
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,10 @@ from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
+from co_perception.data.damage import bounded, bounded_json, reading
+
 NANO = 1_000_000_000
+MOST_NS = 2**63 - 1  # a stamp has 64 bits
 LONGEST_S = 10_000_000  # four months: a `start` beyond it is a clock time in the wrong column
 SECONDS, STAMPS = ("start", "end"), ("start_ns", "end_ns")
 OTHERS = ("label", "subject", "recording")
@@ -40,7 +44,7 @@ class Interval:
         relative: whether the times count from the start of the recording.
         recording: name of the recording it belongs to; empty: any.
 
-    Raises: ValueError where it ends before it starts, or has no label.
+    Raises: ValueError where it ends before it starts, has no label, or a time that is no stamp.
     """
 
     start_ns: int
@@ -53,6 +57,8 @@ class Interval:
     def __post_init__(self) -> None:
         if not self.label:
             raise ValueError("an interval needs a label. Time without an activity is left out of the file.")
+        if max(abs(self.start_ns), abs(self.end_ns)) > MOST_NS:
+            raise ValueError(f"{self.label!r} has a time that does not fit into the 64 bits of a stamp.")
         if self.end_ns <= self.start_ns:
             raise ValueError(f"{self.label!r} ends at {self.end_ns} ns, not after its start at {self.start_ns} ns.")
 
@@ -70,16 +76,8 @@ def read_annotations(path: Path | str) -> list[Interval]:
         that are no numbers or end before they start, and intervals of one subject that overlap.
     """
     path = Path(path)
-    intervals = []
-    for number, row in _rows(path):
-        try:
-            intervals.append(_interval(row))
-        except ValueError as error:
-            raise ValueError(f"{path}, row {number}: {error}") from error
-    try:
-        return checked(intervals)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    with reading(path, "a table of annotations"):
+        return checked([_numbered(number, row) for number, row in _rows(path)])
 
 
 def write_annotations(path: Path | str, intervals: Iterable[Interval]) -> None:
@@ -179,30 +177,34 @@ def _is_json(path: Path) -> bool:
 def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     """(row, cells) of each interval; a row of a CSV is its line in the file."""
     if not _is_json(path):
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="too many cells", restval="", skipinitialspace=True)
-            _check_columns(path, reader.fieldnames or [])
-            return [(reader.line_num, dict(row)) for row in reader]
-    try:
-        objects = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+        text = io.StringIO(bounded(path).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, restkey="too many cells", restval="", skipinitialspace=True)
+        _check_columns(reader.fieldnames or [])
+        return [(reader.line_num, dict(row)) for row in reader]
+    objects = bounded_json(path, parse_float=Decimal)
     if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
-        raise ValueError(f'{path} is a list of objects such as {{"start": 2.5, "end": 7, "label": "wave"}}.')
+        raise ValueError('expected a list of objects such as {"start": 2.5, "end": 7, "label": "wave"}.')
     for item in objects:
-        _check_columns(path, list(item))
+        _check_columns(list(item))
     return [(number, {key: str(value) for key, value in item.items()}) for number, item in enumerate(objects, 1)]
 
 
-def _check_columns(path: Path, columns: Sequence[str]) -> None:
+def _check_columns(columns: Sequence[str]) -> None:
     unknown = [column for column in columns if column not in (*SECONDS, *STAMPS, *OTHERS)]
     times = tuple(column for column in columns if column in SECONDS + STAMPS)
     if unknown or "label" not in columns or set(times) not in (set(SECONDS), set(STAMPS)):
         wrong = f"unknown: {', '.join(unknown)}" if unknown else f"got {', '.join(columns) or 'none'}"
         raise ValueError(
-            f"{path} needs the columns start, end (seconds since the recording's start) or start_ns, end_ns (stamps), "
+            "it needs the columns start, end (seconds since the recording's start) or start_ns, end_ns (stamps), "
             f"label, and may have subject and recording; {wrong}."
         )
+
+
+def _numbered(number: int, row: Mapping[str, str]) -> Interval:
+    try:
+        return _interval(row)
+    except ValueError as error:
+        raise ValueError(f"row {number}: {error}") from error
 
 
 def _interval(row: Mapping[str, str]) -> Interval:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType, TracebackType
 from typing import Any
 
+from co_perception.data.bag_checks import bound_chunks, check_database, check_definitions, check_metadata, idl_parts
 from co_perception.data.mcap_salvage import is_whole, salvage
 from co_perception.data.skeleton_messages import nanoseconds
 
@@ -152,8 +153,8 @@ class Bag:
             part = self._salvaged(part)
         rosbags = _rosbags()
         try:
-            reader = rosbags.AnyReader([part], default_typestore=_known_types())
-            return self._stack.enter_context(reader)
+            _check(part)
+            return self._stack.enter_context(rosbags.Reader(part))
         except Exception as error:  # a damaged file can fail anywhere inside rosbags
             raise BagError(f"{part} cannot be read as a ROS 2 recording: {error}") from error
 
@@ -171,8 +172,9 @@ class Bag:
         try:
             for reader in self._readers:
                 wanted = [connection for connection in reader.connections if connection.topic == topic]
+                types: Any = _types_of(wanted) if wanted else None
                 for connection, log_ns, data in reader.messages(wanted) if wanted else ():
-                    message = reader.deserialize(data, connection.msgtype)
+                    message = types.deserialize_cdr(data, connection.msgtype)
                     header = getattr(message, "header", None)
                     yield Stamped(nanoseconds(header.stamp) if header else log_ns, log_ns, message)
                     count += 1
@@ -205,23 +207,42 @@ def _parts(path: Path) -> list[Path]:
     return [path] if whole and (path / "metadata.yaml").is_file() else files
 
 
+def _check(part: Path) -> None:
+    """Raises ValueError for files that would have rosbags work without end."""
+    if part.is_dir():
+        check_metadata(part / "metadata.yaml")
+    for file in part.iterdir() if part.is_dir() else [part]:
+        if file.suffix == ".db3":
+            check_database(file)
+
+
 def _rosbags() -> ModuleType:
     try:
-        import rosbags.highlevel
+        import rosbags.rosbag2
+        import rosbags.rosbag2.storage_mcap
     except ImportError as error:
         raise ImportError(
             f"reading recordings needs rosbags, which is not installed: pip install 'co_perception[ros]'. ({error})"
         ) from error
-    return rosbags.highlevel
+    bound_chunks(rosbags.rosbag2.storage_mcap)
+    return rosbags.rosbag2
 
 
-def _known_types() -> Any:
-    """The common messages and ours, for recordings without definitions."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+def _types_of(connections: Sequence[Any]) -> Any:
+    """The types of a topic: by the definition in the recording, or, without one, the common messages and ours.
 
-    store = get_typestore(Stores.LATEST)
-    for file in _message_files():
-        store.register(get_types_from_msg(file.read_text(), f"co_perception/msg/{file.stem}"))
+    Raises: ValueError for definitions that ask for more than any message of ours; rosbags' errors for what are none."""
+    from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+
+    told = [each for each in connections if each.msgdef.data]
+    store = get_typestore(Stores.EMPTY if told else Stores.LATEST)
+    if not told:
+        for file in _message_files():
+            store.register(get_types_from_msg(file.read_text(), f"co_perception/msg/{file.stem}"))
+    for text, kind, is_msg in {(each.msgdef.data, each.msgtype, each.msgdef.format.name == "MSG") for each in told}:
+        check_definitions(text)
+        for part in [text] if is_msg else idl_parts(text):
+            store.register(get_types_from_msg(part, kind) if is_msg else get_types_from_idl(part))
     return store
 
 

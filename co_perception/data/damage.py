@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # What code that trusts a format stumbles over when the file does not keep to it.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, csv.Error)
@@ -26,10 +28,22 @@ def reading(source: object, what: str) -> Iterator[None]:
         raise ValueError(f"{source}: damaged, or not {what} ({how}).") from error
 
 
-def bounded(path: Path, most_bytes: int) -> bytes:
+MOST_BYTES = 64 * 1024 * 1024
+"""Of one file of text; the largest that others publish have a few MiB."""
+
+
+def bounded(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """All of a file. Raises ValueError where it is larger than any of its kind would be."""
     with path.open("rb") as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise ValueError(f"more than {most_bytes / 1024**2:g} MiB, which no such file has.")
     return content
+
+
+def bounded_json(path: Path, most_bytes: int = MOST_BYTES, **options: Any) -> Any:
+    """What a JSON file holds; `options` as of `json.loads`. Raises as `bounded`; ValueError for what is no JSON."""
+    try:
+        return json.loads(bounded(path, most_bytes).decode("utf-8"), **options)
+    except (json.JSONDecodeError, RecursionError) as error:  # the latter: lists in lists in lists
+        raise ValueError(f"this is not JSON: {error}") from error

@@ -8,16 +8,19 @@ right side is +z, +y is up. Lengths are those of the humanoid that pybullet carr
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.damage import bounded_json, reading
+
 Floats = NDArray[np.float64]
 
 NUMBERS = 44
+FARTHEST = 1e6  # s, m or rad: what is farther is damage, and overflows where it is squared
+SHORTEST = 1e-6  # of a quaternion: there is no direction in less
 # In the order of the file. Parent, offset from it in m, numbers of its rotation.
 _TREE: dict[str, tuple[str, tuple[float, float, float], int]] = {
     "root": ("", (0.0, 0.0, 0.0), 4),
@@ -114,18 +117,16 @@ _SEGMENT["wrist"] = "forearm"
 def read_motion(path: Path | str, name: str = "") -> Motion:
     """A clip from its file. Raises: FileNotFoundError; ValueError for anything but finite frames of 44 numbers."""
     path = Path(path)
-    try:
-        content = json.loads(path.read_text("utf-8"))
+    with reading(path, "a DeepMimic clip: JSON with Frames"):
+        content = bounded_json(path)
         frames = np.array(content["Frames"], np.float64)
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no DeepMimic clip: expected JSON with Frames ({error})") from error
-    if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 2 or not np.isfinite(frames).all():
-        raise ValueError(f"{path}: expected two or more finite frames of {NUMBERS} numbers, got {frames.shape}")
-    times = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
-    if (np.diff(times) <= 0).any():
-        raise ValueError(f"{path}: a frame lasts no time")
-    poses = Poses(frames[:, 1:4], _quaternions(frames[:, 4:]))
-    return Motion(name or path.stem, times, poses, content.get("Loop") == "wrap")
+        if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 2 or not (np.abs(frames) < FARTHEST).all():
+            raise ValueError(f"expected two or more finite frames of {NUMBERS} numbers, got {frames.shape}")
+        times = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
+        if (np.diff(times) <= 0).any():
+            raise ValueError("a frame lasts no time")
+        poses = Poses(frames[:, 1:4], _quaternions(frames[:, 4:]))
+        return Motion(name or path.stem, times, poses, content.get("Loop") == "wrap")
 
 
 def standing() -> Poses:
@@ -188,4 +189,7 @@ def _quaternions(numbers: Floats) -> Floats:
         turns.append(about_axis(np.array([0.0, 0.0, 1.0]), part[:, 0]) if size == 1 else part)
         at += size
     found = np.stack(turns, 1)
-    return found / np.linalg.norm(found, axis=-1, keepdims=True)
+    lengths = np.linalg.norm(found, axis=-1, keepdims=True)
+    if (lengths < SHORTEST).any():
+        raise ValueError("a rotation is four zeros")
+    return found / lengths

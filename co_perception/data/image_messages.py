@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.coded_size import coded_size
 from co_perception.data.optional import cv_bridge, opencv
 
 Pixels = NDArray[np.uint8]
 
+MOST_PIXELS = 1 << 26  # of a compressed picture: a few bytes can claim gigabytes; cameras have up to 50 million
 # encoding -> (channels as they lie in the message, which of them are red, green and blue)
 _PACKED: dict[str, tuple[int, slice]] = {
     "rgb8": (3, slice(None)),
@@ -60,7 +62,10 @@ def decode(data: Any, format: str) -> Pixels:
     """(H, W, 3) uint8 RGB from JPEG or PNG bytes. Raises ValueError that names `format` for anything else."""
     cv2 = opencv()
     coded = _bytes(data)
-    picture = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
+    width, height = coded_size(coded.tobytes()) or (0, 0)
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"the compressed image claims {width} x {height} pixels, more than {MOST_PIXELS}.")
+    picture = cv2.imdecode(coded, cv2.IMREAD_COLOR) if width * height else None
     if picture is None:
         raise ValueError(
             f"the compressed image ({coded.size} bytes, format {format!r}) is not a readable JPEG or PNG: cut off in "

@@ -8,7 +8,6 @@ beside a list of all clips, {"clip": {"has_skeleton": true, "label": "yoga", "la
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.damage import reading
+from co_perception.data.damage import bounded_json, reading
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.skipped import Skipped
 from co_perception.engine.data import SkeletonSequence
@@ -64,7 +63,7 @@ def read_kinetics_file(path: Path | str, persons: int = 2) -> SkeletonSequence:
     Raises: ValueError for a file that is damaged or has nobody in it; OSError where it cannot be read.
     """
     with reading(path, "a Kinetics-Skeleton JSON file"), np.errstate(over="ignore"):
-        frames = {_whole(frame["frame_index"]): frame["skeleton"] for frame in _json(Path(path))["data"]}
+        frames = {_whole(frame["frame_index"]): frame["skeleton"] for frame in bounded_json(Path(path))["data"]}
         if not any(frames.values()):
             raise ValueError("there is nobody in it.")
         first, last = min(frames), max(frames)
@@ -94,7 +93,7 @@ Entry = tuple[Path, int, str]
 def _listed(folder: Path, listed: Path, skipped: Skipped) -> list[Entry]:
     """(file, class index, class name) of each clip in the list of labels."""
     with reading(listed, "a list of labels"):
-        entries = sorted(_json(listed).items())
+        entries = sorted(bounded_json(listed).items())
     found = list[Entry]()
     for clip, entry in entries:
         path = folder / f"{clip}.json"
@@ -116,7 +115,7 @@ def _each(folder: Path, skipped: Skipped) -> list[Entry]:
     for path in sorted(folder.glob("*.json")):
         try:
             with reading(path, "a Kinetics-Skeleton JSON file"):
-                entry = _json(path)
+                entry = bounded_json(path)
                 if not isinstance(entry["data"], list):
                     raise ValueError("'data' is no list of frames")
                 found.append((path, *_label(entry)))
@@ -142,10 +141,6 @@ def _classes(found: Sequence[Entry]) -> tuple[str, ...]:
 
 def _sample(path: Path, index: int, persons: int) -> Sample:
     return Sample(partial(read_kinetics_file, path, persons), index, group=path.stem, source=str(path))
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
 
 
 def _whole(value: object) -> int:

@@ -18,13 +18,16 @@ _HEAD = struct.Struct("<BQ")
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file ends as an MCAP file should."""
+    """Whether the file ends as an MCAP file should, and no record on the way there claims more than the file has."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         if size < 2 * len(MAGIC):
             return False
         file.seek(-len(MAGIC), 2)
-        return file.read() == MAGIC
+        if file.read() != MAGIC:
+            return False
+        file.seek(len(MAGIC))
+        return _end_of_records(file, ends=(0,)) == size - len(MAGIC)
 
 
 def salvage(path: Path, to: Path) -> int:
@@ -48,14 +51,14 @@ def salvage(path: Path, to: Path) -> int:
     return path.stat().st_size - end
 
 
-def _end_of_records(source: BinaryIO) -> int:
-    """Where the last whole record of the data section ends."""
+def _end_of_records(source: BinaryIO, ends: tuple[int, ...] = (0, _FOOTER, _DATA_END)) -> int:
+    """Where the last whole record before one of the kinds `ends` ends: by default, of the data section."""
     end = source.tell()
     size = source.seek(0, 2)
     while end + _HEAD.size <= size:
         source.seek(end)
         kind, length = _HEAD.unpack(source.read(_HEAD.size))
-        if kind in (0, _FOOTER, _DATA_END) or end + _HEAD.size + length > size:
+        if kind in ends or end + _HEAD.size + length > size:
             break
         end += _HEAD.size + length
     return end

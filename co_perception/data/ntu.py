@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.damage import reading
+from co_perception.data.damage import bounded, reading
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.skipped import Skipped
 from co_perception.engine.data import SkeletonSequence
@@ -24,6 +24,7 @@ from co_perception.engine.labels import labels
 
 RATE_HZ = 30.0
 JOINTS, BODY_NUMBERS, JOINT_NUMBERS = 25, 10, 12
+MOST_PLACES = 100  # people in turn, of whom each comes back; one file of the data set has a few
 MOST_BODIES, LONGEST = 6, 20_000  # a Kinect sees six people; the data set's files have 300 frames at most
 SCORES = np.array([0.0, 0.5, 1.0], np.float32)  # not tracked, inferred, tracked
 
@@ -115,14 +116,12 @@ def read_skeleton_file(path: Path | str, bodies: int = 2) -> SkeletonSequence:
     Raises: ValueError for a file that is cut off, damaged, or has nobody in it; OSError where it cannot be read.
     """
     with reading(path, "an NTU .skeleton file"), np.errstate(over="ignore"):  # a huge number becomes infinite: absent
-        frames = _parse(Path(path).read_text("ascii").split())
+        frames = _parse(bounded(Path(path)).decode("ascii").split())
         places = _places(frames)
         if not places:
             raise ValueError("there is nobody in it. The published list of missing skeletons names such files.")
-        whole = [_track(place, len(frames)) for place in places]
-        whole.sort(key=_spread, reverse=True)
-        absent = np.zeros_like(whole[0])
-        kept = (whole + [absent] * bodies)[:bodies]
+        places.sort(key=_spread, reverse=True)
+        kept = [_track(place, len(frames)) for place in (places + [Place()] * bodies)[:bodies]]
         return SkeletonSequence(np.stack(kept, axis=-1), layout="ntu25", rate_hz=RATE_HZ)
 
 
@@ -166,6 +165,8 @@ def _places(frames: Sequence[Frame]) -> list[Place]:
         for body, joints in frame.items():
             if body not in place_of:
                 free = next((i for i, owner in enumerate(owners) if last[owner] < number), len(owners))
+                if free == MOST_PLACES:
+                    raise ValueError(f"more than {MOST_PLACES} people come and come back, which no such file has.")
                 owners[free : free + 1] = [body]
                 places += [Place()] if free == len(places) else []
                 place_of[body] = free
@@ -176,18 +177,25 @@ def _places(frames: Sequence[Frame]) -> list[Place]:
 def _track(place: Place, frames: int) -> Array:
     """(4, T, 25) of one place."""
     found = np.zeros((4, frames, JOINTS), np.float32)
+    if place:
+        found[:, list(place)] = _joints(place).transpose(2, 0, 1)
+    return found
+
+
+def _joints(place: Place) -> Array:
+    """(n, 25, 4) of the frames in which somebody has this place."""
     numbers = np.stack(list(place.values()))  # (n, 25, 12)
     state = np.clip(np.nan_to_num(numbers[..., 11]), 0, 2).astype(int)
     values = np.concatenate([numbers[..., :3], SCORES[state][..., None]], axis=-1)
     values[(state == 0) | ~np.isfinite(values).all(-1)] = 0
-    found[:, list(place)] = values.transpose(2, 0, 1)
-    return found
+    return values
 
 
-def _spread(track: Array) -> float:
+def _spread(place: Place) -> float:
     """Variance of x, y and z over the joints and frames in which the body is seen, added up."""
-    seen = track[:3, track[3] > 0].astype(np.float64)
-    return float(seen.var(axis=1).sum()) if seen.size else 0.0
+    joints = _joints(place)
+    seen = joints[joints[..., 3] > 0, :3].astype(np.float64)
+    return float(seen.var(axis=0).sum()) if seen.size else 0.0
 
 
 def _unfit(path: Path, name: NtuName | None, listed: Iterable[str]) -> str | None:

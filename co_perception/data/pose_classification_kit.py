@@ -9,18 +9,21 @@ other are nearly the same picture, and folds that part them measure memory.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.damage import bounded, reading
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.skipped import Skipped
 from co_perception.engine.data import SkeletonSequence
 
 JOINTS = 25
 COLUMNS = 2 + 2 * JOINTS
+FARTHEST = 1e6  # heights of a body: what is farther is damage, and overflows where it is squared
 JUMP = 0.08  # mean distance of joints from one row to the next, where a body is about 1 high
 
 Array = NDArray[np.float32]
@@ -34,7 +37,8 @@ def held_poses(path: Path | str, jump: float = JUMP) -> tuple[Samples, Skipped]:
     Raises: FileNotFoundError; ValueError for a file of other columns, or where no row can be read.
     """
     path, skipped = Path(path), Skipped()
-    labels, points = _rows(path, skipped)
+    with reading(path, "pose-classification-kit's table"), np.errstate(over="ignore"):  # too large becomes infinite
+        labels, points = _rows(path, skipped)
     skipped.require(labels, path, "Is it another file than BodyPose_Dataset.csv?")
     classes = sorted(set(labels))
     items = []
@@ -47,22 +51,21 @@ def held_poses(path: Path | str, jump: float = JUMP) -> tuple[Samples, Skipped]:
 def _rows(path: Path, skipped: Skipped) -> tuple[list[str], Array]:
     """Class and joints (rows, 25, 2) of each row."""
     labels, points = list[str](), list[Array]()
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if len(header) != COLUMNS or header[:3] != ["label", "accuracy", "x0"]:
-            raise ValueError(f"{path} has other columns than label, accuracy, x0, y0 ... x24, y24: {header[:5]} ...")
-        for row in reader:
-            try:
-                numbers = np.array([float(cell) for cell in row[2:]], np.float32)
-            except ValueError as error:
-                skipped.add(f"{path}:{reader.line_num}", error)
-                continue
-            if len(row) != COLUMNS or not np.isfinite(numbers).all():
-                skipped.add(f"{path}:{reader.line_num}", f"expected {COLUMNS} finite cells")
-                continue
-            labels.append(row[0])
-            points.append(numbers.reshape(JOINTS, 2))
+    reader = csv.reader(io.StringIO(bounded(path).decode("utf-8"), newline=""))
+    header = next(reader, [])
+    if len(header) != COLUMNS or header[:3] != ["label", "accuracy", "x0"]:
+        raise ValueError(f"it has other columns than label, accuracy, x0, y0 ... x24, y24: {header[:5]} ...")
+    for row in reader:
+        try:
+            numbers = np.array([float(cell) for cell in row[2:]], np.float32)
+        except ValueError as error:
+            skipped.add(f"{path}:{reader.line_num}", error)
+            continue
+        if len(row) != COLUMNS or not (np.abs(numbers) < FARTHEST).all():
+            skipped.add(f"{path}:{reader.line_num}", f"expected {COLUMNS} finite cells")
+            continue
+        labels.append(row[0])
+        points.append(numbers.reshape(JOINTS, 2))
     return labels, np.stack(points) if points else np.zeros((0, JOINTS, 2), np.float32)
 
 

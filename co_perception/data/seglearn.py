@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from co_perception.data.damage import reading
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.skipped import Skipped
 from co_perception.engine.data import Timeseries
@@ -39,29 +40,30 @@ def watch_samples(path: Path | str, *, one_side: bool = True) -> tuple[Samples, 
     one_side: bring the left arm to the right one, so that a network needs not learn everything twice.
     Raises: FileNotFoundError; ValueError for a file that is no such data set.
     """
-    content = _content(Path(path))
     skipped, items = Skipped(), list[Sample]()
-    rows = zip(content["X"], content["y"], content["subject"], content["side"], strict=True)
-    for number, (values, label, subject, side) in enumerate(rows):
-        source = f"recording {number}"
-        if values.ndim != 2 or values.shape[1] != len(CHANNELS) or not np.isfinite(values).all():
-            skipped.add(source, f"expected finite (time, {len(CHANNELS)}), got {values.shape}")
-            continue
-        found = values.astype(np.float32)
-        data = Timeseries(found * MIRROR if one_side and side == LEFT else found, RATE_HZ)
-        items.append(Sample(data, int(label), f"P{int(subject):02}", source, source))
-    skipped.require(items, path, "Is it another file than seglearn's watch_dataset.npy?")
-    return Samples(items, [EXERCISES.get(name, name) for name in content["y_labels"]]), skipped
+    with reading(path, "seglearn's watch data"):
+        content = _content(Path(path))
+        rows = zip(content["X"], content["y"], content["subject"], content["side"], strict=True)
+        for number, (values, label, subject, side) in enumerate(rows):
+            source = f"recording {number}"
+            if values.ndim != 2 or values.shape[1] != len(CHANNELS) or not np.isfinite(values).all():
+                skipped.add(source, f"expected finite (time, {len(CHANNELS)}), got {values.shape}")
+                continue
+            found = values.astype(np.float32)
+            data = Timeseries(found * MIRROR if one_side and side == LEFT else found, RATE_HZ)
+            items.append(Sample(data, int(label), f"P{int(subject):02}", source, source))
+        skipped.require(items, path, "Is it another file than seglearn's watch_dataset.npy?")
+        return Samples(items, [EXERCISES.get(name, str(name)) for name in content["y_labels"]]), skipped
 
 
 def _content(path: Path) -> dict[str, Any]:
     """The dict in the file, read without running anything that is in it."""
     with path.open("rb") as file:
         if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError(f"{path} is not of the first version of .npy, which seglearn's data set is.")
+            raise ValueError("it is not of the first version of .npy, which seglearn's data set is.")
         np.lib.format.read_array_header_1_0(file)
         content = load(file, str(path))
     wanted = {"X", "y", "y_labels", "subject", "side", "X_labels"}
     if not isinstance(content, dict) or not wanted <= content.keys() or tuple(content["X_labels"]) != CHANNELS:
-        raise ValueError(f"{path} is not seglearn's watch data: expected a dict with {sorted(wanted)}.")
+        raise ValueError(f"not seglearn's watch data: expected a dict with {sorted(wanted)}.")
     return content

@@ -3,12 +3,12 @@ another, that may say several things about the same frames."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from co_perception.data.annotations import Interval, checked
+from co_perception.data.damage import bounded_json, reading
 
 
 def step_intervals(path: Path | str, labels: Collection[str]) -> list[Interval]:
@@ -17,16 +17,13 @@ def step_intervals(path: Path | str, labels: Collection[str]) -> list[Interval]:
     labels: of one kind, such as "Left Step" and "Right Step"; those of another kind overlap them.
     Raises: FileNotFoundError; ValueError for another file, for intervals that overlap, and where there are none.
     """
-    path = Path(path)
-    try:
-        entries = json.loads(path.read_text("utf-8"))["annotations"]
+    with reading(path, "a StreamPoseML file: annotations, each with label and metadata"):
+        entries = bounded_json(Path(path))["annotations"]
         found = [_interval(entry) for entry in entries if entry["label"] in labels]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no StreamPoseML file: expected annotations, each with label, metadata") from error
-    if not found:
-        there = sorted({entry["label"] for entry in entries})
-        raise ValueError(f"{path} says nothing about {sorted(labels)}; its labels are {there}.")
-    return checked(found)
+        if not found:
+            there = sorted({str(entry["label"]) for entry in entries})
+            raise ValueError(f"it says nothing about {sorted(labels)}; its labels are {there}.")
+        return checked(found)
 
 
 def _interval(entry: dict[str, Any]) -> Interval:

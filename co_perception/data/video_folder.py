@@ -11,7 +11,7 @@ seconds of the video and may be left out or empty, as may `subject`.
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from co_perception.data.damage import reading
+from co_perception.data.damage import bounded, bounded_json, reading
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.skipped import Skipped
 from co_perception.data.video import Pixels, VideoFrame, VideoReader
@@ -141,17 +141,16 @@ def _table(path: Path, skipped: Skipped) -> Iterator[Row]:
 def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
     """(line of a CSV or place in a JSON list, cells)"""
     if path.suffix.lower() == ".json":
-        rows = json.loads(path.read_text("utf-8"))
+        rows = bounded_json(path)
         if not isinstance(rows, list):
             raise ValueError('expected a list of objects such as {"path": "a.mp4", "label": "wave"}.')
         yield from enumerate(rows, 1)
         return
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        columns = set(reader.fieldnames or [])
-        if not {"path", "label"} <= columns <= COLUMNS:
-            raise ValueError(f"its first line is path,label and maybe start, end, subject; got {sorted(columns)}.")
-        yield from ((reader.line_num, row) for row in reader)
+    reader = csv.DictReader(io.StringIO(bounded(path).decode("utf-8-sig"), newline=""), skipinitialspace=True)
+    columns = set(reader.fieldnames or [])
+    if not {"path", "label"} <= columns <= COLUMNS:
+        raise ValueError(f"its first line is path,label and maybe start, end, subject; got {sorted(columns)}.")
+    yield from ((reader.line_num, row) for row in reader)
 
 
 def _row(row: Mapping[str, Any], folder: Path) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -39,7 +40,11 @@ class Setting:
     def objection(self, value: Value) -> str:
         """Why `value` cannot be taken; empty where it can."""
         kind = type(self.default)
+        if type(value) is int and value.bit_length() > 63:
+            return f"{self.name} is a {_WORDS[kind]}, got a whole number of more than 64 bits"
         if type(value) is not kind and not (kind in (float, str) and type(value) is int):
+            return f"{self.name} is a {_WORDS[kind]}, got {value!r}"
+        if type(value) is float and math.isnan(value):
             return f"{self.name} is a {_WORDS[kind]}, got {value!r}"
         if self.least is not None and self.most is not None and not self.least <= float(value) <= self.most:
             return f"{self.name} lies between {self.least:g} and {self.most:g}, got {value!r}"

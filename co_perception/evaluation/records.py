@@ -18,11 +18,14 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.damage import reading
 from co_perception.engine.target import Category, Status
 
 FRAMES, LATENCIES = "frames.jsonl", "latencies.jsonl"
 FORMAT = "co_perception frames 1"
 DIGITS = 6
+LONGEST_LINE = 1 << 24  # bytes; of thousands of classes it has some hundred thousand
+MOST_NS = 2**63 - 1
 ANSWERED = (Status.VALID, Status.UNCERTAIN)
 
 Key = tuple[str, int, str]
@@ -144,8 +147,7 @@ def write_records(folder: Path | str, classes: Sequence[str], records: Iterable[
 def read_classes(folder: Path | str) -> tuple[str, ...]:
     """The classes of a folder's records. Raises as `read_records`."""
     path = Path(folder) / FRAMES
-    with path.open(encoding="utf-8") as file:
-        head = _object(path, 1, file.readline())
+    head = next(_lines(path), {})
     if head.get("format") != FORMAT or not isinstance(head.get("classes"), list):
         raise ValueError(f"{path} does not begin with the line of {FORMAT!r} that names the classes.")
     return tuple(map(str, head["classes"]))
@@ -157,14 +159,11 @@ def read_records(folder: Path | str) -> Iterator[FrameRecord]:
     Raises: FileNotFoundError; ValueError that names the file and the line for what is no record.
     """
     classes, path = read_classes(folder), Path(folder) / FRAMES
-    with path.open(encoding="utf-8") as file:
-        next(file)
-        for number, line in enumerate(file, 2):
-            found = _object(path, number, line)
-            try:
-                yield _record(found, len(classes))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {number} is no record: {error!r}.") from error
+    for number, found in enumerate(_lines(path), 1):
+        if number > 1:
+            with reading(f"{path}, line {number} is no record", "one that was written here"):
+                record = _record(found, len(classes))
+            yield record
 
 
 def read_latencies(folder: Path | str) -> dict[Key, float]:
@@ -172,9 +171,12 @@ def read_latencies(folder: Path | str) -> dict[Key, float]:
     path = Path(folder) / LATENCIES
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8") as file:
-        found = [_object(path, number, line) for number, line in enumerate(file, 1)]
-    return {(key[0], key[1], key[2]): float(row["latency_s"]) for row in found for key in [row["key"]]}
+    found: dict[Key, float] = {}
+    for number, row in enumerate(_lines(path), 1):
+        with reading(f"{path}, line {number} is no latency", "one that was written here"):
+            recording, stamp_ns, subject = row["key"]
+            found[recording, stamp_ns, subject] = float(row["latency_s"])
+    return found
 
 
 def with_latencies(records: Iterable[FrameRecord], latencies: Mapping[Key, float]) -> Iterator[FrameRecord]:
@@ -202,6 +204,12 @@ def _plain(record: FrameRecord, classes: Sequence[str]) -> dict[str, Any]:
 
 def _record(found: Mapping[str, Any], classes: int) -> FrameRecord:
     scores = found["probabilities"]
+    for name in ("stamp_ns", "delay_ns", "missing"):
+        if type(found[name]) is not int or abs(found[name]) > MOST_NS:
+            raise ValueError(f"{name} is a whole number of 64 bits, got {type(found[name]).__name__}")
+    for name in ("recording", "subject", "truth"):
+        if not isinstance(found[name], str) and not (found[name] is None and name == "truth"):
+            raise ValueError(f"{name} is a text, got {type(found[name]).__name__}")
     if scores is not None and len(scores) != classes:
         raise ValueError(f"{len(scores)} probabilities of {classes} classes")
     status = None if found["status"] == "dropped" else Status[found["status"].upper()]
@@ -216,10 +224,18 @@ def _text(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            yield _object(path, number, line)
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
+        found = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}, line {number} is not JSON: {error}. Was the run that wrote it ended?") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path}, line {number} is no JSON object.")

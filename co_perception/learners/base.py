@@ -145,6 +145,7 @@ class NetworkLearner(Learner):
         self.variant, self.pruned = self._restored(saved), saved.pruned
         self.labels, self.label_set = saved.labels, saved.label_set
         self._settle(saved.min_progress, saved.threshold)
+        self._check_size(path / saved.weights)
         self._build()
         self._read(path / saved.weights)
 
@@ -277,6 +278,14 @@ class NetworkLearner(Learner):
         self.model = self._network().eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model, eager)
+
+    def _check_size(self, weights_file: Path) -> None:
+        """Raises ValueError where the record describes a network that its weights cannot fill: none is built then."""
+        with torch.device("meta"):
+            blank = self._network()
+        needs = sum(value.numel() for value in blank.parameters())
+        if needs > weights_file.stat().st_size:
+            raise ValueError(f"{weights_file} is too small for the network of {needs} numbers that the JSON describes")
 
     def _read(self, path: Path) -> None:
         self._load_weights(read_checkpoint(path), str(path))

@@ -6,9 +6,10 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from co_perception.networks.torch_file import load_plain
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -23,13 +24,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         except SafetensorError as error:
             raise ValueError(f"{path} is not a whole safetensors file ({error}); fetch it again") from error
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = load_plain(path)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} holds more than weights, or is damaged; nothing of it was run ({_first_line(error)}). If you "
             "trust its source, save its state_dict alone and give that"
         ) from None
-    except (RuntimeError, EOFError) as error:
+    except (RuntimeError, EOFError, ValueError) as error:
         raise ValueError(f"{path} is not a whole checkpoint ({_first_line(error)}); fetch it again") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds a {type(found).__name__}, expected tensors by name")

@@ -6,10 +6,14 @@ import dataclasses
 import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_type_hints
+
+from co_perception.data.damage import bounded_json, reading
 
 FILE = "metadata.json"
 FORMAT = 1
+MOST_BYTES = 16 * 1024 * 1024
+MOST = 1 << 16  # frames, pixels, channels or layers; what is larger is damage, and would be asked of the memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +50,11 @@ class Metadata:
         path = folder / FILE
         if not path.is_file():
             raise FileNotFoundError(f"no {FILE} in {folder}: give the folder that save(path) wrote")
-        try:
-            content: dict[str, Any] = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not JSON ({error}); was the copy cut short?") from error
-        if not isinstance(content, dict) or content.get("version") != FORMAT:
-            raise ValueError(f"{path} is not of format {FORMAT}; save the learner again with this version")
-        return _of_kind(content, path)
+        with reading(path, "what a learner's save() wrote"):
+            content = bounded_json(path, MOST_BYTES)
+            if not isinstance(content, dict) or content.get("version") != FORMAT:
+                raise ValueError(f"it is not of format {FORMAT}; save the learner again with this version")
+            return _of_kind(content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,13 +126,35 @@ def restored(record: Any, saved: Metadata) -> Any:
     return dataclasses.replace(record, classes=len(saved.labels), labels=saved.label_set, rate_hz=saved.rate_hz, **kept)
 
 
-def _of_kind(content: dict[str, Any], path: Path) -> Metadata:
+def _of_kind(content: dict[str, Any]) -> Metadata:
     kind = content.pop("kind", VideoMetadata.kind)  # the first learners were all of this kind and did not say so
     if kind not in KINDS:
-        raise ValueError(f"{path} is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
+        raise ValueError(f"it is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
     known = fields(KINDS[kind])
     names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
     if not needed <= content.keys() <= names:
-        raise ValueError(f"{path}: missing {sorted(needed - content.keys())}, unknown {sorted(content.keys() - names)}")
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        raise ValueError(f"missing {sorted(needed - content.keys())}, unknown {sorted(content.keys() - names)}")
+    types = get_type_hints(KINDS[kind])
+    values = {key: _checked(key, value, types[key]) for key, value in content.items()}
+    if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
+        raise ValueError("labels are at least two different names")
+    if Path(values.get("weights", "file")).name != values.get("weights", "file"):
+        raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
     return KINDS[kind](**values)
+
+
+def _checked(name: str, value: Any, wanted: Any) -> Any:
+    """The value as a field of this type has it. ValueError where it is of another type, or beyond all measure."""
+    several = get_args(wanted)[1:] == (...,)
+    if several != isinstance(value, list):
+        raise ValueError(f"{name} has {value!r:.50}, expected {'a list' if several else 'a single value'}")
+    if several:
+        return tuple(_checked(name, item, get_args(wanted)[0]) for item in value)
+    allowed = get_args(wanted) or (wanted,)
+    if float in allowed and type(value) is int:
+        allowed = (*allowed, int)
+    if type(value) not in allowed:
+        raise ValueError(f"{name} has {value!r:.50}, expected {' or '.join(kind.__name__ for kind in allowed)}")
+    if type(value) in (int, float) and not abs(value) <= MOST:
+        raise ValueError(f"{name} has {value!r:.50}, which is no number between -{MOST} and {MOST}")
+    return value

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from co_perception.continual import state as states
 from co_perception.continual.state import State
+from co_perception.data.damage import reading
 from co_perception.runtime.pool import Held
 
 
@@ -72,11 +73,23 @@ def load(path: Path | str, shape: Shape, fresh: State, network: str) -> Snapshot
     says = states.read_metadata(path)
     if says.get("network") != network:
         raise ValueError(f"{path} holds streams of {says.get('network')}, this network is {network}")
-    ids = tuple(json.loads(says["ids"]))
     rows = states.load(path, _as_rows(fresh, [Track()], shape))
-    tracks = {name: _track(rows, row) for row, name in enumerate(ids)}
+    with reading(path, "streams that `save` wrote"):
+        ids, slots = _names(json.loads(says["ids"])), dict(json.loads(says["slots"]))
+        if len(set(ids)) != len(rows.frames) or len(ids) != len(rows.frames):
+            raise ValueError(f"it names {len(ids)} streams and holds {len(rows.frames)}")
+        fitting = [type(place) is int and place >= 0 for place in slots.values()]
+        if not all(fitting) or len(set(slots.values())) < len(slots):
+            raise ValueError("its places are no numbers of one person each")
+        tracks = {name: _track(rows, row) for row, name in enumerate(ids)}
     held = Held(ids, (0,) * len(ids), rows.state, 0)
-    return Snapshot(held, tracks, dict(json.loads(says["slots"])))
+    return Snapshot(held, tracks, slots)
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("the names of its streams are no list of texts")
+    return tuple(found)
 
 
 def _as_rows(state: State, tracks: Sequence[Track], shape: Shape) -> _Rows:
@@ -98,9 +111,12 @@ def _as_rows(state: State, tracks: Sequence[Track], shape: Shape) -> _Rows:
 
 
 def _track(rows: _Rows, row: int) -> Track:
+    waits, frames = int(rows.waits[row]), int(rows.frames[row])
+    if not 0 <= waits <= rows.waiting.shape[1] or frames < waits:
+        raise ValueError(f"{waits} of {frames} frames wait in stream {row}, there is room for {rows.waiting.shape[1]}")
     return Track(
-        waiting=tuple(rows.waiting[row, : int(rows.waits[row])]),
-        frames=int(rows.frames[row]),
+        waiting=tuple(rows.waiting[row, :waits]),
+        frames=frames,
         real=sum(1 << place for place, bit in enumerate(rows.real[row].tolist()) if bit),
         logits=rows.logits[row] if rows.stands[row] else None,
     )

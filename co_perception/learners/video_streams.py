@@ -12,7 +12,9 @@ from torch import Tensor
 
 from co_perception.continual import state as states
 from co_perception.continual.spread import StageState
+from co_perception.data.damage import reading
 
+MOST_FRAMES = 2**62  # of a stream: counters have 64 bits
 MOST_WAITING = 64  # frames before one stage; far more than a stride
 
 
@@ -70,23 +72,37 @@ def load(path: Path | str, form: Form) -> dict[str, tuple[Stream, Any]]:
     says = states.read_metadata(path)
     if says.get("network") != form.network:
         raise ValueError(f"{path} holds streams of {says.get('network')}, this network is {form.network}")
-    try:
+    with reading(f"{path} does not say whose streams it holds", "what `save` wrote"):
         about = {
-            one["id"]: (int(one["frames"]), int(one["answers"]), bool(one["stands"]), one["note"], one["waiting"])
+            _name(one["id"]): (
+                _count(one["frames"]), _count(one["answers"]), bool(one["stands"]), one["note"], one["waiting"]
+            )
             for one in json.loads(says["streams"])
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} does not say whose streams it holds: {error!r}. Was it written by `save`?") from error
-    trees = states.load(path, tuple(_like(form, waiting) for *_, waiting in about.values()))
+        }  # fmt: skip
+        likes = tuple(_like(form, waiting) for *_, waiting in about.values())
+    trees = states.load(path, likes)
     return {
         name: (Stream(filed.stages, frames, answers, filed.logits[0] if stands else None), note)
         for (name, (frames, answers, stands, note, _)), filed in zip(about.items(), trees, strict=True)
     }
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a stream's name is a text, got {value!r:.50}")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MOST_FRAMES:
+        raise ValueError(f"a count of frames is a whole number, got {value!r:.50}")
+    return value
+
+
 def _like(form: Form, waiting: Sequence[int]) -> _Filed:
     """A tree of that structure, with so many frames before each stage."""
-    if len(waiting) != len(form.shapes) or not all(0 <= count <= MOST_WAITING for count in waiting):
+    fitting = [type(count) is int and 0 <= count <= MOST_WAITING for count in waiting]
+    if len(waiting) != len(form.shapes) or not all(fitting):
         raise ValueError(f"the streams wait before {waiting}, but the network has {len(form.shapes)} stages")
     stages = tuple(
         stage._replace(waiting=tuple(stage.age.new_zeros((1, *shape), dtype=torch.float32) for _ in range(count)))

@@ -13,11 +13,14 @@ import pickle
 import pickletools
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_ITEMS = 10_000_000  # of containers, those they hold included, as often as they are held
+
+_LARGE = 1 << 16
 _NUMBER = re.compile(r"b1|[iu][1248]|f[248]")  # types whose every bit pattern is a value
 
 
@@ -37,8 +40,8 @@ def read_arrays(path: Path) -> Any:
 def load(file: BinaryIO, name: str = "pickle") -> Any:
     """As `read_arrays`, from an open file; `name` is for the error text."""
     try:
-        _check_memo(file)
-        return _finish(_Reader(file).load())
+        _check_claims(file)
+        return _Finisher().finish(_Reader(file).load())
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
     except Exception as error:  # a damaged pickle may raise nearly anything
@@ -46,14 +49,33 @@ def load(file: BinaryIO, name: str = "pickle") -> Any:
         raise RefusedPickleError(f"{name}: cut off, damaged or no pickle of arrays ({how}). Fetch it again.") from None
 
 
-def _check_memo(file: BinaryIO) -> None:
-    """Refuses numbers of remembered objects that are higher than there are objects: the unpickler makes room for all
-    numbers up to the highest, and six bytes can ask for 64 GiB. The file is left where it was."""
+def _check_claims(file: BinaryIO) -> None:
+    """Refuses numbers of remembered objects that are higher than there are objects, and lengths beyond the file's end:
+    the unpickler makes room for what is claimed, and six bytes can ask for 64 GiB. The file is left where it was."""
     start = file.tell()
-    for most, (opcode, number, _) in enumerate(pickletools.genops(file), 1):
+    size = file.seek(0, 2) - start
+    file.seek(start)
+    for most, (opcode, number, _) in enumerate(pickletools.genops(cast("BinaryIO", _Clamped(file))), 1):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > most:
             raise RefusedPickleError(f"it numbers an object {number} where there are {most} at most.")
+        if opcode.name == "FRAME" and int(number or 0) > size:
+            raise ValueError(f"a part of {number} bytes in a file of {size}")
     file.seek(start)
+
+
+class _Clamped:
+    """A file that is never asked for much more than it has: `read` makes room for what it is asked first."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.readline = file, file.readline
+
+    def read(self, count: int) -> bytes:
+        if count < _LARGE:
+            return self._file.read(count)
+        at = self._file.tell()
+        left = self._file.seek(0, 2) - at
+        self._file.seek(at)
+        return self._file.read(min(count, left))
 
 
 class _Reader(pickle.Unpickler):
@@ -169,14 +191,39 @@ for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
     _KNOWN[f"{_core}.numeric", "_frombuffer"] = _FillArray()
 
 
-def _finish(value: Any) -> Any:
-    """The same containers, with arrays in place of the objects that stood for them."""
-    if isinstance(value, _Array):
-        return value.array if value.held is None else _finish(value.held[0])
-    if isinstance(value, dict):
-        return {key: _finish(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_finish(item) for item in value)
-    if value is None or isinstance(value, (str, bytes, int, float)):
-        return value
-    raise RefusedPickleError(f"it holds a {type(value).__name__}, which is no array, container or number.")
+class _Finisher:
+    """Puts arrays in the place of the objects that stood for them, in the same containers. A container that is held
+    several times is looked at once, or forty that each hold the next one twice would be looked at a million million
+    times; how much it unfolds to is counted all the same, for whoever walks through it later."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, tuple[Any, int]] = {}  # by id: the pickle's root keeps all of them alive
+        self._within: set[int] = set()
+
+    def finish(self, value: Any) -> Any:
+        """The finished value. Raises RefusedPickleError for other kinds, and for too much."""
+        return self._finished(value)[0]
+
+    def _finished(self, value: Any) -> tuple[Any, int]:
+        """The finished value, and how many items it unfolds to."""
+        if value is None or isinstance(value, (str, bytes, int, float)):
+            return value, 1
+        if id(value) in self._within:
+            raise RefusedPickleError("it has a container that holds itself.")
+        if id(value) not in self._done:
+            self._within.add(id(value))
+            self._done[id(value)] = self._container(value)
+            self._within.remove(id(value))
+        return self._done[id(value)]
+
+    def _container(self, value: Any) -> tuple[Any, int]:
+        if isinstance(value, _Array):
+            return (value.array, 1) if value.held is None else self._finished(value.held[0])
+        if not isinstance(value, (dict, list, tuple)):
+            raise RefusedPickleError(f"it holds a {type(value).__name__}, which is no array, container or number.")
+        found = [self._finished(item) for item in (value.values() if isinstance(value, dict) else value)]
+        count = 1 + sum(items for _, items in found)
+        if count > MOST_ITEMS:
+            raise RefusedPickleError(f"it unfolds to more than {MOST_ITEMS} items.")
+        items = (item for item, _ in found)
+        return (dict(zip(value, items, strict=True)) if isinstance(value, dict) else type(value)(items)), count

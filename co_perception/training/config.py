@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["clip", "step"]
 Measure = Literal["loss", "accuracy", "balanced_accuracy", "f1"]
+MOST = 2**31  # of whole numbers: what is larger is a slip, and would be asked of the memory
+MOST_BYTES = 64 * 1024
 EXTRA = "training needs the extra 'train': pip install 'co_perception[train]'"
 
 
@@ -64,18 +68,22 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "chunk", "devices", "nodes"):
             self._need(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("weight_decay", "seed", "workers"):
+            self._need(name, getattr(self, name) < MOST, f"below {MOST}")
+        for name in ("seed", "workers"):
             self._need(name, getattr(self, name) >= 0, "at least 0")
+            self._need(name, getattr(self, name) < MOST, f"below {MOST}")
+        self._need("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0")
         for name in ("momentum", "warmup", "label_smoothing"):
             self._need(name, 0 <= getattr(self, name) < 1, "a share from 0 to below 1")
         for name, kind in get_type_hints(type(self)).items():
             if get_origin(kind) is Literal:
                 self._need(name, getattr(self, name) in get_args(kind), f"one of {', '.join(get_args(kind))}")
-        self._need("lr", self.lr > 0, "above 0")
+        self._need("lr", 0 < self.lr < math.inf, "above 0")
         self._need("min_progress", 0 <= self.min_progress <= 1, "a share 0..1")
-        self._need("patience", self.patience is None or self.patience >= 1, "at least 1, or None to never stop early")
-        self._need("frames", self.frames is None or self.frames >= 1, "at least 1, or None for the network's own")
-        self._need("clip_gradient", self.clip_gradient is None or self.clip_gradient > 0, "above 0, or None")
+        for name, without in (("patience", "to never stop early"), ("frames", "for the network's own")):
+            value = getattr(self, name)
+            self._need(name, value is None or 1 <= value < MOST, f"at least 1, or None {without}")
+        self._need("clip_gradient", self.clip_gradient is None or 0 < self.clip_gradient < math.inf, "above 0, or None")
 
     def _need(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -92,10 +100,15 @@ class TrainConfig:
     def from_yaml(cls, path: Path | str) -> TrainConfig:
         """From a YAML file of these names; what it leaves out keeps its default.
 
-        Raises: FileNotFoundError; ValueError that names an unknown setting or one of the wrong type."""
+        Raises: FileNotFoundError; ValueError that names an unknown setting or one of the wrong type, and for a file
+        with anchors: what they stand for may be more than any memory holds."""
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no settings at {path}; TrainConfig().to_yaml(path) writes some to edit")
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode("utf-8")
+        if len(text) > MOST_BYTES or re.search(r"^[^#\n]*[&*]\w", text, re.MULTILINE):
+            raise ValueError(f"{path}: settings are plain values without anchors (&, *), {MOST_BYTES} bytes at most")
         return from_arguments([f"--train={path}"])
 
     def to_yaml(self, path: Path | str) -> None:

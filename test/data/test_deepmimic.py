@@ -100,9 +100,9 @@ def test_another_build_changes_lengths_and_nothing_else() -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "clip.txt"
     for text, words in (
-        ("nothing", "no DeepMimic clip"),
-        ("{}", "no DeepMimic clip"),
-        ('{"Frames": [[1, 2], [3]]}', "no DeepMimic clip"),
+        ("nothing", "not a DeepMimic clip|not JSON"),
+        ("{}", "not a DeepMimic clip|not JSON"),
+        ('{"Frames": [[1, 2], [3]]}', "inhomogeneous"),
         ('{"Frames": [[1, 2], [3, 4]]}', "44 numbers"),
         ('{"Frames": [' + ",".join(["[" + ",".join(["0"] + ["1"] * 43) + "]"] * 2) + "]}", "lasts no time"),
     ):

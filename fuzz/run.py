@@ -1,0 +1,66 @@
+"""Looks for bytes that do harm: `python -m fuzz.run TARGET --seconds 600`, guided by coverage with atheris.
+
+New inputs that reach new branches go to out/fuzz/TARGET, findings to out/fuzz/findings; test/corpus is where it begins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "out/fuzz"
+CORPUS = ROOT / "test/corpus"
+# Packages whose branches guide the search; what is compiled is blind to it.
+INSTRUMENTED = (
+    "co_perception", "rosbags.highlevel", "rosbags.rosbag2", "rosbags.serde", "rosbags.typesys.idl",
+    "rosbags.typesys.msg", "rosbags.typesys.peg", "rosbags.typesys.store", "ruamel", "yaml",
+)  # fmt: skip
+HEADROOM_MIB = 1024  # of address space; what a target may allocate, and what the libraries keep
+
+
+def main() -> None:
+    """Runs one target; ends with an error where it finds something."""
+    chosen = _arguments()
+    atheris = _atheris()
+    with atheris.instrument_imports(include=list(INSTRUMENTED)):
+        from fuzz.registry import TARGETS
+    import torch
+
+    from fuzz import guard
+
+    torch.set_num_threads(1)
+    target = TARGETS[chosen.target]
+    seeds, found = CORPUS / target.name, OUT / target.name
+    found.mkdir(parents=True, exist_ok=True)
+    (OUT / "findings").mkdir(exist_ok=True)
+    for seed in sorted(seeds.glob("*")):  # what is imported when it is first needed, before memory is limited
+        guard.run(target, seed.read_bytes())
+    guard.limit_memory(HEADROOM_MIB)
+    options = [
+        f"-max_total_time={chosen.seconds}", "-timeout=60", f"-max_len={chosen.most_bytes}", "-rss_limit_mb=4096",
+        f"-artifact_prefix={OUT / 'findings' / target.name}-", "-print_final_stats=1",
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], str(found), str(seeds), *options], lambda data: guard.run(target, data))
+    atheris.Fuzz()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--most-bytes", type=int, default=8192, help="length of the longest input that is tried")
+    return parser.parse_args()
+
+
+def _atheris():  # type: ignore[no-untyped-def]
+    try:
+        import atheris
+    except ImportError as error:
+        raise ImportError(f"fuzzing needs the extra 'fuzz': pip install 'co_perception[fuzz]'. ({error})") from error
+    return atheris
+
+
+if __name__ == "__main__":
+    main()

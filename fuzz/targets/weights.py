@@ -1,0 +1,96 @@
+"""Files of weights, of running states, and what is said beside them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from co_perception.continual import state as states
+from co_perception.continual.spread import StageState
+from co_perception.continual.state import State
+from co_perception.learners import streams, video_streams
+from co_perception.learners.checkpoint_file import read_checkpoint
+from co_perception.learners.metadata import Metadata, restored
+from co_perception.networks.checkpoints import inception_from_flax
+from co_perception.networks.keymaps_skeleton import oadtr_names, stgcn_names
+from co_perception.networks.keymaps_video import own_names
+from co_perception.networks.variants import VIDEO_VARIANTS
+from co_perception.networks.variants_features import FEATURE_VARIANTS
+from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
+from co_perception.runtime.unpickle import read_arrays
+from co_perception.training import checkpoints
+from fuzz.target import of_file, scratch
+
+NETWORKS: dict[str, Any] = {
+    "video": VIDEO_VARIANTS["coi3d_inception"],
+    "skeleton": SKELETON_VARIANTS["costgcn_short"],
+    "features": FEATURE_VARIANTS["cotrans_short"],
+}
+SHAPE = streams.Shape(memory=5, stride=2, frame=(3, 4, 1), classes=2)
+FRESH = State(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3), (torch.zeros(1, 2, 2),)))
+
+
+def _pickle(path: Path) -> None:
+    found = read_arrays(path)
+    _plain(found)
+    if isinstance(found, dict):
+        with suppress(ValueError):
+            inception_from_flax(found)
+
+
+def _plain(value: Any, depth: int = 0) -> None:
+    """Nothing but containers, numbers, texts and arrays of numbers may come out of a pickle."""
+    if isinstance(value, np.ndarray):
+        assert value.dtype.kind in "biuf"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            assert isinstance(key, (str, bytes, int, float, tuple, type(None))), key
+            _plain(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _plain(item, depth + 1)
+    else:
+        assert value is None or isinstance(value, (str, bytes, int, float)), type(value)
+
+
+def _checkpoint(path: Path) -> None:
+    found = read_checkpoint(path)
+    for rename in (own_names, stgcn_names, oadtr_names):
+        with suppress(ValueError):
+            rename(found)
+
+
+def _streams(path: Path) -> None:
+    found = streams.load(path, SHAPE, FRESH, "net")
+    assert set(found.tracks) == set(found.held.ids) and len(found.held.ids) == len(found.held.state.age)
+
+
+@cache
+def video_form() -> video_streams.Form:
+    """Streams of a network of two stages."""
+    stages = tuple(
+        StageState(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3),), (torch.zeros(1, 3),)) for _ in range(2)
+    )
+    return video_streams.Form("net", video_streams.Stream(stages, 0, 0, None), ((3,), (3,)), 2)
+
+
+def metadata(data: bytes) -> None:
+    """The JSON of a saved learner, and the record of a network that follows from it."""
+    (scratch() / "metadata.json").write_bytes(data)
+    saved = Metadata.read(scratch())
+    variant = restored(NETWORKS[saved.kind], saved)
+    assert 2 <= variant.classes == len(saved.labels)
+
+
+pickle = of_file("arrays.pkl", _pickle)
+safetensors = of_file("weights.safetensors", _checkpoint)
+torch_zip = of_file("weights.pyth", _checkpoint)
+training = of_file("epoch-00001.ckpt", checkpoints.read)
+state = of_file("state.safetensors", lambda path: states.load(path, FRESH))
+people_streams = of_file("people.safetensors", _streams)
+video_stream_file = of_file("video.safetensors", lambda path: video_streams.load(path, video_form()))
