@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from co_perception.continual.export import FORMAT, NEW, VERSION
-from co_perception.runtime.onnx_stepper import open_session
+from co_perception.runtime.onnx_stepper import import_onnxruntime, open_session
 
 
 class OnnxStep:
@@ -22,12 +22,11 @@ class OnnxStep:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        import_onnxruntime()
         if not Path(path).is_file():
             raise FileNotFoundError(f"no file {path}; export_onnx writes it")
         try:
             self._session = open_session(str(path), threads)
-        except ImportError:
-            raise
         except Exception as error:  # of onnxruntime's own, one class per status
             raise ValueError(f"{path} is not a whole ONNX file: {error}") from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
