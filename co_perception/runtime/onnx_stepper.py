@@ -23,6 +23,7 @@ from co_perception.runtime.program import Program
 from co_perception.runtime.stepper import Stepper
 
 PRECISIONS = ("float32", "int8")
+CHANNELS = 4  # what channels of depthwise convolutions have to be a multiple of for the fast layout
 MOST_THREADS = 4  # unless more are asked for
 
 
@@ -47,7 +48,7 @@ class OnnxStepper(Stepper):
         if self.init_state(0).age.device.type != "cpu":
             raise ValueError("onnxruntime steps on the CPU here; a network on a GPU has the backend 'cuda'")
         runtime = import_onnxruntime()
-        self.precision, self._program = precision, Program(self)
+        self.precision, self._program = precision, Program(self, multiple=CHANNELS)
         graph = onnx_graph(self._program)
         self._model = _quantised(graph) if precision == "int8" else graph.SerializeToString()
         self._value = runtime.OrtValue

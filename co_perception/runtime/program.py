@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from co_perception.continual.layer import Clock, Frames
+from co_perception.continual.layer import Clock, Frames, Signal
 from co_perception.continual.state import Tree, leaves, named_leaves, unflatten
 from co_perception.runtime.stepper import Stepper
+from co_perception.runtime.widen import fit, widened
 
 FORMAT, VERSION = "co_perception.program", "1"
 NEW = "new_"  # before the name of a leaf that a program makes
@@ -25,12 +26,15 @@ class Program:
     """`program(*frames, age, *leaves)` gives `(*answers, *made)`, all tensors with streams on axis 0.
 
     rotation: for each leaf of the next state its source: (False, i) the i-th leaf given, (True, i) the i-th made.
+    multiple: of the channels of depthwise convolutions within the program (`widen`); the state knows nothing of it.
     """
 
-    def __init__(self, stepper: Stepper) -> None:
-        self.network, self.lag, self.stride = stepper.network, stepper.lag, stepper.stride
+    def __init__(self, stepper: Stepper, *, multiple: int = 1) -> None:
+        self.network, self.lag, self.stride = widened(stepper.network, multiple), stepper.lag, stepper.stride
         self.frame_shape = stepper.frame_shape
         self._like = stepper.init_state(1).layers
+        like = next(iter(leaves(self._like)), torch.empty(0))
+        self._within = leaves(self.network.init_history(1, Signal(self.frame_shape, self.lag), like))
         self.names = [name or "state" for name, _ in named_leaves(self._like)]
         self.rotation: list[tuple[bool, int]] = []
         answers, self.made = self._trace(*self.example(1))
@@ -102,18 +106,19 @@ class Program:
 
     def _trace(self, *tensors: Tensor) -> tuple[Frames, list[Tensor]]:
         frames, age, past = tensors[: self.stride], tensors[self.stride], list(tensors[self.stride + 1 :])
+        past = [fit(leaf, within) for leaf, within in zip(past, self._within, strict=True)]
         clock = Clock(age, None, self.lag, settled=True)
         answers, layers = self.network.unrolled(frames, unflatten(self._like, past), clock)
         places = {id(leaf): place for place, leaf in enumerate(past)}
         made: list[Tensor] = []
         self.rotation = []
-        for leaf in leaves(layers):
+        for leaf, like in zip(leaves(layers), leaves(self._like), strict=True):
             if id(leaf) in places:
                 self.rotation.append((False, places[id(leaf)]))
                 continue
             self.rotation.append((True, len(made)))
             # What is kept must not be the caller's frame, who may fill it again.
-            made.append(leaf.clone() if any(leaf is frame for frame in frames) else leaf)
+            made.append(fit(leaf.clone() if any(leaf is frame for frame in frames) else leaf, like))
         return answers, made
 
 
