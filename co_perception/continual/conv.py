@@ -101,10 +101,11 @@ class _Conv(Streaming, nn.modules.conv._ConvNd):
         if borders and self.temporal_padding_mode == "zeros":
             x = history.mask_outside(x, clock, 0.0)
         window = history.join(past, x)
+        kept = history.newest(window, past, x.shape[TIME])
         if borders and self.temporal_padding_mode == "replicate" and not clock.settled:
             window = history.repeat_edges(window, history.clock_of_window(clock, past))
         window = self._pad_space(usable(window, self.timing, clock.lag))
-        return self._convolve(window, self.bias), history.push(past, x)
+        return self._convolve(window, self.bias), kept
 
     def _has_borders(self, clock: Clock) -> bool:
         return self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
@@ -194,6 +195,21 @@ class Conv2d(_Conv, nn.Conv2d):  # type: ignore[misc]  # forward is that of the 
         settings: Any = (kernel_size, stride, 0, dilation, groups, bias, padding_mode)
         nn.Conv2d.__init__(self, in_channels, out_channels, *settings)
         self._place(padding, temporal_padding_mode)
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        if len(frames) > 1 or not isinstance(past, Tensor) or not self._is_product(clock.lag):
+            return super().unrolled(frames, past, clock)
+        (frame,) = history.mask_frames(frames, clock) if self._has_borders(clock) else frames
+        joined, joints = history.beside(past, frame), frame.shape[2]
+        window = joined.unflatten(2, (-1, joints)).flatten(1, 2)  # (B, C k, V), as the weight lies
+        y = F.conv1d(window, self.weight.flatten(1).unsqueeze(2), self.bias)
+        return (y,), joined[:, :, joints:].unflatten(2, (-1, joints))
+
+    def _is_product(self, lag: int) -> bool:
+        """Whether a step is one matrix product with the joined window: all of it is used, joint by joint."""
+        alone = self.kernel_size[1] == self.stride[1] == self.dilation[0] == self.groups == 1 and self.pads[1] == (0, 0)
+        zeros = self.padding_mode == self.temporal_padding_mode == "zeros"
+        return alone and zeros and self.stride[0] == 1 and self.timing.context(lag) == self.kernel_size[0] - 1
 
     def _convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
         return F.conv2d(x, self.weight, bias, self.stride, 0, self.dilation, self.groups)

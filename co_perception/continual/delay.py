@@ -81,5 +81,8 @@ def hold_frames(frames: Frames, past: History) -> tuple[Frames, History]:
     """`hold` of frames one by one."""
     if not history.length(past):
         return frames, past
+    if isinstance(past, Tensor) and past.dim() > 3 and len(frames) == 1:
+        joined, size = history.beside(past, frames[0]), frames[0].flatten(2).shape[2]
+        return (joined[:, :, :size].view_as(frames[0]),), joined[:, :, size:].view_as(past)
     kept = min(history.length(past), len(frames))
     return (*history.oldest(past, kept), *frames)[: len(frames)], history.push_frames(past, frames)

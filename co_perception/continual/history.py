@@ -61,6 +61,20 @@ def push(history: History, x: Tensor) -> History:
     return (*history[new:], *x.unbind(TIME))
 
 
+def newest(window: Tensor, history: History, new: int) -> History:
+    """`push` of a chunk of `new` frames, given past frames and chunk joined: one copy less where frames are small."""
+    kept = length(history)
+    if not isinstance(history, Tensor):
+        return push(history, window[:, :, kept:])
+    left = window[:, :, new:]
+    return left if new <= kept else left.clone()  # a view would keep all of a long chunk alive
+
+
+def beside(history: Tensor, frame: Tensor) -> Tensor:
+    """(B, C, (n + 1) * V): small past frames (B, C, n, V) and one more, without an axis of time."""
+    return torch.cat([history.flatten(2), frame.flatten(2)], dim=2)
+
+
 def push_frames(history: History, frames: Frames) -> History:
     """`push` of frames one by one."""
     if isinstance(history, Tensor):

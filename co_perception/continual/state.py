@@ -76,14 +76,21 @@ def _collect(tree: Tree, found: list[Tensor]) -> None:
 
 def unflatten(like: T, flat: list[Tensor]) -> T:
     """The tree of the structure of `like` with the leaves `flat` (in the order of `leaves`)."""
-    if len(flat) != len(leaves(like)):
+    remaining = iter(flat)
+    try:
+        tree = _arrange(like, remaining)
+    except StopIteration:
+        tree = None
+    if tree is None or next(remaining, None) is not None:
         raise ValueError(f"{len(flat)} tensors given, the state has {len(leaves(like))} leaves")
-    return _arrange(like, iter(flat))
+    return tree
 
 
 def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
     if isinstance(like, Tensor):
         return next(remaining)  # type: ignore[return-value]
+    if not like:
+        return like  # an empty tuple, as most layers have
     parts = [_arrange(child, remaining) for child in like]  # type: ignore[attr-defined]
     return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)  # type: ignore[call-arg]
 

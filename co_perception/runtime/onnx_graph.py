@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
@@ -25,15 +25,24 @@ OPSET = 20
 TRACED = 2  # streams; one would count as an axis that is always 1
 
 
-def onnx_graph(program: Program, streams: int | None = None) -> Any:
-    """A step as an `onnx.ModelProto`, for a number of streams, or (None) for any. Raises `Unknown`.
+class Graph(NamedTuple):
+    """model: an `onnx.ModelProto`. shapes: of inputs and outputs whose axes are others than the state's, those after
+    axis 0: the same numbers in the same order, to be looked at in this shape."""
+
+    model: Any
+    shapes: dict[str, tuple[int, ...]]
+
+
+def onnx_graph(program: Program, streams: int | None = None, *, lend: bool = False) -> Graph:
+    """A step as an ONNX graph, for a number of streams, or (None) for any. Raises `Unknown`.
 
     Every value that depends on an input has streams (or streams times persons) on axis 0, so that no other axis depends
-    on how many there are.
+    on how many there are. lend: leave reshapes of inputs and outputs to the runner, for whom they are free; ONNX
+    Runtime copies there.
     """
     count = streams or TRACED
     writer = _Writer(program.traced(count), program.example(count), streams)
-    return writer.write(program.input_names, program.output_names, program.metadata)
+    return writer.write(program.input_names, program.output_names, program.metadata, lend)
 
 
 def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, str]) -> None:
@@ -60,10 +69,13 @@ class _Writer:
         self._helper = helper
         self._module, self._inputs, self._streams = module, inputs, streams
         self._nodes: list[Any] = []
+        self._shapes: dict[str, tuple[int, ...]] = {}
         self._constants: dict[str, Tensor] = {}
         self._values: dict[fx.Node, Any] = {}
 
-    def write(self, input_names: Sequence[str], output_names: Sequence[str], metadata: dict[str, str]) -> Any:
+    def write(
+        self, input_names: Sequence[str], output_names: Sequence[str], metadata: dict[str, str], lend: bool
+    ) -> Graph:
         names = iter(input_names)
         for node in self._module.graph.nodes:
             if node.op == "placeholder":
@@ -75,7 +87,9 @@ class _Writer:
             elif node.op == "output":
                 answers = [self._named(self._values[answer]) for answer in _flat(node.args[0])]
         self._rename(answers, output_names)
-        return self._model(input_names, output_names, answers, metadata)
+        self._drop_unread(output_names)
+        shapes = self._lend(input_names, output_names) if lend else {}
+        return Graph(self._model(input_names, output_names, answers, metadata, shapes), shapes)
 
     def _rename(self, answers: Sequence[Named], names: Sequence[str]) -> None:
         """Let nodes write outputs by their own names. Only a value that two outputs share, or an input, is copied."""
@@ -87,10 +101,41 @@ class _Writer:
             else:
                 known = renamed.get(answer.name, answer.name)
                 self._nodes.append(self._helper.make_node("Identity", [known], [name]))
-        for node in self._nodes:
-            for names_of in (node.input, node.output):
-                for place, known in enumerate(names_of):
-                    names_of[place] = renamed.get(known, known)
+        _rewrite(self._nodes, renamed)
+
+    def _drop_unread(self, output_names: Sequence[str]) -> None:
+        """Take out nodes that nobody reads, such as a reshape that was reshaped again."""
+        read, kept = set(output_names), []
+        for node in reversed(self._nodes):
+            if read.intersection(node.output):
+                read.update(node.input)
+                kept.append(node)
+        self._nodes = kept[::-1]
+
+    def _lend(self, input_names: Sequence[str], output_names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Take out the reshapes that only look at an input or an output in another way."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name in input_names:
+            readers = [node for node in self._nodes if name in node.input]
+            targets = {tuple(self._constants[node.input[1]].tolist()) for node in readers if node.op_type == "Reshape"}
+            if readers and all(node.op_type == "Reshape" for node in readers) and len(targets) == 1:
+                shapes[name] = targets.pop()[1:]
+                self._replace({node.output[0]: name for node in readers}, set(output_names))
+        makers = {output: node for node in self._nodes for output in node.output}
+        for name in output_names:
+            maker = makers[name]
+            source = maker.input[0] if maker.op_type == "Reshape" else ""
+            if source in makers and source not in output_names and source in self._shapes:
+                shapes[name] = self._shapes[source]
+                self._nodes.remove(maker)
+                _rewrite(self._nodes, {source: name})
+        return shapes
+
+    def _replace(self, known: dict[str, str], outputs: set[str]) -> None:
+        """Let what read a reshape's output read its input; a reshape that is an output itself stays."""
+        gone = {output: name for output, name in known.items() if output not in outputs}
+        self._nodes = [node for node in self._nodes if node.op_type != "Reshape" or node.output[0] not in gone]
+        _rewrite(self._nodes, gone)
 
     # Operations
 
@@ -110,6 +155,7 @@ class _Writer:
         names = [self._named(given).name if given is not None else "" for given in inputs]
         output = f"v{len(self._nodes)}"
         self._nodes.append(self._helper.make_node(kind, names, [output], **attributes))
+        self._shapes[output] = tuple(like.shape[1:])
         return Named(output, like)
 
     def add_many(self, kind: str, inputs: Sequence[Any], likes: Sequence[Tensor], **attributes: Any) -> list[Named]:
@@ -138,6 +184,7 @@ class _Writer:
         output_names: Sequence[str],
         answers: Sequence[Named],
         metadata: dict[str, str],
+        shapes: dict[str, tuple[int, ...]],
     ) -> Any:
         from onnx import numpy_helper
 
@@ -145,8 +192,8 @@ class _Writer:
         graph = helper.make_graph(
             self._nodes,
             "step",
-            [self._describe(name, given) for name, given in zip(input_names, self._inputs, strict=True)],
-            [self._describe(name, answer.like) for name, answer in zip(output_names, answers, strict=True)],
+            [self._describe(name, given, shapes) for name, given in zip(input_names, self._inputs, strict=True)],
+            [self._describe(name, answer.like, shapes) for name, answer in zip(output_names, answers, strict=True)],
             [
                 numpy_helper.from_array(tensor.detach().contiguous().numpy(), name)
                 for name, tensor in self._constants.items()
@@ -156,11 +203,21 @@ class _Writer:
         helper.set_model_props(model, metadata)
         return model
 
-    def _describe(self, name: str, like: Tensor) -> Any:
-        shape = [self._streams or "streams", *like.shape[1:]]
+    def _describe(self, name: str, like: Tensor, shapes: dict[str, tuple[int, ...]]) -> Any:
+        rows = self._streams or "streams"
+        shape: list[str | int | None] = (
+            [f"rows of {name}", *shapes[name]] if name in shapes else [rows, *like.shape[1:]]
+        )
         return self._helper.make_tensor_value_info(
             name, self._helper.np_dtype_to_tensor_dtype(numpy_dtype(like.dtype)), shape
         )
+
+
+def _rewrite(nodes: Sequence[Any], renamed: dict[str, str]) -> None:
+    for node in nodes:
+        for names in (node.input, node.output):
+            for place, known in enumerate(names):
+                names[place] = renamed.get(known, known)
 
 
 def _attribute(module: fx.GraphModule, target: str) -> Any:

@@ -18,10 +18,10 @@ class Unknown(ValueError):
 
 
 class Named:
-    """A value of the graph: its name, and a tensor of its shape and dtype."""
+    """A value of the graph: its name, and a tensor of its shape and dtype. seen: the value that it is a reshape of."""
 
-    def __init__(self, name: str, like: Tensor) -> None:
-        self.name, self.like = name, like
+    def __init__(self, name: str, like: Tensor, seen: Named | None = None) -> None:
+        self.name, self.like, self.seen = name, like, seen
 
 
 class Writer(Protocol):
@@ -98,7 +98,11 @@ def _mean(at: Place, x: Named, axes: Any = None, keepdim: bool = False, dtype: A
 
 def _view(at: Place, x: Named, *shape: Any) -> Named:
     del shape  # as torch found it, with the streams left open
-    return at("Reshape", x, torch.tensor([-1, *at.like.shape[1:]]))
+    first = x.seen or x
+    if first.like.shape == at.like.shape:
+        return first
+    named = at("Reshape", first, torch.tensor([-1, *at.like.shape[1:]]))
+    return Named(named.name, named.like, first)
 
 
 def _permute(at: Place, x: Named, order: Sequence[int]) -> Named:

@@ -49,28 +49,64 @@ class OnnxStepper(Stepper):
             raise ValueError("onnxruntime steps on the CPU here; a network on a GPU has the backend 'cuda'")
         runtime = import_onnxruntime()
         self.precision, self._program = precision, Program(self, multiple=CHANNELS)
-        graph = onnx_graph(self._program)
-        self._model = _quantised(graph) if precision == "int8" else graph.SerializeToString()
+        model, self._lent = onnx_graph(self._program, lend=True)
+        self._session = open_session(self._bytes(model), threads)
         self._value = runtime.OrtValue
-        self._session = open_session(self._model, threads)
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
+        self._reshaped = [place for place, name in enumerate(self._outputs) if name in self._lent]
+        self._other = self._looked_at_otherwise()
+        self._last: tuple[Tree, list[Tensor], list[Any]] = (None, [], [])
         self._used = {given.name for given in self._session.get_inputs()}
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the step as an ONNX file, whole or not at all: inputs x, age and the state's leaves by name, outputs y
         and the new leaves; what else there is to know is its metadata (`Program.metadata`), and the caller's."""
-        write_model(self._model, path, {**(metadata or {}), **self._program.metadata})
+        model = self._bytes(onnx_graph(self._program).model)
+        write_model(model, path, {**(metadata or {}), **self._program.metadata})
+
+    def _bytes(self, model: Any) -> bytes:
+        return _quantised(model) if self.precision == "int8" else model.SerializeToString()
 
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
-        given = leaves(state.layers)
-        tensors = zip(self._inputs, (*frames, state.age, *given), strict=True)
-        feeds = {name: self._lend(tensor) for name, tensor in tensors if name in self._used}
-        answers = [from_dlpack(answer._ortvalue) for answer in self._session.run_with_ort_values(self._outputs, feeds)]
-        count = self._program.answers
-        return tuple(answers[:count]), self._program.next_layers(given, answers[count:])
+        program, streams = self._program, len(state.age)
+        given, lent = self._known(state.layers)
+        fresh = [self._lend(name, tensor) for name, tensor in zip(self._inputs, (*frames, state.age), strict=False)]
+        feeds = {name: value for name, value in zip(self._inputs, fresh + lent, strict=True) if name in self._used}
+        values = self._session.run_with_ort_values(self._outputs, feeds)
+        answers = [from_dlpack(value._ortvalue) for value in values]
+        for place in self._reshaped:
+            answers[place] = answers[place].view(streams, *program.shapes[place])
+        count, made = program.answers, answers[program.answers :]
+        layers = program.next_layers(given, made)
+        kept = [made[i] if new else given[i] for new, i in program.rotation]
+        lies = [values[count + i] if new else lent[i] for new, i in program.rotation]
+        for place in self._other:
+            lies[place] = self._lend(program.names[place], kept[place])
+        self._last = (layers, kept, lies)
+        return tuple(answers[:count]), layers
 
-    def _lend(self, tensor: Tensor) -> Any:
-        return self._value.from_dlpack(tensor.detach().contiguous())
+    def _looked_at_otherwise(self) -> list[int]:
+        """Leaves whose value, as it comes out of a step, has another shape than the next step's input."""
+        program = self._program
+        count, names = program.answers, program.names
+        made = [self._lent.get(name, shape) for name, shape in zip(self._outputs, program.shapes, strict=True)][count:]
+        takes = [self._lent.get(name) or program.leaf_shapes[place] for place, name in enumerate(names)]
+        comes = [made[i] if new else takes[i] for new, i in program.rotation]
+        return [place for place, (here, there) in enumerate(zip(comes, takes, strict=True)) if here != there]
+
+    def _known(self, layers: Tree) -> tuple[list[Tensor], list[Any]]:
+        """A state's leaves, as tensors and as values of ONNX Runtime: the very ones of the last step where it is that
+        step's state, which saves looking at each again."""
+        if self._last[0] is layers:
+            return self._last[1], self._last[2]
+        given = leaves(layers)
+        return given, [self._lend(name, leaf) for name, leaf in zip(self._program.names, given, strict=True)]
+
+    def _lend(self, name: str, tensor: Tensor) -> Any:
+        tensor = tensor.detach().contiguous()
+        if name in self._lent:
+            tensor = tensor.view(-1, *self._lent[name])
+        return self._value.from_dlpack(tensor)
 
 
 def import_onnxruntime() -> Any:

@@ -53,7 +53,7 @@ class OpenVinoStepper(Stepper):
 
     def _request(self, streams: int) -> Any:
         if streams not in self._requests:
-            model = self._core.read_model(onnx_graph(self._program, streams).SerializeToString())
+            model = self._core.read_model(onnx_graph(self._program, streams).model.SerializeToString())
             self._requests[streams] = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
         return self._requests[streams]
 

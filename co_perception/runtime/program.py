@@ -25,6 +25,7 @@ NEW = "new_"  # before the name of a leaf that a program makes
 class Program:
     """`program(*frames, age, *leaves)` gives `(*answers, *made)`, all tensors with streams on axis 0.
 
+    answers: how many there are; shapes: of all that it gives, for one stream; names, leaf_shapes: of the state.
     rotation: for each leaf of the next state its source: (False, i) the i-th leaf given, (True, i) the i-th made.
     multiple: of the channels of depthwise convolutions within the program (`widen`); the state knows nothing of it.
     """
@@ -36,9 +37,11 @@ class Program:
         like = next(iter(leaves(self._like)), torch.empty(0))
         self._within = leaves(self.network.init_history(1, Signal(self.frame_shape, self.lag), like))
         self.names = [name or "state" for name, _ in named_leaves(self._like)]
+        self.leaf_shapes = [tuple(leaf.shape[1:]) for leaf in leaves(self._like)]
         self.rotation: list[tuple[bool, int]] = []
-        answers, self.made = self._trace(*self.example(1))
+        answers, made = self._trace(*self.example(1))
         self.answers = len(answers)
+        self.shapes = [tuple(answer.shape[1:]) for answer in (*answers, *made)]
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         answers, made = self._trace(*tensors)
@@ -76,7 +79,7 @@ class Program:
     def output_names(self) -> list[str]:
         """y, and the leaves that are new under the names they have in the next state, `new_` before them."""
         named = {source: name for name, (new, source) in zip(self.names, self.rotation, strict=True) if new}
-        return [*_numbered("y", self.answers), *(NEW + named[i] for i in range(len(self.made)))]
+        return [*_numbered("y", self.answers), *(NEW + named[i] for i in range(len(named)))]
 
     @property
     def metadata(self) -> dict[str, str]:
