@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 NANO = 1_000_000_000
-JUMP_NS = NANO  # a stamp that is older than what was told by more than this belongs to a new stream
+JUMP_NS = NANO  # a stamp that is older by more than this than the one before of the same sender begins a new stream
 
 T = TypeVar("T")
 Scores = Mapping[str, float]
@@ -54,8 +54,8 @@ class Joiner(Generic[T]):
 
     A frame is complete when all have spoken, and given up when it has waited for `max_wait_s`, when a later one is
     complete, or when more than `most` wait. names: of the recognisers. `late` counts what came after its frame had
-    gone out: nothing is said twice of a frame. Stamps that jump back, as those of a bag do that is played again, begin
-    a new stream; around the jump frames may be told of each recogniser alone.
+    gone out: nothing is said twice of a frame. Stamps of a recogniser that jump back, as those of a bag do that is
+    played again, begin a new stream; around the jump frames may be told of each recogniser alone.
     """
 
     def __init__(self, names: Collection[str], max_wait_s: float, most: int = 64) -> None:
@@ -64,6 +64,8 @@ class Joiner(Generic[T]):
         self._names, self._max_wait_s, self._most = frozenset(names), max_wait_s, most
         self._waiting: OrderedDict[int, _Waiting[T]] = OrderedDict()
         self._told_ns: int | None = None
+        self._newest_ns: dict[str, int] = {}
+        self._behind: set[str] = set()  # who still speaks of the stream before the jump
         self.late = 0
 
     @property
@@ -75,7 +77,9 @@ class Joiner(Generic[T]):
         """Takes what `name` says of a frame; returns the frames that can go out now. now_s: on a steady clock."""
         if name not in self._names:
             raise ValueError(f"no recogniser {name!r} here, there are {sorted(self._names)}")
-        before = self.restart() if self._told_ns is not None and self._told_ns - stamp_ns > JUMP_NS else []
+        before = self._follow_jump(name, stamp_ns)
+        if name in self._behind:
+            return [Joined(stamp_ns, {name: part})]
         if self._told_ns is not None and stamp_ns <= self._told_ns:
             self.late += 1
             return self.overdue(now_s)
@@ -83,6 +87,21 @@ class Joiner(Generic[T]):
         waiting.parts[name] = part
         complete = len(waiting.parts) == len(self._names)
         return before + (self._tell_until(stamp_ns) if complete else self.overdue(now_s))
+
+    def _follow_jump(self, name: str, stamp_ns: int) -> list[Joined[T]]:
+        """Whether the stamps of `name` jump back, or are the first and far behind; who is merely slow goes on in order,
+        however far behind the others. Returns what waited until then."""
+        others_ns = [ns for other, ns in self._newest_ns.items() if other != name and other not in self._behind]
+        before_ns = self._newest_ns.get(name, max(others_ns, default=stamp_ns))
+        self._newest_ns[name] = stamp_ns
+        if name in self._behind:
+            if stamp_ns - max(others_ns, default=stamp_ns) <= JUMP_NS:
+                self._behind.discard(name)
+            return []
+        if before_ns - stamp_ns <= JUMP_NS:
+            return []
+        self._behind = {other for other, ns in self._newest_ns.items() if ns - stamp_ns > JUMP_NS}
+        return self.restart()
 
     def overdue(self, now_s: float) -> list[Joined[T]]:
         """The frames that have waited too long, and all before them."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 GROWTH_MB = 5.0  # of resident memory after warm-up
-PARTS = 10  # of a run, that are compared
+PARTS = 4  # of a run, of which the last and the first are compared
 LOST = 0.01  # share of the frames received that may be dropped
 
 
@@ -28,10 +28,10 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = MappingProxyType(
     {
-        "camera": Budget(memory_mb=250, cpu=0.8, threads=30),
-        "pose": Budget(memory_mb=350, cpu=1.0, threads=30, latency_ms=120),
-        "video_activity": Budget(memory_mb=700, cpu=1.0, threads=30, latency_ms=200),
-        "skeleton_activity": Budget(memory_mb=450, cpu=0.5, threads=30, latency_ms=60),
+        "camera": Budget(memory_mb=200, cpu=0.8, threads=30),
+        "pose": Budget(memory_mb=250, cpu=1.0, threads=30, latency_ms=120),
+        "video_activity": Budget(memory_mb=800, cpu=1.0, threads=30, latency_ms=200),
+        "skeleton_activity": Budget(memory_mb=400, cpu=0.5, threads=30, latency_ms=60),
         "fusion": Budget(memory_mb=150, cpu=0.3, threads=30, latency_ms=600),
     }
 )
@@ -103,11 +103,10 @@ def verdicts(node: str, series: Series, budget: Budget, warm_up_s: float) -> Ite
 
 
 def risen(values: Sequence[float]) -> float:
-    """How much higher the median of a tenth of the values lies than that of the first tenth: what comes and goes within
-    it, such as a file that is opened again, is no growth."""
+    """How much higher the median of the last quarter lies than that of the first: what came and went, such as a file
+    that was opened again or memory that the allocator gave back, is no growth."""
     size = max(len(values) // PARTS, 1)
-    medians = [float(np.median(values[begin : begin + size])) for begin in range(0, len(values) - size + 1, size)]
-    return max(medians) - medians[0]
+    return float(np.median(values[-size:]) - np.median(values[:size]))
 
 
 def gained(counts: Sequence[int]) -> int:

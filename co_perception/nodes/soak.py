@@ -1,7 +1,7 @@
 """`make soak`: the whole graph, each node a process, on looping video for as long as you like, and what it takes.
 
-What is left in the output folder: `soak.json` (all figures and verdicts), `soak.png`, and what each node logged. The
-exit status is 0 where every budget was kept.
+What is left in the output folder: `soak.json` (all figures and verdicts), `soak.png`, `soak.md` (a table of what each
+node took), and what each node logged. The exit status is 0 where every budget was kept.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from co_perception.evaluation.lines import Panel, draw_lines
-from co_perception.nodes.budgets import BUDGETS, Series, Verdict, verdicts
+from co_perception.nodes.budgets import BUDGETS, Series, Verdict, risen, verdicts
 from co_perception.nodes.processes import Part, Running
 from co_perception.nodes.vitals import Vitals
 from co_perception.runtime import store
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         judged = list(judge(vitals, warm_up_s(options.minutes)))
     except (RuntimeError, OSError, ValueError) as error:
         print(f"soak: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        print("soak: stopped before it was under way", file=sys.stderr)
         return 1
     _keep(vitals, judged, options, out)
     print("\n".join(map(str, judged)))
@@ -147,10 +151,27 @@ def _keep(vitals: Vitals, judged: Sequence[Verdict], options: argparse.Namespace
         "series": {name: asdict(series) for name, series in vitals.series.items()},
     }
     (out / "soak.json").write_text(json.dumps(_without_nan(record), indent=1))
+    (out / "soak.md").write_text("\n".join(table(vitals.series, warm_up_s(options.minutes))) + "\n")
     times = {name: [time_s / 60 for time_s in series.time_s] for name, series in vitals.series.items()}
     panels = [Panel(title, _lines(vitals.series, quantity)) for quantity, title in PANELS.items()]
     title = f"{options.minutes:g} minutes of {options.source or ', '.join(CLIPS)}"
     draw_lines(times, panels, out / "soak.png", title=title, warm_up=warm_up_s(options.minutes) / 60)
+
+
+def table(series: Mapping[str, Series], warm_s: float) -> Iterator[str]:
+    """What each node took after its warm-up, beside its budget, in Markdown."""
+    yield "| node | memory (MB) | grown (MB) | cores | threads | descriptors | latency p50, p95 (ms) | dropped |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, one in series.items():
+        warm, budget = one.after(warm_s), BUDGETS[name]
+        p50, p95 = (float(np.median(values)) for values in (warm.latency_p50_ms, warm.latency_p95_ms))
+        latency = f"{p50:.0f}, {p95:.0f} of {budget.latency_ms:.0f}" if budget.latency_ms else ""
+        yield (
+            f"| {name} | {max(warm.memory_mb):.0f} of {budget.memory_mb:.0f} | {risen(warm.memory_mb):.1f} "
+            f"| {np.mean(warm.cpu):.2f} of {budget.cpu} | {max(warm.threads)} of {budget.threads} "
+            f"| {max(warm.descriptors)} | {latency} "
+            f"| {warm.dropped[-1] - warm.dropped[0]} of {warm.received[-1] - warm.received[0]} |"
+        )
 
 
 def _lines(series: Mapping[str, Series], quantity: str) -> dict[str, list[float]]:

@@ -72,7 +72,29 @@ def test_one_that_is_gone_holds_up_nobody_after_a_jump() -> None:
     joiner: Joiner[str] = Joiner(("a", "b"), max_wait_s=0.5)
     joiner.put("b", 99 * NANO, "last words", 0.0)
     told = [j for i in range(10) for j in joiner.put("a", i * NANO, "", 0.1 * i)]
-    assert [j.stamp_ns // NANO for j in told + joiner.overdue(2.0)] == [*range(6), 99, *range(6, 10)]
+    assert [j.stamp_ns // NANO for j in told + joiner.overdue(2.0)] == [99, *range(10)]
+    assert joiner.late == 0
+
+
+def test_one_that_is_far_behind_is_late_and_not_a_jump() -> None:
+    """A recogniser that waits for its processor for seconds: the others have spoken of those frames long since."""
+    joiner: Joiner[str] = Joiner(("a", "b"), max_wait_s=0.5)
+    joiner.put("a", 0, "", 0.0)
+    told = [j.stamp_ns for i in range(10) for j in joiner.put("b", i * NANO, "", 1.0 * i)]
+    told += [j.stamp_ns for i in range(1, 6) for j in joiner.put("a", i * NANO, "", 9.0)]
+    told += [j.stamp_ns for j in joiner.put("b", 10 * NANO, "", 10.0) + joiner.put("a", 10 * NANO, "", 10.0)]
+    assert [stamp // NANO for stamp in told] == [*range(11)]
+    assert joiner.late == 5
+
+
+def test_what_is_still_said_of_the_stream_before_a_jump_holds_up_nobody() -> None:
+    joiner: Joiner[str] = Joiner(("a", "b"), max_wait_s=0.5)
+    for stamp in (98, 99):
+        joiner.put("a", stamp * NANO, "", 0.0)
+        joiner.put("b", stamp * NANO, "", 0.0)
+    told = joiner.put("a", 0, "", 1.0) + joiner.put("b", 100 * NANO, "last words", 1.1) + joiner.put("b", 0, "", 1.2)
+    assert told == [Joined(100 * NANO, {"b": "last words"}), Joined(0, {"a": "", "b": ""})]
+    assert joiner.put("b", NANO, "", 2.0) + joiner.put("a", NANO, "", 2.0) == [Joined(NANO, {"a": "", "b": ""})]
     assert joiner.late == 0
 
 

@@ -38,6 +38,8 @@ def test_two_minutes_of_the_whole_graph(tmp_path: Path, capfd: Any) -> None:
     assert kept["answers"] > 60
     assert kept["labelled"] > 0
     assert kept["subjects"] > 2, "people come and go"
+    rows = (tmp_path / "soak.md").read_text().splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {name}" for name in kept["series"]]
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
 
 
