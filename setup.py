@@ -60,6 +60,7 @@ EXTRAS = {
     "train": TRAIN,
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
+    "fuzz": ["atheris>=3.0"],
     "dev": [
         *ONNX,
         "catkin_pkg>=1.0",

@@ -67,11 +67,8 @@ def test_nothing_is_written_but_the_log_and_the_middlewares_memory(watched: tupl
     writing = re.compile(
         r'(?:openat\([^,]*, |creat\(|mkdir\(|rename\()"([^"]*)".*?(O_WRONLY|O_RDWR|O_CREAT|mkdir|rename|creat|$)'
     )
-    paths = set()
-    for line in lines:
-        found = writing.search(line)
-        if found and (found[2] or "openat" not in line) and "= -1" not in line:
-            paths.add(found[1])
+    matches = [found for line in lines if "= -1" not in line and (found := writing.search(line))]
+    paths = {found[1] for found in matches if found[2] or "openat" not in found[0]}
     allowed = ("/dev/", "/proc/self/", str(home / "log"))
     assert not sorted(path for path in paths if not path.startswith(allowed))
     assert {path.relative_to(home).parts[0] for path in home.rglob("*")} <= {"log"}
