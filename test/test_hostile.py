@@ -93,7 +93,7 @@ def test_a_field_of_a_table_without_end_is_refused(tmp_path: Path) -> None:
     for name, read in (("a.csv", read_annotations), ("BodyPose_Dataset.csv", held_poses)):
         (tmp_path / name).write_text("start,end,label\n1,2," + "a" * 200_000 + "\n")
         with pytest.raises(ValueError, match=name):
-            read(tmp_path / name)  # type: ignore[operator]
+            read(tmp_path / name)
 
 
 def test_a_line_of_a_record_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
