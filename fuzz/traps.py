@@ -135,7 +135,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "latencies/no_key", '{"latency_s": 1}\n'
     yield "latencies/key_is_a_list", '{"key": [[], 1, 2], "latency_s": 1}\n'
     saved = json.loads((shipped("costgcn_short_poses") / "metadata.json").read_text())
-    for name, changed in {
+    for name, told in {
         "channels_of_a_billion": {"channels": [10**9] * 4},
         "channels_are_texts": {"channels": ["a"] * 4},
         "labels_are_a_number": {"labels": 5},
@@ -148,7 +148,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         "kind_is_a_list": {"kind": []},
         "no_version": {"version": None},
     }.items():
-        yield f"metadata/{name}", json.dumps(saved | changed)
+        yield f"metadata/{name}", json.dumps(saved | told)
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:
