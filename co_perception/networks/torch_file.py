@@ -38,8 +38,11 @@ def load_plain(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except Exception as error:  # what a broken archive raises depends on where it is broken
+        raise ValueError(f"its archive is damaged: {error}") from error
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ValueError("its archive is compressed, and torch writes none that is")
     if sum(entry.file_size for entry in entries) > os.path.getsize(path):
