@@ -8,7 +8,7 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-.PHONY: help env weights demo test soak peers-env peers bench recipes clean
+.PHONY: help env weights demo test soak peers-env peers bench recipes fuzz audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -45,5 +45,28 @@ bench: weights peers-env  ## measures what the documentation claims, in half an 
 recipes: weights  ## trains what is shipped, and prints how good it is beside random forests
 	@for recipe in poses "motions --folds 1" exercises steps; do set -- $$recipe; $(BIN)/python recipes/$$1.py "$${@:2}" || exit; done
 
+fuzz: env  ## looks for input that does harm (settings: TARGET=webvtt, see fuzz/registry.py; SECONDS=600)
+	@$(BIN)/python -c "import atheris" 2> /dev/null || $(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt "atheris>=3.0"
+	@$(BIN)/python -m fuzz.run $(or $(TARGET),$(error which TARGET? they are in fuzz/registry.py)) \
+	  --seconds $(if $(filter command% environment,$(origin SECONDS)),$(SECONDS),600)
+
+audit: env  ## compares what is installed with known vulnerabilities, by pip-audit in .venv-audit; needs a network
+	@test -x .venv-audit/bin/pip-audit || { $(or $(PYTHON),python3) -m venv .venv-audit && \
+	  .venv-audit/bin/pip install -q $(PIP_ARGS) pip-audit; }
+	@$(BIN)/pip freeze --exclude-editable > .venv-audit/installed.txt
+	@.venv-audit/bin/pip-audit --disable-pip --no-deps -r .venv-audit/installed.txt | tee .venv-audit/report.txt; \
+	  status=$${PIPESTATUS[0]}; \
+	  missed=$$(grep -c "could not be audited" .venv-audit/report.txt); of=$$(wc -l < .venv-audit/installed.txt); \
+	  echo "$$missed of $$of packages could not be looked up"; \
+	  test $$((2 * missed)) -lt $$of || { echo "The database was not reached: nothing is known to be safe." >&2; exit 1; }; \
+	  exit $$status
+
+sbom: env  ## writes what .venv consists of to out/sbom.json (CycloneDX)
+	@test -x .venv-audit/bin/cyclonedx-py || { $(or $(PYTHON),python3) -m venv .venv-audit && \
+	  .venv-audit/bin/pip install -q $(PIP_ARGS) cyclonedx-bom; }
+	@mkdir -p out
+	@.venv-audit/bin/cyclonedx-py environment $(BIN)/python --output-file out/sbom.json
+	@echo "written: out/sbom.json"
+
 clean:  ## removes .venv and out; the cache of weights stays
-	@rm -rf .venv .venv-peers out
+	@rm -rf .venv .venv-peers .venv-audit out

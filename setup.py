@@ -64,6 +64,7 @@ EXTRAS = {
     "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
+    "fuzz": ["atheris>=3.0"],
     "dev": [
         *ONNX,
         *OPENVINO,

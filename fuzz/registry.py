@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuzz.target import REFUSALS, Target
-from fuzz.targets import annotations, datasets, figures, people, pictures, recordings, settings, weights
+from fuzz.targets import datasets, figures, intervals, people, pictures, recordings, settings, weights
 
 ROSBAGS = ("rosbags",)
 
@@ -15,11 +15,11 @@ TARGETS: dict[str, Target] = {
         Target("skeletons", people.skeletons),
         Target("bodies", people.bodies),
         Target("detections", people.detections),
-        Target("annotations_csv", annotations.table),
-        Target("annotations_json", annotations.objects),
-        Target("elan", annotations.elan),
-        Target("webvtt", annotations.webvtt),
-        Target("steps", annotations.steps),
+        Target("annotations_csv", intervals.table),
+        Target("annotations_json", intervals.objects),
+        Target("elan", intervals.elan),
+        Target("webvtt", intervals.webvtt),
+        Target("steps", intervals.steps),
         Target("ntu", datasets.ntu),
         Target("kinetics", datasets.kinetics),
         Target("motion", datasets.motion),

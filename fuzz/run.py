@@ -39,7 +39,7 @@ def main() -> None:
         guard.run(target, seed.read_bytes())
     guard.limit_memory(HEADROOM_MIB)
     options = [
-        f"-max_total_time={chosen.seconds}", "-timeout=60", f"-max_len={chosen.most_bytes}", "-rss_limit_mb=4096",
+        f"-max_total_time={chosen.seconds}", "-timeout=600", f"-max_len={chosen.most_bytes}", "-rss_limit_mb=4096",
         f"-artifact_prefix={OUT / 'findings' / target.name}-", "-print_final_stats=1",
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], str(found), str(seeds), *options], lambda data: guard.run(target, data))

@@ -42,7 +42,7 @@ ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <TIER TIER_ID="x" PARTICIPANT="Anna" PARENT_REF="default"/></ANNOTATION_DOCUMENT>
 """
 VTT = "WEBVTT\n\nNOTE by hand\n\nname\n00:02.500 --> 01:00:07.250 align:left\n<v Anna>wave &amp; <b>go</b>\n"
-KINETICS = {
+KINETICS: dict[str, Any] = {
     "data": [{"frame_index": 1, "skeleton": [{"pose": [0.5] * 36, "score": [0.9] * 18}]}],
     "label": "yoga",
     "label_index": 399,
@@ -147,7 +147,7 @@ def _weights() -> Iterator[tuple[str, bytes]]:
     yield "safetensors/0_two", safetensors_bytes(tensors)
     for name, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
         buffer = io.BytesIO()
-        torch.save({"state_dict": tensors, "epoch": 3}, buffer, **options)  # type: ignore[arg-type]
+        torch.save({"state_dict": tensors, "epoch": 3}, buffer, **options)
         yield f"torch/0_{name}", buffer.getvalue()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "file"

@@ -98,7 +98,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield (
         "kinetics/frames_far_apart",
         json.dumps(KINETICS | {"data": [KINETICS["data"][0] | {"frame_index": n} for n in (0, 10**12)]}),
-    )  # type: ignore[index]
+    )
     yield (
         "kinetics/label_that_leads_out",
         json.dumps(KINETICS) + '\0{"../../etc/passwd": {"has_skeleton": true, "label": "a", "label_index": 0}}',
@@ -120,8 +120,8 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "snapshot_path/absolute", "\3abc\n/etc/passwd"
     yield "snapshot_path/nul", "\3abc\na\0b"
     head = json.dumps({"format": "co_perception frames 1", "classes": ["a"]}) + "\n"
-    record = {"recording": "r", "stamp_ns": 5, "subject": "p", "status": "valid", "label": "a", "truth": None, "progress": 1.0, "delay_ns": 0, "missing": 0, "probabilities": [1.0]}  # fmt: skip
-    for name, changed in {
+    record: dict[str, Any] = {"recording": "r", "stamp_ns": 5, "subject": "p", "status": "valid", "label": "a", "truth": None, "progress": 1.0, "delay_ns": 0, "missing": 0, "probabilities": [1.0]}  # fmt: skip
+    odd: dict[str, dict[str, Any]] = {
         "status_is_a_number": {"status": 3},
         "stamp_is_a_text": {"stamp_ns": "5"},
         "stamp_of_400_digits": {"stamp_ns": 10**400},
@@ -129,12 +129,13 @@ def _texts() -> Iterator[tuple[str, str]]:
         "subject_is_a_list": {"subject": []},
         "probability_too_large": {"probabilities": [10**400]},
         "progress_is_nan": {"progress": float("nan")},
-    }.items():
+    }
+    for name, changed in odd.items():
         yield f"records/{name}", head + json.dumps(record | changed) + "\n"
     yield "latencies/no_key", '{"latency_s": 1}\n'
     yield "latencies/key_is_a_list", '{"key": [[], 1, 2], "latency_s": 1}\n'
     saved = json.loads((shipped("costgcn_short_poses") / "metadata.json").read_text())
-    for name, changed in {
+    for name, told in {
         "channels_of_a_billion": {"channels": [10**9] * 4},
         "channels_are_texts": {"channels": ["a"] * 4},
         "labels_are_a_number": {"labels": 5},
@@ -147,7 +148,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         "kind_is_a_list": {"kind": []},
         "no_version": {"version": None},
     }.items():
-        yield f"metadata/{name}", json.dumps(saved | changed)
+        yield f"metadata/{name}", json.dumps(saved | told)
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:
@@ -269,7 +270,7 @@ def _packed(archive: bytes) -> bytes:
 def _states() -> Iterator[tuple[str, bytes]]:
     """Running states whose notes say other things than their numbers."""
     people = (CORPUS / "people_streams/0_one").read_bytes()
-    for name, changed in {
+    odd: dict[str, dict[str, str | None]] = {
         "no_ids": {"ids": None},
         "ids_are_a_number": {"ids": "5"},
         "ids_are_lists": {"ids": "[[1]]"},
@@ -278,8 +279,9 @@ def _states() -> Iterator[tuple[str, bytes]]:
         "slots_are_a_number": {"slots": "5"},
         "slots_of_others": {"slots": '[["z", 99999999999]]'},
         "deep": {"ids": DEEP},
-    }.items():
-        yield f"people_streams/{name}", _noted(people, changed)
+    }
+    for name, notes in odd.items():
+        yield f"people_streams/{name}", _noted(people, notes)
     video = (CORPUS / "video_streams/0_one").read_bytes()
     about = json.loads(json.loads(video[8 : 8 + struct.unpack("<Q", video[:8])[0]])["__metadata__"]["streams"])[0]
     for name, changed in {

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from co_perception.data.bag_file import IMAGES, SKELETONS, Bag, Stamped
+from co_perception.data.damage import reading
 from co_perception.data.image_messages import to_rgb
 from co_perception.data.people_messages import Reading, from_skeletons
 from co_perception.engine.data import Image
@@ -76,10 +77,12 @@ def _frames(bag: Bag, topic: str, read: Callable[[Stamped], Any]) -> Frames:
 
 
 def _read_people(found: Stamped) -> Reading:
-    reading = from_skeletons(found.message)
-    reading.check()
-    return reading
+    with reading("a message of skeletons", "one with the fields of SkeletonArray"):  # its definition is the recording's
+        people = from_skeletons(found.message)
+    people.check()
+    return people
 
 
 def _read_picture(found: Stamped) -> Image:
-    return Image(to_rgb(found.message), found.stamp_ns)
+    with reading("a message of a picture", "one with the fields of Image"):
+        return Image(to_rgb(found.message), found.stamp_ns)

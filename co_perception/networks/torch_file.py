@@ -6,6 +6,7 @@ those it writes are not, nor whether a tensor shows one number a million times.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import zipfile
@@ -24,10 +25,13 @@ def load_plain(path: Path) -> Any:
         containers; ValueError for an archive that is packed, and for tensors wider than what is stored of them;
         RuntimeError and EOFError of torch for a damaged file.
     """
+    source: Any = path
     if zipfile.is_zipfile(path):
         _check_archive(path)
+    else:  # a file makes room for as many bytes as it is asked for, these give what there is
+        source = io.BytesIO(path.read_bytes())
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(source, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
         raise
     except Exception as error:  # torch trusts what it reads, and stumbles over what is damaged in any way
@@ -38,8 +42,11 @@ def load_plain(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except Exception as error:  # what a broken archive raises depends on where it is broken
+        raise ValueError(f"its archive is damaged: {error}") from error
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ValueError("its archive is compressed, and torch writes none that is")
     if sum(entry.file_size for entry in entries) > os.path.getsize(path):

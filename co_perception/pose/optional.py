@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -32,6 +33,10 @@ def mediapipe_tasks() -> Tasks:
     """MediaPipe's Tasks. Raises ImportError that says how to get them."""
     try:
         import flatbuffers
+
+        # MediaPipe's audio, which nobody uses here, looks for PortAudio when it is imported, by starting ldconfig and a
+        # C compiler. It does without where sounddevice is not installed.
+        sys.modules.setdefault("sounddevice", None)  # type: ignore[arg-type]
         import mediapipe
         from mediapipe.tasks.metadata import metadata_schema_py_generated, schema_py_generated
         from mediapipe.tasks.python import BaseOptions, vision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from shutil import copyfile
@@ -11,6 +12,7 @@ from co_perception.data.annotation_topic import EVENTS, STRING, topic_annotation
 from co_perception.data.bag_file import IMAGES, SKELETONS, Bag, BagError
 from co_perception.data.bag_frames import image_frames, skeleton_frames
 from co_perception.evaluation.recorded import ACTIVITIES, recorded
+from co_perception.evaluation.records import FrameRecord
 from fuzz.target import of_file, scratch
 
 MOST_MESSAGES = 200
@@ -26,9 +28,13 @@ def _everything(path: Path) -> None:
                 for frame in islice(read(bag, topic), MOST_MESSAGES):
                     _tried(frame.read)
         for topic in _of(bag, ACTIVITIES):
-            _tried(lambda topic=topic: list(recorded(bag, topic)[2]))
+            _tried(partial(_records, bag, topic))
         for topic in _of(bag, (EVENTS, STRING)):
-            _tried(lambda topic=topic: topic_annotations(bag, topic))
+            _tried(partial(topic_annotations, bag, topic))
+
+
+def _records(bag: Bag, topic: str) -> list[FrameRecord]:
+    return list(recorded(bag, topic)[2])
 
 
 def _of(bag: Bag, kinds: tuple[str, ...]) -> list[str]:

@@ -34,7 +34,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
     home, trace = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("trace") / "calls"
     told = {"HOME": str(home), "CO_PERCEPTION_CACHE": str(store.root()), "ROS_LOG_DIR": str(home / "log")}
     told |= {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    told |= {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(home)}
+    told |= {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(home / "tmp")}
+    (home / "tmp").mkdir()
     strace = ["strace", "-f", "-qq", "-s", "256", "-e", f"trace={CALLS}", "-o", str(trace)]
     command = [*alone, *strace, sys.executable, str(SCRIPT), "movenet", "mediapipe", "skeleton", "video"]
     ran = subprocess.run(command, env=os.environ | told, cwd=home, capture_output=True, text=True, timeout=250)
@@ -62,16 +63,13 @@ def test_no_program_is_started(watched: tuple[list[str], Path]) -> None:
     assert len(started) == 1, started[1:]
 
 
-def test_nothing_is_written_but_the_log_and_the_middlewares_memory(watched: tuple[list[str], Path]) -> None:
+def test_nothing_is_written_but_logs_temporary_files_and_shared_memory(watched: tuple[list[str], Path]) -> None:
     lines, home = watched
     writing = re.compile(
         r'(?:openat\([^,]*, |creat\(|mkdir\(|rename\()"([^"]*)".*?(O_WRONLY|O_RDWR|O_CREAT|mkdir|rename|creat|$)'
     )
-    paths = set()
-    for line in lines:
-        found = writing.search(line)
-        if found and (found[2] or "openat" not in line) and "= -1" not in line:
-            paths.add(found[1])
-    allowed = ("/dev/", "/proc/self/", str(home / "log"))
+    matches = [found for line in lines if "= -1" not in line and (found := writing.search(line))]
+    paths = {found[1] for found in matches if found[2] or "openat" not in found[0]}
+    allowed = ("/dev/", "/proc/self/", str(home / "log"), str(home / "tmp"))
     assert not sorted(path for path in paths if not path.startswith(allowed))
-    assert {path.relative_to(home).parts[0] for path in home.rglob("*")} <= {"log"}
+    assert {path.relative_to(home).parts[0] for path in home.rglob("*")} <= {"log", "tmp"}
