@@ -107,7 +107,7 @@ def tasks(count: int = 8) -> None:
     network = CoStGcn(COSTGCN_SHORT).eval()
     source = network.state_dict()
     whole = sum(value.numel() * value.element_size() for value in source.values())
-    for method, density in (("splora", 0.3), ("splora", 1.0), ("finetune", 0.3)):
+    for method, density in (("splora", 0.3), ("splora", 1.0)):
         small, adapter = pruned(network, tuple(network.frame_shape), density, 1, AdapterConfig(method=method, rank=4))
         own = sum(value.numel() * value.element_size() for value in small.state_dict().values())
         times = []

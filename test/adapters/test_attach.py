@@ -39,6 +39,7 @@ def test_source_weights_are_frozen_and_the_rest_is_trained() -> None:
     assert not {name for name in trained if name in forms(network)}
     network.clip(frames_of(network, 16)).sum().backward()
     for form in forms(network).values():
+        assert isinstance(form, LowRank)
         assert form.A.grad is not None and form.A.grad.any() and form.B.grad is not None and form.B.grad.any()
     assert all(p.grad is None for name, p in network.named_parameters() if name.endswith(".original"))
 

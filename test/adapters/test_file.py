@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,8 +34,8 @@ def test_another_process_makes_the_same_network_of_source_and_file(name: str, me
     network = NETWORKS[name]()
     pupil, adapter = adapted(network, method, block=8, prototypes=3)
     adapter.save(tmp_path / "task.safetensors")
-    arguments = [sys.executable, "-c", READER, name, tmp_path / "task.safetensors", tmp_path / "answers.pt"]
-    environment = {**__import__("os").environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}"}
+    arguments = [sys.executable, "-c", READER, name, str(tmp_path / "task.safetensors"), str(tmp_path / "answers.pt")]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}"}
     subprocess.run(arguments, check=True, env=environment)
     with torch.no_grad():
         torch.testing.assert_close(

@@ -80,7 +80,8 @@ def test_blocks_are_kronecker_products_cut_to_the_weight() -> None:
     w = weight(6, 10)
     form = Blocks(w, prototypes)
     form.C.data.normal_()
-    change = sum(torch.kron(c, p @ q.T) for c, p, q in zip(form.C, prototypes.p, prototypes.q, strict=True))
+    each = [torch.kron(c, p @ q.T) for c, p, q in zip(form.C, prototypes.p, prototypes.q, strict=True)]
+    change = torch.stack(each).sum(0)
     torch.testing.assert_close(form(w), w + change[:6, :10])
     assert form.learned == 3 * 2 * 3
     form.stays[1, 2] = False

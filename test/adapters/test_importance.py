@@ -51,6 +51,8 @@ def test_scores_are_those_of_the_library(how: str, theirs: torch_pruning.importa
     found = [theirs(group).double() for group in graph.get_all_groups(ignored_layers=[plain.layers[-1]])]
     expected = sorted(found, key=len, reverse=True)
     weights = dict(plain.layers.named_parameters())
+    if how == "taylor":  # theirs overlooks batch norms there: the branch asks for a group norm's function
+        weights = {name: weight for name, weight in weights.items() if weight.dim() > 1}
     gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
     scores = channel_scores(channel_groups(ours, (3,)), how, weights, gradients)
     assert [len(score) for score in scores.values()] == [6, 4]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from prunable import NETWORKS, frames_of, skeleton
 
+import co_perception.continual as co
 from co_perception.adapters.resize import resize
 from co_perception.networks.measure import stream_bytes
 
@@ -16,7 +17,7 @@ def test_it_becomes_the_network_that_is_built_narrow(mixer: str) -> None:
     resize(wide, narrow.state_dict())
     if mixer == "joints":  # as many heads in both, so that those of the wide one are not the narrow one's
         for module in wide.modules():
-            if hasattr(module, "heads"):
+            if isinstance(module, co.JointAttention):
                 module.heads *= 2
     x = frames_of(narrow, 16)
     with torch.no_grad():
