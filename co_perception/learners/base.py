@@ -284,7 +284,7 @@ class NetworkLearner(Learner):
         with torch.device("meta"):
             blank = self._network()
         needs = sum(value.numel() for value in blank.parameters())
-        if needs > weights_file.stat().st_size:
+        if weights_file.is_file() and needs > weights_file.stat().st_size:
             raise ValueError(f"{weights_file} is too small for the network of {needs} numbers that the JSON describes")
 
     def _read(self, path: Path) -> None:

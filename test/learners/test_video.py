@@ -167,7 +167,10 @@ def test_weights_of_another_network_are_refused(saved: Path, tmp_path: Path) -> 
         (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match="too small for the network"):
         ContinualVideoLearner().load(tmp_path)
-    save_file({"w": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    (tmp_path / "weights.safetensors").write_bytes(bytes(13_000_000))
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        ContinualVideoLearner().load(tmp_path)
+    save_file({"w": torch.zeros(13_000_000, dtype=torch.uint8)}, tmp_path / "weights.safetensors")
     with pytest.raises(ValueError, match="is not for coi3d_inception"):
         ContinualVideoLearner().load(tmp_path)
     (tmp_path / "metadata.json").write_text("{")
