@@ -43,7 +43,7 @@ bench: weights peers-env  ## measures what the documentation claims, in half an 
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit; done
 
 recipes: weights  ## trains what is shipped, and prints how good it is beside random forests
-	@for recipe in poses "motions --folds 1" exercises steps adapt; do set -- $$recipe; $(BIN)/python recipes/$$1.py "$${@:2}" || exit; done
+	@for recipe in poses "motions --folds 1" exercises steps; do set -- $$recipe; $(BIN)/python recipes/$$1.py "$${@:2}" || exit; done
 
 fuzz: env  ## looks for input that does harm (settings: TARGET=webvtt, see fuzz/registry.py; SECONDS=600)
 	@$(BIN)/python -c "import atheris" 2> /dev/null || $(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt "atheris>=3.0"
