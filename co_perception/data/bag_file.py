@@ -245,7 +245,7 @@ def _types_of(connections: Sequence[Any]) -> Any:
             store.register(get_types_from_msg(part, kind) if is_msg else get_types_from_idl(part))
     for kind, digest in {(each.msgtype, each.digest) for each in told if each.digest}:
         if (own := store.hash_rihs01(kind)) != digest:
-            raise ValueError(f"{kind}: hash mismatch, its definition has {own}, its messages were written with {digest}")
+            raise ValueError(f"{kind}: hash mismatch, the definition has {own}, the messages are of {digest}")
     return store
 
 
