@@ -31,8 +31,8 @@ NETWORKED = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "FASTDDS_BUILTIN_TRANSPO
 NAMES = (f"co{os.getpid()}a", f"co{os.getpid()}b")
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+def ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -53,7 +53,13 @@ def sides() -> Iterator[tuple[str, str]]:
         for number, name in enumerate(NAMES, 1):
             ip("-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "cable")
             ip("-n", name, "link", "set", "cable", "up")
+        for name in NAMES:  # a participant that comes up before its cable has settled listens to itself alone
+            until(lambda name=name: settled(ip("-n", name, "addr", "show", "cable")), "a cable")
         yield NAMES
+
+
+def settled(addresses: str) -> bool:
+    return "state UP" in addresses and "tentative" not in addresses
 
 
 @contextmanager
