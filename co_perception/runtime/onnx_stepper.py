@@ -51,6 +51,7 @@ class OnnxStepper(Stepper):
         self.precision, self._program = precision, Program(self, multiple=CHANNELS)
         model, self._lent = onnx_graph(self._program, lend=True)
         self._session = open_session(self._bytes(model), threads)
+        self._program.network = self.network  # what was widened is in the session now
         self._value = runtime.OrtValue
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
         self._reshaped = [place for place, name in enumerate(self._outputs) if name in self._lent]
@@ -61,7 +62,7 @@ class OnnxStepper(Stepper):
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the step as an ONNX file, whole or not at all: inputs x, age and the state's leaves by name, outputs y
         and the new leaves; what else there is to know is its metadata (`Program.metadata`), and the caller's."""
-        model = self._bytes(onnx_graph(self._program).model)
+        model = self._bytes(onnx_graph(Program(self, multiple=CHANNELS)).model)
         write_model(model, path, {**(metadata or {}), **self._program.metadata})
 
     def _bytes(self, model: Any) -> bytes:

@@ -154,5 +154,5 @@ def test_a_recogniser_that_is_starved_by_its_neighbours(bench: Any, tmp_path: Pa
     said = stamps(heard)
     assert said == sorted(set(said))
     assert set(said) <= set(sent)
-    assert len(set(said) & set(sent[calm:])) > 0.8 * len(sent[calm:]), "it keeps up again"
+    assert len(set(said) & set(sent[calm:])) > 0.5 * len(sent[calm:]), "it keeps up again"
     assert heard[-1].activities[0].progress == 1.0

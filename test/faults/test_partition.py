@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ def sides() -> Iterator[tuple[str, str]]:
             ip("-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "cable")
             ip("-n", name, "link", "set", "cable", "up")
         for name in NAMES:  # a participant that comes up before its cable has settled listens to itself alone
-            until(lambda name=name: settled(ip("-n", name, "addr", "show", "cable")), "a cable")
+            until(partial(settled, name), "a cable")
         yield NAMES
 
 
-def settled(addresses: str) -> bool:
+def settled(name: str) -> bool:
+    addresses = ip("-n", name, "addr", "show", "cable")
     return "state UP" in addresses and "tentative" not in addresses
 
 

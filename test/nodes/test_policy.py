@@ -118,7 +118,9 @@ def test_a_node_is_allowed_exactly_what_it_uses(
     for make in setups(make_video(), told)[name]:
         node = bench.add(make())
         bench.until(lambda node=node: ("reply", f"/{name}/get_state") in set(uses(node, name)))
-        used |= set(uses(node, name))
+        while not set(uses(node, name)) <= used:  # the graph tells of what a node has one by one
+            used |= set(uses(node, name))
+            bench.spin(0.5)
         bench.nodes.remove(node)
         bench.executor.remove_node(node)
         node.destroy_node()

@@ -60,7 +60,9 @@ def _stays_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 def test_no_program_is_started(watched: tuple[list[str], Path]) -> None:
     lines, _ = watched
     started = [line for line in lines if "execve(" in line and line.endswith("= 0")]
-    assert len(started) == 1, started[1:]
+    # An interpreter whose libraries were not found yet replaces itself, once, by itself (tools/ros_start_hook.py).
+    arguments = {line.partition("[")[2].partition("]")[0] for line in started}
+    assert len(started) <= 2 and len(arguments) == 1, started[1:]
 
 
 def test_nothing_is_written_but_logs_temporary_files_and_shared_memory(watched: tuple[list[str], Path]) -> None:
