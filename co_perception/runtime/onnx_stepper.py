@@ -107,7 +107,7 @@ class OnnxStepper(Stepper):
         tensor = tensor.detach().contiguous()
         if name in self._lent:
             tensor = tensor.view(-1, *self._lent[name])
-        return self._value.from_dlpack(tensor)
+        return self._value.ortvalue_from_numpy(tensor.numpy())  # the same memory
 
 
 def import_onnxruntime() -> Any:

@@ -111,8 +111,8 @@ class Stage:
         self.bench.until(lambda: len(self.answers) == count, f"{count} answers, there are {len(self.answers)}")
 
 
-# One run in three or four differs from the first answer after the restore on, with torch's own steps too. The same without
-# processes is bit-equal at every frame; why it is not here is an open question.
+# One run in three or four differs from the first answer after the restore on, with torch's own steps too. The same
+# without processes is bit-equal at every frame; why it is not here is an open question.
 @pytest.mark.xfail(strict=False, reason="a stream restored into a new process sometimes differs; not understood yet")
 @pytest.mark.slow
 def test_a_node_that_is_killed_while_it_writes_goes_on_where_the_snapshot_was_taken(
