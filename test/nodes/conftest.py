@@ -65,7 +65,7 @@ class Bench:
 
         def answered() -> bool:
             # "Ready" may be told of a server that has just died, or before the way back is open: then ask again.
-            if time.monotonic() > asked + 2.0 * len(futures):
+            if time.monotonic() > asked + 5.0 * len(futures):
                 futures.append(client.call_async(kind.Request(**fields)))
             return any(future.done() for future in futures)
 
