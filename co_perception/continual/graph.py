@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from co_perception.continual.framewise import EachFrame
 
@@ -111,7 +112,8 @@ class AdaptiveGraphConv(GraphConv):
 
     def folded(self) -> EachFrame:
         identity = not len(self.gcn_residual)
-        return FoldedAdaptiveGraphConv(*self._products(self._edges()), self.a_conv, self.b_conv, identity=identity)
+        products = self._products(self._edges())
+        return FoldedAdaptiveGraphConv(*products, self.a_conv, self.b_conv, self.embedding, identity=identity)
 
 
 class FoldedGraphConv(EachFrame):
@@ -153,7 +155,11 @@ class FoldedGraphConv(EachFrame):
 
 
 class FoldedAdaptiveGraphConv(FoldedGraphConv):
-    """The same with edges E_p + softmax(theta_p(X)^T phi_p(X) / C_e); theta and phi of all kinds are one product."""
+    """The same with edges E_p + softmax(theta_p(X)^T phi_p(X) / C_e); theta and phi of all kinds are one product.
+
+    embedding: C_e of the network as it was trained. A pruned one has fewer channels, and of each kind as many as it kept;
+    zeros fill up, which add nothing to a likeness.
+    """
 
     embed: Tensor
     embed_bias: Tensor
@@ -165,18 +171,21 @@ class FoldedAdaptiveGraphConv(FoldedGraphConv):
         bias: Tensor,
         theta: nn.ModuleList,
         phi: nn.ModuleList,
+        embedding: int,
         *,
         identity: bool,
     ) -> None:
         super().__init__(kernels, edges, bias, identity=identity)
-        self.adaptive, self.embedding = len(theta), len(_bias(theta[0]))
+        self.adaptive, self.embedding = len(theta), embedding
         convs = [*theta, *phi]
-        self.register_buffer("embed", torch.cat([_matrix(conv) for conv in convs]).detach())
-        self.register_buffer("embed_bias", torch.cat([_bias(conv) for conv in convs]).detach())
+        matrices = pad_sequence([_matrix(conv) for conv in convs], batch_first=True)
+        biases = pad_sequence([_bias(conv) for conv in convs], batch_first=True)
+        self.register_buffer("embed", matrices.flatten(0, 1).detach())
+        self.register_buffer("embed_bias", biases.flatten().detach())
 
     def _between(self, frame: Tensor) -> Tensor:
         embedded = F.conv1d(frame, self.embed.unsqueeze(2), self.embed_bias)
-        theta, phi = embedded.unflatten(1, (2, self.adaptive, self.embedding)).unbind(1)  # (B, P, C_e, V)
+        theta, phi = embedded.unflatten(1, (2, self.adaptive, -1)).unbind(1)  # (B, P, C_e, V)
         shares = (theta.transpose(2, 3) @ phi / self.embedding).softmax(-2).flatten(1, 2)
         return self.edges + F.pad(shares, (0, 0, 0, self.edges.shape[0] - shares.shape[1]))
 

@@ -176,6 +176,9 @@ def _batch_norm(
 ) -> Named:
     if training:
         raise Unknown("a batch norm in training")
+    if x.like.dim() == 2 and not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
+        scale = weight * torch.rsqrt(variance + eps)  # ONNX Runtime's own takes ten times as long for one number each
+        return at("Add", at("Mul", x, scale), bias - mean * scale)
     return at("BatchNormalization", x, weight, bias, mean, variance, epsilon=eps)
 
 

@@ -68,6 +68,7 @@ class Program:
         with torch.no_grad():
             graph = make_fx(lambda *tensors: self(*tensors), pre_dispatch=True)(*self.example(streams))
         graph.graph.eliminate_dead_code()
+        graph.recompile()  # or its code would have lines of nodes that are gone, which compilers look up
         return graph
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from shutil import which
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from co_perception.adapters.resize import resize
 from co_perception.continual.check import check_streaming
 from co_perception.networks.inception import MIXED, InceptionCoI3D
 from co_perception.networks.measure import macs_per_step, stream_bytes
+from co_perception.runtime.choose import stepper
 
 
 def by_tensor(group: ChannelGroup) -> set[tuple[str, int]]:
@@ -70,6 +72,30 @@ def test_a_pruned_network_streams_and_exports(name: str) -> None:
         else network.receptive_field // network.timing.stride * network.timing.stride + 8
     )
     check_streaming(small.requires_grad_(True), shape_of(network), frames=frames, gradients=gradients)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "compiled"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_pruned_network_steps_in_every_backend(name: str, backend: str, one_thread: None) -> None:
+    """As its masked self, from the first frame on."""
+    if backend == "compiled" and not (name == "graph" and which("g++")):
+        pytest.skip("compiling takes a C++ compiler, and so long that one network has to do")
+    network = NETWORKS[name]()
+    pupil, adapter = adapted(network)
+    small = derive(network, adapter).float()
+    made = stepper(small, shape_of(network), backend)
+    assert made.name == backend
+    stride = network.timing.stride
+    x = frames_of(network, -(-(network.receptive_field + 8) // stride) * stride)
+    state, expected, wanted = made.init_state(2), network.init_state(2, shape_of(network), dtype=x.dtype), []
+    got = []
+    with torch.no_grad():
+        for part in x.split(stride, dim=2):
+            y, state = made(part.float(), state)
+            z, expected = pupil(part, expected)
+            got.append(y)
+            wanted.append(z)
+    torch.testing.assert_close(torch.cat(got).double(), torch.cat(wanted), rtol=0, atol=1e-4)
 
 
 def test_channels_of_branches_keep_their_place_in_what_joins_them() -> None:

@@ -40,6 +40,16 @@ def accounted(diagnosed: Diagnosed) -> int:
     return sum(diagnosed.count(fate) for fate in FATES)
 
 
+def latest_in_a_row(said: Sequence[int], sent: Sequence[int]) -> int:
+    """How many frames, up to the newest that was answered, were all answered."""
+    known, run = set(said), 0
+    for stamp in reversed([stamp for stamp in sent if stamp <= max(known, default=0)]):
+        if stamp not in known:
+            break
+        run += 1
+    return run
+
+
 class Camera:
     """Publishes pictures with true stamps, at a rate, on the test's own thread."""
 
@@ -146,13 +156,11 @@ def test_a_recogniser_that_is_starved_by_its_neighbours(bench: Any, tmp_path: Pa
             play(3.0)
         play(1.0, lambda: diagnosed.well)
         calm = len(sent)
-        play(2.0)
-        bench.spin(0.5)
+        play(2.0, lambda: latest_in_a_row(stamps(heard), sent[calm:]) >= 20)
         bench.until(lambda: accounted(diagnosed) >= len(sent) - 1, f"{len(sent)} accounted for: {diagnosed.values}")
     dropped = diagnosed.count("displaced") + diagnosed.count("lost on the way")
     assert sum(message.dropped_frames for message in heard) <= dropped
     said = stamps(heard)
     assert said == sorted(set(said))
     assert set(said) <= set(sent)
-    assert len(set(said) & set(sent[calm:])) > 0.5 * len(sent[calm:]), "it keeps up again"
     assert heard[-1].activities[0].progress == 1.0
