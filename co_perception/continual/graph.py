@@ -157,7 +157,7 @@ class FoldedGraphConv(EachFrame):
 class FoldedAdaptiveGraphConv(FoldedGraphConv):
     """The same with edges E_p + softmax(theta_p(X)^T phi_p(X) / C_e); theta and phi of all kinds are one product.
 
-    embedding: C_e of the network as it was trained. A pruned one has fewer channels, and of each kind as many as it kept;
+    embedding: C_e of the network as it was trained. A pruned one has fewer channels, of each kind as many as it kept;
     zeros fill up, which add nothing to a likeness.
     """
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.state import State, Tree, leaves
+from co_perception.continual.state import State, Tree, leaves, opened
 from co_perception.continual.timing import Timing
 
 TIME = 2  # the axis of frames in x
@@ -143,7 +143,7 @@ class Streaming(nn.Module):
         frames = x.shape[TIME]
         # A copy, because histories keep frames by reference and a caller may fill the same tensor again for the next
         # frame.
-        y, layers = self.stream(x.clone(), state.layers, Clock(state.age, None, 0))
+        y, layers = self.stream(x.clone(), opened(state.layers), Clock(state.age, None, 0))
         return y, State(state.age + frames, layers)
 
     def output_index(self, state: State, frames: int) -> Tensor:
@@ -167,7 +167,7 @@ class Streaming(nn.Module):
         own = next(self.parameters(), torch.empty(0, device=state.age.device))
         like = next((leaf for leaf in leaves(state.layers) if leaf.is_floating_point()), own)
         x = like.new_zeros(len(state.age), frame_shape[0], frames, *frame_shape[1:])
-        y, _ = self.stream(x, state.layers, Clock(state.age, state.age, 0))
+        y, _ = self.stream(x, opened(state.layers), Clock(state.age, state.age, 0))
         index = self.output_index(state, frames)
         return y, (index >= 0) & (index < self.length(state.age)[:, None])
 

@@ -1,12 +1,14 @@
 """State is a value: an immutable tree of tensors that a layer takes and returns.
 
-A tree is a tensor, or a (named) tuple of trees. Every tensor has the streams of the batch on axis 0, so that streams
-are gathered, replaced and reset with one line each, and a snapshot is an assignment."""
+A tree is a tensor, a (named) tuple of trees, or one that somebody keeps in another form (`Sealed`). Every tensor has
+the streams of the batch on axis 0, so that streams are gathered, replaced and reset with one line each, and a snapshot
+is an assignment."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-# A recursive alias is not expressible for NamedTuples; leaves are tensors, everything else is a tuple.
+# A recursive alias is not expressible for NamedTuples; leaves are tensors, everything else is a tuple or sealed.
 Tree = Any
 T = TypeVar("T")
 
@@ -32,8 +34,28 @@ class State(NamedTuple):
     layers: Tree
 
 
+class Sealed(ABC):
+    """A tree whose owner keeps it in a form of its own, such as the layout of a fast program. Everybody else opens it;
+    all functions here do."""
+
+    @abstractmethod
+    def opened(self) -> Tree:
+        """The tree."""
+
+    @property
+    @abstractmethod
+    def held(self) -> Sequence[Tensor]:
+        """What takes memory, in the owner's form."""
+
+
+def opened(tree: Tree) -> Tree:
+    """A tree whose topmost part is a tensor or a tuple."""
+    return tree.opened() if isinstance(tree, Sealed) else tree
+
+
 def tree_map(function: Callable[..., Tensor], tree: T, *others: T) -> T:
     """Apply `function` to corresponding leaves of trees of one structure, giving a tree of that structure."""
+    tree, others = opened(tree), tuple(opened(other) for other in others)
     if isinstance(tree, Tensor):
         return function(tree, *others)  # type: ignore[return-value]
     if not isinstance(tree, tuple):
@@ -50,6 +72,7 @@ def tree_map(function: Callable[..., Tensor], tree: T, *others: T) -> T:
 
 def named_leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of each leaf, names such as `layers.0.2`, in a fixed order."""
+    tree = opened(tree)
     if isinstance(tree, Tensor):
         yield prefix, tree
         return
@@ -70,7 +93,7 @@ def _collect(tree: Tree, found: list[Tensor]) -> None:
     if isinstance(tree, Tensor):
         found.append(tree)
         return
-    for child in tree:
+    for child in opened(tree):
         _collect(child, found)
 
 
@@ -89,6 +112,7 @@ def unflatten(like: T, flat: list[Tensor]) -> T:
 def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
     if isinstance(like, Tensor):
         return next(remaining)  # type: ignore[return-value]
+    like = opened(like)
     if not like:
         return like  # an empty tuple, as most layers have
     parts = [_arrange(child, remaining) for child in like]  # type: ignore[attr-defined]
@@ -96,8 +120,10 @@ def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
 
 
 def state_bytes(tree: Tree) -> int:
-    """Bytes that the leaves describe (not what else their storage may hold)."""
-    return sum(leaf.numel() * leaf.element_size() for leaf in leaves(tree))
+    """Bytes that the leaves describe (not what else their storage may hold), or those that a sealed tree keeps."""
+    if isinstance(tree, Sealed):
+        return sum(tensor.nbytes for tensor in tree.held)
+    return tree.nbytes if isinstance(tree, Tensor) else sum(map(state_bytes, tree))
 
 
 def take_rows(tree: T, rows: Tensor) -> T:

@@ -27,10 +27,11 @@ TRACED = 2  # streams; one would count as an axis that is always 1
 
 class Graph(NamedTuple):
     """model: an `onnx.ModelProto`. shapes: of inputs and outputs whose axes are others than the state's, those after
-    axis 0: the same numbers in the same order, to be looked at in this shape."""
+    axis 0: the same numbers in the same order, to be looked at in this shape. values: of what nodes give, likewise."""
 
     model: Any
     shapes: dict[str, tuple[int, ...]]
+    values: dict[str, tuple[int, ...]]
 
 
 def onnx_graph(program: Program, streams: int | None = None, *, lend: bool = False) -> Graph:
@@ -89,7 +90,7 @@ class _Writer:
         self._rename(answers, output_names)
         self._drop_unread(output_names)
         shapes = self._lend(input_names, output_names) if lend else {}
-        return Graph(self._model(input_names, output_names, answers, metadata, shapes), shapes)
+        return Graph(self._model(input_names, output_names, answers, metadata, shapes), shapes, self._shapes)
 
     def _rename(self, answers: Sequence[Named], names: Sequence[str]) -> None:
         """Let nodes write outputs by their own names. Only a value that two outputs share, or an input, is copied."""

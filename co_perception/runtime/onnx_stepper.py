@@ -1,7 +1,8 @@
 """Steps in ONNX Runtime, on CPU threads of its own.
 
 The graph is written from a trace of the step (`onnx_graph`). Past frames go in and new ones come out as they lie in
-memory: torch's tensors and ONNX Runtime's are the same storage, and nothing is copied between steps.
+memory: torch's tensors and ONNX Runtime's are the same storage, and nothing is copied between steps. Images stay in the
+layout of its convolutions until somebody looks (`blocked`).
 
 The package `onnxruntime` is imported here, when it is needed.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from co_perception.continual.layer import Frames, Streaming
-from co_perception.continual.state import State, Tree, leaves
-from co_perception.runtime.onnx_graph import onnx_graph, write_model
-from co_perception.runtime.program import Program
+from co_perception.continual.state import Sealed, State, Tree, leaves
+from co_perception.runtime.blocked import Layout, Shapes, Step, block_state, optimised
+from co_perception.runtime.onnx_graph import Graph, onnx_graph, write_model
+from co_perception.runtime.program import NEW, Program
 from co_perception.runtime.stepper import Stepper
 
 PRECISIONS = ("float32", "int8")
@@ -49,15 +52,21 @@ class OnnxStepper(Stepper):
             raise ValueError("onnxruntime steps on the CPU here; a network on a GPU has the backend 'cuda'")
         runtime = import_onnxruntime()
         self.precision, self._program = precision, Program(self, multiple=CHANNELS)
-        model, self._lent = onnx_graph(self._program, lend=True)
-        self._session = open_session(self._bytes(model), threads)
+        graph = onnx_graph(self._program, lend=True)
+        self._lent = graph.shapes
+        self._session, self._layout = self._opened(graph)
         self._program.network = self.network  # what was widened is in the session now
         self._value = runtime.OrtValue
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
         self._reshaped = [place for place, name in enumerate(self._outputs) if name in self._lent]
         self._other = self._looked_at_otherwise()
-        self._last: tuple[Tree, list[Tensor], list[Any]] = (None, [], [])
         self._used = {given.name for given in self._session.get_inputs()}
+
+    def _opened(self, graph: Graph) -> tuple[Any, Layout]:
+        """The session, and how state lies in it."""
+        model = optimised(self._bytes(graph.model))
+        model, layout = block_state(model, _step_of(self._program, graph.shapes), graph.values)
+        return open_session(model.SerializeToString(), self.threads, optimised=True), layout
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the step as an ONNX file, whole or not at all: inputs x, age and the state's leaves by name, outputs y
@@ -70,21 +79,31 @@ class OnnxStepper(Stepper):
 
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         program, streams = self._program, len(state.age)
-        given, lent = self._known(state.layers)
+        given = self._own(state.layers)
         fresh = [self._lend(name, tensor) for name, tensor in zip(self._inputs, (*frames, state.age), strict=False)]
-        feeds = {name: value for name, value in zip(self._inputs, fresh + lent, strict=True) if name in self._used}
+        feeds = {name: v for name, v in zip(self._inputs, fresh + given.values, strict=True) if name in self._used}
         values = self._session.run_with_ort_values(self._outputs, feeds)
         answers = [from_dlpack(value._ortvalue) for value in values]
         for place in self._reshaped:
             answers[place] = answers[place].view(streams, *program.shapes[place])
         count, made = program.answers, answers[program.answers :]
-        layers = program.next_layers(given, made)
-        kept = [made[i] if new else given[i] for new, i in program.rotation]
-        lies = [values[count + i] if new else lent[i] for new, i in program.rotation]
+        held = [made[i] if new else given.held[i] for new, i in program.rotation]
+        lies = [values[count + i] if new else given.values[i] for new, i in program.rotation]
         for place in self._other:
-            lies[place] = self._lend(program.names[place], kept[place])
-        self._last = (layers, kept, lies)
-        return tuple(answers[:count]), layers
+            lies[place] = self._lend(program.names[place], held[place])
+        return tuple(answers[:count]), _Layers(self, held, lies)
+
+    def _own(self, layers: Tree) -> _Layers:
+        """A state's leaves as a step takes them: the very ones of an earlier step where it is that step's state."""
+        if isinstance(layers, _Layers) and layers.owner is self:
+            return layers
+        names = self._program.names
+        held = [self._layout.close(name, leaf) for name, leaf in zip(names, leaves(layers), strict=True)]
+        return _Layers(self, held, [self._lend(name, leaf) for name, leaf in zip(names, held, strict=True)])
+
+    def _tree(self, held: Sequence[Tensor]) -> Tree:
+        names = self._program.names
+        return self._program.tree([self._layout.open(name, leaf) for name, leaf in zip(names, held, strict=True)])
 
     def _looked_at_otherwise(self) -> list[int]:
         """Leaves whose value, as it comes out of a step, has another shape than the next step's input."""
@@ -95,19 +114,42 @@ class OnnxStepper(Stepper):
         comes = [made[i] if new else takes[i] for new, i in program.rotation]
         return [place for place, (here, there) in enumerate(zip(comes, takes, strict=True)) if here != there]
 
-    def _known(self, layers: Tree) -> tuple[list[Tensor], list[Any]]:
-        """A state's leaves, as tensors and as values of ONNX Runtime: the very ones of the last step where it is that
-        step's state, which saves looking at each again."""
-        if self._last[0] is layers:
-            return self._last[1], self._last[2]
-        given = leaves(layers)
-        return given, [self._lend(name, leaf) for name, leaf in zip(self._program.names, given, strict=True)]
-
     def _lend(self, name: str, tensor: Tensor) -> Any:
         tensor = tensor.detach().contiguous()
         if name in self._lent:
             tensor = tensor.view(-1, *self._lent[name])
         return self._value.ortvalue_from_numpy(tensor.numpy())  # the same memory
+
+
+class _Layers(Sealed):
+    """A state as it lies between two steps. values: of ONNX Runtime, of the same memory as `held`."""
+
+    def __init__(self, owner: OnnxStepper, held: list[Tensor], values: list[Any]) -> None:
+        self.owner, self._held, self.values = owner, held, values
+
+    @property
+    def held(self) -> Sequence[Tensor]:
+        return self._held
+
+    def opened(self) -> Tree:
+        return self.owner._tree(self._held)
+
+
+def _step_of(program: Program, lent: Shapes) -> Step:
+    """What becomes of the state in a step. Leaves that go in or out in another shape than the state's are left out."""
+    made = [name for name in program.output_names if name.startswith(NEW)]
+    becomes = {NEW + name: name for name in program.names if NEW + name in made}
+    leaves = {
+        name: shape
+        for name, shape in zip(program.names, program.leaf_shapes, strict=True)
+        if name not in lent and NEW + name not in lent
+    }
+    groups = [{name} for name in program.names]
+    for name, (new, place) in zip(program.names, program.rotation, strict=True):
+        source = becomes[made[place]] if new else program.names[place]
+        joined = [group for group in groups if name in group or source in group]
+        groups = [group for group in groups if group not in joined] + [set().union(*joined)]
+    return Step(leaves, becomes, [frozenset(group) for group in groups])
 
 
 def import_onnxruntime() -> Any:
@@ -125,12 +167,16 @@ def default_threads() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_THREADS)
 
 
-def open_session(model: bytes | str, threads: int | None) -> Any:
-    """A session on the CPU. Its threads wait actively within a step only: a robot shares its cores."""
+def open_session(model: bytes | str, threads: int | None, *, optimised: bool = False) -> Any:
+    """A session on the CPU. Its threads wait actively within a step only: a robot shares its cores.
+
+    optimised: whether the graph is one that ONNX Runtime has written, with nothing left to do."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or default_threads()
     options.log_severity_level = 3
+    if optimised:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

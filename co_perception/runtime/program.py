@@ -106,7 +106,11 @@ class Program:
 
     def next_layers(self, given: Sequence[Tensor], made: Sequence[Tensor]) -> Tree:
         """The next state's tree, of the leaves that were given and those that the program made."""
-        return unflatten(self._like, [made[i] if new else given[i] for new, i in self.rotation])
+        return self.tree([made[i] if new else given[i] for new, i in self.rotation])
+
+    def tree(self, flat: list[Tensor]) -> Tree:
+        """Leaves in the state's order as the state's tree."""
+        return unflatten(self._like, flat)
 
     def _trace(self, *tensors: Tensor) -> tuple[Frames, list[Tensor]]:
         frames, age, past = tensors[: self.stride], tensors[self.stride], list(tensors[self.stride + 1 :])

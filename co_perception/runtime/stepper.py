@@ -4,9 +4,10 @@
     state = stepper.init_state(batch_size=1)
     y, state = stepper(x, state)            # x (B, C, T, *space), T the network's stride; y (B, C', 1, *space')
 
-A state is the same value in every backend: leaf by leaf what the network's own `init_history` lays out. So a snapshot
-of one goes on in another, and a fast program may leave to the plain network what it is not made for: the first frames
-of a stream, in which the borders of its clip matter (`Streaming.settles`).
+A state is the same value in every backend: leaf by leaf what the network's own `init_history` lays out, though one may
+keep it in another form while nobody looks (`state.Sealed`). So a snapshot of one goes on in another, and a fast program
+may leave to the plain network what it is not made for: the first frames of a stream, in which the borders of its clip
+matter (`Streaming.settles`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming
-from co_perception.continual.state import State, Tree
+from co_perception.continual.state import State, Tree, opened
 
 
 class Stepper(ABC):
@@ -68,7 +69,7 @@ class Stepper(ABC):
     def _plainly(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         """The network itself, borders and all. A frame that stays in the history is the stream's own from now on."""
         own = tuple(frame.clone() for frame in frames)
-        return self.network.unrolled(own, state.layers, Clock(state.age, None, self.lag))
+        return self.network.unrolled(own, opened(state.layers), Clock(state.age, None, self.lag))
 
     def _settled(self, age: Tensor) -> bool:
         """Whether the youngest stream is past its borders. Ages of one's own last answer are known without a look,
@@ -87,4 +88,4 @@ class EagerStepper(Stepper):
 
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         own = tuple(frame.clone() for frame in frames)
-        return self.network.unrolled(own, state.layers, Clock(state.age, None, self.lag, settled=True))
+        return self.network.unrolled(own, opened(state.layers), Clock(state.age, None, self.lag, settled=True))

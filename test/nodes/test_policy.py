@@ -43,10 +43,10 @@ class NoEstimator:
         return
 
 
-def setups(source: Path, told: Path) -> dict[str, list[Callable[[], Any]]]:
+def setups(source: Path, told: Path) -> dict[str, list[Callable[..., Any]]]:
     """Each node in each way of setting it that changes what it talks to."""
 
-    def with_(kind: Callable[..., Any], *first: Any, **values: Any) -> Callable[[], Any]:
+    def with_(kind: Callable[..., Any], *first: Any, **values: Any) -> Callable[..., Any]:
         return partial(kind, *first, parameter_overrides=[Parameter(key, value=value) for key, value in values.items()])
 
     return {
