@@ -30,7 +30,7 @@ from co_perception.networks.variants_skeleton import COSTGCN_MOD, COSTGCN_SHORT
 from co_perception.networks.x3d import CoX3D
 from co_perception.runtime.choose import stepper
 
-WARM_UP, STEPS = 5, 25
+WARM_UP, STEPS = 5, 100
 NETWORKS: dict[str, Callable[[], Any]] = {
     "cox3d_s": lambda: CoX3D(COX3D_S),
     "costgcn_mod": lambda: CoStGcn(COSTGCN_MOD),
@@ -93,13 +93,14 @@ def step_ms(networks: list[Any], shape: tuple[int, ...], backend: str) -> list[f
     steps = [stepper(network, shape, backend, threads=torch.get_num_threads()) for network in networks]
     states = [step.init_state(1) for step in steps]
     times: list[list[float]] = [[] for _ in steps]
-    for _ in range(WARM_UP + STEPS):
+    warm = max(network.settles(0) for network in networks) + WARM_UP  # until then the plain network steps
+    for _ in range(warm + STEPS):
         x = torch.rand(1, shape[0], 1, *shape[1:])
         for place, step in enumerate(steps):
             began = perf_counter()
             _, states[place] = step(x, states[place])
             times[place].append(perf_counter() - began)
-    return [1e3 * float(np.median(each[WARM_UP:])) for each in times]
+    return [1e3 * float(np.median(each[warm:])) for each in times]
 
 
 def tasks(count: int = 8) -> None:
