@@ -41,7 +41,10 @@ from co_perception.training.config import TrainConfig
 
 OUT = ROOT / "out" / "recipes" / "adapt.json"
 KNOWN = 4  # exercises that the source knows
-POSES = TrainConfig(epochs=6, batch_size=16, lr=6e-3, weight_decay=1e-2, warmup=0.15, label_smoothing=0.1, balance=True)
+RANKS = {1.0: 8, 0.5: 8, 0.3: 5, 0.1: 4}  # by density: what a layer may learn falls with what stays of it
+POSES = TrainConfig(
+    epochs=16, batch_size=16, lr=1.5e-2, weight_decay=1e-2, warmup=0.15, label_smoothing=0.1, balance=True
+)
 EXERCISES = TrainConfig(
     epochs=6, batch_size=32, lr=3e-3, weight_decay=1e-2, warmup=0.2, label_smoothing=0.1, clip_gradient=1.0
 )
@@ -99,10 +102,10 @@ def runs(data: Sequence[str], seeds: int) -> list[Run]:
     for seed in range(seeds):
         for each in data:
             for density in (0.3, 0.1, 0.5):
-                chosen += [Run(each, method, density, seed) for method in ("splora", "finetune")]
+                chosen += [Run(each, method, density, seed, RANKS[density]) for method in ("splora", "finetune")]
     for each in data:
-        chosen += [Run(each, "splora", 1.0, seed) for seed in range(seeds)]
-        chosen += [Run(each, method, 0.3, 0) for method in ("sppara", "splopa")]
+        chosen += [Run(each, "finetune", 1.0, seed, RANKS[1.0]) for seed in range(seeds)]
+        chosen += [Run(each, method, 0.3, seed, RANKS[0.3]) for method in ("sppara", "splopa") for seed in range(seeds)]
     return chosen
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -28,18 +29,31 @@ def fold_batch_norm(module: Module) -> Module:
     return folded.eval()  # what was put in is new
 
 
+def is_folded(module: nn.Module) -> bool:
+    """Whether `fold_batch_norm` would leave it as it is."""
+    containers = (container for container in module.modules() if isinstance(container, Sequential))
+    return not any(_has_own_form(container) or list(_foldable(container)) for container in containers)
+
+
 def _fold(container: Sequential) -> None:
     for name, layer in list(container.named_children()):
         folded = getattr(layer, "folded", None)
         if folded is not None:
             container.replace(name, folded())
-    named = list(container.named_children())
-    for (_, conv), (name, norm) in zip(named, named[1:], strict=False):
-        if not isinstance(conv, CONVOLUTIONS) or not isinstance(norm, NORMS):
-            continue
-        if norm.running_mean is None or norm.running_var is None:
-            continue  # it measures the frames it is given and cannot be a constant
+    for conv, name, norm in _foldable(container):
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
         container.replace(name, nn.Identity())
+
+
+def _has_own_form(container: Sequential) -> bool:
+    return any(hasattr(layer, "folded") for layer in container.children())
+
+
+def _foldable(container: Sequential) -> Iterator[tuple[Any, str, Any]]:
+    """(convolution, the norm's name, norm) where one follows the other."""
+    named = list(container.named_children())
+    for (_, conv), (name, norm) in zip(named, named[1:], strict=False):
+        if isinstance(conv, CONVOLUTIONS) and isinstance(norm, NORMS):
+            yield conv, name, norm

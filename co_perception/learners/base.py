@@ -25,8 +25,9 @@ from co_perception.learners.shipped import shipped, shipped_names
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
+from co_perception.runtime.allocator import give_back
 from co_perception.runtime.backends import AUTO, FLOAT32
-from co_perception.runtime.choose import stepper
+from co_perception.runtime.choose import TOLERANCE, difference, stepper
 from co_perception.runtime.onnx_stepper import OnnxStepper
 from co_perception.runtime.stepper import EagerStepper, Stepper
 
@@ -181,6 +182,7 @@ class NetworkLearner(Learner):
         self._need_weights()
         folded = self._folded()
         self._use(folded, partial(self._stepper, backend, threads or self.threads, precision))
+        give_back()
 
     @property
     def backend(self) -> str:
@@ -207,10 +209,6 @@ class NetworkLearner(Learner):
     def _frame_shape(self) -> tuple[int, ...]:
         """(C, *space) of an input frame."""
         return tuple(self.model.frame_shape)
-
-    def _clip_frames(self) -> int:
-        """Frames of the clip that `optimize` compares on: at least one answer's."""
-        return self.receptive_field
 
     def _metadata(self, **common: Any) -> Metadata:
         """What `save` writes, given the fields that metadata of every kind have."""
@@ -257,12 +255,9 @@ class NetworkLearner(Learner):
     def _folded(self) -> Any:
         """The network with its norms folded, kept only if its answers on random frames are the same."""
         folded = fold_batch_norm(self.model)
-        shape, frames = self._frame_shape(), self._clip_frames()
-        clip = torch.rand(1, shape[0], frames, *shape[1:], device=self.device) * 2 - 1
-        with torch.no_grad():
-            wanted, got = self.model.clip(clip), folded.clip(clip)
-        if not torch.allclose(got, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max())):
-            raise RuntimeError(f"the folded network differs by {float((got - wanted).abs().max()):.2g}; it is not used")
+        off = difference(EagerStepper(folded, self._frame_shape()), network=self.model)
+        if not off <= TOLERANCE:
+            raise RuntimeError(f"the folded network differs by {off:.2g} of the largest number; it is not used")
         return folded
 
     def _stepper(

@@ -193,9 +193,6 @@ class ContinualVideoLearner(TrainableLearner):
     def _frame_shape(self) -> tuple[int, ...]:
         return self.variant.frame_shape
 
-    def _clip_frames(self) -> int:
-        return self.model.shortest_clip
-
     def _metadata(self, **common: Any) -> Metadata:
         pooled = isinstance(self.variant, PooledVariant)
         return VideoMetadata(

@@ -12,14 +12,13 @@ nothing is changed; whoever uses what comes out compares it with the network fir
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
+
+from co_perception.runtime.onnx_graph import make_node
 
 DOMAIN = "com.microsoft.nchwc"
 NUMBERWISE = {"Add": 2, "Mul": 2, "Relu": 1, "Sigmoid": 1, "QuickGelu": 1}  # and how many inputs they have
@@ -69,14 +68,13 @@ class Step(NamedTuple):
     groups: Sequence[frozenset[str]]
 
 
-def block_state(optimised: Any, step: Step, shapes: Shapes) -> tuple[Any, Layout]:
+def block_state(optimised: Any, step: Step, shapes: Shapes, block: int) -> tuple[Any, Layout]:
     """An optimised graph (`onnx.ModelProto`) and the layout of its state: changed where that saves reordering.
 
-    shapes: (C, *space) of its values by name, of those that are known.
+    shapes: (C, *space) of its values by name, of those that are known; block: channels of a block on this processor.
     """
     if not any(node.op_type == "ReorderInput" for node in optimised.graph.node):
         return optimised, PLAIN
-    block = block_size()
     layout = Layout(block, {})
     groups = [group for group in step.groups if all(_worth_it(step.leaves.get(name, ()), layout) for name in group)]
     chosen = {name for group in groups for name in group}
@@ -88,41 +86,6 @@ def block_state(optimised: Any, step: Step, shapes: Shapes) -> tuple[Any, Layout
             return optimised, layout._replace(leaves={name: step.leaves[name] for name in sorted(chosen)})
         chosen -= {name for group in groups if group & refused for name in group}
     return optimised, PLAIN
-
-
-def block_size() -> int:
-    """How many channels ONNX Runtime lays together on this processor, found by looking."""
-    import onnxruntime
-    from onnx import TensorProto, helper
-
-    channels = 32
-    graph = helper.make_graph(
-        [helper.make_node("ReorderInput", ["x"], ["y"], domain=DOMAIN)],
-        "block",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, channels, 1, 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, channels, 1, 2])],
-    )
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid(DOMAIN, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    x = torch.arange(2.0 * channels).view(1, channels, 1, 2)
-    (y,) = session.run(None, {"x": x.numpy()})
-    return int(y.reshape(-1).tolist().index(1.0))  # the second pixel comes after all channels of the first one's block
-
-
-def optimised(model: bytes) -> Any:
-    """The graph that ONNX Runtime makes of a model, as a model."""
-    import onnx
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "optimised.onnx")
-        options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return onnx.load(path)
 
 
 def _worth_it(shape: tuple[int, ...], layout: Layout) -> bool:
@@ -215,10 +178,8 @@ class _Rewriting:
         shape = self._shape(name)
         if name in self.chosen or shape is None:
             return
-        from onnx import helper
-
         source = self.on_demand[name]
-        self.nodes.append(helper.make_node("ReorderOutput", [source], [name], domain=DOMAIN, channels=shape[0]))
+        self.nodes.append(make_node("ReorderOutput", [source], [name], domain=DOMAIN, channels=shape[0]))
 
     def _add(self, node: Any, inputs: Sequence[str], output: str) -> None:
         new = type(node)()

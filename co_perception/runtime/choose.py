@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from co_perception.continual.fold import fold_batch_norm
+from co_perception.continual.fold import fold_batch_norm, is_folded
 from co_perception.continual.layer import Clock, Streaming
 from co_perception.continual.state import leaves, unflatten
 from co_perception.runtime.backends import AUTO, BACKENDS, FLOAT32
@@ -42,7 +42,8 @@ def stepper(
     precision: str = FLOAT32,
     lag: int = 0,
 ) -> Stepper:
-    """A stepper for `network`, its norms folded, whose answers were compared with the network's on random frames.
+    """A stepper for `network`, its norms folded, whose answers were compared with the network's on random frames. One
+    that `fold_batch_norm` made is shared, not copied.
 
     backend: one of BACKENDS, or "auto": ONNX Runtime on a CPU and captured graphs on a GPU, and the network as it is
     where that does not work; `said` tells why. precision: other than "float32" only where it was asked for; `said`
@@ -52,7 +53,8 @@ def stepper(
     """
     if backend not in (AUTO, *BACKENDS):
         raise ValueError(f"no backend {backend!r}; there are: {', '.join((AUTO, *BACKENDS))}")
-    folded = fold_batch_norm(network).requires_grad_(False)
+    folded = network if is_folded(network) else fold_batch_norm(network)
+    folded.requires_grad_(False)
     settings: dict[str, Any] = dict(lag=lag, threads=threads)
     if precision != FLOAT32:
         settings["precision"] = precision
@@ -87,15 +89,16 @@ def _made(backend: str, network: Streaming, frame_shape: tuple[int, ...], settin
 
 
 @torch.no_grad()
-def difference(made: Stepper, streams: int = 2) -> float:
-    """By how much a stepper differs from its network on random frames and past frames, in answers and in what is kept,
-    as a share of the largest number. The larger of two batch sizes."""
+def difference(made: Stepper, streams: int = 2, network: Streaming | None = None) -> float:
+    """By how much a stepper differs from its network, or from another, on random frames and past frames, in answers and
+    in what is kept, as a share of the largest number. The larger of two batch sizes."""
+    network = network or made.network
     worst = 0.0
     for count in (1, streams):
         frames, age, past = _apart(Program(made).example(count), made.stride)
         state = made.init_state(count)
         layers = unflatten(state.layers, past)
-        wanted, kept = made.network.unrolled(frames, layers, Clock(age, None, made.lag, settled=True))
+        wanted, kept = network.unrolled(frames, layers, Clock(age, None, made.lag, settled=True))
         got, found = made._step(frames, state._replace(age=age, layers=layers))
         for own, other in zip((*wanted, *leaves(kept)), (*got, *leaves(found)), strict=True):
             off = float((own.float() - other.float()).abs().max() / own.float().abs().max().clamp(min=1e-3))

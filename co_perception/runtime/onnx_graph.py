@@ -46,6 +46,30 @@ def onnx_graph(program: Program, streams: int | None = None, *, lend: bool = Fal
     return writer.write(program.input_names, program.output_names, program.metadata, lend)
 
 
+def make_node(kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> Any:
+    """A node (`onnx.NodeProto`); attributes: of the operation, and its `domain`."""
+    from onnx import helper
+
+    return helper.make_node(kind, inputs, outputs, **attributes)
+
+
+def one_operation(kind: str, shape: Sequence[int], domain: str) -> bytes:
+    """A model of one operation, from x to y of the same shape."""
+    from onnx import TensorProto, helper
+
+    described = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    graph = helper.make_graph([make_node(kind, ["x"], ["y"], domain=domain)], kind, described[:1], described[1:])
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(domain, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
+
+
+def read_model(path: str | os.PathLike[str]) -> Any:
+    """The `onnx.ModelProto` of a file."""
+    import onnx
+
+    return onnx.load(path)
+
+
 def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, str]) -> None:
     """Write a model with these facts about it as a file, whole or not at all."""
     import onnx

@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from co_perception.continual.layer import Frames, Streaming
 from co_perception.continual.state import Sealed, State, Tree, leaves
-from co_perception.runtime.blocked import Layout, Shapes, Step, block_state, optimised
-from co_perception.runtime.onnx_graph import Graph, onnx_graph, write_model
+from co_perception.runtime.blocked import DOMAIN, Layout, Shapes, Step, block_state
+from co_perception.runtime.onnx_graph import Graph, one_operation, onnx_graph, read_model, write_model
 from co_perception.runtime.program import NEW, Program
 from co_perception.runtime.stepper import Stepper
 
@@ -65,8 +66,8 @@ class OnnxStepper(Stepper):
     def _opened(self, graph: Graph) -> tuple[Any, Layout]:
         """The session, and how state lies in it."""
         model = optimised(self._bytes(graph.model))
-        model, layout = block_state(model, _step_of(self._program, graph.shapes), graph.values)
-        return open_session(model.SerializeToString(), self.threads, optimised=True), layout
+        model, layout = block_state(model, _step_of(self._program, graph.shapes), graph.values, block_size())
+        return open_session(model.SerializeToString(), self.threads, optimise=False), layout
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the step as an ONNX file, whole or not at all: inputs x, age and the state's leaves by name, outputs y
@@ -167,18 +168,39 @@ def default_threads() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_THREADS)
 
 
-def open_session(model: bytes | str, threads: int | None, *, optimised: bool = False) -> Any:
+def open_session(
+    model: bytes | str, threads: int | None, *, optimise: bool = True, written: Path | None = None
+) -> Any:
     """A session on the CPU. Its threads wait actively within a step only: a robot shares its cores.
 
-    optimised: whether the graph is one that ONNX Runtime has written, with nothing left to do."""
+    optimise: False for a graph that ONNX Runtime has written, with nothing left to do. written: where it writes what it
+    makes of the graph."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or default_threads()
     options.log_severity_level = 3
-    if optimised:
+    if not optimise:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if written is not None:
+        options.optimized_model_filepath = str(written)
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def optimised(model: bytes) -> Any:
+    """The graph that ONNX Runtime makes of a model, as an `onnx.ModelProto`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "optimised.onnx")
+        open_session(model, 1, written=path)
+        return read_model(path)
+
+
+def block_size() -> int:
+    """How many channels ONNX Runtime's convolutions have side by side on this processor, found by looking: the second
+    pixel comes after all channels of the first one's block."""
+    x = torch.arange(64.0).view(1, 32, 1, 2)
+    (y,) = open_session(one_operation("ReorderInput", x.shape, DOMAIN), 1).run(None, {"x": x.numpy()})
+    return int(y.reshape(-1).tolist().index(float(x[0, 0, 0, 1])))
 
 
 def _quantised(model: Any) -> bytes:

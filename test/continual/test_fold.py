@@ -7,7 +7,7 @@ from torch import nn
 
 import co_perception.continual as co
 from co_perception.continual.check import check_streaming
-from co_perception.continual.fold import fold_batch_norm
+from co_perception.continual.fold import fold_batch_norm, is_folded
 
 
 def test_folding_keeps_answers_and_the_original() -> None:
@@ -27,3 +27,10 @@ def test_folding_keeps_answers_and_the_original() -> None:
     assert not any(isinstance(module, nn.BatchNorm1d) for module in folded.modules())
     assert sum(isinstance(module, nn.BatchNorm1d) for module in net.modules()) == 2
     check_streaming(folded, (3,), reference=net.clip, tolerance=1e-12)
+
+
+def test_what_was_folded_is_known_and_what_was_not_too() -> None:
+    network = co.Sequential(co.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU())
+    assert not is_folded(network.eval()) and is_folded(fold_batch_norm(network))
+    apart = co.Sequential(co.Conv1d(3, 4, 3), nn.ReLU(), nn.BatchNorm1d(4))
+    assert is_folded(apart), "only a norm right after its convolution is folded"

@@ -13,8 +13,8 @@ from stepped import FAMILIES, fresh, stream
 
 from co_perception.continual.state import Sealed, leaves, named_leaves, opened, state_bytes
 from co_perception.runtime import blocked, onnx_stepper
-from co_perception.runtime.blocked import DOMAIN, PLAIN, Layout, Step, block_size, block_state, optimised
-from co_perception.runtime.onnx_stepper import OnnxStepper
+from co_perception.runtime.blocked import DOMAIN, PLAIN, Layout, Step, block_state
+from co_perception.runtime.onnx_stepper import OnnxStepper, block_size, optimised
 from co_perception.runtime.stepper import EagerStepper
 
 pytest.importorskip("onnxruntime")
@@ -47,7 +47,7 @@ def changed(nodes: list[Any], channels: int = 32) -> tuple[Any, Layout]:
     step = Step({"p": shape}, {"new_p": "p"}, [frozenset({"p"})])
     names = {output for node in nodes for output in node.output}
     given = optimised(model(nodes, "new_p", channels).SerializeToString())
-    return block_state(given, step, dict.fromkeys(names, shape))
+    return block_state(given, step, dict.fromkeys(names, shape), block_size())
 
 
 @pytest.fixture(autouse=True)
