@@ -5,8 +5,8 @@
 poses: the shipped `costgcn_short_motions` (15 motions of drawn people) becomes a recogniser of 20 held poses of real
 people. exercises: a `cotrans_short` that knows four exercises of a watch learns all seven. Folds are those of
 `poses.py` (stretches of frames) and `exercises.py` (people); seed n trains on fold n. Every method has the same
-examples, epochs and schedule; epochs and learning rate were chosen for both at density 0.3 on other partitions than
-those of the figures. What was measured before is not measured again: figures are gathered in out/recipes/adapt.json.
+examples, epochs and schedule; epochs and learning rate were chosen for both at density 0.3 on folds that give no
+figures. What was measured before is not measured again: figures are gathered in out/recipes/adapt.json.
 """
 
 from __future__ import annotations

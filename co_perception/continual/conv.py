@@ -255,10 +255,22 @@ class Conv3d(_Conv, nn.Conv3d):  # type: ignore[misc]  # forward is that of the 
             y, kept = torch.cat([row for row, _ in rows]), torch.cat([left for _, left in rows])
         return y, kept if isinstance(past, Tensor) else kept.unbind(TIME)
 
+    @property
+    def may_keep_sums(self) -> bool:
+        """Whether there are frames of which partial sums of answers are kept. Those would be others with other weights,
+        so a norm that follows stays a layer of its own: a state is worth the same before and after folding."""
+        spans = zip(self.kernel_size[1:], self.dilation[1:], self.pads[1:], strict=True)
+        shrinks = any((size - 1) * dilation > sum(pads) for size, dilation, pads in spans)
+        return self._sums and (shrinks or max(self.stride[1:]) > 1 or self.out_channels < self.in_channels)
+
+    @property
+    def _sums(self) -> bool:
+        plain = self.stride[0] == self.dilation[0] == 1 and self.padding_mode == self.temporal_padding_mode == "zeros"
+        return plain and self.kernel_size[0] > 1
+
     def _keeps_sums(self, shape: tuple[int, ...]) -> bool:
         """Whether partial sums of answers are kept, and not inputs of this shape (C, *space)."""
-        plain = self.stride[0] == self.dilation[0] == 1 and self.padding_mode == self.temporal_padding_mode == "zeros"
-        return plain and self.kernel_size[0] > 1 and prod(self.frame_out(shape)) < prod(shape)
+        return self._sums and prod(self.frame_out(shape)) < prod(shape)
 
     def _add_sums(self, x: Tensor, sums: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Answers to a chunk, and the sums that are left, (B, C, k - 1, *space)."""

@@ -18,7 +18,8 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 def fold_batch_norm(module: Module) -> Module:
     """An evaluation copy of `module` in which every batch norm right after a convolution of the same `Sequential` is
-    part of it, and every layer that has a form of its own for inference (`folded`) is in that form.
+    part of it, and every layer that has a form of its own for inference (`folded`) is in that form. A state is worth
+    the same in both: where a convolution keeps partial sums, its norm stays.
 
     Its parameters no longer have the published names, so it is for inference only; keep the original to save or train.
     """
@@ -55,5 +56,5 @@ def _foldable(container: Sequential) -> Iterator[tuple[Any, str, Any]]:
     """(convolution, the norm's name, norm) where one follows the other."""
     named = list(container.named_children())
     for (_, conv), (name, norm) in zip(named, named[1:], strict=False):
-        if isinstance(conv, CONVOLUTIONS) and isinstance(norm, NORMS):
+        if isinstance(conv, CONVOLUTIONS) and isinstance(norm, NORMS) and not getattr(conv, "may_keep_sums", False):
             yield conv, name, norm

@@ -176,9 +176,12 @@ def _batch_norm(
 ) -> Named:
     if training:
         raise Unknown("a batch norm in training")
-    if x.like.dim() == 2 and not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
-        scale = weight * torch.rsqrt(variance + eps)  # ONNX Runtime's own takes ten times as long for one number each
-        return at("Add", at("Mul", x, scale), bias - mean * scale)
+    if x.like.dim() in (2, 4) and not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
+        scale = weight * torch.rsqrt(variance + eps)
+        shift = bias - mean * scale
+        if x.like.dim() == 4:  # which stays in the layout of convolutions
+            return at("Conv", x, scale.view(-1, 1, 1, 1), shift, group=len(scale))
+        return at("Add", at("Mul", x, scale), shift)  # its own norm takes ten times as long for one number each
     return at("BatchNormalization", x, weight, bias, mean, variance, epsilon=eps)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.conv import Conv3d
+from co_perception.continual.fold import NORMS
 from co_perception.continual.framewise import ELEMENTWISE
 from co_perception.continual.squeeze_excite import SqueezeExcite
 
@@ -54,7 +55,10 @@ def _widen(layers: Sequence[nn.Module], place: int, more: int) -> None:
     after = _neighbour(layers[place + 1 :])
     if not more or before is None or after is None:
         return
-    gates = [layer for layer in layers[place + 1 : layers.index(after)] if isinstance(layer, SqueezeExcite)]
+    between = layers[layers.index(before) + 1 : layers.index(after)]
+    gates = [layer for layer in between if isinstance(layer, SqueezeExcite)]
+    for norm in (layer for layer in between if isinstance(layer, NORMS)):
+        _widen_norm(norm, more)
     for makes in (before, depthwise, *(gate.fc2 for gate in gates)):
         _add_outputs(makes, more)
     for takes in (after, *(gate.fc1 for gate in gates)):
@@ -69,7 +73,7 @@ def _neighbour(layers: Sequence[nn.Module]) -> Conv3d | None:
     for layer in layers:
         if isinstance(layer, Conv3d):
             return layer if layer.groups == 1 else None
-        if not isinstance(layer, (*ELEMENTWISE, SqueezeExcite)):
+        if not isinstance(layer, (*ELEMENTWISE, *NORMS, SqueezeExcite)):
             return None
     return None
 
@@ -79,6 +83,15 @@ def _add_outputs(conv: Any, more: int) -> None:
     if conv.bias is not None:
         conv.bias = _padded(conv.bias, 0, more)
     conv.out_channels += more
+
+
+def _widen_norm(norm: Any, more: int) -> None:
+    """Zeros stay zeros."""
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        value = getattr(norm, name)
+        if value is not None:
+            setattr(norm, name, _padded(value, 0, more) if name in ("weight", "bias") else _padded(value, 0, more).data)
+    norm.num_features += more
 
 
 def _padded(weight: Tensor, axis: int, more: int) -> nn.Parameter:

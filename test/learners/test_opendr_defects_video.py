@@ -116,6 +116,17 @@ def test_optimize_works_twice_and_leaves_a_clean_state(learner: ContinualVideoLe
             np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-4)
 
 
+def test_a_stream_goes_on_in_an_optimised_network(learner: ContinualVideoLearner, tmp_path: Path) -> None:
+    frames = list(moving(0, 40, 0))
+    learner.infer(frames[:20])
+    learner.save_streams(tmp_path / "streams", {"one": learner.snapshot()}, {})
+    wanted = learner.infer(frames[20:])
+    learner.optimize()
+    learner.restore(learner.load_streams(tmp_path / "streams")["one"][0])
+    for one, two in zip(learner.infer(frames[20:]), wanted, strict=True):
+        np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-4)
+
+
 def test_fit_runs_with_sgd_on_pairs() -> None:
     """`optimizer="sgd"` built an Adam with a momentum, a TypeError; a dataset of (input, answer) could not be
     unpacked; and no current Lightning took the arguments."""
