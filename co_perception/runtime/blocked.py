@@ -155,7 +155,8 @@ class _Rewriting:
     def _works_blocked(self, node: Any) -> bool:
         if NUMBERWISE.get(node.op_type) != len(node.input) or not all(name in self.blocked for name in node.input):
             return False
-        return len({self._shape(name) for name in (*node.input, *node.output)} | {None}) == 2
+        shapes = {self._shape(name) for name in (*node.input, *node.output)}
+        return len(shapes) == 1 and None not in shapes
 
     def _alike(self, node: Any) -> bool:
         """Whether input and output of a cut of channels lie in the same padded channels."""

@@ -123,6 +123,7 @@ class _Writer:
         for answer, name in zip(answers, names, strict=True):
             if answer.name in made and answer.name not in renamed:
                 renamed[answer.name] = name
+                self._shapes[name] = tuple(answer.like.shape[1:])
             else:
                 known = renamed.get(answer.name, answer.name)
                 self._nodes.append(self._helper.make_node("Identity", [known], [name]))

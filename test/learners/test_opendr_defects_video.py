@@ -124,6 +124,7 @@ def test_a_stream_goes_on_in_an_optimised_network(learner: ContinualVideoLearner
     learner.optimize()
     learner.restore(learner.load_streams(tmp_path / "streams")["one"][0])
     for one, two in zip(learner.infer(frames[20:]), wanted, strict=True):
+        assert one.probabilities is not None and two.probabilities is not None
         np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-4)
 
 

@@ -14,7 +14,7 @@ from stepped import FAMILIES, fresh, stream
 from co_perception.continual.state import Sealed, leaves, named_leaves, opened, state_bytes
 from co_perception.runtime import blocked, onnx_stepper
 from co_perception.runtime.blocked import DOMAIN, PLAIN, Layout, Step, block_state
-from co_perception.runtime.onnx_stepper import OnnxStepper, block_size, optimised
+from co_perception.runtime.onnx_stepper import OnnxStepper, block_size, open_session, optimised
 from co_perception.runtime.stepper import EagerStepper
 
 pytest.importorskip("onnxruntime")
@@ -87,6 +87,20 @@ def test_what_works_number_by_number_works_in_the_layout() -> None:
     nodes += [helper.make_node("Relu", ["s"], ["new_p"]), *convolution(["new_p"], "y")]
     graph, layout = changed(nodes)
     assert layout.leaves and reordered(graph) == {"ReorderInput": 1, "ReorderOutput": 1}
+
+
+def test_an_answer_that_is_an_image_comes_out_plain() -> None:
+    nodes = [*convolution(["x"], "a"), *convolution(["p"], "b"), helper.make_node("Add", ["a", "b"], ["s"])]
+    nodes += [helper.make_node("Relu", ["s"], ["y"]), *convolution(["x"], "new_p")]
+    graph, layout = changed(nodes)
+    assert layout.leaves == {"p": (32, 6, 6)} and {output.name for output in graph.graph.output} == {"y", "new_p"}
+    x, p = (torch.randn(1, 32, 6, 6, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    given = {"x": x.numpy(), "p": p.numpy()}
+    y, new_p = open_session(model(nodes, "new_p").SerializeToString(), 1).run(["y", "new_p"], given)
+    held = given | {"p": layout.close("p", p).numpy()}
+    z, new_held = open_session(graph.SerializeToString(), 1, optimise=False).run(["y", "new_p"], held)
+    assert torch.from_numpy(z).equal(torch.from_numpy(y))
+    assert layout.open("p", torch.from_numpy(new_held)).equal(torch.from_numpy(new_p))
 
 
 @pytest.mark.parametrize("case", ["a sum over channels", "handed through", "too few channels"])
