@@ -9,7 +9,7 @@ import torch
 from stepped import FAMILIES, Stepped, fresh, stream
 from torch import Tensor
 
-from co_perception.continual.state import State, join_rows, leaves, take_rows, tree_map
+from co_perception.continual.state import Sealed, State, join_rows, leaves, take_rows, tree_map
 from co_perception.runtime.choose import stepper
 from co_perception.runtime.stepper import EagerStepper, Stepper
 
@@ -132,6 +132,7 @@ def test_what_is_handed_on_is_not_copied() -> None:
     made = stepper(stepped.network, stepped.shape, "onnxruntime", threads=1)
     _, state = steps(made, stream(stepped, stepped.network.receptive_field), made.init_state(1))
     _, after = made(stream(stepped, 1), state)
-    before = {leaf.data_ptr() for leaf in leaves(state.layers)}
-    shared = [leaf for leaf in leaves(after.layers) if leaf.data_ptr() in before]
+    assert isinstance(state.layers, Sealed) and isinstance(after.layers, Sealed)
+    before = {leaf.data_ptr() for leaf in state.layers.held}
+    shared = [leaf for leaf in after.layers.held if leaf.data_ptr() in before]
     assert len(shared) >= 4 and all(leaf[0].numel() > 8192 for leaf in shared)
