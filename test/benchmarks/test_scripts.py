@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import matplotlib.image
 import pytest
 from benchmark_scripts import script
 
-from bench.remote import PEERS
+from bench.remote import PEERS, ROOT
 from bench.rows import Row
 
 pytestmark = pytest.mark.slow
@@ -88,3 +89,11 @@ def test_endurance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["grown_bytes"] == told["memory_bytes_at_end"] - told["memory_bytes_after_warm_up"]
     assert told["ms_p50_last"] == told["ms_p50"][-1] > 0
     assert "memory first" in capsys.readouterr().out
+
+
+def test_make_bench_runs_what_can_be_run_alone() -> None:
+    """A node that waits for its signal, or a plot of what is not there, would end it."""
+    named = re.search(r"^BENCHES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
+    assert scripts - set(named[1].split()) == {"node_process", "node_plot"} and set(named[1].split()) <= scripts
