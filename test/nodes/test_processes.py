@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,30 +12,36 @@ import pytest
 
 from co_perception.nodes.processes import Part, Running, usage
 
+TAKES_HOLD = """
+import sys, threading, time
+print("ready", flush=True)
+sys.stdin.readline()
+held = bytearray(b"1") * 50_000_000
+files = [open(f"{sys.argv[1]}/{n}", "w") for n in range(7)]
+for n in range(3):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+while time.process_time() < 0.5:
+    pass
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
 
 def test_usage_is_what_a_process_takes_hold_of(tmp_path: Path) -> None:
-    before = usage(os.getpid())
-    held = mmap.mmap(-1, 50_000_000)  # pages of its own, not such as were free in this process already
-    held.write(b"1" * 50_000_000)
-    files = [(tmp_path / str(n)).open("w") for n in range(7)]
-    release = threading.Event()
-    threads = [threading.Thread(target=release.wait) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    began = time.process_time()
-    while time.process_time() - began < 0.2:
-        pass
-    after = usage(os.getpid())
-    release.set()
-    for file in files:
-        file.close()
-    for thread in threads:
-        thread.join()
+    command = [sys.executable, "-S", "-c", TAKES_HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        before = usage(process.pid)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
+        after = usage(process.pid)
+        process.kill()
     assert after.memory_mb - before.memory_mb == pytest.approx(50, abs=5)
     assert after.descriptors - before.descriptors == 7
     assert after.threads - before.threads == 3
-    assert 0.15 < after.cpu_s - before.cpu_s < 2.0
-    held.close()
+    assert 0.4 < after.cpu_s < 2.0
 
 
 def test_a_process_that_is_gone_has_no_usage() -> None:
