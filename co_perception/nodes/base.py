@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from co_perception.nodes.diagnostics import WARN, diagnostic_array
+from co_perception.nodes.interruption import interrupted
 from co_perception.nodes.parameters import Setting, Settings
 from co_perception.nodes.qos import latched_qos, result_qos
 from co_perception.nodes.reception import Reception
@@ -134,6 +135,8 @@ class ManagedNode(LifecycleNode, ABC):
             self.prepare(self.settings.read())
         except Exception as error:  # a missing file, package or device: all mean "not with these settings"
             self.while_configured.close()
+            if interrupted(error):
+                raise KeyboardInterrupt from error
             self.get_logger().error(f"Cannot be configured: {error}")
             return TransitionCallbackReturn.FAILURE
         self.settings.configured = True

@@ -110,7 +110,7 @@ def risen(values: Sequence[float]) -> float:
 
 
 def gained(counts: Sequence[int]) -> int:
-    """How much higher a count stands in the second half than it ever stood in the first: what comes and goes is no
-    growth."""
-    half = len(counts) // 2
-    return max(max(counts[half:]) - max(counts[:half]), 0)
+    """How much higher a count stands all through the last quarter than it ever stood in the first half: what comes and
+    goes is no growth."""
+    half, size = len(counts) // 2, max(len(counts) // PARTS, 1)
+    return max(min(counts[-size:]) - max(counts[:half]), 0)

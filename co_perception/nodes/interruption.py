@@ -9,6 +9,14 @@ from typing import Any
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
+def interrupted(error: BaseException | None) -> bool:
+    """Whether an error is an interruption that somebody on its way made another of: Python itself does where a class is
+    just being made, and so an import that is interrupted may fail."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 class Interruption:
     """While entered, a signal that ends the process raises KeyboardInterrupt between `arm` and `disarm`, once.
 

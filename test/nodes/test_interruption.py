@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from co_perception.nodes.interruption import Interruption
+from co_perception.nodes.interruption import Interruption, interrupted
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -38,3 +38,22 @@ def test_one_that_comes_late_does_nothing(number: signal.Signals) -> None:
         interruption.disarm()
         os.kill(os.getpid(), number)
         interruption.disarm()
+
+
+def test_an_interruption_is_known_by_what_was_made_of_it() -> None:
+    def imported() -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interruption:
+            raise RuntimeError("a class could not be made") from interruption
+
+    def loaded() -> None:
+        try:
+            imported()
+        except RuntimeError as error:
+            raise ValueError("cannot load the model") from error
+
+    with pytest.raises(ValueError) as caught:
+        loaded()
+    assert interrupted(caught.value) and interrupted(KeyboardInterrupt())
+    assert not interrupted(ValueError("no such model")) and not interrupted(None)
