@@ -87,16 +87,16 @@ def main() -> None:
     torch.set_num_threads(1)  # so that a second run gives the same figures, and small layers are not slower
     began = perf_counter()
     for run in runs(chosen.data, chosen.seeds):
-        if run.key in known() or perf_counter() - began > chosen.seconds:
+        if run.key in gathered() or perf_counter() - began > chosen.seconds:
             continue
         figures = measured(run)
         OUT.parent.mkdir(parents=True, exist_ok=True)
-        OUT.write_text(json.dumps(known() | {run.key: figures}, indent=1) + "\n")
+        OUT.write_text(json.dumps(gathered() | {run.key: figures}, indent=1) + "\n")
         print(run.key, figures, flush=True)
-    table(known())
+    table(gathered())
 
 
-def known() -> dict[str, Any]:
+def gathered() -> dict[str, Any]:
     """What was measured so far, by this process or one beside it."""
     found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
     return found

@@ -10,6 +10,7 @@ import numpy as np
 
 GROWTH_MB = 5.0  # of resident memory after warm-up
 PARTS = 4  # of a run, of which the last and the first are compared
+LASTING = 5  # counts in a row, at the end of a run, in which whoever came and goes is gone again
 LOST = 0.01  # share of the frames received that may be dropped
 
 
@@ -110,7 +111,7 @@ def risen(values: Sequence[float]) -> float:
 
 
 def gained(counts: Sequence[int]) -> int:
-    """How much higher a count stands all through the last quarter than it ever stood in the first half: what comes and
-    goes is no growth."""
-    half, size = len(counts) // 2, max(len(counts) // PARTS, 1)
-    return max(min(counts[-size:]) - max(counts[:half]), 0)
+    """How much higher a count stands at the end than it ever stood in the first half: what comes and goes is no growth,
+    what came at any time since and stayed is."""
+    half = max(len(counts) // 2, 1)
+    return max(min(counts[-LASTING:]) - max(counts[:half]), 0)

@@ -12,7 +12,7 @@ nothing is changed; whoever uses what comes out compares it with the network fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -68,14 +68,15 @@ class Step(NamedTuple):
     groups: Sequence[frozenset[str]]
 
 
-def block_state(optimised: Any, step: Step, shapes: Shapes, block: int) -> tuple[Any, Layout]:
+def block_state(optimised: Any, step: Step, shapes: Shapes, block_size: Callable[[], int]) -> tuple[Any, Layout]:
     """An optimised graph (`onnx.ModelProto`) and the layout of its state: changed where that saves reordering.
 
-    shapes: (C, *space) of its values by name, of those that are known; block: channels of a block on this processor.
+    shapes: (C, *space) of its values by name, of those that are known. block_size: how many channels are a block on
+    this processor; not asked where there are none, as on processors that ONNX Runtime knows no such layout for.
     """
     if not any(node.op_type == "ReorderInput" for node in optimised.graph.node):
         return optimised, PLAIN
-    layout = Layout(block, {})
+    layout = Layout(block_size(), {})
     groups = [group for group in step.groups if all(_worth_it(step.leaves.get(name, ()), layout) for name in group)]
     chosen = {name for group in groups for name in group}
     while chosen:

@@ -176,6 +176,8 @@ def _batch_norm(
 ) -> Named:
     if training:
         raise Unknown("a batch norm in training")
+    if weight is None:
+        weight, bias = torch.ones_like(variance), torch.zeros_like(mean)
     if x.like.dim() in (2, 4) and not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
         scale = weight * torch.rsqrt(variance + eps)
         shift = bias - mean * scale

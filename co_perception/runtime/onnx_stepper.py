@@ -66,7 +66,7 @@ class OnnxStepper(Stepper):
     def _opened(self, graph: Graph) -> tuple[Any, Layout]:
         """The session, and how state lies in it."""
         model = optimised(self._bytes(graph.model))
-        model, layout = block_state(model, _step_of(self._program, graph.shapes), graph.values, block_size())
+        model, layout = block_state(model, _step_of(self._program, graph.shapes), graph.values, block_size)
         return open_session(model.SerializeToString(), self.threads, optimise=False), layout
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:

@@ -86,11 +86,10 @@ def _add_outputs(conv: Any, more: int) -> None:
 
 
 def _widen_norm(norm: Any, more: int) -> None:
-    """Zeros stay zeros."""
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        value = getattr(norm, name)
-        if value is not None:
-            setattr(norm, name, _padded(value, 0, more) if name in ("weight", "bias") else _padded(value, 0, more).data)
+    """What is added stays zero."""
+    if norm.affine:
+        norm.weight, norm.bias = _padded(norm.weight, 0, more), _padded(norm.bias, 0, more)
+    norm.running_mean, norm.running_var = F.pad(norm.running_mean, (0, more)), F.pad(norm.running_var, (0, more))
     norm.num_features += more
 
 

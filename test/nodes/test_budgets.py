@@ -76,8 +76,10 @@ def test_a_leak_of_a_byte_a_frame_is_seen_through_noise() -> None:
 
 def test_counts_that_come_and_go_have_not_grown() -> None:
     assert gained([3, 4, 3, 4, 3, 4]) == 0
-    assert gained([3, 4, 3, 4, 5, 4, 5, 4]) == 0
-    assert gained([3, 4, 3, 4, 5, 4, 5, 5]) == 1
+    assert gained([3, 4, 3, 4, 3, 4] + [5, 3, 4, 5, 5, 5]) == 0
+    assert gained([3, 4, 3, 4, 3, 4] + [4, 5, 5, 5, 5, 5]) == 1
+    assert gained([3] * 60 + [4] * 5) == 1
+    assert gained([3]) == 0
 
 
 def test_a_run_that_is_all_warm_up_is_not_judged() -> None:

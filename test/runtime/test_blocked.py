@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from stepped import FAMILIES, fresh, stream
 
+from co_perception.continual.fold import fold_batch_norm
 from co_perception.continual.state import Sealed, leaves, named_leaves, opened, state_bytes
 from co_perception.runtime import blocked, onnx_stepper
 from co_perception.runtime.blocked import DOMAIN, PLAIN, Layout, Step, block_state
@@ -47,7 +48,7 @@ def changed(nodes: list[Any], channels: int = 32) -> tuple[Any, Layout]:
     step = Step({"p": shape}, {"new_p": "p"}, [frozenset({"p"})])
     names = {output for node in nodes for output in node.output}
     given = optimised(model(nodes, "new_p", channels).SerializeToString())
-    return block_state(given, step, dict.fromkeys(names, shape), block_size())
+    return block_state(given, step, dict.fromkeys(names, shape), block_size)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,17 @@ def test_what_would_not_save_anything_stays_as_it_is(case: str) -> None:
     nodes += [helper.make_node("Identity", ["p" if case == "handed through" else "x"], ["new_p"])]
     _, layout = changed(nodes, channels)
     assert layout == PLAIN
+
+
+def test_a_graph_without_blocks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of skeletons, and of everything on a processor that has no such layout: nobody asks for its blocks there."""
+
+    def unknown() -> int:
+        raise AssertionError("asked for blocks that there are not")
+
+    monkeypatch.setattr(onnx_stepper, "block_size", unknown)
+    stepped = FAMILIES["graph"]()
+    assert OnnxStepper(fold_batch_norm(stepped.network), stepped.shape, threads=1)._layout == PLAIN
 
 
 @pytest.mark.parametrize("family", ["x3d", "resnet"])

@@ -11,9 +11,11 @@ import onnxruntime
 import pytest
 import torch
 from stepped import FAMILIES, stream
+from torch import nn
 
+import co_perception.continual as co
 from co_perception.runtime import onnx_stepper
-from co_perception.runtime.choose import stepper
+from co_perception.runtime.choose import difference, stepper
 from co_perception.runtime.onnx_stepper import OnnxStepper, default_threads
 
 
@@ -65,3 +67,16 @@ def test_a_batch_of_any_size_is_stepped_by_one_program() -> None:
     for streams in (1, 3, 17):
         y, _ = made(torch.randn(streams, shape[0], 1, *shape[1:]), made.init_state(streams))
         assert y.shape == (streams, 7, 1)
+
+
+@torch.no_grad()
+def test_a_norm_without_weights_that_stays_is_written() -> None:
+    """Behind a convolution that keeps partial sums nothing is folded."""
+    shrinking = co.Conv3d(2, 12, 3, stride=(1, 2, 2), padding=1)
+    network = co.Sequential(shrinking, nn.BatchNorm3d(12, affine=False), nn.ReLU(), co.Conv3d(12, 3, 1))
+    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm3d))
+    assert norm.running_mean is not None and norm.running_var is not None
+    norm.running_mean.uniform_(-1, 1)
+    norm.running_var.uniform_(0.5, 2)
+    made = stepper(network.eval(), (2, 8, 8), "onnxruntime", threads=1)
+    assert made.name == "onnxruntime" and difference(made, network=network) < 1e-5
