@@ -117,13 +117,13 @@ def test_what_would_not_save_anything_stays_as_it_is(case: str) -> None:
 
 
 def test_a_graph_without_blocks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of skeletons, and of everything on a processor that has no such layout: nobody asks for its blocks there."""
+    """As of an encoder, and of everything on a processor that has no such layout: nobody asks for its blocks there."""
 
     def unknown() -> int:
         raise AssertionError("asked for blocks that there are not")
 
     monkeypatch.setattr(onnx_stepper, "block_size", unknown)
-    stepped = FAMILIES["graph"]()
+    stepped = FAMILIES["encoder of 2"]()
     assert OnnxStepper(fold_batch_norm(stepped.network), stepped.shape, threads=1)._layout == PLAIN
 
 
