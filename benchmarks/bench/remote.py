@@ -63,6 +63,11 @@ class Remote:
         self.memory_bytes, self.peak_memory_bytes = told["memory_bytes"], told["peak_memory_bytes"]
         return [int(value) for value in told["ns"]]
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def close(self) -> None:
         """End it."""
         self._process.kill()

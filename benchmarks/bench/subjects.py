@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from co_perception.networks.variants import VIDEO_VARIANTS, Published, VideoVariant
@@ -46,14 +46,21 @@ class Subject:
 
 
 def variant(name: str) -> Variant:
-    """The record of a network; ValueError names those there are."""
-    if name not in VARIANTS:
-        raise ValueError(f"no network {name!r}; there are: {', '.join(VARIANTS)}")
-    return VARIANTS[name]
+    """The record of a network, of a video network "NAME@SIZE" with pictures of that many pixels a side; ValueError
+    names those there are."""
+    plain, _, size = name.partition("@")
+    if plain not in VARIANTS:
+        raise ValueError(f"no network {plain!r}; there are: {', '.join(VARIANTS)}")
+    found = VARIANTS[plain]
+    if not size:
+        return found
+    if not isinstance(found, VideoVariant) or not size.isdecimal() or not int(size):
+        raise ValueError(f"{name!r}: only video networks have a size, in pixels: {', '.join(VIDEO_VARIANTS)}")
+    return replace(found, size=int(size))
 
 
 def build(name: str) -> Subject:
-    """The network of that name, the same numbers every time."""
+    """The network of that name (`variant`), the same numbers every time."""
     import torch
 
     from co_perception.networks.build import build_video

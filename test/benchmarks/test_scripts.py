@@ -10,6 +10,7 @@ import matplotlib.image
 import pytest
 from benchmark_scripts import script
 
+from bench import subjects
 from bench.remote import PEERS, ROOT
 from bench.rows import Row
 
@@ -85,10 +86,28 @@ def test_endurance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = "--networks costgcn_short --backends eager --steps 25 --block 10 --threads 1"
     assert script("endurance").main([*asked.split(), "--out", str(tmp_path)]) == 0
     [told] = json.loads((tmp_path / "endurance.json").read_text())["rows"]
-    assert len(told["memory_bytes"]) == len(told["ms_p50"]) == 3
+    assert len(told["memory_bytes"]) == len(told["threads"]) == len(told["descriptors"]) == len(told["ms_p50"]) == 3
+    assert told["threads_gained"] == told["descriptors_gained"] == 0 < min(told["threads"] + told["descriptors"])
     assert told["grown_bytes"] == told["memory_bytes_at_end"] - told["memory_bytes_after_warm_up"]
     assert told["ms_p50_last"] == told["ms_p50"][-1] > 0
     assert "memory first" in capsys.readouterr().out
+    more = "--networks cox3d_s@32 --backends eager --steps 1 --threads 1 --add"
+    assert script("endurance").main([*more.split(), "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "endurance.json").read_text())["rows"]
+    assert [row["network"] for row in rows] == ["costgcn_short", "cox3d_s@32"] and rows[0] == told
+
+
+@pytest.mark.parametrize("name", ["costgcn_short@32", "cox3d_s@0", "cox3d_s@wide", "cox3d_s@-1"])
+def test_a_size_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="only video networks have a size"):
+        subjects.variant(name)
+
+
+def test_a_size_makes_the_same_network_of_smaller_pictures() -> None:
+    small = subjects.build("cox3d_s@32")
+    assert small.frame_shape == (3, 32, 32)
+    whole = subjects.build("cox3d_s").network.state_dict()
+    assert all(whole[name].equal(value) for name, value in small.network.state_dict().items())
 
 
 def test_make_bench_runs_what_can_be_run_alone() -> None:
