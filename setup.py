@@ -54,7 +54,7 @@ TRAIN = [
 ]
 
 EXTRAS = {
-    "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.10"],
+    "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.11.9,<0.12"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8"],
     # MediaPipe up to 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.

@@ -164,6 +164,8 @@ def _pickles() -> Iterator[tuple[str, bytes]]:
     endless: list[Any] = []
     endless.append(endless)
     yield "pickle/holds_itself", pickle.dumps(endless, 4)
+    yield "pickle/key_of_doubled_tuples", _key_of_doubled_tuples()
+    yield "pickle/key_that_is_an_array", _keyed(pickle.dumps(np.ones(2), 2))
     yield "pickle/deep", b"\x80\x04" + b"]" * 3000 + b"a" * 2999 + b"."
     yield "pickle/claims_bytes", b"\x80\x04\x8e" + struct.pack("<Q", 2**33) + b"."
     yield "pickle/claims_bytearray", b"\x80\x05\x96" + struct.pack("<Q", 2**33) + b"."
@@ -227,7 +229,10 @@ def _checkpoints() -> Iterator[tuple[str, bytes]]:
         yield f"{target}/one_number_seen_often", _saved(wrapped)
         yield f"{target}/packed_zeros", _packed(_saved({"fc.weight": torch.zeros(2 * 10**6)}))
         yield f"{target}/runs", _saved(_Runs())
+        yield f"{target}/key_of_doubled_tuples", _changed(_saved({}), {"data.pkl": _key_of_doubled_tuples()})
     yield "torch/doubled_40_times", _saved({"model": _doubled()})
+    head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    yield "torch/legacy_key_of_doubled_tuples", b"".join(head) + _key_of_doubled_tuples() + pickle.dumps([], 2)
     legacy = _saved({"fc.weight": torch.ones(2, 3)}, _use_new_zipfile_serialization=False)
     yield (
         "torch/legacy_claims",
@@ -245,6 +250,19 @@ def _doubled() -> list[Any]:
     return bomb
 
 
+def _key_of_doubled_tuples() -> bytes:
+    """A dict with a key that takes years to hash."""
+    key: tuple[Any, ...] = ()
+    for _ in range(60):
+        key = (key, key)
+    return _keyed(pickle.dumps(key, 2))
+
+
+def _keyed(key: bytes) -> bytes:
+    """The pickle of a dict with that key, itself a pickle."""
+    return b"\x80\x02}" + key[2:-1] + b"K\x01s."
+
+
 class _Runs:
     def __reduce__(self) -> tuple[Any, ...]:
         import os
@@ -260,10 +278,15 @@ def _saved(content: Any, **options: Any) -> bytes:
 
 def _packed(archive: bytes) -> bytes:
     """The same zip archive, compressed: torch writes none that is."""
+    return _changed(archive, {}, zipfile.ZIP_DEFLATED)
+
+
+def _changed(archive: bytes, contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """A zip archive with other contents for the files of some names, whatever folder they are in."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as to:
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(buffer, "w", compression) as to:
         for name in source.namelist():
-            to.writestr(name, source.read(name))
+            to.writestr(name, contents.get(name.rpartition("/")[2], source.read(name)))
     return buffer.getvalue()
 
 

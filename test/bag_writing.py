@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 MESSAGES = Path(__file__).parents[1] / "msg"
@@ -51,11 +51,15 @@ def write_bag(
     topics: Mapping[str, Iterable[Frame]],
     storage: Literal["mcap", "sqlite3"] = "mcap",
     types: Any = None,
+    packed: Literal["message", "file"] | None = None,
 ) -> Path:
-    """A rosbag2 folder with topics of skeletons."""
+    """A rosbag2 folder with topics of skeletons. packed: what is compressed by zstd."""
     types = types or store()
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-    with Writer(path, version=9, storage_plugin=plugin) as writer:
+    writer = Writer(path, version=9, storage_plugin=plugin)
+    if packed:
+        writer.set_compression(CompressionMode[packed.upper()], CompressionFormat.ZSTD)
+    with writer:
         for topic, frames in topics.items():
             kind = "co_perception/msg/SkeletonArray"
             connection = writer.add_connection(topic, kind, typestore=types)

@@ -29,9 +29,10 @@ from co_perception.engine.settings import Setting
 from co_perception.evaluation.records import FORMAT, FRAMES, read_records
 from co_perception.learners.shipped import shipped
 from co_perception.learners.skeleton import ContinualSkeletonLearner
-from co_perception.networks.torch_file import load_plain
 from co_perception.nodes.snapshots import inside
-from co_perception.runtime.unpickle import RefusedPickleError, load, read_arrays
+from co_perception.runtime.pickle_claims import RefusedPickleError
+from co_perception.runtime.torch_file import load_plain
+from co_perception.runtime.unpickle import load, read_arrays
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.training.config import TrainConfig
 

@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "pose": {"engine", "skeletons", "runtime.store"},
     "data": {"engine", "skeletons", "runtime.unpickle"},
     "evaluation": {"engine", "data", "runtime"},
-    "training": {"engine", "skeletons", "data", "continual", "networks"},
+    "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.torch_file"},
     "learners": {
         "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation", "training",
     },
@@ -57,7 +57,7 @@ ROS = {
 
 # Not everybody has these: each is imported in one file, and only when it is needed.
 OPTIONAL = {
-    "ai_edge_litert", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "lz4",
+    "ai_edge_litert", "apsw", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "lz4",
     "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "ray",
     "rosbags", "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
 }  # fmt: skip

@@ -8,11 +8,11 @@ letter), but a few bytes of each can ask for all memory, or for ever.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 MOST_METADATA = 4 * 1024 * 1024  # bytes
@@ -20,6 +20,10 @@ MOST_BRACKETS = 1000  # in metadata.yaml, which recorders write without: reading
 MOST_DEFINITION = 256 * 1024  # bytes; those of common messages have a few thousand
 MOST_ELEMENTS = 4096  # of an array of fixed length: it becomes as many lines of code
 MOST_CHUNK = 256 * 1024 * 1024  # bytes, unpacked; recorders begin another after less than one, or one picture
+_LARGE = 1 << 16  # bytes
+_PAGE = 4096  # bytes of a database, which always has one
+UNPACK = "Unpack them beside it (zstd -d *.zstd), and open it again."
+_PACKED = re.compile(rb"^\s*compression_mode\s*:\s*[\"']?file\b", re.IGNORECASE | re.MULTILINE)
 _FIXED = re.compile(r"\[\s*([^\]<\s][^\]]*)\]")
 _TABLE = re.compile(r"CREATE\s+(TABLE|(UNIQUE\s+)?INDEX)\b", re.IGNORECASE)
 _IDL = "=" * 80 + "\n"
@@ -35,11 +39,14 @@ def check_metadata(path: Path) -> None:
 
 def check_database(path: Path) -> None:
     """Raises ValueError for a database that has more than tables of what was recorded: views, columns that are computed
-    when they are read, virtual tables. sqlite3.Error for what is none."""
-    connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)
+    when they are read, virtual tables. apsw.Error for what is none."""
+    import apsw  # as rosbags does: Python's own may be years older, and does not know all damage
+
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"file:{quote(str(path.absolute()))}?immutable=1", flags)
     try:
         entries = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
-        odd = [name for name, sql in entries if sql is not None and not _TABLE.match(sql)]
+        odd = [name for name, sql in entries if sql is not None and not _TABLE.match(str(sql))]
         names = [name for name, sql in entries if sql is not None and not odd]
         for name in names:
             columns = connection.execute("SELECT hidden FROM pragma_table_xinfo(?)", (name,)).fetchall()
@@ -63,13 +70,68 @@ def check_definitions(text: str) -> None:
         raise ValueError("the definition of its messages computes numbers")
 
 
+def bound_rows() -> None:
+    """Has all connections of apsw, which rosbags reads databases by, make no room for a row longer than the whole
+    file."""
+    import apsw
+
+    if _bound not in apsw.connection_hooks:
+        apsw.connection_hooks.append(_bound)
+
+
+def _bound(connection: Any) -> None:
+    from apsw import SQLITE_LIMIT_LENGTH
+
+    connection.limit(SQLITE_LIMIT_LENGTH, max(Path(connection.filename).stat().st_size, _PAGE))
+
+
 def bound_chunks(storage: Any) -> None:
-    """Has rosbags' MCAP storage unpack no more of a chunk than it claims, and none that claims more than MOST_CHUNK:
-    by itself it unpacks first and compares then."""
+    """Has rosbags' MCAP storage make no room for a record longer than the file, unpack no more of a chunk than it
+    claims, and none that claims more than MOST_CHUNK: by itself it unpacks first and compares then."""
     from lz4.frame import LZ4FrameDecompressor
 
+    storage.read_exact = partial(_read_exact, storage.ReaderError)
     kinds = {"lz4": LZ4FrameDecompressor, "zstd": storage.zstd.ZstdDecompressor}
     storage.DECOMPRESSORS |= {name: partial(_unpacked, kind) for name, kind in kinds.items()}
+
+
+def bound_messages(reader: Any) -> None:
+    """Has rosbags' reader unpack messages (compression mode "message") to MOST_CHUNK at most, and no files: those would
+    be as large as they like, and not have been looked at."""
+    if not isinstance(reader.zstd, SimpleNamespace):  # not yet
+        unpack = partial(_unpacked_message, reader.zstd.ZstdDecompressor)
+        reader.zstd = SimpleNamespace(decompress=unpack, open=_unpacked_file)
+
+
+def _unpacked_message(kind: Callable[[], Any], data: bytes) -> bytes:
+    packed = kind()
+    unpacked = bytes(packed.decompress(data, max_length=MOST_CHUNK))
+    if not packed.eof:
+        raise ValueError(f"a message is cut off, or unpacks to more than {MOST_CHUNK} bytes")
+    return unpacked
+
+
+def _unpacked_file(*_: Any) -> Any:
+    raise ValueError(f"its files are packed as wholes, which is not read here. {UNPACK}")
+
+
+def is_packed(metadata: Path) -> bool:
+    """Whether a metadata.yaml says that whole files are compressed (`ros2 bag record --compression-mode file`)."""
+    with metadata.open("rb") as file:
+        return bool(_PACKED.search(file.read(MOST_METADATA)))
+
+
+def _read_exact(error: type[Exception], file: BinaryIO, size: int) -> bytes:
+    if size > _LARGE:  # looking for the end costs a file its buffer
+        at = file.tell()
+        left = file.seek(0, 2) - at
+        file.seek(at)
+        if size > left:
+            raise error(f"a record at {at} claims {size} bytes, the file has {left} more")
+    data = file.read(size)
+    if len(data) != size:
+        raise error(f"a record claims {size} bytes, the file has {len(data)} more")
+    return data
 
 
 def _unpacked(kind: Callable[[], Any], data: bytes, size: int) -> bytes:

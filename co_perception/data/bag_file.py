@@ -16,7 +16,17 @@ from tempfile import TemporaryDirectory
 from types import ModuleType, TracebackType
 from typing import Any
 
-from co_perception.data.bag_checks import bound_chunks, check_database, check_definitions, check_metadata, idl_parts
+from co_perception.data.bag_checks import (
+    UNPACK,
+    bound_chunks,
+    bound_messages,
+    bound_rows,
+    check_database,
+    check_definitions,
+    check_metadata,
+    idl_parts,
+    is_packed,
+)
 from co_perception.data.mcap_salvage import is_whole, salvage
 from co_perception.data.skeleton_messages import nanoseconds
 
@@ -154,7 +164,9 @@ class Bag:
         rosbags = _rosbags()
         try:
             _check(part)
-            return self._stack.enter_context(rosbags.Reader(part))
+            reader = self._stack.enter_context(rosbags.Reader(part))
+            reader.storage.files = []  # nobody asks for them; rosbags takes them as they are, and fails to close
+            return reader
         except Exception as error:  # a damaged file can fail anywhere inside rosbags
             raise BagError(f"{part} cannot be read as a ROS 2 recording: {error}") from error
 
@@ -202,9 +214,11 @@ def _parts(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in ENDINGS)
     if not files:
-        raise BagError(f"there is no {' or '.join(ENDINGS)} file in {path}.")
+        packed = f" There are packed ones. {UNPACK}" if any(path.glob("*.zstd")) else ""
+        raise BagError(f"there is no {' or '.join(ENDINGS)} file in {path}.{packed}")
+    metadata = path / "metadata.yaml"
     whole = all(is_whole(file) for file in files if file.suffix == ".mcap")
-    return [path] if whole and (path / "metadata.yaml").is_file() else files
+    return [path] if whole and metadata.is_file() and not is_packed(metadata) else files
 
 
 def _check(part: Path) -> None:
@@ -219,12 +233,15 @@ def _check(part: Path) -> None:
 def _rosbags() -> ModuleType:
     try:
         import rosbags.rosbag2
+        import rosbags.rosbag2.reader
         import rosbags.rosbag2.storage_mcap
     except ImportError as error:
         raise ImportError(
             f"reading recordings needs rosbags, which is not installed: pip install 'co_perception[ros]'. ({error})"
         ) from error
     bound_chunks(rosbags.rosbag2.storage_mcap)
+    bound_messages(rosbags.rosbag2.reader)
+    bound_rows()
     return rosbags.rosbag2
 
 

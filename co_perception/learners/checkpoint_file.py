@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from co_perception.networks.torch_file import load_plain
+from co_perception.runtime.torch_file import load_plain
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import math
 import pickle
-import pickletools
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.runtime.pickle_claims import RefusedPickleError, check_claims
+
 MOST_ITEMS = 10_000_000  # of containers, those they hold included, as often as they are held
 
-_LARGE = 1 << 16
 _NUMBER = re.compile(r"b1|[iu][1248]|f[248]")  # types whose every bit pattern is a value
-
-
-class RefusedPickleError(ValueError):
-    """The file is damaged, or asks for something that plain arrays do not need."""
 
 
 def read_arrays(path: Path) -> Any:
@@ -40,42 +36,15 @@ def read_arrays(path: Path) -> Any:
 def load(file: BinaryIO, name: str = "pickle") -> Any:
     """As `read_arrays`, from an open file; `name` is for the error text."""
     try:
-        _check_claims(file)
+        start = file.tell()
+        check_claims(file)
+        file.seek(start)
         return _Finisher().finish(_Reader(file).load())
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
     except Exception as error:  # a damaged pickle may raise nearly anything
         how = f"{type(error).__name__}: {error}"
         raise RefusedPickleError(f"{name}: cut off, damaged or no pickle of arrays ({how}). Fetch it again.") from None
-
-
-def _check_claims(file: BinaryIO) -> None:
-    """Refuses numbers of remembered objects that are higher than there are objects, and lengths beyond the file's end:
-    the unpickler makes room for what is claimed, and six bytes can ask for 64 GiB. The file is left where it was."""
-    start = file.tell()
-    size = file.seek(0, 2) - start
-    file.seek(start)
-    for most, (opcode, number, _) in enumerate(pickletools.genops(cast("BinaryIO", _Clamped(file))), 1):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > most:
-            raise RefusedPickleError(f"it numbers an object {number} where there are {most} at most.")
-        if opcode.name == "FRAME" and int(number or 0) > size:
-            raise ValueError(f"a part of {number} bytes in a file of {size}")
-    file.seek(start)
-
-
-class _Clamped:
-    """A file that is never asked for much more than it has: `read` makes room for what it is asked first."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self.readline = file, file.readline
-
-    def read(self, count: int) -> bytes:
-        if count < _LARGE:
-            return self._file.read(count)
-        at = self._file.tell()
-        left = self._file.seek(0, 2) - at
-        self._file.seek(at)
-        return self._file.read(min(count, left))
 
 
 class _Reader(pickle.Unpickler):
@@ -191,6 +160,12 @@ for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
     _KNOWN[f"{_core}.numeric", "_frombuffer"] = _FillArray()
 
 
+def _is_key(key: object) -> bool:
+    if isinstance(key, tuple):
+        return all(map(_is_key, key))
+    return key is None or isinstance(key, (str, bytes, int, float))
+
+
 class _Finisher:
     """Puts arrays in the place of the objects that stood for them, in the same containers. A container that is held
     several times is looked at once, or forty that each hold the next one twice would be looked at a million million
@@ -221,6 +196,8 @@ class _Finisher:
             return (value.array, 1) if value.held is None else self._finished(value.held[0])
         if not isinstance(value, (dict, list, tuple)):
             raise RefusedPickleError(f"it holds a {type(value).__name__}, which is no array, container or number.")
+        if isinstance(value, dict) and not all(map(_is_key, value)):
+            raise RefusedPickleError("it has a dict whose keys are not texts and numbers.")
         found = [self._finished(item) for item in (value.values() if isinstance(value, dict) else value)]
         count = 1 + sum(items for _, items in found)
         if count > MOST_ITEMS:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from co_perception.networks.torch_file import load_plain
+from co_perception.runtime.torch_file import load_plain
 
 KEPT = 2  # a damaged one falls back to the one before
 _PART = ".part"

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from co_perception.learners import weights
 from co_perception.runtime import assets, store
-from co_perception.runtime.unpickle import RefusedPickleError
+from co_perception.runtime.pickle_claims import RefusedPickleError
 
 NAME = "i3d_kinetics400"
 TREE = {"params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from co_perception.runtime.unpickle import RefusedPickleError, load, read_arrays
+from co_perception.runtime.pickle_claims import RefusedPickleError
+from co_perception.runtime.unpickle import load, read_arrays
 
 
 def through(value: Any, protocol: int = pickle.DEFAULT_PROTOCOL) -> Any:

@@ -1,7 +1,7 @@
 """Files that `torch.save` wrote, read so that nothing in them runs and nothing in them grows.
 
 `weights_only` sees to the first. The second is seen to here: torch neither asks whether an archive is compressed, which
-those it writes are not, nor whether a tensor shows one number a million times.
+those it writes are not, nor whether a tensor shows one number a million times, nor how long a key takes to hash.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ import io
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
+
+from co_perception.runtime.pickle_claims import RefusedPickleError, check_claims
+
+_ARCHIVE = b"PK\x03\x04"
+_PICKLES = 5  # of the format before archives: magic number, version, machine, what was saved, names of the storages
 
 
 def load_plain(path: Path) -> Any:
@@ -26,10 +31,11 @@ def load_plain(path: Path) -> Any:
         RuntimeError and EOFError of torch for a damaged file.
     """
     source: Any = path
-    if zipfile.is_zipfile(path):
+    if _is_archive(path):
         _check_archive(path)
     else:  # a file makes room for as many bytes as it is asked for, these give what there is
         source = io.BytesIO(path.read_bytes())
+        _check_pickles(source, _PICKLES)
     try:
         found = torch.load(source, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
@@ -41,16 +47,43 @@ def load_plain(path: Path) -> Any:
     return found
 
 
+def _is_archive(path: Path) -> bool:
+    """As torch decides it, or an archive could be taken for something else here and unpacked there."""
+    with path.open("rb") as file:
+        return file.read(len(_ARCHIVE)) == _ARCHIVE
+
+
 def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            _check_entries(entries, os.path.getsize(path))
+            for entry in entries:
+                if entry.filename.endswith(".pkl"):
+                    _check_pickles(io.BytesIO(archive.read(entry)), 1)
+    except ValueError:
+        raise
     except Exception as error:  # what a broken archive raises depends on where it is broken
         raise ValueError(f"its archive is damaged: {error}") from error
+
+
+def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ValueError("its archive is compressed, and torch writes none that is")
-    if sum(entry.file_size for entry in entries) > os.path.getsize(path):
+    if sum(entry.file_size for entry in entries) > size:
         raise ValueError("its archive claims to hold more than the whole file")
+
+
+def _check_pickles(file: BinaryIO, count: int) -> None:
+    """Looks through as many pickles, one after the other, and goes back to the first."""
+    try:
+        for _ in range(count):
+            check_claims(file)
+    except RefusedPickleError:
+        raise
+    except Exception as error:  # what a broken pickle raises depends on where it is broken
+        raise ValueError(f"it is cut off, damaged or no file of torch.save ({error})") from error
+    file.seek(0)
 
 
 def _tensors(tree: Any, seen: set[int]) -> Iterator[Tensor]:
