@@ -1,0 +1,73 @@
+"""What is looked for in a pickle before it is read."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from co_perception.runtime.pickle_claims import SHARED, RefusedPickleError, _Unfolded, check_claims
+
+FLAT = st.none() | st.integers() | st.text(max_size=3) | st.booleans()  # bytes are calls, before protocol 3
+NESTED = st.recursive(
+    FLAT,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.tuples(inner).map(lambda one: (one, one, [one]))
+        | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def hashed(value: Any) -> int:
+    """How many objects hashing it would look at; lists and dicts, which cannot be hashed, count as one."""
+    return 1 + sum(map(hashed, value)) if isinstance(value, tuple) else 1
+
+
+def largest(value: Any) -> int:
+    """Of the value and all that it holds."""
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return max([hashed(value), *map(largest, held)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(NESTED, st.integers(0, pickle.HIGHEST_PROTOCOL))
+def test_tuples_are_followed_through_every_protocol(value: Any, protocol: int) -> None:
+    data = pickle.dumps([value], protocol)
+    unfolded = _Unfolded()
+    found = [unfolded.follow(opcode, argument) for opcode, argument, _ in pickletools.genops(data)]
+    assert max(found) == largest([value])
+
+
+def test_a_key_that_takes_years_to_hash_is_refused_at_once() -> None:
+    key: tuple[Any, ...] = ()
+    for _ in range(60):
+        key = (key, key)
+    data = b"\x80\x02}" + pickle.dumps(key, 2)[2:-1] + b"K\x01s."
+    with pytest.raises(RefusedPickleError, match="a tuple that unfolds to more than its"):
+        check_claims(io.BytesIO(data))
+
+
+def test_a_little_sharing_is_no_harm() -> None:
+    shape = (1, 2, 3, 4)
+    check_claims(io.BytesIO(pickle.dumps({(shape,) * (SHARED // 10): [shape] * 1000}, 4)))
+
+
+def test_pickles_in_a_row_are_looked_at_one_by_one() -> None:
+    file = io.BytesIO(b"".join(pickle.dumps(part, 2) for part in ({"a": (1, 2)}, [3], "b")))
+    for _ in range(3):
+        check_claims(file)
+    assert not file.read()
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04", b"a.", b"\x86.", b"h\x05.", b"no pickle"])
+def test_what_is_no_pickle_is_an_error(data: bytes) -> None:
+    with pytest.raises((ValueError, IndexError, KeyError)):
+        check_claims(io.BytesIO(data))
