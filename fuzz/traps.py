@@ -111,6 +111,9 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "setting_texts/number_of_400_digits", f"max_people={'9' * 400}\nmin_progress={'9' * 400}\nmin_progress=nan\n"
     aliases = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))
     yield "train_config/aliases", f"a0: &a0 [0]\n{aliases}\nepochs: *a8\n"
+    yield "train_config/merges", _merged("epochs")
+    yield "train_config/merges_behind_a_hash", _merged('"#"')
+    yield "bag_folder/merges", f"rosbag2_bagfile_information: {{}}\n{_merged('a')}"
     yield "train_config/tag", "epochs: !!python/object/apply:os.system [touch marker]\n"
     yield "train_config/class_path", "class_path: this.s\ninit_args:\n  epochs: 1\n"
     yield "train_config/other_file", "/etc/passwd\n"
@@ -149,6 +152,14 @@ def _texts() -> Iterator[tuple[str, str]]:
         "no_version": {"version": None},
     }.items():
         yield f"metadata/{name}", json.dumps(saved | told)
+
+
+def _merged(last: str) -> str:
+    """Mappings that hold the one before ten times each, one of them beside the key `last`."""
+    lines = ["a0: &-0 {k: 1}"]
+    for n in range(1, 10):
+        lines += [f"{last if n == 9 else f'a{n}'}: &-{n}", "  <<:", *[f"  - *-{n - 1}"] * 10]
+    return "\n".join(lines) + "\n"
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:
@@ -286,7 +297,9 @@ def _changed(archive: bytes, contents: dict[str, bytes], compression: int = zipf
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(buffer, "w", compression) as to:
         for name in source.namelist():
-            to.writestr(name, contents.get(name.rpartition("/")[2], source.read(name)))
+            # ZipInfo by itself: or the time of day would be in it
+            content = contents.get(name.rpartition("/")[2], source.read(name))
+            to.writestr(zipfile.ZipInfo(name), content, compression)
     return buffer.getvalue()
 
 

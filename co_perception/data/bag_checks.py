@@ -15,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from co_perception.data.damage import has_anchors
+
 MOST_METADATA = 4 * 1024 * 1024  # bytes
 MOST_BRACKETS = 1000  # in metadata.yaml, which recorders write without: reading nested ones takes the square of time
 MOST_DEFINITION = 256 * 1024  # bytes; those of common messages have a few thousand
@@ -33,8 +35,11 @@ def check_metadata(path: Path) -> None:
     """Raises ValueError for a metadata.yaml that no recorder writes."""
     with path.open("rb") as file:
         content = file.read(MOST_METADATA + 1)
-    if len(content) > MOST_METADATA or content.count(b"[") + content.count(b"{") > MOST_BRACKETS:
-        raise ValueError(f"{path.name} is larger or more nested than any recorder writes it; take the files alone.")
+    large = len(content) > MOST_METADATA or content.count(b"[") + content.count(b"{") > MOST_BRACKETS
+    if large or has_anchors(content.decode("utf-8")):
+        raise ValueError(
+            f"{path.name} is larger or more nested than any recorder writes it, or has anchors; take the files alone."
+        )
 
 
 def check_database(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,16 @@ def reading(source: object, what: str) -> Iterator[None]:
     except STUMBLES as error:
         how = f"{type(error).__name__}: {error}"
         raise ValueError(f"{source}: damaged, or not {what} ({how}).") from error
+
+
+# YAML's & and *, wherever a value may begin: what they stand for may be more than any memory holds, lists and merged
+# mappings alike.
+_ANCHOR = re.compile(r"(?<![0-9A-Za-z])[&*]\S")
+
+
+def has_anchors(yaml: str) -> bool:
+    """Whether a text in YAML may have anchors or aliases; true for some texts that have none."""
+    return bool(_ANCHOR.search(yaml))
 
 
 MOST_BYTES = 64 * 1024 * 1024

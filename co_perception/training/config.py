@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from co_perception.data.damage import has_anchors
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -107,7 +108,7 @@ class TrainConfig:
             raise FileNotFoundError(f"no settings at {path}; TrainConfig().to_yaml(path) writes some to edit")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1).decode("utf-8")
-        if len(text) > MOST_BYTES or re.search(r"^[^#\n]*[&*]\w", text, re.MULTILINE):
+        if len(text) > MOST_BYTES or has_anchors(text):
             raise ValueError(f"{path}: settings are plain values without anchors (&, *), {MOST_BYTES} bytes at most")
         return from_arguments([f"--train={path}"])
 
