@@ -31,8 +31,8 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType(
     {
         "camera": Budget(memory_mb=200, cpu=0.8, threads=30),
         "pose": Budget(memory_mb=250, cpu=1.0, threads=30, latency_ms=120),
-        "video_activity": Budget(memory_mb=1300, cpu=1.0, threads=30, latency_ms=200),
-        "skeleton_activity": Budget(memory_mb=600, cpu=0.5, threads=30, latency_ms=60),
+        "video_activity": Budget(memory_mb=1000, cpu=1.0, threads=30, latency_ms=200),
+        "skeleton_activity": Budget(memory_mb=500, cpu=0.5, threads=30, latency_ms=60),
         "fusion": Budget(memory_mb=150, cpu=0.3, threads=30, latency_ms=600),
     }
 )
