@@ -32,11 +32,14 @@ def reading(source: object, what: str) -> Iterator[None]:
 # YAML's & and *, wherever a value may begin: what they stand for may be more than any memory holds, lists and merged
 # mappings alike.
 _ANCHOR = re.compile(r"(?<![0-9A-Za-z])[&*]\S")
+_COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def has_anchors(yaml: str) -> bool:
     """Whether a text in YAML may have anchors or aliases; true for some texts that have none."""
-    return bool(_ANCHOR.search(yaml))
+    # Behind a quote, # may be text and what follows no comment.
+    bare = (line if {"'", '"'} & set(line) else _COMMENT.sub("", line) for line in yaml.splitlines())
+    return any(map(_ANCHOR.search, bare))
 
 
 MOST_BYTES = 64 * 1024 * 1024

@@ -31,7 +31,7 @@ def check_claims(file: BinaryIO) -> None:
     size = file.seek(0, 2) - start
     file.seek(start)
     unfolded = _Unfolded()
-    for most, (opcode, number, _) in enumerate(pickletools.genops(cast("BinaryIO", _Clamped(file))), 1):
+    for most, (opcode, number, _) in enumerate(pickletools.genops(cast("BinaryIO", Clamped(file))), 1):
         if opcode.name in _PUTS and int(number or 0) > most:
             raise RefusedPickleError(f"it numbers an object {number} where there are {most} at most.")
         if opcode.name == "FRAME" and int(number or 0) > size:
@@ -76,16 +76,17 @@ class _Unfolded:
         return taken + [self._stack.pop() for _ in plain]
 
 
-class _Clamped:
+class Clamped:
     """A file that is never asked for much more than it has: `read` makes room for what it is asked first."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self.readline = file, file.readline
+        self._file = file
+        self.readline, self.seek, self.tell, self.seekable = file.readline, file.seek, file.tell, file.seekable
 
-    def read(self, count: int) -> bytes:
+    def read(self, count: int = -1) -> bytes:
         if count < _LARGE:
             return self._file.read(count)
         at = self._file.tell()
         left = self._file.seek(0, 2) - at
         self._file.seek(at)
-        return self._file.read(min(count, left))
+        return self._file.read(min(count, max(left, 0)))

@@ -12,27 +12,31 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
 
-from co_perception.runtime.pickle_claims import RefusedPickleError, check_claims
+from co_perception.runtime.pickle_claims import Clamped, RefusedPickleError, check_claims
 
 _ARCHIVE = b"PK\x03\x04"
 _PICKLES = 5  # of the format before archives: magic number, version, machine, what was saved, names of the storages
 
 
-def load_plain(path: Path) -> Any:
+def load_plain(path: Path, *, checksums: bool = False) -> Any:
     """What the file holds, on the CPU.
 
+    checksums: compare those that the archive has, which torch does not; a file of the format before has none, and is
+        refused.
     Raises: FileNotFoundError; pickle.UnpicklingError where it asks for more than tensors, numbers, texts and
         containers; ValueError for an archive that is packed, and for tensors wider than what is stored of them;
         RuntimeError and EOFError of torch for a damaged file.
     """
     source: Any = path
     if _is_archive(path):
-        _check_archive(path)
+        _check_archive(path, checksums)
+    elif checksums:
+        raise ValueError("it is no archive, and has no checksums")
     else:  # a file makes room for as many bytes as it is asked for, these give what there is
         source = io.BytesIO(path.read_bytes())
         _check_pickles(source, _PICKLES)
@@ -53,14 +57,16 @@ def _is_archive(path: Path) -> bool:
         return file.read(len(_ARCHIVE)) == _ARCHIVE
 
 
-def _check_archive(path: Path) -> None:
+def _check_archive(path: Path, checksums: bool) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(cast("BinaryIO", Clamped(file))) as archive:
             entries = archive.infolist()
             _check_entries(entries, os.path.getsize(path))
             for entry in entries:
                 if entry.filename.endswith(".pkl"):
                     _check_pickles(io.BytesIO(archive.read(entry)), 1)
+            if checksums and (damaged := archive.testzip()):
+                raise ValueError(f"{damaged} differs from its checksum")
     except ValueError:
         raise
     except Exception as error:  # what a broken archive raises depends on where it is broken
