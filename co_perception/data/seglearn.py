@@ -61,7 +61,10 @@ def _content(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError("it is not of the first version of .npy, which seglearn's data set is.")
-        np.lib.format.read_array_header_1_0(file)
+        try:
+            np.lib.format.read_array_header_1_0(file)
+        except Exception as error:  # NumPy reads it as a piece of Python, which can be damaged in any way
+            raise ValueError(f"its header is damaged: {error}") from error
         content = load(file, str(path))
     wanted = {"X", "y", "y_labels", "subject", "side", "X_labels"}
     if not isinstance(content, dict) or not wanted <= content.keys() or tuple(content["X_labels"]) != CHANNELS:
