@@ -41,7 +41,7 @@ TARGETS: dict[str, Target] = {
         Target("bag_folder", recordings.folder, generates=ROSBAGS),
         Target("records", figures.records),
         Target("latencies", figures.latencies),
-        Target("train_config", settings.training, generates=("jsonargparse",)),
+        Target("train_config", settings.training, generates=("jsonargparse", "attr")),
         Target("setting_texts", settings.texts),
         Target("setting_values", settings.values),
         Target("snapshot_path", settings.snapshot_path),
