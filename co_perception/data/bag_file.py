@@ -165,6 +165,8 @@ class Bag:
         try:
             _check(part)
             reader = self._stack.enter_context(rosbags.Reader(part))
+            if reader.message_count and reader.start_time > reader.end_time:
+                raise ValueError("it says that it ends before it begins; a folder's files may be sound by themselves")
             reader.storage.files = []  # nobody asks for them; rosbags takes them as they are, and fails to close
             return reader
         except Exception as error:  # a damaged file can fail anywhere inside rosbags

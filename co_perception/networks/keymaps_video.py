@@ -77,10 +77,10 @@ def unwrap(checkpoint: Mapping[str, Any]) -> Weights:
     for key in _WRAPPINGS:
         if isinstance(checkpoint.get(key), Mapping):
             checkpoint = checkpoint[key]
-    weights = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    weights = {name: value for name, value in checkpoint.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if not weights:
         raise ValueError(
-            f"no tensors among the entries {sorted(map(str, checkpoint))[:5]}: not a checkpoint of weights"
+            f"no tensors by name among the entries {sorted(map(str, checkpoint))[:5]}: not a checkpoint of weights"
         )
     return weights
 
