@@ -116,19 +116,19 @@ class WorkingNode(ManagedNode, Generic[Job]):
     def too_slow(self, dropped: int) -> str:
         """What to say of frames dropped within a second because the worker was busy."""
         step_ms = self.tally.percentile_ms("step", 50) or 0.0
-        return f"{dropped} frames dropped in a second: one takes {step_ms:.0f} ms here, so they come faster than that."
+        return f"{_frames(dropped)} dropped in a second: one takes {step_ms:.0f} ms here, so they come faster than that."
 
     def lossy(self, lost: int) -> str:
         """What to say of frames that never arrived, within a second."""
         return (
-            f"{lost} frames lost on the way in a second: they come faster than this machine or the network can take "
+            f"{_frames(lost)} lost on the way in a second: they come faster than this machine or the network can take "
             "them. Lower their rate or size."
         )
 
     def crowded(self, refused: int) -> str:
         """What to say of frames of a second camera, within a second."""
         return (
-            f"{refused} frames of another camera dropped in a second: more than one publishes on "
+            f"{_frames(refused)} of another camera dropped in a second: more than one publishes on "
             f"{self._subscription.topic_name}, and the first is heard. Give each its own topic."
         )
 
@@ -150,3 +150,7 @@ class WorkingNode(ManagedNode, Generic[Job]):
         if self._worker is not None:
             self.tally.count("left at stop", self._worker.stop())
             self._worker = None
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
