@@ -31,6 +31,7 @@ TARGETS: dict[str, Target] = {
         Target("pickle", weights.pickle),
         Target("safetensors", weights.safetensors),
         Target("torch", weights.torch_zip),
+        Target("torch_pickle", weights.torch_pickle),
         Target("training", weights.training),
         Target("state", weights.state),
         Target("people_streams", weights.people_streams),

@@ -10,6 +10,7 @@ import json
 import pickle
 import struct
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -149,6 +150,9 @@ def _weights() -> Iterator[tuple[str, bytes]]:
         buffer = io.BytesIO()
         torch.save({"state_dict": tensors, "epoch": 3}, buffer, **options)
         yield f"torch/0_{name}", buffer.getvalue()
+        if name == "zip":
+            with zipfile.ZipFile(buffer) as archive:
+                yield "torch_pickle/0_weights", archive.read("archive/data.pkl")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         checkpoints.write({"network": tensors, "epoch": 3}, path)

@@ -242,6 +242,7 @@ def _checkpoints() -> Iterator[tuple[str, bytes]]:
         yield f"{target}/runs", _saved(_Runs())
         yield f"{target}/key_of_doubled_tuples", _changed(_saved({}), {"data.pkl": _key_of_doubled_tuples()})
     yield "torch/doubled_40_times", _saved({"model": _doubled()})
+    yield "torch_pickle/key_of_doubled_tuples", _key_of_doubled_tuples()
     head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
     yield "torch/legacy_key_of_doubled_tuples", b"".join(head) + _key_of_doubled_tuples() + pickle.dumps([], 2)
     legacy = _saved({"fc.weight": torch.ones(2, 3)}, _use_new_zipfile_serialization=False)

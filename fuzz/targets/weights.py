@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -77,6 +78,15 @@ def video_form() -> video_streams.Form:
         StageState(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3),), (torch.zeros(1, 3),)) for _ in range(2)
     )
     return video_streams.Form("net", video_streams.Stream(stages, 0, 0, None), ((3,), (3,)), 2)
+
+
+def torch_pickle(data: bytes) -> None:
+    """What lies in an archive of torch.save beside its numbers; changed within the archive, it fails its checksum."""
+    contents = {"data.pkl": data, "version": b"3\n", "byteorder": b"little", "data/0": bytes(24), "data/1": bytes(16)}
+    with zipfile.ZipFile(scratch() / "weights.pyth", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
+    _checkpoint(scratch() / "weights.pyth")
 
 
 def metadata(data: bytes) -> None:
