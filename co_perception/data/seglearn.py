@@ -46,10 +46,11 @@ def watch_samples(path: Path | str, *, one_side: bool = True) -> tuple[Samples, 
         rows = zip(content["X"], content["y"], content["subject"], content["side"], strict=True)
         for number, (values, label, subject, side) in enumerate(rows):
             source = f"recording {number}"
-            if values.ndim != 2 or values.shape[1] != len(CHANNELS) or not np.isfinite(values).all():
-                skipped.add(source, f"expected finite (time, {len(CHANNELS)}), got {values.shape}")
+            with np.errstate(over="ignore"):  # a huge number becomes infinite, and is found below
+                found = values.astype(np.float32)
+            if found.ndim != 2 or found.shape[1] != len(CHANNELS) or not np.isfinite(found).all():
+                skipped.add(source, f"expected finite (time, {len(CHANNELS)}), got {found.shape}")
                 continue
-            found = values.astype(np.float32)
             data = Timeseries(found * MIRROR if one_side and side == LEFT else found, RATE_HZ)
             items.append(Sample(data, int(label), f"P{int(subject):02}", source, source))
         skipped.require(items, path, "Is it another file than seglearn's watch_dataset.npy?")

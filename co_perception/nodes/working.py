@@ -116,7 +116,8 @@ class WorkingNode(ManagedNode, Generic[Job]):
     def too_slow(self, dropped: int) -> str:
         """What to say of frames dropped within a second because the worker was busy."""
         step_ms = self.tally.percentile_ms("step", 50) or 0.0
-        return f"{_frames(dropped)} dropped in a second: one takes {step_ms:.0f} ms here, so they come faster than that."
+        dropping = f"{_frames(dropped)} dropped in a second"
+        return f"{dropping}: one takes {step_ms:.0f} ms here, so they come faster than that."
 
     def lossy(self, lost: int) -> str:
         """What to say of frames that never arrived, within a second."""

@@ -67,6 +67,8 @@ class TrainConfig:
     strategy: str = "auto"
 
     def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            self._need(name, getattr(self, name) is not None or type(None) in get_args(kind), "never None")
         for name in ("epochs", "batch_size", "chunk", "devices", "nodes"):
             self._need(name, getattr(self, name) >= 1, "at least 1")
             self._need(name, getattr(self, name) < MOST, f"below {MOST}")

@@ -14,6 +14,7 @@ from co_perception.training.config import TrainConfig, from_arguments
     ("setting", "value", "message"),
     [
         ("epochs", 0, "epochs is at least 1, got 0"),
+        ("seed", None, "seed is never None, got None"),
         ("lr", 0.0, "above 0"),
         ("optimizer", "lamb", "one of adamw, adam, sgd"),
         ("mode", "frames", "one of clip, step"),
