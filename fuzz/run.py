@@ -6,7 +6,9 @@ New inputs that reach new branches go to out/fuzz/TARGET, findings to out/fuzz/f
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,11 +20,25 @@ INSTRUMENTED = (
     "rosbags.typesys.msg", "rosbags.typesys.peg", "rosbags.typesys.store", "ruamel", "yaml",
 )  # fmt: skip
 HEADROOM_MIB = 1024  # of address space; what a target may allocate, and what the libraries keep
+ROUND_S = 120  # then another process goes on: atheris keeps the outcome of every comparison of arrays
 
 
-def main() -> None:
-    """Runs one target; ends with an error where it finds something."""
+def main() -> int:
+    """Runs one target; the exit status is not 0 where it finds something."""
     chosen = _arguments()
+    if chosen.round:
+        _round(chosen.target, chosen.seconds, chosen.most_bytes)
+    end = time.monotonic() + chosen.seconds
+    while (left := round(end - time.monotonic())) > 0:
+        again = [sys.executable, "-m", "fuzz.run", chosen.target, "--round", "--most-bytes", str(chosen.most_bytes)]
+        status = subprocess.call([*again, "--seconds", str(min(left, ROUND_S))], cwd=ROOT)
+        if status:
+            return status
+    return 0
+
+
+def _round(name: str, seconds: int, most_bytes: int) -> None:
+    """In this process, which ends with it."""
     atheris = _atheris()
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
         from fuzz.registry import TARGETS
@@ -31,7 +47,7 @@ def main() -> None:
     from fuzz import guard
 
     torch.set_num_threads(1)
-    target = TARGETS[chosen.target]
+    target = TARGETS[name]
     seeds, found = CORPUS / target.name, OUT / target.name
     found.mkdir(parents=True, exist_ok=True)
     (OUT / "findings").mkdir(exist_ok=True)
@@ -39,7 +55,7 @@ def main() -> None:
         guard.run(target, seed.read_bytes())
     guard.limit_memory(HEADROOM_MIB)
     options = [
-        f"-max_total_time={chosen.seconds}", "-timeout=600", f"-max_len={chosen.most_bytes}", "-rss_limit_mb=4096",
+        f"-max_total_time={seconds}", "-timeout=600", f"-max_len={most_bytes}", "-rss_limit_mb=4096",
         f"-artifact_prefix={OUT / 'findings' / target.name}-", "-print_final_stats=1",
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], str(found), str(seeds), *options], lambda data: guard.run(target, data))
@@ -51,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("target")
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--most-bytes", type=int, default=8192, help="length of the longest input that is tried")
+    parser.add_argument("--round", action="store_true", help="in this one process")
     return parser.parse_args()
 
 
@@ -63,4 +80,4 @@ def _atheris():  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
