@@ -28,6 +28,7 @@ def main() -> int:
     chosen = _arguments()
     if chosen.round:
         _round(chosen.target, chosen.seconds, chosen.most_bytes)
+        return 0
     end = time.monotonic() + chosen.seconds
     while (left := round(end - time.monotonic())) > 0:
         again = [sys.executable, "-m", "fuzz.run", chosen.target, "--round", "--most-bytes", str(chosen.most_bytes)]

@@ -111,9 +111,8 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "setting_texts/number_of_400_digits", f"max_people={'9' * 400}\nmin_progress={'9' * 400}\nmin_progress=nan\n"
     aliases = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))
     yield "train_config/aliases", f"a0: &a0 [0]\n{aliases}\nepochs: *a8\n"
-    yield "train_config/merges", _merged("epochs")
-    yield "train_config/merges_behind_a_hash", _merged('"#"')
-    yield "bag_folder/merges", f"rosbag2_bagfile_information: {{}}\n{_merged('a')}"
+    yield "train_config/merges", _merged()
+    yield "bag_folder/merges", _merged()
     yield "train_config/tag", "epochs: !!python/object/apply:os.system [touch marker]\n"
     yield "train_config/class_path", "class_path: this.s\ninit_args:\n  epochs: 1\n"
     yield "train_config/other_file", "/etc/passwd\n"
@@ -154,11 +153,11 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield f"metadata/{name}", json.dumps(saved | told)
 
 
-def _merged(last: str) -> str:
-    """Mappings that hold the one before ten times each, one of them beside the key `last`."""
+def _merged() -> str:
+    """YAML with mappings that hold the one before ten times each."""
     lines = ["a0: &-0 {k: 1}"]
     for n in range(1, 10):
-        lines += [f"{last if n == 9 else f'a{n}'}: &-{n}", "  <<:", *[f"  - *-{n - 1}"] * 10]
+        lines += [f"a{n}: &-{n}", "  <<:", *[f"  - *-{n - 1}"] * 10]
     return "\n".join(lines) + "\n"
 
 

@@ -23,7 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "adapters": {"continual"},
     "runtime": {"networks.variants", "continual"},
     "pose": {"engine", "skeletons", "runtime.store"},
-    "data": {"engine", "skeletons", "runtime.unpickle"},
+    "data": {"engine", "skeletons", "runtime.clamped", "runtime.unpickle"},
     "evaluation": {"engine", "data", "runtime"},
     "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.torch_file"},
     "learners": {

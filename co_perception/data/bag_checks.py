@@ -1,4 +1,5 @@
-"""What is looked at in a recording before rosbags reads it: parts that would have it work without end.
+"""What is looked at in a recording before rosbags reads it, and what it is held to while it reads: parts that would
+have it work without end.
 
 A recording may come from anybody. Its definitions become Python code, field by field; its database is asked by SQL, and
 may answer by views of its own; its metadata is YAML. None of these can run anything (rosbags takes names letter by
@@ -16,15 +17,15 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from co_perception.data.damage import has_anchors
+from co_perception.runtime.clamped import clamped
 
 MOST_METADATA = 4 * 1024 * 1024  # bytes
 MOST_BRACKETS = 1000  # in metadata.yaml, which recorders write without: reading nested ones takes the square of time
 MOST_DEFINITION = 256 * 1024  # bytes; those of common messages have a few thousand
 MOST_ELEMENTS = 4096  # of an array of fixed length: it becomes as many lines of code
 MOST_CHUNK = 256 * 1024 * 1024  # bytes, unpacked; recorders begin another after less than one, or one picture
-_LARGE = 1 << 16  # bytes
-_PAGE = 4096  # bytes of a database, which always has one
 UNPACK = "Unpack them beside it (zstd -d *.zstd), and open it again."
+_PAGE = 4096  # bytes of a database, which always has one
 _PACKED = re.compile(rb"^\s*compression_mode\s*:\s*[\"']?file\b", re.IGNORECASE | re.MULTILINE)
 _FIXED = re.compile(r"\[\s*([^\]<\s][^\]]*)\]")
 _TABLE = re.compile(r"CREATE\s+(TABLE|(UNIQUE\s+)?INDEX)\b", re.IGNORECASE)
@@ -76,8 +77,7 @@ def check_definitions(text: str) -> None:
 
 
 def bound_rows() -> None:
-    """Has all connections of apsw, which rosbags reads databases by, make no room for a row longer than the whole
-    file."""
+    """Has connections of apsw that only read, as those of rosbags do, make no room for a row longer than the file."""
     import apsw
 
     if _bound not in apsw.connection_hooks:
@@ -87,7 +87,8 @@ def bound_rows() -> None:
 def _bound(connection: Any) -> None:
     from apsw import SQLITE_LIMIT_LENGTH
 
-    connection.limit(SQLITE_LIMIT_LENGTH, max(Path(connection.filename).stat().st_size, _PAGE))
+    if connection.filename and connection.readonly("main"):
+        connection.limit(SQLITE_LIMIT_LENGTH, max(Path(connection.filename).stat().st_size, _PAGE))
 
 
 def bound_chunks(storage: Any) -> None:
@@ -127,15 +128,9 @@ def is_packed(metadata: Path) -> bool:
 
 
 def _read_exact(error: type[Exception], file: BinaryIO, size: int) -> bytes:
-    if size > _LARGE:  # looking for the end costs a file its buffer
-        at = file.tell()
-        left = file.seek(0, 2) - at
-        file.seek(at)
-        if size > left:
-            raise error(f"a record at {at} claims {size} bytes, the file has {left} more")
-    data = file.read(size)
+    at, data = file.tell(), clamped(file).read(size)
     if len(data) != size:
-        raise error(f"a record claims {size} bytes, the file has {len(data)} more")
+        raise error(f"a record at {at} claims {size} bytes, the file has {len(data)} more")
     return data
 
 

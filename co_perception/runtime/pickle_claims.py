@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickletools
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
+
+from co_perception.runtime.clamped import clamped
 
 SHARED = 1000  # items that a tuple may unfold to, however short the pickle is
 
-_LARGE = 1 << 16
 _MARK = -1
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 _GETS = ("GET", "BINGET", "LONG_BINGET")
@@ -31,7 +32,7 @@ def check_claims(file: BinaryIO) -> None:
     size = file.seek(0, 2) - start
     file.seek(start)
     unfolded = _Unfolded()
-    for most, (opcode, number, _) in enumerate(pickletools.genops(cast("BinaryIO", Clamped(file))), 1):
+    for most, (opcode, number, _) in enumerate(pickletools.genops(clamped(file)), 1):
         if opcode.name in _PUTS and int(number or 0) > most:
             raise RefusedPickleError(f"it numbers an object {number} where there are {most} at most.")
         if opcode.name == "FRAME" and int(number or 0) > size:
@@ -74,19 +75,3 @@ class _Unfolded:
                 taken.append(top)
             plain = plain[: plain.index(pickletools.markobject)]
         return taken + [self._stack.pop() for _ in plain]
-
-
-class Clamped:
-    """A file that is never asked for much more than it has: `read` makes room for what it is asked first."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.readline, self.seek, self.tell, self.seekable = file.readline, file.seek, file.tell, file.seekable
-
-    def read(self, count: int = -1) -> bytes:
-        if count < _LARGE:
-            return self._file.read(count)
-        at = self._file.tell()
-        left = self._file.seek(0, 2) - at
-        self._file.seek(at)
-        return self._file.read(min(count, max(left, 0)))

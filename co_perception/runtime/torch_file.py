@@ -12,12 +12,13 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
-from co_perception.runtime.pickle_claims import Clamped, RefusedPickleError, check_claims
+from co_perception.runtime.clamped import clamped
+from co_perception.runtime.pickle_claims import RefusedPickleError, check_claims
 
 _ARCHIVE = b"PK\x03\x04"
 _PICKLES = 5  # of the format before archives: magic number, version, machine, what was saved, names of the storages
@@ -59,7 +60,7 @@ def _is_archive(path: Path) -> bool:
 
 def _check_archive(path: Path, checksums: bool) -> None:
     try:
-        with path.open("rb") as file, zipfile.ZipFile(cast("BinaryIO", Clamped(file))) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(clamped(file)) as archive:
             entries = archive.infolist()
             _check_entries(entries, os.path.getsize(path))
             for entry in entries:

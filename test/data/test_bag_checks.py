@@ -82,6 +82,7 @@ def test_no_room_is_made_for_a_record_longer_than_the_file() -> None:
     file.read(3)
     with pytest.raises(ReaderError, match="a record at 3 claims 1099511627776 bytes, the file has 7 more"):
         storage_mcap.read_exact(file, 1 << 40)
+    file.seek(3)
     assert storage_mcap.read_exact(file, 7) == b"x" * 7
 
 
@@ -92,6 +93,14 @@ def test_no_row_of_a_database_is_longer_than_the_file(tmp_path: Path) -> None:
         assert connection.limit(apsw.SQLITE_LIMIT_LENGTH) == path.stat().st_size
         with pytest.raises(apsw.TooBigError):
             connection.execute("SELECT zeroblob(?)", (path.stat().st_size + 1,)).fetchall()
+
+
+def test_who_writes_databases_beside_it_is_left_alone(tmp_path: Path) -> None:
+    bag_file._rosbags()
+    with apsw.Connection(str(tmp_path / "a.db")) as own, apsw.Connection(":memory:") as other:
+        for connection in (own, other):
+            connection.execute("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))")
+            assert connection.execute("SELECT length(x) FROM t").fetchall() == [(100000,)]
 
 
 def test_metadata_with_nonsense_that_nobody_reads_is_no_hindrance(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_camera_four_times_as_fast_as_the_machine(
     bench.matched(node._activity, "activity")
     camera = Camera(bench, make_image)
     fake.before = lambda frame: time.sleep(0.08)
-    camera.play(50.0, lambda: diagnosed.warnings(" dropped in a second") and len(camera.sent) >= 100)
+    camera.play(50.0, lambda: diagnosed.warnings("frames dropped in a second") and len(camera.sent) >= 100)
     fake.before = lambda frame: None
     camera.play(10.0, lambda: diagnosed.well)
     clean = len(camera.sent)
