@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 # A domain of its own on this machine: a robot or a second test run near by is neither heard nor disturbed.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+
+# The middleware's look-up of types has ended a node of this suite.
+os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(Path(__file__).parent / "fastdds.xml"))
 
 # torch reads this once, when it is imported.
 os.environ["OMP_NUM_THREADS"] = "2"

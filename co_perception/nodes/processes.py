@@ -93,6 +93,16 @@ class Running:
         """Whether it has not ended."""
         return self.process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        status = self.process.poll()
+        if status is None:
+            return "has not ended"
+        if status >= 0:
+            return f"ended by itself with status {status}"
+        return f"was ended by {signal.Signals(-status).name}"
+
     def kill(self) -> None:
         """As a crash: no signal handler runs."""
         self.process.kill()

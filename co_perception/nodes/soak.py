@@ -137,7 +137,7 @@ def _check(running: Mapping[str, Running]) -> None:
     for name, process in running.items():
         if not process.alive:
             last = process.log.read_text(errors="replace").splitlines()[-1:]
-            raise RuntimeError(f"{name} ended by itself, see {process.log}: {' '.join(last)}")
+            raise RuntimeError(f"{name} {process.ending}, see {process.log}: {' '.join(last)}")
 
 
 def _keep(vitals: Vitals, judged: Sequence[Verdict], options: argparse.Namespace, out: Path) -> None:

@@ -67,11 +67,14 @@ def test_a_node_is_started_ended_and_killed(tmp_path: Path) -> None:
         time.sleep(0.5)
         assert first.alive
         assert usage(first.pid).memory_mb > 5
+        assert first.ending == "has not ended"
     assert first.process.returncode == 0
+    assert first.ending == "ended by itself with status 0"
     with Running(waiting, tmp_path / "log") as second:
         second.kill()
         assert not second.alive
     assert second.process.returncode == -signal.SIGKILL
+    assert second.ending == "was ended by SIGKILL"
 
 
 def test_what_a_node_says_is_kept(tmp_path: Path) -> None:
