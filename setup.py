@@ -38,8 +38,8 @@ ROS_WHEELS = [
     "ninja>=1.11",
 ]
 
-# ONNX Runtime 1.32 keeps a file of telemetry in the home folder and tries to send it; 1.23 has none of that in it.
-ONNX = ["onnx>=1.17", "onnxruntime>=1.20,<1.24", "onnxscript>=0.5"]
+# ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
+ONNX = ["onnx>=1.17", "onnxruntime>=1.20,<1.29", "onnxscript>=0.5"]
 
 OPENVINO = ["onnx>=1.17", "openvino>=2025.0"]
 

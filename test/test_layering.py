@@ -22,7 +22,7 @@ LAYERS: dict[str, set[str]] = {
     "networks": {"continual", "skeletons"},
     "adapters": {"continual"},
     "runtime": {"networks.variants", "continual"},
-    "pose": {"engine", "skeletons", "runtime.store"},
+    "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.clamped", "runtime.unpickle"},
     "evaluation": {"engine", "data", "runtime"},
     "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.torch_file"},

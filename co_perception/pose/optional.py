@@ -6,6 +6,9 @@ import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from co_perception.runtime.versions import is_since
+
+TELLS_SINCE = (0, 10, 31)  # from here on MediaPipe may tell Google how it is used (docs/security.md)
 _INSTALL = "pip install 'co_perception[pose]'"
 
 
@@ -30,7 +33,12 @@ class Tasks(NamedTuple):
 
 
 def mediapipe_tasks() -> Tasks:
-    """MediaPipe's Tasks. Raises ImportError that says how to get them."""
+    """MediaPipe's Tasks. Raises ImportError that says how to get them, or why those that are installed are not used."""
+    if is_since("mediapipe", TELLS_SINCE):
+        raise ImportError(
+            "MediaPipe later than 0.10.30 reports over the network how it is used, and here nothing uses the network: "
+            "pip install 'mediapipe>=0.10.21,<0.10.31'. MoveNet does without it."
+        )
     try:
         import flatbuffers
 

@@ -25,10 +25,12 @@ from co_perception.runtime.blocked import DOMAIN, Layout, Shapes, Step, block_st
 from co_perception.runtime.onnx_graph import Graph, one_operation, onnx_graph, read_model, write_model
 from co_perception.runtime.program import NEW, Program
 from co_perception.runtime.stepper import Stepper
+from co_perception.runtime.versions import is_since
 
 PRECISIONS = ("float32", "int8")
 CHANNELS = 4  # what channels of depthwise convolutions have to be a multiple of for the fast layout
 MOST_THREADS = 4  # unless more are asked for
+TELLS_SINCE = (1, 29)  # from here on ONNX Runtime tells its makers how it is used (docs/security.md)
 
 
 class OnnxStepper(Stepper):
@@ -154,7 +156,12 @@ def _step_of(program: Program, lent: Shapes) -> Step:
 
 
 def import_onnxruntime() -> Any:
-    """The package; ImportError names the extra."""
+    """The package. ImportError names the extra, or says why the version that is installed is not used."""
+    if any(is_since(package, TELLS_SINCE) for package in ("onnxruntime", "onnxruntime-gpu")):
+        raise ImportError(
+            "ONNX Runtime 1.29 and later report over the network how they are used, and here nothing uses the network: "
+            "pip install 'onnxruntime>=1.20,<1.29'"
+        )
     try:
         import onnxruntime
     except ImportError as error:

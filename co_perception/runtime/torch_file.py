@@ -19,7 +19,9 @@ from torch import Tensor
 
 from co_perception.runtime.clamped import clamped
 from co_perception.runtime.pickle_claims import RefusedPickleError, check_claims
+from co_perception.runtime.versions import numbers
 
+SAFE_SINCE = (2, 6)  # before, torch ran what some files brought in spite of weights_only (CVE-2025-32434)
 _ARCHIVE = b"PK\x03\x04"
 _PICKLES = 5  # of the format before archives: magic number, version, machine, what was saved, names of the storages
 
@@ -31,8 +33,13 @@ def load_plain(path: Path, *, checksums: bool = False) -> Any:
         refused.
     Raises: FileNotFoundError; pickle.UnpicklingError where it asks for more than tensors, numbers, texts and
         containers; ValueError for an archive that is packed, and for tensors wider than what is stored of them;
-        RuntimeError and EOFError of torch for a damaged file.
+        RuntimeError and EOFError of torch for a damaged file; ImportError where torch is too old to be asked.
     """
+    if numbers(torch.__version__) < SAFE_SINCE:
+        raise ImportError(
+            f"torch {torch.__version__} may run code that a file brings, in spite of weights_only (CVE-2025-32434); "
+            "checkpoints are read from torch 2.6 on: pip install 'torch>=2.6' in a virtual environment (README.md)"
+        )
     source: Any = path
     if _is_archive(path):
         _check_archive(path, checksums)

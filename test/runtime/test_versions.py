@@ -1,0 +1,76 @@
+"""Versions that would break what docs/security.md promises are refused, by name and before they are imported."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import torch
+from stepped import FAMILIES
+
+from co_perception.pose import optional
+from co_perception.runtime import onnx_stepper
+from co_perception.runtime.choose import stepper
+from co_perception.runtime.torch_file import SAFE_SINCE, load_plain
+from co_perception.runtime.versions import is_since, numbers
+
+SETUP = (Path(__file__).parents[2] / "setup.py").read_text()
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("2.13.0+cpu", (2, 13, 0)), ("1.29.0.dev20260417008", (1, 29, 0)), ("2.6.0a0+git1", (2, 6, 0)), ("unknown", ())],
+)
+def test_a_version_is_its_leading_numbers(version: str, expected: tuple[int, ...]) -> None:
+    assert numbers(version) == expected
+
+
+def test_what_is_installed_is_found_without_importing_it() -> None:
+    here = numbers(metadata.version("pytest"))
+    assert is_since("pytest", here) and is_since("pytest", (1,)) and not is_since("pytest", (*here, 1))
+    assert not is_since("no-such-package-anywhere", (0,))
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "onnxruntime-gpu"])
+def test_an_onnx_runtime_that_reports_is_not_stepped_in(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, package, dotted(onnx_stepper.TELLS_SINCE) + ".0")
+    network, shape = FAMILIES["encoder of 1"]()
+    with pytest.raises(ImportError, match="report over the network .* pip install 'onnxruntime"):
+        stepper(network, shape, "onnxruntime")
+    made = stepper(network, shape)
+    assert made.name == "eager" and "report over the network" in made.said
+
+
+def test_a_mediapipe_that_reports_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, "mediapipe", dotted(optional.TELLS_SINCE))
+    with pytest.raises(ImportError, match="reports over the network .* MoveNet does without it"):
+        optional.mediapipe_tasks()
+
+
+def test_no_checkpoint_is_read_by_a_torch_that_may_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pth")
+    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+    with pytest.raises(ImportError, match=r"torch 2\.5\.1\+cpu may run code .*CVE-2025-32434"):
+        load_plain(tmp_path / "a.pth")
+    monkeypatch.setattr(torch, "__version__", dotted(SAFE_SINCE) + ".0")
+    assert load_plain(tmp_path / "a.pth")["a"].tolist() == [1, 1]
+
+
+def test_setup_asks_for_no_version_that_is_refused() -> None:
+    assert f'"onnxruntime>=1.20,<{dotted(onnx_stepper.TELLS_SINCE)}"' in SETUP
+    assert f'"mediapipe>=0.10.21,<{dotted(optional.TELLS_SINCE)}"' in SETUP
+    assert f'"torch>={dotted(SAFE_SINCE)}"' in SETUP
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, package: str, version: str) -> None:
+    def told(asked: str) -> str:
+        if asked == package:
+            return version
+        raise metadata.PackageNotFoundError(asked)
+
+    monkeypatch.setattr(metadata, "version", told)
