@@ -160,6 +160,7 @@ def _known(code: object, frame: FrameType, target: Target) -> bool:
     module = str(frame.f_globals.get("__name__", ""))
     return module.startswith(("importlib", "_frozen_importlib")) or module.partition(".")[0] in (
         *target.generates,
+        "annotationlib",  # `typing` from Python 3.14 on
         "collections",
         "dataclasses",
         "typing",
