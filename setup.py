@@ -6,7 +6,7 @@ messages. Ranges here say what is known to work; constraints.txt names the set t
 
 from setuptools import find_packages, setup
 
-CORE = ["numpy>=1.26", "torch>=2.6", "safetensors>=0.4", "tqdm>=4.66"]
+CORE = ["numpy>=1.26", "torch>=2.8", "safetensors>=0.4", "tqdm>=4.66"]
 
 # ROS 2 for machines that have none: unofficial builds of rclpy and of what generates messages. `make env` takes them
 # where no ROS 2 is sourced; beside a ROS 2 they must not be installed.

@@ -38,7 +38,7 @@ def load_plain(path: Path, *, checksums: bool = False) -> Any:
     if numbers(torch.__version__) < SAFE_SINCE:
         raise ImportError(
             f"torch {torch.__version__} may run code that a file brings, in spite of weights_only (CVE-2025-32434); "
-            "checkpoints are read from torch 2.6 on: pip install 'torch>=2.6' in a virtual environment (README.md)"
+            "checkpoints are read from torch 2.6 on: pip install 'torch>=2.8' in a virtual environment (README.md)"
         )
     source: Any = path
     if _is_archive(path):
