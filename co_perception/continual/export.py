@@ -47,10 +47,7 @@ def export_step(
     streams = {0: torch.export.Dim("streams", min=1)}
     with _evaluating(layer), torch.no_grad():
         return torch.export.export(
-            _Step(layer, state),
-            (x, named),
-            dynamic_shapes=(streams, {name: streams for name in named}),
-            strict=False,  # what torch 2.6 asks for otherwise cannot read a tuple with names
+            _Step(layer, state), (x, named), dynamic_shapes=(streams, {name: streams for name in named})
         )
 
 

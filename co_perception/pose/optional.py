@@ -36,8 +36,8 @@ def mediapipe_tasks() -> Tasks:
     """MediaPipe's Tasks. Raises ImportError that says how to get them, or why those that are installed are not used."""
     if is_since("mediapipe", TELLS_SINCE):
         raise ImportError(
-            "MediaPipe later than 0.10.30 reports over the network how it is used, and here nothing uses the network: "
-            "pip install 'mediapipe>=0.10.21,<0.10.31'. MoveNet does without it."
+            "MediaPipe later than 0.10.30 may report over the network how it is used, and here nothing uses the "
+            "network: pip install 'mediapipe>=0.10.21,<0.10.31'. MoveNet does without it."
         )
     try:
         import flatbuffers
