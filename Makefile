@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` runs the main job, `make test` runs the tests. Each sets up what it needs.
+# `make demo` shows what the package does, `make test` runs the quick tests. Each target sets up what it needs.
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -8,9 +8,9 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-BENCHES := steps streams training adapt node_frames node_latency people pose teach spread endurance
+BENCHES := steps streams training adapt node_frames node_latency people pose teach spread endurance compare_answers
 
-.PHONY: help env weights demo test soak peers-env peers bench recipes fuzz audit sbom clean
+.PHONY: help env weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -25,10 +25,21 @@ weights: env  ## fetches the published weights, the sample videos and the data o
 demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL; ARGS=--help)
 	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
-test: weights  ## ruff, mypy, pytest
+test: weights lint  ## ruff, mypy, and the tests that are not marked slow: ten minutes on two cores
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: weights  ## the tests that are marked slow
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-all: weights lint  ## ruff, mypy, and all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-random: weights  ## the hypothesis tests with ten times as many examples, which differ from run to run
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile random --timeout 3600 $(ARGS)
+
+lint: env  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest
 
 soak: weights  ## the whole graph on looping video for MINUTES=20, and whether it keeps to its budgets; out/soak (ARGS=--help)
 	@$(BIN)/python -m co_perception.nodes.soak --minutes $(or $(MINUTES),20) $(ARGS)
@@ -45,9 +56,15 @@ bench: weights peers-env  ## measures what the documentation claims, in an hour;
 	@for script in $(BENCHES); do $(BIN)/python benchmarks/$$script.py || exit; done
 
 recipes: weights  ## trains what is shipped, and prints how good it is beside random forests
-	@for recipe in poses "motions --folds 1" exercises steps; do set -- $$recipe; $(BIN)/python recipes/$$1.py "$${@:2}" || exit; done
+	@for recipe in poses "motions --folds 1" exercises steps; do set -- $$recipe; $(BIN)/python -m recipes.$$1 "$${@:2}" || exit; done
 
-fuzz: env  ## looks for input that does harm (settings: TARGET=webvtt, see fuzz/registry.py; SECONDS=600)
+weights-from-data: env  ## trains the everyday model from DATA, a folder with train/ (ARGS=--help); out/recipes/everyday
+	@$(BIN)/python -m recipes.everyday --data "$(or $(DATA),$(error which DATA? docs/recipes.md says what lies in it))" $(ARGS)
+
+accuracy: env  ## measures the everyday model on people and sets it never saw; DATA has train/, test/, video/; docs/accuracy.md
+	@$(BIN)/python -m recipes.everyday.accuracy --data "$(or $(DATA),$(error which DATA? docs/recipes.md says what lies in it))" $(ARGS)
+
+fuzz: env  ## feeds the parsers random input, guided by coverage (settings: TARGET=webvtt, see fuzz/registry.py; SECONDS=600)
 	@$(BIN)/python -c "import atheris" 2> /dev/null || $(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt "atheris>=3.0"
 	@$(BIN)/python -m fuzz.run $(or $(TARGET),$(error which TARGET? they are in fuzz/registry.py)) \
 	  --seconds $(if $(filter command% environment,$(origin SECONDS)),$(SECONDS),600)

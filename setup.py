@@ -39,7 +39,7 @@ ROS_WHEELS = [
 ]
 
 # ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
-ONNX = ["onnx>=1.17", "onnxruntime>=1.20,<1.29", "onnxscript>=0.5"]
+ONNX = ["onnx>=1.17", "onnxruntime>=1.21,<1.29", "onnxscript>=0.5"]
 
 OPENVINO = ["onnx>=1.17", "openvino>=2025.0"]
 
@@ -63,6 +63,7 @@ EXTRAS = {
     "openvino": OPENVINO,
     "train": TRAIN,
     "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
+    "recipes": [*TRAIN, "mujoco>=3.2,<4"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
     "fuzz": ["atheris>=3.0"],
@@ -88,7 +89,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["co_perception", "co_perception.*"]),
-    package_data={"co_perception": ["py.typed", "labels/*.txt", "evaluation/*.html", "models/*/*"]},
+    package_data={"co_perception": ["py.typed", "labels/*.txt", "evaluation/report/*.html", "models/*/*"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["co-perception = co_perception.cli:main"]},

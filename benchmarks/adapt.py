@@ -1,7 +1,7 @@
-"""What pruning saves: a step of CoX3D-S and CoST-GCN* whole and with three tenths of the channels, in one run.
+"""Speed-up by pruning: a step of CoX3D-S and CoST-GCN* whole and with three tenths of the channels, in one run.
 
 Random weights: which channels go does not matter for time. Both run interleaved on the same frames. Prints milliseconds
-per step on each backend, multiply-adds, parameters and bytes of state. Then what several tasks of one model hold.
+per step on each backend, multiply-adds, parameters and bytes of state. Then the memory of several tasks of one model.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ import numpy as np
 import torch
 
 from co_perception.adapters.attach import AdapterConfig, attach, attach_masks, plain_state, set_masks
-from co_perception.adapters.choice import chosen
 from co_perception.adapters.coupling import channel_groups
 from co_perception.adapters.file import Adapter, extract
-from co_perception.adapters.groups import stay
-from co_perception.adapters.importance import channel_scores
-from co_perception.adapters.resize import resize
-from co_perception.networks.measure import macs_per_step, params, stream_bytes
+from co_perception.adapters.groups import resize, retained_axes
+from co_perception.adapters.selection import channel_scores, select_channels
+from co_perception.networks.cost import macs_per_step, params, stream_bytes
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.variants import COX3D_S
 from co_perception.networks.variants_skeleton import COSTGCN_MOD, COSTGCN_SHORT
 from co_perception.networks.x3d import CoX3D
-from co_perception.runtime.choose import stepper
+from co_perception.runtime.steppers.choose import stepper
+from co_perception.runtime.steppers.options import StepOptions
 
 WARM_UP, STEPS = 5, 100
 NETWORKS: dict[str, Callable[[], Any]] = {
@@ -79,8 +78,8 @@ def pruned(
     attach(pupil, config)
     attach_masks(pupil, groups)
     scores = channel_scores(groups, "magnitude", plain_state(pupil), {})
-    kept = chosen(groups, scores, density, least=1.0, multiple=multiple)
-    axes = stay(groups, kept, {name: value.shape for name, value in source.items()})
+    retained = select_channels(groups, scores, density, least=1.0, multiple=multiple)
+    axes = retained_axes(groups, retained, {name: value.shape for name, value in source.items()})
     set_masks(pupil, axes)
     adapter = extract(pupil, source, axes, config)
     small = copy.deepcopy(network)
@@ -90,7 +89,7 @@ def pruned(
 
 def step_ms(networks: list[Any], shape: tuple[int, ...], backend: str) -> list[float]:
     """Median milliseconds of a step of each on a backend, interleaved."""
-    steps = [stepper(network, shape, backend, threads=torch.get_num_threads()) for network in networks]
+    steps = [stepper(network, shape, backend, StepOptions(torch.get_num_threads())) for network in networks]
     states = [step.init_state(1) for step in steps]
     times: list[list[float]] = [[] for _ in steps]
     warm = max(network.settles(0) for network in networks) + WARM_UP  # until then the plain network steps

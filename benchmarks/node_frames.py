@@ -1,4 +1,4 @@
-"""From an image message to a network's input, for every encoding at 640x480: what each part costs on this machine.
+"""Time from an image message to a network's input, part by part, for every encoding at 640x480.
 
 Beside it, torch's resize of the same pixels, on one thread and on two. Prints milliseconds and keeps
 out/bench/node_frames.json. `node_latency.py` has the way from end to end.
@@ -6,10 +6,7 @@ out/bench/node_frames.json. `node_latency.py` has the way from end to end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,12 +16,14 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from co_perception.data.image_messages import encode_jpeg, fill, to_rgb
-from co_perception.evaluation.run import machine, versions
-from co_perception.learners.frames import to_input
+from bench.clock import Times, timed
+from bench.remote import ROOT
+from bench.results import write_json
+from co_perception.data.messages.image import encode_jpeg, fill, to_rgb
+from co_perception.evaluation.provenance import machine, versions
+from co_perception.learners.preprocess_video import to_input
 from co_perception.networks.variants import COI3D_INCEPTION
 
-OUT = Path(__file__).parents[1] / "out/bench/node_frames.json"
 HEIGHT, WIDTH = 480, 640
 WARM_UP, TIMES = 10, 100
 CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "yuyv": 2}
@@ -51,23 +50,18 @@ def by_torch(pixels: NDArray[np.uint8]) -> torch.Tensor:
     return (scaled[:, 16:240, 58:282] / 127.5 - 1).contiguous()
 
 
-def milliseconds(function: Callable[[], Any]) -> dict[str, float]:
-    """min, p50 and p95."""
-    taken = []
-    for _ in range(WARM_UP + TIMES):
-        began = perf_counter()
-        function()
-        taken.append(1e3 * (perf_counter() - began))
-    p50, p95 = np.percentile(taken[WARM_UP:], [50, 95])
-    return {"min": min(taken[WARM_UP:]), "p50": float(p50), "p95": float(p95)}
+def milliseconds(function: Callable[[], Any]) -> Times:
+    """After some times of warm-up."""
+    timed(function, WARM_UP)
+    return Times.of(timed(function, TIMES))
 
 
-def measure(message: Any) -> dict[str, dict[str, float]]:
+def measure(message: Any) -> dict[str, Times]:
     """Each part for one message."""
     kind, coded = type(message), serialize_message(message)
     pixels = to_rgb(message)
     parts = {
-        "deserialised": milliseconds(lambda: deserialize_message(coded, kind)),
+        "deserialized": milliseconds(lambda: deserialize_message(coded, kind)),
         "to_rgb": milliseconds(lambda: to_rgb(message)),
         "to_input": milliseconds(lambda: to_input(pixels, COI3D_INCEPTION)),
     }
@@ -84,9 +78,8 @@ def main() -> None:
     results = {name: measure(message) for name, message in messages().items()}
     for name, parts in results.items():
         for part, found in parts.items():
-            print(f"{name:6} {part:16} min {found['min']:6.2f}  p50 {found['p50']:6.2f}  p95 {found['p95']:6.2f} ms")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({**known, "warm-up": WARM_UP, "times": TIMES, "results": results}, indent=2))
+            print(f"{name:6} {part:16} min {found.min:6.2f}  p50 {found.p50:6.2f}  p95 {found.p95:6.2f} ms")
+    write_json(ROOT / "out/bench/node_frames.json", known | {"warm-up": WARM_UP, "times": TIMES, "results": results})
 
 
 if __name__ == "__main__":

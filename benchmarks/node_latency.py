@@ -1,4 +1,4 @@
-"""Where the time goes between a published frame and its `/activity`, over the middleware, at 640x480 and 30 Hz.
+"""Latency from a published frame to its `/activity`, part by part, over the middleware, at 640x480 and 30 Hz.
 
 The node `video_activity` runs in a process of its own (`node_process.py`), with a real but small network, so that its
 step fits the period of the frames. This process is the camera and the subscriber. Each case sends raw frames (rgb8 or
@@ -24,30 +24,29 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from node_others import others
 from node_parts import PARTS, TOTALS, Frame, joined, overheads
 from node_plot import draw
 from numpy.typing import NDArray
-from people import HEIGHT, RATE_HZ, WIDTH, frames_of
+from people import CLIP, HEIGHT, OUT, RATE_HZ, STARTING_S, WIDTH, frames_of, own_domain
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from co_perception.data.image_messages import encode_jpeg, fill
-from co_perception.evaluation.run import machine, versions
+from bench.machine import others
+from bench.results import write_json
+from co_perception.data.messages.image import encode_jpeg, fill
+from co_perception.engine.time import nanoseconds
+from co_perception.evaluation.provenance import machine, versions
 from co_perception.msg import ActivityArray
-from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.qos import TRANSPORTS, image_qos
-from co_perception.runtime import store
+from co_perception.nodes.core.qos import TRANSPORTS, image_qos
+from co_perception.runtime.store import store
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE.parent / "out/bench"
-CLIP = "pose2sim_multi_cam02"
 CASES = ("rgb8", "bgr8", "compressed")
 TRANSPORTED = {"default": "as Fast DDS comes", "fastdds.xml": "with config/fastdds.xml"}
 PROFILES = "FASTDDS_DEFAULT_PROFILES_FILE"
-WARM_UP_S, STARTING_S, LAST_S = 3.0, 60.0, 1.0
+WARM_UP_S, LAST_S = 3.0, 1.0
 PICTURES = 30
 BUSY = "while True: pass"
 
@@ -61,7 +60,7 @@ class Bench(Node):
         self.images = self.create_publisher(kind, topic, image_qos(reliability))
         self.create_subscription(ActivityArray, "activity", self._on_activity, 100)
         self.sent: dict[int, tuple[int, int]] = {}
-        self.heard: dict[int, int] = {}
+        self.received: dict[int, int] = {}
 
     def send(self, message: Any) -> None:
         """Publishes one frame, stamped now."""
@@ -72,7 +71,7 @@ class Bench(Node):
         self.sent[nanoseconds(message.header.stamp)] = (began_ns, perf_counter_ns())
 
     def _on_activity(self, message: ActivityArray) -> None:
-        self.heard[nanoseconds(message.header.stamp)] = perf_counter_ns()
+        self.received[nanoseconds(message.header.stamp)] = perf_counter_ns()
 
 
 def messages(case: str, pictures: Sequence[NDArray[np.uint8]]) -> list[Any]:
@@ -148,7 +147,7 @@ def run(case: str, busy: bool, frames: Sequence[Any], options: argparse.Namespac
         times = Path(folder) / "times.json"
         with node(case, options.reliability, options.network, options.threads, times):
             end = perf_counter() + STARTING_S
-            while not bench.heard:
+            while not bench.received:
                 if perf_counter() > end:
                     raise RuntimeError(f"no answer within {STARTING_S:.0f} s: what does the node say above?")
                 play(bench, frames, 0.5)
@@ -161,7 +160,7 @@ def run(case: str, busy: bool, frames: Sequence[Any], options: argparse.Namespac
             else:
                 play(bench, frames, options.seconds)
             sleep(LAST_S)
-        found = joined(bench.sent, bench.heard, json.loads(times.read_text()))
+        found = joined(bench.sent, bench.received, json.loads(times.read_text()))
         rclpy.shutdown()
     return found
 
@@ -200,7 +199,7 @@ def show(result: dict[str, Any]) -> None:
     how = TRANSPORTED[result["transport"]]
     print(f"\n{result['case']}, {how}, {load}: {result['sent']} sent, {result['dropped']} dropped")
     if (cores := result["cores busy for others"]) is not None:
-        print(f"meanwhile others kept {cores:.2f} cores busy")
+        print(f"other processes used {cores:.2f} cores")
     print(f"{'milliseconds':44}{'min':>8}{'p50':>8}{'p95':>8}{'max':>8}")
     for name, figures in {**result["parts_ms"], **result["totals_ms"]}.items():
         words = {**PARTS, **TOTALS}[name]
@@ -242,9 +241,8 @@ def keep(known: dict[str, Any], results: Sequence[dict[str, Any]], out: Path) ->
         return CASES.index(result["case"]), result["transport"], result["busy"]
 
     before = json.loads(out.read_text())["results"] if out.exists() else []
-    kept = {case(result): result for result in (*before, *results)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**known, "results": [kept[key] for key in sorted(kept)]}, indent=2))
+    by_case = {case(result): result for result in (*before, *results)}
+    write_json(out, known | {"results": [by_case[key] for key in sorted(by_case)]})
     draw(out, out.with_suffix(".png"))
     print(f"\n{out}, {out.with_suffix('.png')}")
 
@@ -252,8 +250,7 @@ def keep(known: dict[str, Any], results: Sequence[dict[str, Any]], out: Path) ->
 def main() -> None:
     """Measure, print, keep and draw."""
     options = arguments()
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    own_domain()
     if options.transport != "default":
         os.environ[PROFILES] = str(HERE.parent / "config" / options.transport)
     pictures = frames_of(store.locate(CLIP))[:PICTURES]

@@ -30,9 +30,9 @@ def draw(figures: Path, picture: Path) -> None:
     figure, axes = plt.subplots(figsize=(10, 1.6 + 0.42 * len(results)))
     for row, result in enumerate(results):
         left = 0.0
-        for part, (_, colour) in SHOWN.items():
+        for part, (_, color) in SHOWN.items():
             width = _median(result, part)
-            axes.barh(row, width, left=left, color=colour, height=0.62)
+            axes.barh(row, width, left=left, color=color, height=0.62)
             left += width
         axes.plot([result["totals_ms"]["overhead"]["p95"]] * 2, [row - 0.31, row + 0.31], color=INK, lw=2)
     axes.set_yticks(range(len(results)), [_name(result) for result in results], fontsize=9, color=INK)
@@ -40,7 +40,7 @@ def draw(figures: Path, picture: Path) -> None:
     axes.set_xlabel("milliseconds besides the network's step: median of each part; mark: p95 of their sum", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
-    bars = [plt.Rectangle((0, 0), 1, 1, color=colour) for _, colour in SHOWN.values()]
+    bars = [plt.Rectangle((0, 0), 1, 1, color=color) for _, color in SHOWN.values()]
     names = [name for name, _ in SHOWN.values()]
     figure.legend(bars, names, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
     figure.subplots_adjust(top=1 - 0.55 / figure.get_figheight())

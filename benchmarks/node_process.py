@@ -13,14 +13,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
-from types import SimpleNamespace
 from typing import Any
 
-from co_perception.learners import recognisers, video
-from co_perception.nodes import recogniser, running, video_activity
-from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.recogniser import Job
-from co_perception.nodes.video_activity import VideoActivityNode
+from co_perception.learners import recognizers, video
+from co_perception.nodes import image_inputs, recognizer
+from co_perception.nodes.core import run_node
+from co_perception.nodes.recognizer import FrameJob
+from co_perception.nodes.video_activity import VideoActivityNode, VideoNodeSettings
 
 OUT = "NODE_LATENCY_OUT"
 
@@ -64,31 +63,31 @@ class WatchedNode(VideoActivityNode):
 
     watch = Stopwatch()
 
-    def prepare(self, values: SimpleNamespace) -> None:
+    def prepare(self, values: VideoNodeSettings) -> None:
         """As `VideoActivityNode`; then the stopwatches."""
         super().prepare(values)
         around = self.watch.around
         self._activity.publish = self.watch.noted("publishing", around("publish", self._activity.publish))
-        self._learner.infer = around("infer", self._learner.infer)
-        self._learner._score = around("scores", self._learner._score)
+        learner: Any = self._recognizer.learner
+        learner.infer = around("infer", learner.infer)
+        learner._score = around("scores", learner._score)
 
-    def work(self, job: Job[Any]) -> None:
+    def work(self, job: FrameJob[Any]) -> None:
         """As `VideoActivityNode`, with its times."""
         self.watch.spent.clear()
         self._began_ns = perf_counter_ns()
         super().work(job)
 
-    def publish(self, job: Job[Any], *what: Any) -> None:
-        """As `RecogniserNode`; the frame's work ends with it."""
+    def publish(self, job: FrameJob[Any], *what: Any) -> None:
+        """As `RecognizerNode`; the frame's work ends with it."""
         super().publish(job, *what)
-        stamp = nanoseconds(job.message.picture.header.stamp)
-        self.watch.finish(stamp=stamp, arrived=job.arrived_ns, began=self._began_ns)
+        self.watch.finish(stamp=job.stamp_ns, arrived=job.arrived_ns, began=self._began_ns)
 
 
-def small_learner(values: SimpleNamespace) -> Any:
+def small_learner(values: VideoNodeSettings) -> Any:
     """The learner as the node makes it, with the network made small and random weights: it takes pictures of the same
     size in the same way, and what it answers does not matter here."""
-    learner: Any = recognisers.video_learner(values)
+    learner: Any = recognizers.video_learner(values)
     learner.variant = dataclasses.replace(learner.variant, width=8, blocks=(1, 1, 1, 1), features=64)
     learner._build()
     learner._loaded = True
@@ -96,17 +95,12 @@ def small_learner(values: SimpleNamespace) -> Any:
     return learner
 
 
-def watch_functions(watch: Stopwatch) -> None:
-    """Puts the stopwatches around functions where they are used."""
-    for module, name in ((video_activity, "to_rgb"), (video, "to_input"), (recogniser, "activity_array")):
-        setattr(module, name, watch.around(name, getattr(module, name)))
-
-
 def main() -> None:
     """Runs the node until SIGINT or SIGTERM."""
-    watch_functions(WatchedNode.watch)
+    for module, name in ((image_inputs, "to_rgb"), (video, "to_input"), (recognizer, "activity_array")):
+        setattr(module, name, WatchedNode.watch.around(name, getattr(module, name)))
     try:
-        running.run(lambda: WatchedNode(small_learner))
+        run_node.run(lambda: WatchedNode(small_learner))
     finally:
         Path(os.environ[OUT]).write_text(json.dumps(WatchedNode.watch.frames))
 

@@ -1,5 +1,4 @@
-"""Two people at 30 Hz: camera pictures to `activity` through the nodes `pose` and `skeleton_activity`, as a robot runs
-them.
+"""Latency from images to `activity` with two people at 30 Hz, through the nodes `pose` and `skeleton_activity`.
 
 Each node is a process of its own. This one plays a real clip at 640 x 480 and 30 frames a second, for as long as asked
 (first argument, seconds), and listens to `activity`. Prints answers per second, their age (from the stamp of the frame,
@@ -8,12 +7,11 @@ which is when it was published, to the arrival of the answer) and what the answe
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,21 +25,24 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from co_perception.data.image_messages import fill
+from bench.remote import ROOT
+from bench.results import write_json
+from co_perception.data.messages.image import fill
 from co_perception.data.video import VideoReader
-from co_perception.evaluation.run import machine, versions
+from co_perception.engine.time import nanoseconds
+from co_perception.evaluation.provenance import machine, versions
 from co_perception.msg import Activity, ActivityArray
-from co_perception.nodes.messages import nanoseconds
-from co_perception.runtime import store
+from co_perception.nodes.soak.processes import NodeCommand, NodeProcess
+from co_perception.runtime.store import store
 
-ROOT = Path(__file__).parents[1]
+OUT = ROOT / "out/bench"
 CLIP = "pose2sim_multi_cam02"
 WIDTH, HEIGHT, RATE_HZ = 640, 480, 30.0
 WARM_UP_S, STARTING_S = 5.0, 60.0
-NODES = {
-    "pose_node": ["image_reliability:=reliable", "threads:=2"],
-    "skeleton_activity_node": ["threads:=1", "model:=costgcn_short_motions"],
-}
+NODES = (
+    NodeCommand("pose", {"image_reliability": "reliable", "threads": 2}),
+    NodeCommand("skeleton_activity", {"threads": 1, "model": "costgcn_short_motions"}),
+)
 
 
 class Bench(Node):
@@ -95,19 +96,19 @@ def frames_of(path: Path) -> list[NDArray[np.uint8]]:
             pixels = frame.pixels
             if index % 2 == 0:
                 scale = min(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0])
-                size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
-                small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+                height, width = (round(side * scale) for side in pixels.shape[:2])
+                small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
                 canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-                top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
-                canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+                top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
+                canvas[top : top + height, left : left + width] = small
                 fitted.append(canvas)
     return fitted
 
 
-def start(script: str, parameters: list[str]) -> subprocess.Popen[bytes]:
-    """One node in a process of its own."""
-    arguments = [part for parameter in parameters for part in ("-p", parameter)]
-    return subprocess.Popen([sys.executable, str(ROOT / "scripts" / script), "--ros-args", *arguments])
+def own_domain() -> None:
+    """Sets a ROS domain of this process's own, on this machine only, unless the environment names one."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 
 
 def measure(bench: Bench, seconds: float) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def measure(bench: Bench, seconds: float) -> dict[str, Any]:
     end = perf_counter() + STARTING_S
     while not bench.ages_s:
         if perf_counter() > end:
-            raise RuntimeError(f"no answer within {STARTING_S:.0f} s: what do the nodes say above?")
+            raise RuntimeError(f"no answer within {STARTING_S:.0f} s: what does {OUT}/people.log say?")
         executor.spin_once(timeout_sec=0.05)
     spin(perf_counter() + WARM_UP_S)
     bench.forget()
@@ -137,36 +138,31 @@ def measure(bench: Bench, seconds: float) -> dict[str, Any]:
         "answers_hz": round(len(bench.ages_s) / took, 2),
         "age_ms": {"p50": round(p50, 1), "p95": round(p95, 1), "max": round(worst, 1)},
         "people_in_an_answer": dict(sorted(bench.people.items())),
-        "ids_seen": len(bench.subjects),
-        "dropped_frames_told": bench.dropped,
+        "ids": len(bench.subjects),
+        "dropped_frames": bench.dropped,
     }
 
 
 def main() -> None:
     """Measure, print, and keep as out/bench/people.json."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    own_domain()
     frames = frames_of(store.locate(CLIP))
-    nodes = [start(script, parameters) for script, parameters in NODES.items()]
-    rclpy.init()
-    try:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as running:
+        for command in NODES:
+            running.enter_context(NodeProcess(command, OUT / "people.log"))
+        rclpy.init()
+        running.callback(rclpy.try_shutdown)
         result = measure(Bench(frames), seconds)
-    finally:
-        rclpy.try_shutdown()
-        for node in nodes:
-            node.terminate()
-            node.wait(10)
     result |= {"machine": machine(), "versions": versions(("torch", "numpy", "ai-edge-litert", "ros-rclpy"))}
-    out = ROOT / "out/bench/people.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2))
+    write_json(OUT / "people.json", result)
     print(f"{result['machine']}, {platform.platform()}, {result['versions']}")
     print(f"{WARM_UP_S:.0f} s of warm-up, {result['seconds']} s measured, {result['frames_sent_hz']} frames a second")
     age = result["age_ms"]
     print(f"answers a second {result['answers_hz']}; age p50 {age['p50']} ms, p95 {age['p95']} ms, max {age['max']} ms")
-    print(f"people in an answer {result['people_in_an_answer']}, ids seen {result['ids_seen']}")
-    print(f"frames the recogniser dropped {result['dropped_frames_told']}")
+    print(f"people in an answer {result['people_in_an_answer']}, ids {result['ids']}")
+    print(f"frames the recognizer dropped {result['dropped_frames']}")
 
 
 if __name__ == "__main__":

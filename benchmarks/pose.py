@@ -1,4 +1,4 @@
-"""What finding and following people costs: MoveNet and MediaPipe on real clips, on the CPU.
+"""Time of pose estimation and tracking: MoveNet and MediaPipe on real clips, on the CPU.
 
 Every second frame of each clip, 480 pixels at the shorter side. Prints milliseconds per frame and people per frame.
 """
@@ -17,7 +17,7 @@ from co_perception.data.video import VideoReader
 from co_perception.engine.data import Image
 from co_perception.pose.estimator import build_estimator
 from co_perception.pose.tracker import Tracker
-from co_perception.runtime import store
+from co_perception.runtime.store import store
 
 CLIPS = ("pose2sim_multi_cam02", "sports2d_demo")
 WARM_UP, MOST = 3, 60
@@ -50,9 +50,9 @@ def measure(pictures: list[Image], name: str, options: Mapping[str, Any]) -> str
         born += len(tracked.born)
     estimator.close()
     p50, p95 = np.percentile(finding[WARM_UP:], [50, 95])
-    told = ", ".join(f"{key} {value}" for key, value in options.items())
+    words = ", ".join(f"{key} {value}" for key, value in options.items())
     return (
-        f"  {name} {told:15} p50 {p50:6.1f}  p95 {p95:6.1f}  least {min(finding):6.1f}  tracker "
+        f"  {name} {words:15} p50 {p50:6.1f}  p95 {p95:6.1f}  least {min(finding):6.1f}  tracker "
         f"{np.median(following):4.2f}  people per frame {np.mean(people):.2f}  ids given {born}"
     )
 

@@ -1,5 +1,4 @@
-"""What spreading the work of Inception-I3D over its step does to the dearest frame: whole steps against stages, in
-torch and in ONNX Runtime.
+"""Time of Inception-I3D's slowest frame: whole steps against pipelined stages, in torch and in ONNX Runtime.
 
 All run interleaved in one process on the same random frames and weights. Prints milliseconds per frame.
 
@@ -20,11 +19,12 @@ from torch import Tensor
 from bench.machine import describe
 from co_perception.commands.output import print_table
 from co_perception.continual.container import Sequential
-from co_perception.continual.fold import fold_batch_norm
-from co_perception.continual.spread import Spread
+from co_perception.continual.norm import fold_batch_norm
+from co_perception.continual.pipeline import Pipeline
 from co_perception.networks.inception import InceptionCoI3D
-from co_perception.runtime.choose import stepper
-from co_perception.runtime.stepper import Stepper
+from co_perception.runtime.steppers.choose import stepper
+from co_perception.runtime.steppers.options import StepOptions
+from co_perception.runtime.steppers.stepper import Stepper
 
 BACKENDS = ("eager", "onnxruntime")
 Chunk = Callable[[Tensor], list[float]]  # (1, C, stride, H, W) to the seconds of each of its frames
@@ -32,7 +32,7 @@ Chunk = Callable[[Tensor], list[float]]  # (1, C, stride, H, W) to the seconds o
 
 def whole(network: InceptionCoI3D, backend: str, threads: int) -> Chunk:
     """All of a step's work on its last frame."""
-    step = stepper(network, network.variant.frame_shape, backend, threads=threads)
+    step = stepper(network, network.variant.frame_shape, backend, StepOptions(threads))
     state = step.init_state(1)
 
     def run(x: Tensor) -> list[float]:
@@ -48,9 +48,9 @@ def spread(network: InceptionCoI3D, backend: str, threads: int) -> Chunk:
     """A stage of it on each frame, as the learner does."""
 
     def make(part: Sequential, shape: tuple[int, ...], lag: int) -> Stepper:
-        return stepper(part, shape, backend, threads=threads, lag=lag)
+        return stepper(part, shape, backend, StepOptions(threads, lag=lag))
 
-    steps = Spread(network, make, network.variant.frame_shape)
+    steps = Pipeline(network, make, network.variant.frame_shape)
     state = steps.init_state(1, network.variant.frame_shape, torch.empty(0))
 
     def run(x: Tensor) -> list[float]:

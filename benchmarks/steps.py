@@ -1,4 +1,4 @@
-"""What a step of every network costs in every backend, beside the reference library and beside whole clips.
+"""Time of a step of every network in every backend, beside the reference library and whole clips.
 
 Each contestant runs in a process of its own and they take turns, never two at once: the reference (continual-inference
 1.2.4 as OpenDR 3.0.0 builds it, in `.venv-peers`), our network in each backend, our network on the published clip, and
@@ -17,54 +17,53 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench import plot, subjects
 from bench.clock import LEAD, Times, interleaved
-from bench.contestants import CLIP, RATE, REFERENCE
+from bench.contestants import CLIP, RATE, REFERENCE, exists
 from bench.machine import describe
-from bench.reference import exists
-from bench.remote import PEERS, ROOT, Gone, Remote
-from bench.rows import Row, over, published_clip_ratio, read_rows, with_peak, write_json
-from bench.table import HEADER, cells, markdown
+from bench.remote import PEERS, Gone, Remote
+from bench.results import (
+    HEADER,
+    Row,
+    cells,
+    markdown,
+    over,
+    parser,
+    published_clip_ratio,
+    read_rows,
+    with_peak,
+    write_json,
+)
 from co_perception.commands.output import Bar, print_table
-from co_perception.networks.measure import macs_per_step
-from co_perception.runtime.backends import BACKENDS
+from co_perception.networks.cost import macs_per_step
+from co_perception.runtime.steppers.options import BACKENDS
 
 BLOCK = {RATE: 3, CLIP: 1}  # steps that count of a round, where not those that were asked for
 QUICK = ("costgcn_short", "cotrans_short", "costgcn_mod", "cox3d_s")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(subjects.VARIANTS), help="all, unless given")
-    parser.add_argument(
-        "--backends", nargs="+", default=list(BACKENDS), help="all that are possible here, unless given"
-    )
-    parser.add_argument("--seconds", type=float, default=10.0, help="of measuring, for each network")
-    parser.add_argument("--rounds", type=int, default=4, help="at least so many, however long they take")
-    parser.add_argument("--block", type=int, default=5, help="steps of a contestant in a round")
-    parser.add_argument("--threads", type=int, default=2, help="of every contestant")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
-    parser.add_argument("--add", action="store_true", help="to the rows of other networks that are there already")
-    parser.add_argument("--no-reference", action="store_true", help="leave the reference out")
-    parser.add_argument("--no-clip", action="store_true", help="leave the clips out")
-    parser.add_argument("--quick", action="store_true", help=f"two seconds each of {', '.join(QUICK)}")
-    chosen = parser.parse_args(given)
+    """The parsed command line."""
+    options = parser(__doc__, list(subjects.VARIANTS), BACKENDS)
+    options.add_argument("--seconds", type=float, default=10.0, help="of measuring, for each network")
+    options.add_argument("--rounds", type=int, default=4, help="minimum number of rounds")
+    options.add_argument("--block", type=int, default=5, help="steps of a contestant in a round")
+    options.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    options.add_argument("--add", action="store_true", help="to the rows of other networks that are there already")
+    options.add_argument("--no-reference", action="store_true", help="leave the reference out")
+    options.add_argument("--no-clip", action="store_true", help="leave the clips out")
+    options.add_argument("--quick", action="store_true", help=f"two seconds each of {', '.join(QUICK)}")
+    chosen = options.parse_args(given)
     if chosen.quick:
         chosen.networks, chosen.seconds = list(QUICK), 2.0
     for name in chosen.networks:
         subjects.variant(name)
-    chosen.earlier = [
-        row
-        for row in (read_rows(chosen.out / "steps.json") if chosen.add else [])
-        if row.network not in chosen.networks
-    ]
+    earlier = read_rows(chosen.out / "steps.json") if chosen.add else []
+    chosen.earlier = [row for row in earlier if row.network not in chosen.networks]
     if not chosen.no_reference and not PEERS.exists():
         print("no .venv-peers: the reference is left out. `make peers-env` makes it.", file=sys.stderr)
         chosen.no_reference = True
@@ -73,7 +72,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 @dataclass
 class Found:
-    """What a run has found so far. rates: of the matrix products on the way [GMAC/s]; reference: its versions."""
+    """Results so far. rates: of the matrix products on the way [GMAC/s]; reference: its versions."""
 
     rows: list[Row] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
@@ -82,7 +81,7 @@ class Found:
 
 @contextmanager
 def enter(chosen: argparse.Namespace, network: str) -> Iterator[dict[str, Remote]]:
-    """The contestants of a network, warm, by name. Who cannot take part is named with the reason, and left out."""
+    """The contestants of a network, warm, by name. A contestant that fails is reported and left out."""
     common: dict[str, Any] = dict(threads=chosen.threads, device=chosen.device)
     asked = {}
     if exists(network) and not chosen.no_reference:
@@ -103,14 +102,14 @@ def enter(chosen: argparse.Namespace, network: str) -> Iterator[dict[str, Remote
             remote.close()
 
 
-def measure(chosen: argparse.Namespace, network: str, rate: Remote, told: Callable[[float], None]) -> Found:
-    """One network. told: the seconds measured so far."""
+def measure(chosen: argparse.Namespace, network: str, rate: Remote, report: Callable[[float], None]) -> Found:
+    """One network. report: is called with the seconds measured so far."""
     with enter(chosen, network) as remotes:
         blocks = {
             name: partial(remote.steps, BLOCK.get(name, chosen.block))
             for name, remote in ({RATE: rate} | remotes).items()
         }
-        found = interleaved(blocks, chosen.seconds, chosen.rounds, told)
+        found = interleaved(blocks, chosen.seconds, chosen.rounds, report)
         rows = _rows(network, remotes, {name: Times.of(found[name]) for name in remotes})
         rates = [rate.facts["macs"] / nanoseconds for nanoseconds in found[RATE]]
         return Found(rows, rates, remotes[REFERENCE].facts["versions"] if REFERENCE in remotes else {})
@@ -132,26 +131,17 @@ def _rows(network: str, remotes: dict[str, Remote], times: dict[str, Times]) -> 
         reference_peak_memory_bytes=peer.peak_memory_bytes if peer else None,
         reference_energy_j_per_step=_mean(peer.joules) if peer else None,
     )
-    ours = [name for name in remotes if name not in (REFERENCE, CLIP)]
-    return [Row(**beside, **_of_backend(name, remotes[name], times[name], beside)) for name in ours]
-
-
-def _of_backend(name: str, remote: Remote, times: Times, beside: dict[str, Any]) -> dict[str, Any]:
-    return dict(
-        backend=name,
-        dtype=remote.facts["dtype"],
-        samples=times.count,
-        ms_p50=times.p50,
-        ms_min=times.min,
-        ms_p95=times.p95,
-        ratio=over(beside["reference_ms_p50"], times.p50),
-        clip_ratio=over(beside["clip_ms_p50"], times.p50),
-        gmacs_per_s=beside["macs_per_step"] / times.p50 / 1e6,
-        peak_share=None,
-        state_bytes=remote.facts["state_bytes"],
-        peak_memory_bytes=remote.peak_memory_bytes,
-        energy_j_per_step=_mean(remote.joules),
-    )
+    return [
+        Row(
+            **beside, backend=name, dtype=remote.facts["dtype"], samples=times[name].count, ms_p50=times[name].p50,
+            ms_min=times[name].min, ms_p95=times[name].p95, ratio=over(beside["reference_ms_p50"], times[name].p50),
+            clip_ratio=over(beside["clip_ms_p50"], times[name].p50), gmacs_per_s=macs / times[name].p50 / 1e6,
+            peak_share=None, state_bytes=remote.facts["state_bytes"], peak_memory_bytes=remote.peak_memory_bytes,
+            energy_j_per_step=_mean(remote.joules),
+        )
+        for name, remote in remotes.items()
+        if name not in (REFERENCE, CLIP)
+    ]  # fmt: skip
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -160,7 +150,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def keep(chosen: argparse.Namespace, found: Found) -> list[Row]:
-    """Write what is known so far: records, the machine, the table and the picture."""
+    """Writes the results so far: records, the machine, the table and the plot."""
     peak = max(found.rates)
     rows = [*chosen.earlier, *with_peak(found.rows, peak)]
     header = describe(chosen.threads, chosen.device) | {
@@ -186,10 +176,6 @@ def keep(chosen: argparse.Namespace, found: Found) -> list[Row]:
     return rows
 
 
-def _tell(bar: Bar, what: str, seconds: int, done_s: float) -> None:
-    bar(what, round(done_s), seconds)
-
-
 def main(given: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
     chosen = arguments(given)
@@ -201,8 +187,12 @@ def main(given: Sequence[str] | None = None) -> int:
             for place, network in enumerate(chosen.networks, start=1):
                 what, seconds = f"{place} of {len(chosen.networks)}: {network}", round(chosen.seconds)
                 bar(what, 0, 0)
+
+                def report(done_s: float, what: str = what, seconds: int = seconds) -> None:
+                    bar(what, round(done_s), seconds)
+
                 try:
-                    more = measure(chosen, network, rate, partial(_tell, bar, what, seconds))
+                    more = measure(chosen, network, rate, report)
                 except Gone as reason:
                     print(f"{network} is left out: {reason}", file=sys.stderr)
                     continue

@@ -1,4 +1,4 @@
-"""What several people cost: skeleton networks stepped for 1 to 32 streams at once, relative to one stream.
+"""Time per person of skeleton networks, stepped for 1 to 32 streams at once, relative to one stream.
 
 The numbers of people take turns within one process, with one stepper for all of them, as a robot's people come and go.
 Prints a table; leaves streams.json and streams.png in out/bench.
@@ -8,13 +8,11 @@ Prints a table; leaves streams.json and streams.png in out/bench.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,12 +20,10 @@ import torch
 from bench import plot, subjects
 from bench.clock import Times, interleaved, timed
 from bench.machine import describe
-from bench.remote import ROOT
-from bench.rows import write_json
-from bench.table import number
+from bench.results import number, parser, write_json
 from co_perception.commands.output import print_table
-from co_perception.runtime.backends import AUTO, BACKENDS
-from co_perception.runtime.choose import stepper
+from co_perception.runtime.steppers.choose import stepper
+from co_perception.runtime.steppers.options import AUTO, StepOptions
 
 NETWORKS = ("costgcn_mod", "coagcn_mod", "costr_mod", "costgcn_short")
 HEADER = ("network", "backend", "people", "ms p50", "ms of a person", "of one alone")
@@ -36,7 +32,7 @@ WARM_UP, BLOCK = 3, 3
 
 @dataclass(frozen=True)
 class Row:
-    """share: what a person costs among so many, relative to a person alone."""
+    """share: time per person, relative to a person alone."""
 
     network: str
     backend: str
@@ -50,7 +46,7 @@ class Row:
 def measure(network: str, backend: str, people: Sequence[int], seconds: float, threads: int) -> list[Row]:
     """One network in one backend. Raises what the backend raises where it is not possible."""
     subject = subjects.build(network)
-    made = stepper(subject.network, subject.frame_shape, backend, threads=threads)
+    made = stepper(subject.network, subject.frame_shape, backend, StepOptions(threads))
     steps = {str(count): _stepping(made, subject, count) for count in people}
     found = interleaved({name: partial(timed, step, BLOCK) for name, step in steps.items()}, seconds, 3)
     times = {int(name): Times.of(nanoseconds) for name, nanoseconds in found.items()}
@@ -84,14 +80,10 @@ def cells(row: Row) -> tuple[str, ...]:
 @torch.no_grad()
 def main(given: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--backends", nargs="+", default=[AUTO], help=f"of {AUTO}, {', '.join(BACKENDS)}")
-    parser.add_argument("--people", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--seconds", type=float, default=8.0, help="of measuring, for each network and backend")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
-    chosen = parser.parse_args(given)
+    options = parser(__doc__, NETWORKS, [AUTO])
+    options.add_argument("--people", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
+    options.add_argument("--seconds", type=float, default=8.0, help="of measuring, for each network and backend")
+    chosen = options.parse_args(given)
     torch.set_num_threads(chosen.threads)
     rows: list[Row] = []
     for network in chosen.networks:

@@ -1,4 +1,4 @@
-"""How quickly small networks train: clips a second, in clip mode and in step mode, on random examples.
+"""Training speed of small networks in clips per second, in clip mode and in step mode, on random examples.
 
 Each training is one call of `fit`; the first epoch, which also builds, does not count. Prints a table; leaves
 training.json in out/bench.
@@ -8,11 +8,10 @@ training.json in out/bench.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
 from time import perf_counter
 
 import numpy as np
@@ -21,9 +20,7 @@ from torch import Tensor
 
 from bench import subjects
 from bench.machine import describe, memory_bytes
-from bench.remote import ROOT
-from bench.rows import write_json
-from bench.table import number, size
+from bench.results import number, parser, size, write_json
 from co_perception.commands.output import print_table
 from co_perception.training.config import TrainConfig
 from co_perception.training.fit import fit
@@ -76,14 +73,8 @@ def measure(network: str, mode: str, threads: int, epochs: int, clips: int) -> R
     classes = subject.network.variant.classes
     examples = Noise(subject.frame_shape, frames, classes, clips)
     ends: list[float] = []
-    fit(
-        subject.network,
-        examples,
-        None,
-        config,
-        tuple(map(str, range(classes))),
-        on_epoch=lambda epoch, measures: ends.append(perf_counter()),
-    )
+    names = tuple(map(str, range(classes)))
+    fit(subject.network, examples, None, config, names, on_epoch=lambda epoch, measures: ends.append(perf_counter()))
     epoch_s = float(np.median(np.diff(ends)))
     speed = (epoch_s, clips / epoch_s, clips * frames / epoch_s)
     return Row(network, mode, threads, epochs, clips, config.batch_size, frames, *speed, memory_bytes())
@@ -97,21 +88,17 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--epochs", type=int, default=3, help="that count; one more comes before them")
-    parser.add_argument("--clips", type=int, default=256, help="of an epoch")
-    parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
-    chosen = parser.parse_args(given)
+    options = parser(__doc__, NETWORKS)
+    options.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
+    options.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    options.add_argument("--epochs", type=int, default=3, help="that count; one more comes before them")
+    options.add_argument("--clips", type=int, default=256, help="of an epoch")
+    chosen = options.parse_args(given)
     rows = []
-    for network in chosen.networks:
-        for mode in chosen.modes:
-            for threads in chosen.threads:
-                print(f"{network}, mode {mode}, {threads} threads", file=sys.stderr)
-                torch.set_num_threads(threads)
-                rows.append(measure(network, mode, threads, chosen.epochs, chosen.clips))
+    for network, mode, threads in product(chosen.networks, chosen.modes, chosen.threads):
+        print(f"{network}, mode {mode}, {threads} threads", file=sys.stderr)
+        torch.set_num_threads(threads)
+        rows.append(measure(network, mode, threads, chosen.epochs, chosen.clips))
     print_table([HEADER, *map(cells, rows)])
     write_json(chosen.out / "training.json", {"machine": describe(max(chosen.threads), "cpu"), "rows": rows})
     return 0

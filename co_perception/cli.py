@@ -1,4 +1,4 @@
-"""The command `co-perception`. Each of its commands is a file in `commands/`.
+"""Command line `co-perception`. Each of its commands is a file in `commands/`.
 
 To add one: a file with a function `add(commands)` that makes its parser and ends in `set_defaults(run=...)`, where
 `run` takes the parsed arguments and returns the exit status; and the file's name in `COMMANDS`.
@@ -15,29 +15,30 @@ from co_perception.commands import adapt, evaluate, networks, record, train, wei
 COMMANDS = (record, train, adapt, evaluate, weights, networks)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command (of the process's arguments where none are given) and returns its exit status.
-
-    0: done; 1: it failed, and one line on standard error says why; 2: it was not understood; 130: it was interrupted.
-    """
-    chosen = _parser().parse_args(arguments)
-    try:
-        return int(chosen.run(chosen))
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f"co-perception: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("co-perception: interrupted", file=sys.stderr)
-        return 130
-
-
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with a parser for each command."""
     about = "Streaming human-activity perception for robots."
     parser = argparse.ArgumentParser(prog="co-perception", description=about)
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for command in COMMANDS:
         command.add(commands)
     return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command (of the process's arguments where none are given) and returns its exit status.
+
+    0: done; 1: it failed, for the reason on standard error; 2: its arguments are wrong; 130: it was interrupted.
+    """
+    parsed = make_parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        print(f"co-perception: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("co-perception: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

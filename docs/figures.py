@@ -1,7 +1,8 @@
-"""Draws the pictures of the documentation: `python docs/figures.py`. One of them shows what is in out/demo."""
+"""Draws the pictures of the documentation: `python docs/figures.py`. One of them shows the results in out/demo."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -16,28 +17,29 @@ from matplotlib.patches import FancyBboxPatch
 from co_perception.skeletons.layouts import LAYOUTS, Layout
 
 HERE = Path(__file__).parent
-INK, PALE, NEW, KEPT = "#1f2933", "#d9e2ec", "#d9730d", "#0b6e99"
+INK, PALE, COMPUTED, STORED = "#1f2933", "#d9e2ec", "#d9730d", "#0b6e99"
 FRAMES, DEPTH = 7, 3
+Coloring = Callable[[int, int], str | None]  # color of a layer's output for a frame; None where it is not computed
 
 
 def continual() -> None:
-    """Three layers of kernel 3: what a clip network computes for each new frame, and what a continual one does."""
+    """Three layers of kernel 3: the work of a clip network for each new frame, and that of a continual one."""
     figure, (clip, step) = plt.subplots(1, 2, figsize=(11, 3.9))
-    _pyramid(clip, "Clip network: every frame, all of this again", lambda _layer, _frame: NEW)
-    _pyramid(step, "Continual network: one column", lambda _layer, frame: NEW if frame == FRAMES - 1 else None)
+    _pyramid(clip, "Clip network: every frame, all of this again", lambda _layer, _frame: COMPUTED)
+    _pyramid(step, "Continual network: one column", lambda _layer, frame: COMPUTED if frame == FRAMES - 1 else None)
     for axes in (clip, step):
         axes.text(FRAMES - 1, -0.4, "new frame", ha="center", va="top", color=INK, fontsize=10)
-    step.text(1.2, 3.42, "kept as state: 2 past inputs a layer", color=KEPT, fontsize=10)
+    step.text(1.2, 3.42, "kept as state: 2 past inputs a layer", color=STORED, fontsize=10)
     figure.savefig(HERE / "continual.png", dpi=110, bbox_inches="tight", facecolor="white")
     plt.close(figure)
 
 
-def _pyramid(axes: Axes, title: str, colour: object) -> None:
+def _pyramid(axes: Axes, title: str, color: Coloring) -> None:
     axes.set_title(title, fontsize=12.5, color=INK, loc="left", fontweight="bold")
     for layer in range(DEPTH + 1):
         for frame in range(2 * layer, FRAMES):
-            _node(axes, layer, frame, colour)
-            if layer and _fill(layer, frame, colour) == NEW:
+            _node(axes, layer, frame, color)
+            if layer and _fill(layer, frame, color) == COMPUTED:
                 for tap in range(3):
                     axes.plot(
                         [frame - tap, frame], [layer - 0.76, layer - 0.24], color=INK, lw=0.8, alpha=0.7, zorder=1
@@ -51,17 +53,16 @@ def _pyramid(axes: Axes, title: str, colour: object) -> None:
     axes.axis("off")
 
 
-def _fill(layer: int, frame: int, colour: object) -> str | None:
-    assert callable(colour)
-    if layer == 0 and frame < FRAMES - 1 and colour(0, 0) == NEW:
+def _fill(layer: int, frame: int, color: Coloring) -> str | None:
+    if layer == 0 and frame < FRAMES - 1 and color(0, 0) == COMPUTED:
         return PALE  # given frames cost nothing, but the clip network must keep them all
-    return colour(layer, frame)
+    return color(layer, frame)
 
 
-def _node(axes: Axes, layer: int, frame: int, colour: object) -> None:
-    fill = _fill(layer, frame, colour)
-    kept = fill is None and layer < DEPTH and frame >= FRAMES - 3
-    face = fill or (KEPT if kept else "white")
+def _node(axes: Axes, layer: int, frame: int, color: Coloring) -> None:
+    fill = _fill(layer, frame, color)
+    stored = fill is None and layer < DEPTH and frame >= FRAMES - 3
+    face = fill or (STORED if stored else "white")
     edge = PALE if face == "white" else face
     style = "dashed" if face == "white" else "solid"
     box = FancyBboxPatch((frame - 0.27, layer - 0.22), 0.54, 0.44, boxstyle="round,pad=0.02,rounding_size=0.1")
@@ -69,7 +70,7 @@ def _node(axes: Axes, layer: int, frame: int, colour: object) -> None:
     axes.add_patch(box)
 
 
-# Where joints of somebody who faces us are drawn, of the left side and the middle; the right side mirrors the left.
+# Positions of the joints of a person who faces us, of the left side and the middle; the right side mirrors the left.
 BODY = {
     "nose": (0, 8.1), "eye_inner": (0.3, 8.6), "eye": (0.72, 8.75), "eye_outer": (1.12, 8.6), "ear": (1.35, 8.1),
     "mouth": (0.3, 7.65), "head": (0, 8.1), "neck": (0, 7.2), "spine_shoulder": (0, 6.5), "spine_middle": (0, 5.1),
@@ -95,8 +96,8 @@ def _skeleton(axes: Axes, layout: Layout) -> None:
     for joint, towards in layout.links:
         axes.plot(*zip(where[joint], where[towards], strict=True), color=PALE, lw=2.5, zorder=1)
     for number, (joint, (x, y)) in enumerate(zip(layout.joints, where, strict=True)):
-        colour = NEW if joint.startswith("left") else KEPT if joint.startswith("right") else INK
-        axes.scatter(x, y, s=95, color=colour, zorder=2, linewidths=0)
+        color = COMPUTED if joint.startswith("left") else STORED if joint.startswith("right") else INK
+        axes.scatter(x, y, s=95, color=color, zorder=2, linewidths=0)
         axes.text(x, y - 0.02, str(number), color="white", fontsize=6, ha="center", va="center", zorder=3)
     axes.set_title(layout.name, fontsize=12.5, color=INK, fontweight="bold")
     axes.set(xlim=(-3.1, 3.1), ylim=(-0.8, 9.2), aspect="equal")

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""A robot that greets whoever waves, once, and not again for a while.
+"""Example node: greets each person who waves, once, and not again for a while.
 
     ros2 launch co_perception activity.launch.py recognizer:=skeleton pose:=movenet model_path:=my_activities
     python3 examples/greeter.py --ros-args -p label:=wave -p again_after_s:=20.0
 
 What to take from it:
-- It listens to `activity_events`, not to `activity`: an onset is told once, after the label has led for a while, so a
-  score that flickers does not make the robot stammer (event_on, event_off, event_min_on_s ... of the recogniser).
-- It remembers each person by id, for as long as it matters and no longer.
-- An old event is no reason to act: after a stall or a bag that is played, the moment has passed.
+- It subscribes to `activity_events`, not to `activity`: an onset is published once, after the label has led for a
+  while, so a flickering score does not repeat the greeting (event_on, event_off, event_min_on_s ... of the recognizer).
+- It remembers each person by id, and forgets the id after `again_after_s`.
+- An old event is no reason to act: after a stall, or where an old bag is played, the moment has passed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from co_perception.msg import ActivityEvent
 
 
 class Greeter(Node):
-    """Publishes a greeting on `say` when somebody begins to do `label`."""
+    """Publishes a greeting on `say` at each onset of `label`."""
 
     def __init__(self, **options: object) -> None:
         super().__init__("greeter", **options)  # type: ignore[arg-type]
@@ -48,9 +48,9 @@ class Greeter(Node):
             self._say.publish(String(data=f"Hello, {event.subject_id or 'you'}!"))
 
     def _forget(self, now_s: float) -> None:
-        """Whoever was greeted long enough ago may be greeted again. A clock that was set back forgets everybody."""
+        """Drops the greetings that are old enough, and all of them where the clock was set back."""
         pause_s = self._value("again_after_s")
-        self._greeted_s = {who: at_s for who, at_s in self._greeted_s.items() if 0 <= now_s - at_s < pause_s}
+        self._greeted_s = {id: at_s for id, at_s in self._greeted_s.items() if 0 <= now_s - at_s < pause_s}
 
     def _value(self, name: str):  # type: ignore[no-untyped-def]  # str or float, as declared
         return self.get_parameter(name).value

@@ -1,4 +1,4 @@
-"""What outsiders may send: every parser of outside data as a function of bytes, for a fuzzer and for the tests.
+"""Fuzzing: every parser of untrusted data as a function of bytes, for a fuzzer and for the tests.
 
 `make fuzz TARGET=webvtt SECONDS=600` looks for new bytes that do harm; `test/test_corpus.py` replays those
 of test/corpus.

@@ -1,4 +1,4 @@
-"""Bytes as a source of decisions: where a parser takes an object and no bytes, its fields are drawn from them."""
+"""Structured fuzz input: the fields of an object, drawn from bytes, for parsers that take objects."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs a target within bounds: time, memory, and no code, process, connection or file of its own.
+"""Sandbox of a fuzz target: limits of time and memory, and no code, process, connection or file of its own.
 
-Python's audit events (PEP 578) tell of every file that is opened for writing, every program that is started, every
-connection and every piece of code that is run. They cannot be told to stop, so the hook is installed once and armed
-while a target runs.
+Python's audit events (PEP 578) report every file that is opened for writing, every program that is started, every
+connection and every piece of code that is run. An audit hook cannot be removed, so it is installed once and armed while
+a target runs.
 """
 
 from __future__ import annotations
@@ -22,22 +22,15 @@ from fuzz.target import Target, scratch
 
 MIB = 1024 * 1024
 STARTS = (
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.fork",
-    "os.forkpty",
-    "subprocess.Popen",
-    "pty.spawn",
-)
+    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.Popen", "pty.spawn",
+)  # fmt: skip
 CONNECTS = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "urllib.Request")
 CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod", "os.truncate")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Breach(BaseException):
-    """What a parser must never do. No Exception: none of its own handlers is to swallow it."""
+    """An act that no parser may do. A BaseException, so that the parser's own handlers do not swallow it."""
 
 
 _SCRATCH = str(scratch())
@@ -49,13 +42,17 @@ def run(target: Target, data: bytes) -> None:
     """One input, within the target's bounds of time and acts; those of memory are the caller's to set, see `measured`
     and `limit_memory`.
 
-    Raises: Breach, and whatever the target does not document.
+    Raises Breach, and every error that the target does not document.
     """
     try:
         with _arms(target), _time(target.most_s):
             target.run(data)
     except target.refuses as error:
-        _look_for_exhaustion(error)
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, MemoryError):
+                raise Breach("more memory than the target may have") from error
+            cause = cause.__cause__ or cause.__context__
     except RecursionError as error:  # as a finding of its own: its traceback is long
         raise Breach(f"{target.name}: {error}") from None
 
@@ -73,7 +70,7 @@ def measured(target: Target, data: bytes) -> None:
 
 
 def limit_memory(mib: int) -> None:
-    """From now on this process fails to get more than `mib` MiB of address space above what it has."""
+    """Limits the address space of this process to `mib` MiB above its present size."""
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[0])
     most = pages * resource.getpagesize() + mib * MIB
@@ -87,15 +84,6 @@ def install() -> None:
         sys.dont_write_bytecode = True
         sys.addaudithook(_watch)
         _installed = True
-
-
-def _look_for_exhaustion(error: BaseException) -> None:
-    """A parser that fails for want of memory has asked for too much, however it puts it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MemoryError):
-            raise Breach("more memory than the target may have") from error
-        cause = cause.__cause__ or cause.__context__
 
 
 @contextmanager
@@ -158,10 +146,6 @@ def _known(code: object, frame: FrameType, target: Target) -> bool:
     if isinstance(code, CodeType) and os.path.exists(code.co_filename):
         return True
     module = str(frame.f_globals.get("__name__", ""))
-    return module.startswith(("importlib", "_frozen_importlib")) or module.partition(".")[0] in (
-        *target.generates,
-        "annotationlib",  # `typing` from Python 3.14 on
-        "collections",
-        "dataclasses",
-        "typing",
-    )
+    # annotationlib: `typing` from Python 3.14 on
+    known = (*target.generates, "annotationlib", "collections", "dataclasses", "typing")
+    return module.startswith(("importlib", "_frozen_importlib")) or module.partition(".")[0] in known

@@ -1,4 +1,4 @@
-"""Looks for bytes that do harm: `python -m fuzz.run TARGET --seconds 600`, guided by coverage with atheris.
+"""Coverage-guided fuzzing of one parser with atheris: `python -m fuzz.run TARGET --seconds 600`.
 
 New inputs that reach new branches go to out/fuzz/TARGET, findings to out/fuzz/findings; test/corpus is where it begins.
 """
@@ -16,7 +16,7 @@ OUT = ROOT / "out/fuzz"
 CORPUS = ROOT / "test/corpus"
 # Packages whose branches guide the search; what is compiled is blind to it.
 INSTRUMENTED = (
-    "co_perception", "rosbags.highlevel", "rosbags.rosbag2", "rosbags.serde", "rosbags.typesys.idl",
+    "co_perception", "recipes", "rosbags.highlevel", "rosbags.rosbag2", "rosbags.serde", "rosbags.typesys.idl",
     "rosbags.typesys.msg", "rosbags.typesys.peg", "rosbags.typesys.store", "ruamel", "yaml",
 )  # fmt: skip
 HEADROOM_MIB = 1024  # of address space; what a target may allocate, and what the libraries keep
@@ -25,7 +25,12 @@ ROUND_S = 120  # then another process goes on: atheris keeps the outcome of ever
 
 def main() -> int:
     """Runs one target; the exit status is not 0 where it finds something."""
-    chosen = _arguments()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--most-bytes", type=int, default=8192, help="length of the longest input that is tried")
+    parser.add_argument("--round", action="store_true", help="in this one process")
+    chosen = parser.parse_args()
     if chosen.round:
         _round(chosen.target, chosen.seconds, chosen.most_bytes)
         return 0
@@ -40,7 +45,10 @@ def main() -> int:
 
 def _round(name: str, seconds: int, most_bytes: int) -> None:
     """In this process, which ends with it."""
-    atheris = _atheris()
+    try:
+        import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError as error:
+        raise ImportError(f"fuzzing needs the extra 'fuzz': pip install 'co_perception[fuzz]'. ({error})") from error
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
         from fuzz.registry import TARGETS
     import torch
@@ -61,23 +69,6 @@ def _round(name: str, seconds: int, most_bytes: int) -> None:
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], str(found), str(seeds), *options], lambda data: guard.run(target, data))
     atheris.Fuzz()
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target")
-    parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("--most-bytes", type=int, default=8192, help="length of the longest input that is tried")
-    parser.add_argument("--round", action="store_true", help="in this one process")
-    return parser.parse_args()
-
-
-def _atheris():  # type: ignore[no-untyped-def]
-    try:
-        import atheris
-    except ImportError as error:
-        raise ImportError(f"fuzzing needs the extra 'fuzz': pip install 'co_perception[fuzz]'. ({error})") from error
-    return atheris
 
 
 if __name__ == "__main__":

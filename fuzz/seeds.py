@@ -1,4 +1,4 @@
-"""Writes the beginnings of test/corpus: one small, sound file of each format. `python -m fuzz.seeds`
+"""Sound files of test/corpus, a small one of each format: `python -m fuzz.seeds` writes them.
 
 Files whose names begin with a digit are these; the others were found, or made by hand to do harm.
 """
@@ -11,7 +11,7 @@ import pickle
 import struct
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,15 +21,15 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from co_perception.continual import state as states
-from co_perception.data.image_messages import encode_jpeg
+from co_perception.data.messages.image import encode_jpeg
 from co_perception.evaluation.records import FORMAT
-from co_perception.learners import streams, video_streams
-from co_perception.learners.shipped import shipped
-from co_perception.runtime.pool import Held
+from co_perception.learners import skeleton_streams, video_streams
+from co_perception.learners.metadata import shipped
+from co_perception.runtime.pool import PoolState
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.training import checkpoints
 from fuzz.targets.pictures import ENCODINGS
-from fuzz.targets.weights import FRESH, SHAPE, video_form
+from fuzz.targets.weights import FRESH, OWNER, SIZES, video_form
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "test/corpus"
@@ -52,46 +52,40 @@ KINETICS: dict[str, Any] = {
 
 def main() -> None:
     """Writes all of them."""
-    for name, content in _seeds():
+    for seeds in (_messages(), _texts(), _arrays(), _weights(), _recordings()):
+        write_corpus(seeds)
+
+
+def write_corpus(files: Iterable[tuple[str, bytes | str]]) -> None:
+    """Writes (path below test/corpus, content) of each."""
+    for name, content in files:
         path = CORPUS / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def _seeds() -> Iterator[tuple[str, bytes | str]]:
-    yield from _messages()
-    yield from _texts()
-    yield from _arrays()
-    yield from _weights()
-    yield from _recordings()
-
-
 def _messages() -> Iterator[tuple[str, bytes]]:
+    import cv2
+
     for number, encoding in enumerate(ENCODINGS):
-        yield f"image/0_{encoding or 'none'}", bytes([number, 0, 2, 0, 2, 0, 8]) + bytes(range(16))
+        size = bytes([number, 0, 4, 0, 4, 0, 32])  # of the longest rows, and below of the most rows of them
+        yield f"image/0_{encoding or 'none'}", size + bytes(n % 256 for n in range(12 * 32))
     pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
     yield "compressed_image/0_jpeg", encode_jpeg(pixels)
-    yield "compressed_image/0_png", _png(pixels)
+    yield "compressed_image/0_png", bytes(cv2.imencode(".png", pixels)[1])
     joint = struct.pack("<ffff", 10, 20, 1, 0.9)
     person = bytes([sorted(LAYOUTS).index("coco17"), 0]) + joint * 17 + bytes([1]) + joint[:4] + bytes(16)
     yield "skeletons/0_one", struct.pack("<BII", 0, 640, 480) + bytes([1]) + person
     yield "skeletons/0_metric", struct.pack("<BII", 1, 640, 480) + bytes([2]) + person * 2
     yield "bodies/0_one", struct.pack("<HH", 640, 480) + bytes([1, 2]) + b"p0" + bytes([18]) + joint[:12] * 18
-    yield "detections/0_one", bytes([1, 3]) + (bytes([0, 1]) + joint[:12]) * 3 + bytes([1]) + joint[12:]
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    import cv2
-
-    return bytes(cv2.imencode(".png", pixels)[1])
+    points = b"".join(bytes([0, number]) + joint[:12] for number in (1, 2, 3))
+    yield "detections/0_one", bytes([1, 3]) + points + bytes([1]) + joint[12:]
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     yield "annotations_csv/0_seconds", 'start,end,label,subject\n2.5,7.25,"sit, down",\n9,12,walk,p1\n'
-    yield (
-        "annotations_csv/0_stamps",
-        "start_ns,end_ns,label,recording\n1700000002500000000,1700000007250000000,wave,b\n",
-    )
+    stamps = "start_ns,end_ns,label,recording\n1700000002500000000,1700000007250000000,wave,b\n"
+    yield "annotations_csv/0_stamps", stamps
     rows = [{"start": 0.1, "end": 3, "label": "wave", "subject": "p"}, {"start": 5, "end": 6.5, "label": "go"}]
     yield "annotations_json/0_seconds", json.dumps(rows)
     yield "elan/0_two_tiers", ELAN
@@ -128,10 +122,8 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     content = {"split": {"all": [annotation["frame_dir"]]}, "annotations": [annotation | {"keypoint": keypoint}]}
     for protocol in (2, 4, 5):
         yield f"pyskl/0_protocol_{protocol}", pickle.dumps(content, protocol)
-        yield (
-            f"pickle/0_protocol_{protocol}",
-            pickle.dumps({"params": {"k": keypoint, "n": {"b": keypoint[0]}}}, protocol),
-        )
+        params = {"params": {"k": keypoint, "n": {"b": keypoint[0]}}}
+        yield f"pickle/0_protocol_{protocol}", pickle.dumps(params, protocol)
     content["annotations"][0]["keypoint_score"] = score  # type: ignore[index]
     yield "pyskl/0_scored", pickle.dumps(content, 4)
     watch: Any = {
@@ -159,8 +151,10 @@ def _weights() -> Iterator[tuple[str, bytes]]:
         yield "training/0_one", path.read_bytes()
         states.save(FRESH, path)
         yield "state/0_fresh", path.read_bytes()
-        track = streams.Track((torch.zeros(SHAPE.frame),), 1, 1, torch.ones(2))
-        streams.save(streams.Snapshot(Held(("p",), (0,), FRESH, 0), {"p": track}, {"p": 0}), SHAPE, path, "net")
+        presence = skeleton_streams.PresenceHistory(1)
+        stream = skeleton_streams.SkeletonStream((torch.zeros(SIZES.frame),), 1, presence, presence, torch.ones(2))
+        snapshot = skeleton_streams.Snapshot(PoolState(("p",), (0,), FRESH, 0), {"p": stream}, {"p": 0})
+        skeleton_streams.save(snapshot, SIZES, path, OWNER)
         yield "people_streams/0_one", path.read_bytes()
         video_streams.save({"p": video_form().fresh}, video_form(), path, {"p": None})
         yield "video_streams/0_one", path.read_bytes()
@@ -168,7 +162,7 @@ def _weights() -> Iterator[tuple[str, bytes]]:
 
 
 def _recordings() -> Iterator[tuple[str, bytes]]:
-    from bag_writing import Frame, Person, image, standing, store, write_bag, write_messages
+    from helpers.bag_writer import Frame, Person, image, standing, store, write_bag, write_messages
 
     with TemporaryDirectory() as folder:
         frames = [Frame(n * 10**8, [Person("p", standing(n, 2))]) for n in (1, 2)]
@@ -176,10 +170,8 @@ def _recordings() -> Iterator[tuple[str, bytes]]:
             place = write_bag(Path(folder) / storage, {"/s": frames}, storage)  # type: ignore[arg-type]
             yield f"{target}/0_people", next(place.glob(f"*{ending}")).read_bytes()
             if storage == "mcap":
-                yield (
-                    "bag_folder/0_whole",
-                    (place / "metadata.yaml").read_bytes().replace(b"mcap.mcap", b"recording.mcap"),
-                )
+                metadata = (place / "metadata.yaml").read_bytes()
+                yield "bag_folder/0_whole", metadata.replace(b"mcap.mcap", b"recording.mcap")
         types = store()
         picture = image(types, 5, np.zeros((2, 2, 3), np.uint8))
         place = write_messages(Path(folder) / "picture", {"/i": [(5, picture)]}, types=types)

@@ -1,4 +1,4 @@
-"""One parser of outside data, and what it may do with bytes that mean it harm."""
+"""A fuzz target: one parser of untrusted data, and its limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSALS: tuple[type[Exception], ...] = (ValueError, OSError)
 
 @dataclass(frozen=True)
 class Target:
-    """A function of bytes that calls a real parser and looks at what it gives.
+    """A function of bytes that calls a parser and checks its result.
 
     Args:
         name: on the command line, and of its folder in test/corpus.
@@ -44,7 +44,7 @@ def scratch() -> Path:
 
 
 def of_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
-    """A function of bytes that `read` finds in a file called `name`."""
+    """A function of bytes that writes them to a file called `name` and reads it by `read`."""
 
     def run(data: bytes) -> object:
         path = scratch() / name

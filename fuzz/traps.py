@@ -1,7 +1,7 @@
-"""Writes the part of test/corpus that was made by hand to do harm. `python -m fuzz.traps`
+"""Harmful files of test/corpus, made by hand: `python -m fuzz.traps` writes them.
 
-Each did harm once, or would where a parser is written without care: sizes that are claimed and not there, little that
-unfolds into much, types where others are expected.
+Each did harm once, or would do it to a careless parser: sizes that are claimed and not there, few bytes that unfold
+into many, types where others are expected.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from safetensors.torch import save as safetensors_bytes
 
-from co_perception.learners.shipped import shipped
-from fuzz.seeds import CORPUS, ELAN, KINETICS
+from co_perception.learners.metadata import shipped
+from fuzz.seeds import CORPUS, ELAN, KINETICS, write_corpus
 
 DEEP = "[" * 20_000
 FORMAT = {"format": "co_perception.state", "format_version": "1"}
@@ -31,63 +31,40 @@ FORMAT = {"format": "co_perception.state", "format_version": "1"}
 
 def main() -> None:
     """Writes all of them."""
-    for name, content in _traps():
-        path = CORPUS / f"{name.partition('/')[0]}/trap_{name.partition('/')[2]}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def _traps() -> Iterator[tuple[str, bytes | str]]:
-    yield from _pictures()
-    yield from _texts()
-    yield from _pickles()
-    yield from _checkpoints()
-    yield from _states()
-    yield from _recordings()
+    for traps in (_pictures(), _texts(), _pickles(), _checkpoints(), _states(), _recordings()):
+        write_corpus((name.replace("/", "/trap_", 1), content) for name, content in traps)
 
 
 def _pictures() -> Iterator[tuple[str, bytes]]:
     """A few bytes that announce a picture of gigabytes."""
     header = struct.pack(">IIBBBBB", 32_000, 32_000, 8, 2, 0, 0, 0)
-    body = b"\0" * 64
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(64))), (b"IEND", b""))
     chunks = b"".join(
-        _chunk(kind, content) for kind, content in ((b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in parts
     )
     yield "compressed_image/png_of_three_gigabytes", b"\x89PNG\r\n\x1a\n" + chunks
     frame = b"\xff\xd8\xff\xc0\0\x11\x08\xff\xdc\xff\xdc\x03\x01\x11\0\x02\x11\0\x03\x11\0\xff\xd9"
     yield "compressed_image/jpeg_of_twelve_gigabytes", frame
-    yield (
-        "compressed_image/another_format",
-        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0),
-    )
+    bitmap = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0)
+    yield "compressed_image/another_format", bitmap
     yield "compressed_image/portable_map", b"P6\n32000 32000\n255\n"
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     deep = {"steps", "annotations_json", "kinetics", "motion", "clips_json", "records", "latencies", "metadata"}
     for target in sorted(deep):
         yield f"{target}/deep", DEEP
-    yield (
-        "annotations_csv/unknown_bytes",
-        "start,end,label\n1,2,\udc80\n".encode("utf-8", "surrogateescape").decode("latin1"),
-    )
+    yield "annotations_csv/unknown_bytes", "start,end,label\n1,2,\x80\n"
     yield "annotations_csv/stamps_of_4000_digits", f"start_ns,end_ns,label\n1,{'9' * 4000},wave\n"
     yield "annotations_json/lone_surrogate", '[{"start": 1, "end": 2, "label": "\\ud800"}]'
     yield "annotations_json/huge_exponent", '[{"start": 1e-999999999, "end": 1e999999, "label": "a"}]'
     yield "annotations_json/nested_label", '[{"start": 1, "end": 2, "label": [[["a"]]]}]'
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 9))
-    yield (
-        "elan/billion_laughs",
-        ELAN.replace("?>", f'?><!DOCTYPE x [<!ENTITY e0 "ha">{bomb}]>', 1).replace("wave", "&e8;"),
-    )
-    yield (
-        "elan/outside_entity",
-        ELAN.replace("?>", '?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>').replace("wave", "&e;"),
-    )
+    laughs = ELAN.replace("?>", f'?><!DOCTYPE x [<!ENTITY e0 "ha">{bomb}]>', 1)
+    yield "elan/billion_laughs", laughs.replace("wave", "&e8;")
+    outside = ELAN.replace("?>", '?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>')
+    yield "elan/outside_entity", outside.replace("wave", "&e;")
     yield "elan/huge_times", ELAN.replace('"20"', f'"{"9" * 4000}"')
     yield "webvtt/many_open_tags", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v" * 8_000 + "\n"
     yield "webvtt/many_spaces", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 8_000 + "\n"
@@ -95,14 +72,10 @@ def _texts() -> Iterator[tuple[str, str]]:
     step = {"label": "Left Step", "metadata": {"system": {"startTime": 0, "endTime": 1e999}}}
     yield "steps/infinite", json.dumps({"annotations": [step]})
     yield "steps/labels_of_all_kinds", '{"annotations": [{"label": 1}, {"label": "a"}, {"label": []}]}'
-    yield (
-        "kinetics/frames_far_apart",
-        json.dumps(KINETICS | {"data": [KINETICS["data"][0] | {"frame_index": n} for n in (0, 10**12)]}),
-    )
-    yield (
-        "kinetics/label_that_leads_out",
-        json.dumps(KINETICS) + '\0{"../../etc/passwd": {"has_skeleton": true, "label": "a", "label_index": 0}}',
-    )
+    apart = [KINETICS["data"][0] | {"frame_index": n} for n in (0, 10**12)]
+    yield "kinetics/frames_far_apart", json.dumps(KINETICS | {"data": apart})
+    listed = '\0{"../../etc/passwd": {"has_skeleton": true, "label": "a", "label_index": 0}}'
+    yield "kinetics/label_that_leads_out", json.dumps(KINETICS) + listed
     frames = json.dumps([[1e308] + [0] * 43] * 3)
     yield "motion/no_rotation_and_endless", f'{{"Frames": {frames}}}'
     yield "motion/number_of_400_digits", f'{{"Frames": [[{"9" * 400}]]}}'
@@ -137,7 +110,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "latencies/no_key", '{"latency_s": 1}\n'
     yield "latencies/key_is_a_list", '{"key": [[], 1, 2], "latency_s": 1}\n'
     saved = json.loads((shipped("costgcn_short_poses") / "metadata.json").read_text())
-    for name, told in {
+    for name, changes in {
         "channels_of_a_billion": {"channels": [10**9] * 4},
         "channels_are_texts": {"channels": ["a"] * 4},
         "labels_are_a_number": {"labels": 5},
@@ -150,7 +123,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         "kind_is_a_list": {"kind": []},
         "no_version": {"version": None},
     }.items():
-        yield f"metadata/{name}", json.dumps(saved | told)
+        yield f"metadata/{name}", json.dumps(saved | changes)
 
 
 def _merged() -> str:
@@ -162,14 +135,7 @@ def _merged() -> str:
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:
-    # x = []; then 40 times: x = [x, x]
-    doubled = (
-        b"\x80\x04](" + b"".join(b"\x94" + b"0(h" + bytes([n]) + b"h" + bytes([n]) + b"l" for n in range(40)) + b"."
-    )
-    bomb: list[Any] = []
-    for _ in range(40):
-        bomb = [bomb, bomb]
-    del doubled
+    bomb = _doubled()
     yield "pickle/doubled_40_times", pickle.dumps({"params": bomb}, 4)
     endless: list[Any] = []
     endless.append(endless)
@@ -186,36 +152,25 @@ def _pickles() -> Iterator[tuple[str, bytes]]:
     yield "pickle/extension", b"\x80\x02\x82\x01."
     annotations: list[Any] = [{"frame_dir": "a", "label": 0, "keypoint": np.ones((1, 1, 17, 2), np.float32)}] * 2
     yield "pyskl/doubled", pickle.dumps({"annotations": annotations + [bomb, endless]}, 4)
-    yield (
-        "pyskl/annotations_of_all_kinds",
-        pickle.dumps({"annotations": [1, "a", None, {}, {"frame_dir": 3}], "split": 3}, 4),
-    )
+    kinds = {"annotations": [1, "a", None, {}, {"frame_dir": 3}], "split": 3}
+    yield "pyskl/annotations_of_all_kinds", pickle.dumps(kinds, 4)
     yield "pyskl/label_far", pickle.dumps({"annotations": [annotations[0] | {"label": 10**9}]}, 4)
-    for name, content in {
-        "no_lists": {"X": 1, "y": 2, "y_labels": 3, "subject": 4, "side": 5, "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"]},
-        "items_are_texts": {"X": ["a"], "y": ["b"], "y_labels": ["c"], "subject": ["d"], "side": ["e"], "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"]},
-        "label_not_there": {"X": [np.ones((3, 6))], "y": [7], "y_labels": [[]], "subject": [1], "side": [1], "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"]},
-        "channels_are_a_number": {"X": [], "y": [], "y_labels": [], "subject": [], "side": [], "X_labels": 5},
-    }.items():  # fmt: skip
-        yield f"watch/{name}", _npy(content)
-    yield (
-        "watch/header_of_lies",
-        b"\x93NUMPY\x01\0"
-        + struct.pack("<H", 80)
-        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }".ljust(79)
-        + b"\n",
-    )
-    yield (
-        "watch/header_runs",
-        b"\x93NUMPY\x01\0" + struct.pack("<H", 60) + b"__import__('os').system('touch marker')".ljust(59) + b"\n",
-    )
+    channels = ["ax", "ay", "az", "wx", "wy", "wz"]
+    names = ("X", "y", "y_labels", "subject", "side", "X_labels")
+    for name, values in {
+        "no_lists": (1, 2, 3, 4, 5, channels),
+        "items_are_texts": (["a"], ["b"], ["c"], ["d"], ["e"], channels),
+        "label_not_there": ([np.ones((3, 6))], [7], [[]], [1], [1], channels),
+        "channels_are_a_number": ([], [], [], [], [], 5),
+    }.items():
+        buffer = io.BytesIO()
+        np.save(buffer, np.array(dict(zip(names, values, strict=True)), dtype=object), allow_pickle=True)
+        yield f"watch/{name}", buffer.getvalue()
+    shape = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }"
+    yield "watch/header_of_lies", b"\x93NUMPY\x01\0" + struct.pack("<H", 80) + shape.ljust(79) + b"\n"
+    call = b"__import__('os').system('touch marker')"
+    yield "watch/header_runs", b"\x93NUMPY\x01\0" + struct.pack("<H", 60) + call.ljust(59) + b"\n"
     yield "watch/header_nested", b"\x93NUMPY\x01\0" + struct.pack("<H", 9000) + (b"(" * 8998) + b"\n"
-
-
-def _npy(content: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.array(content, dtype=object), allow_pickle=True)
-    return buffer.getvalue()
 
 
 def _checkpoints() -> Iterator[tuple[str, bytes]]:
@@ -237,7 +192,8 @@ def _checkpoints() -> Iterator[tuple[str, bytes]]:
         ("training", {"network": {"a": expanded}}),
     ):
         yield f"{target}/one_number_seen_often", _saved(wrapped)
-        yield f"{target}/packed_zeros", _packed(_saved({"fc.weight": torch.zeros(2 * 10**6)}))
+        zeros = _saved({"fc.weight": torch.zeros(2 * 10**6)})  # compressed, as torch writes none
+        yield f"{target}/packed_zeros", _changed(zeros, {}, zipfile.ZIP_DEFLATED)
         yield f"{target}/runs", _saved(_Runs())
         yield f"{target}/key_of_doubled_tuples", _changed(_saved({}), {"data.pkl": _key_of_doubled_tuples()})
     yield "torch/doubled_40_times", _saved({"model": _doubled()})
@@ -245,12 +201,8 @@ def _checkpoints() -> Iterator[tuple[str, bytes]]:
     head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
     yield "torch/legacy_key_of_doubled_tuples", b"".join(head) + _key_of_doubled_tuples() + pickle.dumps([], 2)
     legacy = _saved({"fc.weight": torch.ones(2, 3)}, _use_new_zipfile_serialization=False)
-    yield (
-        "torch/legacy_claims",
-        legacy.replace(b"K\x06N", b"J" + struct.pack("<i", 2**31 - 1) + b"N").replace(
-            b"K\x06t", b"J" + struct.pack("<i", 2**31 - 1) + b"t"
-        ),
-    )
+    most = b"J" + struct.pack("<i", 2**31 - 1)
+    yield "torch/legacy_claims", legacy.replace(b"K\x06N", most + b"N").replace(b"K\x06t", most + b"t")
     yield "torch/legacy_storage_claims", legacy[:-32] + struct.pack("<q", 2**40) + legacy[-24:]
 
 
@@ -285,11 +237,6 @@ def _saved(content: Any, **options: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()
-
-
-def _packed(archive: bytes) -> bytes:
-    """The same zip archive, compressed: torch writes none that is."""
-    return _changed(archive, {}, zipfile.ZIP_DEFLATED)
 
 
 def _changed(archive: bytes, contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -350,27 +297,18 @@ def _recordings() -> Iterator[tuple[str, bytes]]:
 
     zeros = zstd.compress(bytes(2**28), 19)
     for name, claimed in (("claims_less", 2**16), ("claims_more", 2**40)):
-        told = struct.pack("<QQQI", 0, 1, claimed, 0) + _text("zstd") + struct.pack("<Q", len(zeros)) + zeros
-        yield f"mcap/chunk_that_{name}", _unindexed(b"\x06" + struct.pack("<Q", len(told)) + told)
+        chunk = struct.pack("<QQQI", 0, 1, claimed, 0) + _text("zstd") + struct.pack("<Q", len(zeros)) + zeros
+        yield f"mcap/chunk_that_{name}", _unindexed(b"\x06" + struct.pack("<Q", len(chunk)) + chunk)
+    rule = "=" * 80 + "\nMSG: std_msgs"
     for name, definition in {
         "array_of_a_billion_texts": "string[1000000000] x",
-        "arrays_of_nothing": "A[4000] a\n"
-        + "=" * 80
-        + "\nMSG: std_msgs/A\nB[4000] a\n"
-        + "=" * 80
-        + "\nMSG: std_msgs/B\nuint8[0] a\n",
+        "arrays_of_nothing": f"A[4000] a\n{rule}/A\nB[4000] a\n{rule}/B\nuint8[0] a\n",
         "holds_itself": "String a",
         "keyword": "string class\nstring None\nstring self",
         "shifted": "string data 1\nint32 X=1\n",
+        "definition_runs": 'string data\n# """\nimport os; os.system("touch marker")\n',
     }.items():
         yield f"mcap/{name}", _unindexed(_topic("std_msgs/msg/String", definition) + _message(b"\0\1\0\0" + bytes(64)))
-    yield (
-        "mcap/definition_runs",
-        _unindexed(
-            _topic("std_msgs/msg/String", 'string data\n# """\nimport os; os.system("touch marker")\n')
-            + _message(b"\0\1\0\0" + bytes(64))
-        ),
-    )
     yield "mcap/type_runs", _unindexed(_topic('x/msg/Y"""\nimport os\n#', "string data") + _message(bytes(68)))
     yield (
         "sqlite/endless_view",

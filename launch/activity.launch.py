@@ -1,12 +1,16 @@
-"""Recognises activity in a camera's pictures, in people's skeletons, or in both; starts the package's own pose
+"""Recognizes activity in a camera's pictures, in people's skeletons, or in both; starts the package's own pose
 estimator where skeletons are wanted, and its own camera where `source` is given.
 
 ros2 launch co_perception activity.launch.py image_topic:=/camera/color/image_raw
 ros2 launch co_perception activity.launch.py source:=0 recognizer:=skeleton
 ros2 launch co_perception activity.launch.py source:=0 recognizer:=both subject:=person
+ros2 launch co_perception activity.launch.py recognizer:=skeleton model_path:=my_activities threshold:=0.6
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -16,120 +20,111 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 BOOLEAN = ["true", "false"]
-RECOGNISERS = {"video": ("video",), "skeleton": ("skeleton",), "both": ("video", "skeleton")}
+RECOGNIZERS = {"video": ("video",), "skeleton": ("skeleton",), "both": ("video", "skeleton")}
+OF_SKELETONS = ("model", "tasks", "task")  # what the recognizer of skeletons alone has
+OF_ONE = ("network", "model_path")  # what each recognizer has; where both run, the one of skeletons gets it
 SETS = {  # launch arguments that are parameters of a node, by node
     "video_activity": ("device", "subject", "image_transport", "image_reliability"),
-    "skeleton_activity": ("device",),
+    "skeleton_activity": ("device", *OF_SKELETONS, *OF_ONE),
     "pose": ("image_transport", "image_reliability"),
     "camera": ("source", "image_transport"),
     "fusion": (),
 }
+NUMBERS = ("threshold",)
 AS_IN_FILE = "empty: as in params_file."
+ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, choices, description
+    ("namespace", "", None, "Namespace of all nodes and relative topics."),
+    ("use_sim_time", "false", BOOLEAN, "Take time from /clock."),
+    ("source", "", None, "Starts the camera node on this video file, camera index or URL; empty: a driver publishes."),
+    ("recognizer", "video", list(RECOGNIZERS),
+     "What activity is recognized in: pictures, skeletons, or both, of which one answer is made."),
+    ("pose", "movenet", ["movenet", "mediapipe", "none"],
+     "Pose estimator to start where skeletons are wanted; none: another node publishes them."),
+    ("subject", "", ["", "scene", "person"],
+     f"Whose activity is recognized in pictures: the whole scene's or each person's; {AS_IN_FILE}"),
+    ("skeleton_topic", "skeletons", None, "Topic of the skeletons."),
+    ("image_topic", "image_raw", None, "Topic of the pictures, without the transport's ending such as /compressed."),
+    ("activity_topic", "activity", None, "Topic of the answers."),
+    ("image_transport", "", ["", "raw", "compressed", "ffmpeg", "foxglove"], f"How pictures travel; {AS_IN_FILE}"),
+    ("image_reliability", "", ["", "best_effort", "reliable", "best_available"],
+     f"How pictures are asked for; {AS_IN_FILE}"),
+    ("model", "", None, f"Model of the package for skeletons, such as costgcn_short_motions; {AS_IN_FILE}"),
+    ("model_path", "", None,
+     f"Folder of a trained model, of the skeletons where both recognizers run; {AS_IN_FILE}"),
+    ("network", "", None, f"Network to run, of the skeletons where both recognizers run; {AS_IN_FILE}"),
+    ("tasks", "", None, f"Folder of adapters of the skeleton model, a folder each; {AS_IN_FILE}"),
+    ("task", "", None, f"Name of the adapter that answers; {AS_IN_FILE}"),
+    ("threshold", "", None,
+     f"Best score below which nothing is sure, 0..1, of the fusion where both recognizers run; {AS_IN_FILE}"),
+    ("device", "", None, f"Where the network runs, such as cpu or cuda; {AS_IN_FILE}"),
+    ("autostart", "true", BOOLEAN, "Nodes configure and activate themselves; false: a lifecycle manager does it."),
+    ("use_respawn", "false", BOOLEAN, "Start a node again when it has died."),
+    ("log_level", "info", None, "Least severity that is logged: debug, info, warn, error."),
+]  # fmt: skip
 
 
 def generate_launch_description() -> LaunchDescription:
     """All arguments, then the nodes they ask for."""
     params_file = PathJoinSubstitution([FindPackageShare("co_perception"), "config", "activity.yaml"])
+    about = "YAML file with the parameters of the nodes."
+    arguments = [DeclareLaunchArgument("params_file", default_value=params_file, description=about)]
+    for name, default, choices, description in ARGUMENTS:
+        restricted = {"choices": choices} if choices else {}
+        arguments.append(DeclareLaunchArgument(name, default_value=default, description=description, **restricted))
+    return LaunchDescription([*arguments, OpaqueFunction(function=start_nodes)])
 
-    declare_namespace_cmd = DeclareLaunchArgument(
-        "namespace", default_value="", description="Namespace of all nodes and relative topics."
-    )
-    declare_use_sim_time_cmd = DeclareLaunchArgument(
-        "use_sim_time", default_value="false", choices=BOOLEAN, description="Take time from /clock."
-    )
-    declare_params_file_cmd = DeclareLaunchArgument(
-        "params_file", default_value=params_file, description="YAML file with the parameters of the nodes."
-    )
-    declare_source_cmd = DeclareLaunchArgument(
-        "source",
-        default_value="",
-        description="Starts the camera node on this video file, camera index or URL; empty: a driver publishes.",
-    )
-    declare_recognizer_cmd = DeclareLaunchArgument(
-        "recognizer",
-        default_value="video",
-        choices=list(RECOGNISERS),
-        description="What activity is recognised in: pictures, skeletons, or both, of which one answer is made.",
-    )
-    declare_pose_cmd = DeclareLaunchArgument(
-        "pose",
-        default_value="movenet",
-        choices=["movenet", "mediapipe", "none"],
-        description="Pose estimator to start where skeletons are wanted; none: somebody else publishes them.",
-    )
-    declare_subject_cmd = DeclareLaunchArgument(
-        "subject",
-        default_value="",
-        choices=["", "scene", "person"],
-        description=f"Whose activity is recognised in pictures: the whole scene's or each person's; {AS_IN_FILE}",
-    )
-    declare_skeleton_topic_cmd = DeclareLaunchArgument(
-        "skeleton_topic", default_value="skeletons", description="Topic of the skeletons."
-    )
-    declare_image_topic_cmd = DeclareLaunchArgument(
-        "image_topic", default_value="image_raw", description="Topic of the pictures, without /compressed."
-    )
-    declare_activity_topic_cmd = DeclareLaunchArgument(
-        "activity_topic", default_value="activity", description="Topic of the answers."
-    )
-    declare_image_transport_cmd = DeclareLaunchArgument(
-        "image_transport",
-        default_value="",
-        choices=["", "raw", "compressed"],
-        description=f"How pictures travel; {AS_IN_FILE}",
-    )
-    declare_image_reliability_cmd = DeclareLaunchArgument(
-        "image_reliability",
-        default_value="",
-        choices=["", "best_effort", "reliable", "best_available"],
-        description=f"How pictures are asked for; {AS_IN_FILE}",
-    )
-    declare_device_cmd = DeclareLaunchArgument(
-        "device", default_value="", description=f"Where the network runs, such as cpu or cuda; {AS_IN_FILE}"
-    )
-    declare_autostart_cmd = DeclareLaunchArgument(
-        "autostart",
-        default_value="true",
-        choices=BOOLEAN,
-        description="Nodes configure and activate themselves; false: a lifecycle manager does it.",
-    )
-    declare_use_respawn_cmd = DeclareLaunchArgument(
-        "use_respawn", default_value="false", choices=BOOLEAN, description="Start a node again when it has died."
-    )
-    declare_log_level_cmd = DeclareLaunchArgument(
-        "log_level", default_value="info", description="Least severity that is logged: debug, info, warn, error."
-    )
 
-    return LaunchDescription(
-        [
-            declare_namespace_cmd,
-            declare_use_sim_time_cmd,
-            declare_params_file_cmd,
-            declare_source_cmd,
-            declare_recognizer_cmd,
-            declare_pose_cmd,
-            declare_subject_cmd,
-            declare_skeleton_topic_cmd,
-            declare_image_topic_cmd,
-            declare_activity_topic_cmd,
-            declare_image_transport_cmd,
-            declare_image_reliability_cmd,
-            declare_device_cmd,
-            declare_autostart_cmd,
-            declare_use_respawn_cmd,
-            declare_log_level_cmd,
-            OpaqueFunction(function=start_nodes),
-        ]
-    )
+def check_names(given: Mapping[str, str]) -> None:
+    """Raises ValueError for an argument that is not declared here.
+
+    launch itself takes any. A launch file that includes this one has its own arguments among those that are seen here:
+    then only a name is refused that resembles one which was left at its default.
+    """
+    known = {"params_file": "", **{name: default for name, default, _, _ in ARGUMENTS}}
+    included = not any(argument.endswith(Path(__file__).name) for argument in sys.argv)
+    for name in given:
+        near = get_close_matches(name, known, 1, 0.9 if included else 0.65)  # `mode` may well be its own
+        meant = f" (meant: {near[0]!r}?)" if near else ""
+        slip = not included or any(given.get(each, known[each]) == known[each] for each in near)
+        if name not in known and slip:
+            raise ValueError(f"there is no launch argument {name!r}{meant}; there are: {', '.join(sorted(known))}")
+
+
+def check_used(value: Mapping[str, str], kinds: Sequence[str]) -> None:
+    """Raises ValueError for an argument of the skeleton recognizer where none is started: another model would run."""
+    unused = [name for name in OF_SKELETONS if value[name] and "skeleton" not in kinds]
+    if unused:
+        raise ValueError(
+            f"{', '.join(unused)}: only the recognizer of skeletons has that, and recognizer:={value['recognizer']} "
+            "starts none; add recognizer:=skeleton or recognizer:=both"
+        )
+
+
+def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
+    """The parameters among `names` that are not left to the params file. Raises ValueError for what is no number."""
+    found: dict[str, str | float] = {name: value[name] for name in names if value[name]}
+    for name in set(found) & set(NUMBERS):
+        try:
+            found[name] = float(found[name])
+        except ValueError:
+            raise ValueError(f"{name} is a number, got {found[name]!r}") from None
+    return found
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
     """The nodes that the arguments ask for. An empty argument leaves the params file's word."""
+    check_names(context.launch_configurations)
     value = {name: LaunchConfiguration(name).perform(context) for name in context.launch_configurations}
-    kinds = RECOGNISERS[value["recognizer"]]
-    nodes = [_recogniser(kind, value, fused=len(kinds) > 1) for kind in kinds]
-    if len(kinds) > 1:
-        nodes.append(_node("fusion", value, remappings=[("activity", value["activity_topic"])]))
+    kinds = RECOGNIZERS[value["recognizer"]]
+    check_used(value, kinds)
+    answers = [("activity", value["activity_topic"])]
+    if len(kinds) == 1:
+        own = chosen(value, (*OF_ONE, *NUMBERS))
+        nodes = [_node(f"{kinds[0]}_activity", value, remappings=answers, **own)]
+    else:  # both speak to `fusion` only: `activity` and `activity_events` have one publisher
+        apart = {kind: [("activity", f"activity_{kind}"), ("~/label_info", f"label_info_{kind}")] for kind in kinds}
+        nodes = [_node(f"{kind}_activity", value, remappings=apart[kind], events=False) for kind in kinds]
+        nodes.append(_node("fusion", value, remappings=answers, **chosen(value, NUMBERS)))
     if value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person"):
         nodes.append(_node("pose", value, estimator=value["pose"]))
     if value["source"]:
@@ -137,18 +132,10 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     return nodes
 
 
-def _recogniser(kind: str, value: dict[str, str], fused: bool) -> Node:
-    """A recogniser that is fused speaks to `fusion` only: `activity` and `activity_events` have one publisher."""
-    name = f"{kind}_activity"
-    if not fused:
-        return _node(name, value, remappings=[("activity", value["activity_topic"])])
-    apart = [("activity", f"activity_{kind}"), ("~/label_info", f"label_info_{kind}")]
-    return _node(name, value, remappings=apart, events=False)
-
-
-def _node(name: str, value: dict[str, str], remappings: Sequence[tuple[str, str]] = (), **given: str | bool) -> Node:
+def _node(
+    name: str, value: dict[str, str], remappings: Sequence[tuple[str, str]] = (), **given: str | bool | float
+) -> Node:
     topic = value["image_topic"]
-    chosen = {argument: value[argument] for argument in SETS[name] if value[argument]}
     always = {"use_sim_time": value["use_sim_time"] == "true", "autostart": value["autostart"] == "true"}
     return Node(
         package="co_perception",
@@ -158,10 +145,10 @@ def _node(name: str, value: dict[str, str], remappings: Sequence[tuple[str, str]
         output="screen",
         respawn=value["use_respawn"] == "true",
         respawn_delay=2.0,
-        parameters=[value["params_file"], {**always, **chosen, **given}],
+        parameters=[value["params_file"], {**always, **chosen(value, SETS[name]), **given}],
         remappings=[
             ("image_raw", topic),
-            ("image_raw/compressed", f"{topic}/compressed"),
+            *((f"image_raw/{way}", f"{topic}/{way}") for way in ("compressed", "ffmpeg", "foxglove")),
             ("skeletons", value["skeleton_topic"]),
             *remappings,
         ],

@@ -1,12 +1,12 @@
-"""Small recognisers derived from one: structured pruning adapters beside fine-tuning with pruning, in the same budget.
+"""Recipe: small recognizers derived from a large one, structured pruning adapters beside fine-tuning with pruning.
 
-    python recipes/adapt.py [--data poses|exercises] [--seeds 3]
+    python -m recipes.adapt [--data poses|exercises] [--seeds 3]
 
-poses: the shipped `costgcn_short_motions` (15 motions of drawn people) becomes a recogniser of 20 held poses of real
+poses: the shipped `costgcn_short_motions` (15 motions of drawn people) becomes a recognizer of 20 held poses of real
 people. exercises: a `cotrans_short` that knows four exercises of a watch learns all seven. Folds are those of
 `poses.py` (stretches of frames) and `exercises.py` (people); seed n trains on fold n. Every method has the same
 examples, epochs and schedule; epochs and learning rate were chosen for both at density 0.3 on folds that give no
-figures. What was measured before is not measured again: figures are gathered in out/recipes/adapt.json.
+figures. Figures go to out/recipes/adapt.json; those that are there are not measured again.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import exercises
 import numpy as np
-import poses
 import torch
-from report import MODELS, ROOT, accuracy
 
 from co_perception.adapters.attach import AdapterConfig
-from co_perception.data.pose_classification_kit import held_poses
-from co_perception.data.samples import Sample, Samples
-from co_perception.data.seglearn import watch_samples
-from co_perception.learners.adapting import AdaptConfig, adapt
+from co_perception.data.samples import Samples
+from co_perception.engine.data import Data
+from co_perception.learners.adaptation import AdaptConfig, adapt
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.learners.trainable import TrainableLearner
 from co_perception.learners.transformer import ContinualTransformerLearner
-from co_perception.networks.measure import macs_per_step, params, stream_bytes
-from co_perception.runtime.store import locate
+from co_perception.networks.cost import macs_per_step, params, stream_bytes
+from co_perception.runtime.store.store import locate
 from co_perception.training.config import TrainConfig
+from recipes import exercises, poses
+from recipes.readers.pose_classification_kit import held_poses
+from recipes.readers.seglearn import watch_samples
+from recipes.report import MODELS, ROOT, accuracy
 
 OUT = ROOT / "out" / "recipes" / "adapt.json"
 KNOWN = 4  # exercises that the source knows
-RANKS = {1.0: 8, 0.5: 8, 0.3: 6, 0.1: 4}  # by density: what a layer may learn falls with what stays of it
+RANKS = {1.0: 8, 0.5: 8, 0.3: 6, 0.1: 4}  # by density: a smaller layer gets a smaller adapter
 POSES = TrainConfig(
     epochs=16, batch_size=16, lr=1.5e-2, weight_decay=1e-2, warmup=0.15, label_smoothing=0.1, balance=True
 )
@@ -68,11 +68,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A learner that starts from the source, what it is trained on, and what it is judged by."""
+    """A learner that starts from the source, its training set and settings, and its test set."""
 
     learner: TrainableLearner
     train: Samples
-    clips: Sequence[Any]
+    clips: Sequence[Data]
     labels: Sequence[int]
     config: TrainConfig
 
@@ -97,18 +97,16 @@ def main() -> None:
 
 
 def gathered() -> dict[str, Any]:
-    """What was measured so far, by this process or one beside it."""
-    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    return found
+    """The figures measured so far, by this process or another one."""
+    return dict(json.loads(OUT.read_text())) if OUT.exists() else {}
 
 
 def runs(data: Sequence[str], seeds: int) -> list[Run]:
-    """All of them, the most telling first."""
-    chosen = []
-    for seed in range(seeds):
-        for each in data:
-            for density in (0.3, 0.1, 0.5):
-                chosen += [Run(each, method, density, seed, RANKS[density]) for method in ("splora", "finetune")]
+    """All runs, the most informative first."""
+    chosen = [
+        Run(each, method, density, seed, RANKS[density])
+        for seed, each, density, method in product(range(seeds), data, (0.3, 0.1, 0.5), ("splora", "finetune"))
+    ]
     for each in data:
         chosen += [Run(each, "finetune", 1.0, seed, RANKS[1.0]) for seed in range(seeds)]
         chosen += [Run(each, method, 0.3, seed, RANKS[0.3]) for method in ("sppara", "splopa") for seed in range(seeds)]
@@ -116,17 +114,17 @@ def runs(data: Sequence[str], seeds: int) -> list[Run]:
 
 
 def measured(run: Run) -> dict[str, float]:
-    """Derive one recogniser, and judge it by what it has not seen."""
+    """Derives one recognizer, and measures it on its test set."""
     task = TASKS[run.data](run.seed)
     began = perf_counter()
-    how = AdaptConfig(
-        adapter=AdapterConfig(method=run.method, rank=run.rank, block=16, prototypes=16), density=run.density
-    )
+    adapter_config = AdapterConfig(method=run.method, rank=run.rank, block=16, prototypes=16)
+    how = AdaptConfig(adapter=adapter_config, density=run.density)
     adapter, result = adapt(task.learner, task.train, how, task.config.replace(seed=run.seed))
     seconds = perf_counter() - began
     model: Any = task.learner.model
+    answers: list[Any] = [task.learner.infer(clip)[0] for clip in task.clips]
     return {
-        "accuracy": accuracy([int(task.learner.infer(clip)[0].data) for clip in task.clips], task.labels),
+        "accuracy": accuracy([answer.data for answer in answers], task.labels),
         "learned": adapter.learned,
         "file_bytes": adapter.bytes,
         "params": params(model),
@@ -142,8 +140,7 @@ def poses_task(seed: int) -> Task:
     stretches, _ = held_poses(locate("pose_kit_body"))
     windows = stretches.windows(poses.WINDOW, poses.WINDOW)
     test = list(windows.folds(5, by="group", seed=0))[seed][1]
-    held_out = {item.group for item in test.items}
-    train = stretches.filter(lambda item: item.group not in held_out)
+    train = poses.without_groups(stretches, test)
     learner = ContinualSkeletonLearner("costgcn_short", classes=stretches.classes, augment=poses.AUGMENT)
     started(learner, MODELS / "costgcn_short_motions", seed)
     return Task(learner, poses.pieces(train, 24, 24), [clip for clip, _ in test], test.labels, POSES)
@@ -156,7 +153,7 @@ def exercises_task(seed: int) -> Task:
     windows = test.windows(exercises.WINDOW, exercises.STEP)
     learner = ContinualTransformerLearner("cotrans_short", classes=train.classes)
     started(learner, exercises_source(train, seed), seed)
-    return Task(learner, views(train, 8), [clip for clip, _ in windows], windows.labels, EXERCISES)
+    return Task(learner, exercises.drawn(train, 8), [clip for clip, _ in windows], windows.labels, EXERCISES)
 
 
 def exercises_source(train: Samples, seed: int) -> Path:
@@ -166,28 +163,16 @@ def exercises_source(train: Samples, seed: int) -> Path:
         few = train.classes[:KNOWN]
         known = Samples([item for item in train.items if item.label < KNOWN], few)
         learner = ContinualTransformerLearner("cotrans_short", classes=few)
-        learner.fit(views(known, 40), config=EXERCISES.replace(epochs=3, lr=3e-3, seed=seed))
+        learner.fit(exercises.drawn(known, 40), config=EXERCISES.replace(epochs=3, lr=3e-3, seed=seed))
         learner.save(folder)
     return folder
-
-
-def views(recordings: Samples, count: int) -> Samples:
-    """So many windows from anywhere in each recording, varied as in `exercises.py`."""
-    items = []
-    for number, item in enumerate(recordings.items):
-        rows = item.read().data
-        items += [
-            Sample(partial(exercises.varied, rows, (number, view)), item.label, item.subject, item.group)
-            for view in range(count)
-        ]
-    return Samples(items, recordings.classes)
 
 
 TASKS: dict[str, Callable[[int], Task]] = {"poses": poses_task, "exercises": exercises_task}
 
 
 def started(learner: TrainableLearner, source: Path, seed: int) -> None:
-    """All of the source but its classifier, which begins the same for every method."""
+    """Loads the source without its classifier, which is initialized the same for every method."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         learner.start_from(source)

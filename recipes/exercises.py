@@ -1,6 +1,6 @@
-"""Shoulder exercises seen by a watch (seglearn): `cotrans_short` beside a random forest, on people never seen.
+"""Recipe: shoulder exercises recorded by a watch (seglearn), `cotrans_short` beside a random forest, on new people.
 
-    python recipes/exercises.py
+    python -m recipes.exercises
 
 Ten people, five folds of two people each, windows of four seconds every two. Recordings of the left arm are brought to
 the right one, for both. Nothing is shipped: a watch is not what a robot sees of people.
@@ -12,18 +12,18 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from forest import forest
 from numpy.typing import NDArray
-from report import Report, accuracy, arguments
 
-from co_perception.data.deepmimic import about_axis, rotated
 from co_perception.data.samples import Sample, Samples
-from co_perception.data.seglearn import watch_samples
 from co_perception.engine.data import Timeseries
 from co_perception.learners.transformer import ContinualTransformerLearner
 from co_perception.networks.variants_features import COTRANS_SHORT
-from co_perception.runtime.store import locate
+from co_perception.runtime.store.store import locate
 from co_perception.training.config import TrainConfig
+from recipes.forest import forest
+from recipes.readers.deepmimic import about_axis, rotated
+from recipes.readers.seglearn import watch_samples
+from recipes.report import Report, accuracy, arguments
 
 RATE_HZ = COTRANS_SHORT.rate_hz
 WINDOW, STEP = round(4 * RATE_HZ), round(2 * RATE_HZ)
@@ -59,13 +59,13 @@ def halved(series: Timeseries) -> Timeseries:
     return Timeseries(rows.reshape(-1, 2, rows.shape[1]).mean(1), RATE_HZ)
 
 
-def drawn(recordings: Samples) -> Samples:
-    """Windows from anywhere in the recordings, each a little varied, the same whenever it is read."""
+def drawn(recordings: Samples, views: int = VIEWS) -> Samples:
+    """Windows at random times in the recordings, each a little varied, the same whenever it is read."""
     items = []
     for number, item in enumerate(recordings.items):
         rows = item.read().data
         items += [
-            Sample(partial(varied, rows, (number, view)), item.label, item.subject, item.group) for view in range(VIEWS)
+            Sample(partial(varied, rows, (number, view)), item.label, item.subject, item.group) for view in range(views)
         ]
     return Samples(items, recordings.classes)
 
@@ -79,37 +79,28 @@ def varied(rows: NDArray[np.float32], seed: Sequence[int]) -> Timeseries:
     before, share = at.astype(int), (at % 1)[:, None]
     window = rows[before] * (1 - share) + rows[before + 1] * share
     window[:, 3:] *= speed
-    turned = worn(window, rng)
+    # The watch turned on the wrist: mostly about the forearm, a little about any axis.
+    axis = rng.normal(size=3)
+    slack = about_axis(axis / np.linalg.norm(axis), np.deg2rad(rng.normal(0, 15)))
+    wrist = about_axis(np.array([1.0, 0.0, 0.0]), np.deg2rad(rng.normal(0, 25)))
+    turned = np.concatenate([rotated(wrist, rotated(slack, part)) for part in (window[:, :3], window[:, 3:])], 1)
     noisy = turned * np.exp(rng.normal(0, 0.1)) + rng.normal(0, 0.03, turned.shape) * rows.std(0)
     return Timeseries(noisy.astype(np.float32), RATE_HZ)
 
 
-def worn(window: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """The same movement with the watch turned about the forearm, most of all, and a little about any axis."""
-    axis = rng.normal(size=3)
-    slack = about_axis(axis / np.linalg.norm(axis), np.deg2rad(rng.normal(0, 15)))
-    wrist = about_axis(np.array([1.0, 0.0, 0.0]), np.deg2rad(rng.normal(0, 25)))
-    return np.concatenate([rotated(wrist, rotated(slack, part)) for part in (window[:, :3], window[:, 3:])], 1)
-
-
 def statistics(clips: Sequence[Timeseries]) -> NDArray[np.float64]:
-    """(N, 111): what is usually computed of such windows, for each of the six channels and between them."""
-    return np.nan_to_num(np.stack([_statistics(clip.data.astype(np.float64)) for clip in clips]))
-
-
-def _statistics(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = rows - rows.mean(0)
-    each = [
-        rows.mean(0),
-        rows.std(0),
-        rows.min(0),
-        rows.max(0),
-        *np.percentile(rows, [10, 25, 50, 75, 90], axis=0),
-        (np.diff(rows, axis=0) ** 2).mean(0),
-        (centred[1:] * centred[:-1] < 0).mean(0),
-        *np.abs(np.fft.rfft(centred, axis=0))[1:9],
-    ]
-    return np.concatenate([*each, np.corrcoef(rows.T)[np.triu_indices(6, 1)]])
+    """(N, 111): the usual statistics of such windows, for each of the six channels and between them."""
+    found = []
+    for clip in clips:
+        rows = clip.data.astype(np.float64)
+        centered = rows - rows.mean(0)
+        found.append(np.concatenate([
+            rows.mean(0), rows.std(0), rows.min(0), rows.max(0),
+            *np.percentile(rows, [10, 25, 50, 75, 90], axis=0),
+            (np.diff(rows, axis=0) ** 2).mean(0), (centered[1:] * centered[:-1] < 0).mean(0),
+            *np.abs(np.fft.rfft(centered, axis=0))[1:9], np.asarray(np.corrcoef(rows.T))[np.triu_indices(6, 1)],
+        ]))  # fmt: skip
+    return np.nan_to_num(np.stack(found))
 
 
 if __name__ == "__main__":

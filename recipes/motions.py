@@ -1,8 +1,8 @@
-"""Whole-body motions from 15 clips of DeepMimic, looked at by drawn cameras: `costgcn_short` beside a random forest.
+"""Recipe: whole-body motions from 15 clips of DeepMimic by simulated cameras, `costgcn_short` beside a random forest.
 
-    python recipes/motions.py [--ship]
+    python -m recipes.motions [--ship]
 
-One clip per class supports no claim beyond it. What is measured is whether views never seen are recognised: each fold
+One clip per class supports no claim beyond it. What is measured is whether views never seen are recognized: each fold
 holds out camera directions, on both sides of the body because examples are mirrored. --ship trains once more on all
 directions and writes `co_perception/models/costgcn_short_motions`.
 """
@@ -13,22 +13,22 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
-from forest import forest
 from numpy.typing import NDArray
-from report import MODELS, Report, accuracy, arguments
 
-from co_perception.data import deepmimic
-from co_perception.data.deepmimic import Build, Motion, Poses
 from co_perception.data.samples import Sample, Samples
-from co_perception.data.virtual_camera import Camera, Estimator
 from co_perception.engine.data import SkeletonSequence
-from co_perception.learners.poses import to_input
+from co_perception.learners.preprocess_pose import to_input
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants_skeleton import COSTGCN_SHORT
-from co_perception.runtime.store import locate
+from co_perception.runtime.store.store import locate
 from co_perception.skeletons.layouts import COCO17
 from co_perception.training.augment import SkeletonAugment
 from co_perception.training.config import TrainConfig
+from recipes.forest import forest
+from recipes.readers import deepmimic
+from recipes.readers.deepmimic import Build, Motion, Poses
+from recipes.readers.virtual_camera import Camera, Estimator
+from recipes.report import MODELS, Report, accuracy, arguments
 
 NAME = "costgcn_short_motions"
 CLIPS = (
@@ -83,7 +83,7 @@ def trained(samples: Samples) -> ContinualSkeletonLearner:
 
 
 def flat(samples: Samples) -> NDArray[np.float32]:
-    """(N, 16 * 17 * 3): what the network is given, for a forest."""
+    """(N, 16 * 17 * 3): the input of the network as features of a forest."""
     return np.stack([to_input(clip.data.transpose(1, 3, 2, 0), "coco17", COSTGCN_SHORT).values.ravel()
                      for clip, _ in samples])  # fmt: skip
 
@@ -107,29 +107,29 @@ def view(name: str, bands: Sequence[int], missing: float | None, seed: Sequence[
     poses = idle(rng) if name == BACKGROUND else moving(motion(name), rng)
     points = deepmimic.places(poses, Build(*rng.uniform(0.85, 1.15, 8)))[:, JOINTS]
     points[..., [0, 2]] -= points[..., [0, 2]].mean((0, 1))  # the camera keeps the person in the picture
-    seen = camera(bands, rng).project(points)
+    projected = camera(bands, rng).project(points)
     lost = rng.uniform(0, 0.3) if missing is None else missing
     # Steadiness and gaps of estimators on video differ; half of all windows come without copied frames.
     found = Estimator(rng.uniform(0, 0.015), rng.uniform(0, 0.01), lost, lost / 3, rng.choice([0.0, 0.15]))
-    return found.detect(seen, COCO17, RATE_HZ, rng)
+    return found.detect(projected, COCO17, RATE_HZ, rng)
 
 
 def camera(bands: Sequence[int], rng: np.random.Generator) -> Camera:
-    """Somewhere in the bands, on either side, from a robot's height to a shelf's."""
+    """A random camera in the bands, on either side, at the height of a robot up to that of a shelf."""
     azimuth = (rng.choice(bands) + rng.random()) * 180 / BANDS * rng.choice([-1, 1])
     return Camera(azimuth, rng.uniform(0.4, 2.0), rng.uniform(2.0, 6.0), rng.normal(0, 3), rng.uniform(0.6, 1.1))
 
 
 def moving(clip: Motion, rng: np.random.Generator) -> Poses:
-    """A window of a clip from anywhere in it, at 0.75 to 1.3 times its speed."""
+    """A window of a clip at a random time, at 0.75 to 1.3 times its speed."""
     times = np.arange(WINDOW) / RATE_HZ * rng.uniform(0.75, 1.3)
     start = rng.uniform(0, clip.duration if clip.wraps else max(0.0, clip.duration - times[-1]))
     return clip.at(start + times)
 
 
 def idle(rng: np.random.Generator) -> Poses:
-    """Nothing in particular: standing or sitting with arms that wander, a pose out of a clip that is held, or a slow
-    change from one to the other."""
+    """Background: standing or sitting with arms that wander, a held pose out of a clip, or a slow change between two
+    of these."""
     share = np.linspace(0, 1, WINDOW) * rng.uniform(0.1, 0.6) if rng.random() < 0.5 else np.zeros(WINDOW)
     return deepmimic.mixed(_wandering(rng), _wandering(rng), share)
 

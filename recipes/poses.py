@@ -1,6 +1,6 @@
-"""Held poses and signals of pose-classification-kit: `costgcn_short` beside random forests, on the same windows.
+"""Recipe: held poses of pose-classification-kit, `costgcn_short` beside random forests on the same windows.
 
-    python recipes/poses.py [--ship]
+    python -m recipes.poses [--ship]
 
 Five folds; no stretch of frames is in both parts of one. The network and its training are the same in all folds and
 were chosen on another partition. --ship trains once more on everything and writes the folder
@@ -10,17 +10,17 @@ were chosen on another partition. --ship trains once more on everything and writ
 from __future__ import annotations
 
 import numpy as np
-from forest import frame_forest, window_forest
-from report import MODELS, Report, accuracy, arguments
 
-from co_perception.data.pose_classification_kit import held_poses
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.data import SkeletonSequence
 from co_perception.learners.skeleton import ContinualSkeletonLearner
-from co_perception.runtime.store import locate
+from co_perception.runtime.store.store import locate
 from co_perception.skeletons.layouts import layout
 from co_perception.training.augment import SkeletonAugment, mirrored, mirrored_label
 from co_perception.training.config import TrainConfig
+from recipes.forest import frame_forest, window_forest
+from recipes.readers.pose_classification_kit import held_poses
+from recipes.report import MODELS, Report, accuracy, arguments
 
 WINDOW = 16
 NAME = "costgcn_short_poses"
@@ -54,8 +54,7 @@ def evaluate(stretches: Samples, folds: int) -> None:
     report = Report("poses", "20 held poses, windows of 16 frames, folds grouped by stretch of frames")
     windows = stretches.windows(WINDOW, WINDOW)
     for _, test in list(windows.folds(5, by="group", seed=0))[:folds]:
-        held_out = {item.group for item in test.items}
-        train = stretches.filter(lambda item, held_out=held_out: item.group not in held_out)
+        train = without_groups(stretches, test)
         clips = [clip for clip, _ in test]
         damaged = [without_joints(clip, 0.2, seed) for seed, clip in enumerate(clips)]
         by_window, by_frame, learner = window_forest(train, WINDOW), frame_forest(train), trained(train)
@@ -64,6 +63,12 @@ def evaluate(stretches: Samples, folds: int) -> None:
             report.add(f"random forest, vote of frames{kind}", accuracy(by_frame(inputs), test.labels))
             report.add(f"costgcn_short{kind}", accuracy([int(a.data) for a in learner.infer(inputs)], test.labels))
     report.close()
+
+
+def without_groups(stretches: Samples, test: Samples) -> Samples:
+    """The stretches of which nothing is in `test`."""
+    held_out = {item.group for item in test.items}
+    return stretches.filter(lambda item: item.group not in held_out)
 
 
 def trained(stretches: Samples) -> ContinualSkeletonLearner:
@@ -80,7 +85,7 @@ def pieces(stretches: Samples, length: int = 24, step: int = 8) -> Samples:
 
 
 def both_sides(samples: Samples) -> Samples:
-    """These, and the mirror images of those that have one, under the class that it is."""
+    """These samples, and their mirror images with the class of the mirrored pose, where there is one."""
     others = mirrored_label(samples.classes)
     images = []
     for item in samples.items:
@@ -88,15 +93,16 @@ def both_sides(samples: Samples) -> Samples:
         if other is None or samples.classes[item.label] in ONE_SIDED:
             continue
         sequence = item.read()
-        image = SkeletonSequence(mirrored(sequence.data, layout(sequence.layout)), sequence.layout)
+        joints = mirrored(sequence.data, layout(sequence.layout))
+        image = SkeletonSequence(joints, sequence.layout, sequence.rate_hz)
         images.append(Sample(image, other, group=item.group, source=f"{item.source} mirrored"))
     return samples + Samples(images, samples.classes)
 
 
 def without_joints(clip: SkeletonSequence, share: float, seed: int) -> SkeletonSequence:
     """The clip with a share of its joints lost, in each frame others."""
-    kept = np.random.default_rng(seed).random(clip.data.shape[1:]) >= share
-    return SkeletonSequence(clip.data * kept, clip.layout, clip.rate_hz)
+    retained = np.random.default_rng(seed).random(clip.data.shape[1:]) >= share
+    return SkeletonSequence(clip.data * retained, clip.layout, clip.rate_hz)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the recipes share: figures with their spread, on the screen and as JSON in out/recipes."""
+"""Report of a recipe: figures with their spread over folds, on the screen and as JSON in out/recipes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "co_perception" / "models"
 
 
 class Report:
-    """Collects figures of a recipe: one number per fold for each thing that is compared."""
+    """Figures of a recipe: one number per fold for each method that is compared."""
 
     def __init__(self, name: str, about: str) -> None:
         self.name, self.started = name, time.perf_counter()
@@ -30,13 +31,9 @@ class Report:
         self.content["figures"].setdefault(what, []).append(round(float(value), 4))
         print(f"  {time.perf_counter() - self.started:5.0f} s  {what}: {value:.3f}", flush=True)
 
-    def note(self, what: str, value: Any) -> None:
-        """Something else worth keeping."""
+    def note(self, what: str, value: object) -> None:
+        """Adds another fact to the JSON file."""
         self.content[what] = value
-
-    def mean(self, what: str) -> float:
-        """Over the folds so far."""
-        return float(np.mean(self.content["figures"][what]))
 
     def close(self) -> None:
         """Print the table and write the file."""
@@ -58,10 +55,9 @@ def arguments(about: str, extra: Mapping[str, Mapping[str, Any]] | None = None) 
     parser.add_argument("--folds", type=int, default=5, help="how many of the folds are run; 0: none, only --ship")
     for name, options in (extra or {}).items():
         parser.add_argument(name, **options)
-    chosen = parser.parse_args()
-    return chosen
+    return parser.parse_args()
 
 
-def accuracy(found: Sequence[int], wanted: Sequence[int]) -> float:
+def accuracy(found: Sequence[int] | NDArray[Any], wanted: Sequence[int]) -> float:
     """Share of equal labels."""
     return float(np.mean(np.array(found) == np.array(wanted)))

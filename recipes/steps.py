@@ -1,11 +1,11 @@
-"""Left and right steps of one person in one video (StreamPoseML): a check of segmentation, and nothing else.
+"""Recipe: left and right steps of one person in one video (StreamPoseML), a check of segmentation and nothing else.
 
-    python recipes/steps.py
+    python -m recipes.steps
 
-MoveNet finds the joints; `costgcn_short` is trained on the first three steps and looks at the last three. It fails:
-fewer frames are right than saying the commoner label throughout would give. Left and right take turns while the person
-walks away, so that three steps teach where somebody stood rather than which foot moved. Six steps of one person would
-say nothing about others in any case.
+MoveNet finds the joints; `costgcn_short` is trained on the first three steps and tested on the last three. It fails:
+fewer frames are right than with the commoner label throughout. Left and right alternate while the person walks away, so
+that three steps teach where the person stood rather than which foot moved. Six steps of one person show nothing about
+others in any case.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from poses import both_sides
-from report import Report, accuracy, arguments
 
-from co_perception.data.annotations import Interval, label_at
-from co_perception.data.resample import on_grid
+from co_perception.data.annotations.intervals import Interval, label_at
 from co_perception.data.samples import Sample, Samples
-from co_perception.data.stream_pose_ml import step_intervals
 from co_perception.data.video import VideoReader
 from co_perception.engine.data import Image, SkeletonSequence
+from co_perception.engine.time import on_grid
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.pose.movenet import MoveNet
-from co_perception.runtime.store import locate
+from co_perception.runtime.store.store import locate
 from co_perception.training.augment import SkeletonAugment
 from co_perception.training.config import TrainConfig
+from recipes.poses import both_sides
+from recipes.readers.stream_pose_ml import step_intervals
+from recipes.report import Report, accuracy, arguments
 
 CLASSES = ("Left Step", "Right Step")
 RATE_HZ, WINDOW = 15.0, 16
@@ -44,22 +44,22 @@ def main() -> None:
     report = Report("steps", "six steps of one person in one video: a check of segmentation only")
     steps = step_intervals(locate("stream_pose_labels"), CLASSES)
     joints, stamps_ns = poses()
-    windows = labelled(joints, stamps_ns, steps)
-    known = steps[2].end_ns
-    centres = stamps_ns[WINDOW // 2 : len(stamps_ns) - WINDOW // 2 + 1]
-    told = [number for number, item in enumerate(windows) if item is not None]
-    # What is trained on ends before anything that is tested on begins.
-    train = [windows[n] for n in told if stamps_ns[n + WINDOW - 1] < known]
-    tested = [n for n in told if stamps_ns[n] >= known]
+    windows = labeled(joints, stamps_ns, steps)
+    border_ns = steps[2].end_ns
+    centers = stamps_ns[WINDOW // 2 : len(stamps_ns) - WINDOW // 2 + 1]
+    annotated = [number for number, item in enumerate(windows) if item is not None]
+    # Training windows end before any test window begins.
+    train = [windows[n] for n in annotated if stamps_ns[n + WINDOW - 1] < border_ns]
+    tested = [n for n in annotated if stamps_ns[n] >= border_ns]
     learner = ContinualSkeletonLearner("costgcn_short", classes=CLASSES, augment=AUGMENT)
     learner.fit(both_sides(Samples([item for item in train if item], CLASSES)), config=TRAIN)
     test = [item for n in tested if (item := windows[n])]
     found = [int(answer.data) for answer in learner.infer([item.read() for item in test])]
     wanted = [item.label for item in test]
     report.add("frames that are right", accuracy(found, wanted))
-    report.add("frames of the commoner class", max(np.mean(wanted), 1 - np.mean(wanted)))
+    report.add("frames of the commoner class", float(max(np.mean(wanted), 1 - np.mean(wanted))))
     report.add("steps found, IoU 0.5", overlap_share(found, wanted))
-    report.note("seconds tested", [round(float(centres[n]) / 1e9, 2) for n in (tested[0], tested[-1])])
+    report.note("seconds tested", [round(float(centers[n]) / 1e9, 2) for n in (tested[0], tested[-1])])
     report.close()
 
 
@@ -75,10 +75,10 @@ def poses() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return np.stack(joints)[chosen].transpose(2, 0, 1)[..., None], np.array(stamps)[chosen]
 
 
-def labelled(
+def labeled(
     joints: NDArray[np.float32], stamps_ns: NDArray[np.int64], steps: Sequence[Interval]
 ) -> list[Sample | None]:
-    """Every window of 16 frames with what is done in its middle; None where nothing is said about it."""
+    """Every window of 16 frames with the label of its middle; None where that is not annotated."""
     found: list[Sample | None] = []
     for start in range(len(stamps_ns) - WINDOW + 1):
         label = label_at(steps, int(stamps_ns[start + WINDOW // 2]))
@@ -89,12 +89,12 @@ def labelled(
 
 def overlap_share(found: Sequence[int], wanted: Sequence[int]) -> float:
     """Share of the true runs of one label that a found run of it covers with an IoU of 0.5 or more."""
-    true, said = runs(wanted), runs(found)
-    return float(np.mean([any(_iou(one, other) >= 0.5 for other in said) for one in true]))
+    predicted = runs(found)
+    return float(np.mean([any(_iou(one, other) >= 0.5 for other in predicted) for one in runs(wanted)]))
 
 
 def runs(labels: Sequence[int]) -> list[tuple[int, int, int]]:
-    """(label, first, behind the last) of each run of equal labels."""
+    """(label, first, end) of each run of equal labels; the end is not part of it."""
     result, at = [], 0
     for label, members in groupby(labels):
         count = len(list(members))

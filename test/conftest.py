@@ -1,28 +1,74 @@
-"""Settings that must stand before anything under test is imported."""
+"""Environment variables, seeds and fixtures of all tests; the variables are set before anything is imported."""
 
+import importlib.util
 import os
-from collections.abc import Iterator
+import random
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from helpers.ros_domain import free_ros_domain
 
-# A domain of its own on this machine: a robot or a second test run near by is neither heard nor disturbed.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_DOMAIN_ID"] = str(free_ros_domain())
 
-# The middleware's look-up of types has ended a node of this suite.
+# The middleware's look-up of types has crashed a node of this suite.
 os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(Path(__file__).parent / "fastdds.xml"))
 
-# torch reads this once, when it is imported.
-os.environ["OMP_NUM_THREADS"] = "2"
+# torch reads this once, when it is imported. On one thread training is bit-equal, and small layers are faster.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+if importlib.util.find_spec("hypothesis"):  # the environment of test/peers has none
+    from hypothesis import settings
+
+    settings.register_profile("repeatable", max_examples=100, deadline=None, derandomize=True, database=None)
+    settings.register_profile("random", max_examples=1000, deadline=None)
+    settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Training is bit-equal on one thread of torch; and small layers are slower on two."""
-    import torch
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Every test begins with the same random numbers, so that it does not depend on the tests before it."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> None:
+    """A learner's `threads` holds for its whole process: the next module begins with one again."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture
+def umask_of_a_group() -> Iterator[None]:
+    """New files are 0640, as of an account whose group runs the robot."""
+    before = os.umask(0o027)
     yield
-    torch.set_num_threads(threads)
+    os.umask(before)
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """A short real video file whose brightness rises with the frame index."""
+
+    def make(name: str = "clip.mp4", frames: int = 10, rate_hz: int = 25, size: tuple[int, int] = (64, 48)) -> Path:
+        import av
+        import numpy as np
+
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream("mpeg4", rate=rate_hz)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            for index in range(frames):
+                picture = np.full((size[1], size[0], 3), min(20 + 10 * index, 250), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        return path
+
+    return make

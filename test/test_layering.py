@@ -1,8 +1,10 @@
-"""Who may import whom: the table of the layers, read off the sources without running them."""
+"""Imports between the rooms of the package and of libraries, checked against a table by reading the sources."""
 
 from __future__ import annotations
 
 import ast
+import functools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "co_perception"
+from helpers.package_source import PACKAGE, ROOT, trees
 
 # Layer: the parts of co_perception it may import beside itself. A dotted name allows that module only.
 LAYERS: dict[str, set[str]] = {
@@ -23,14 +23,18 @@ LAYERS: dict[str, set[str]] = {
     "adapters": {"continual"},
     "runtime": {"networks.variants", "continual"},
     "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
-    "data": {"engine", "skeletons", "runtime.clamped", "runtime.unpickle"},
-    "evaluation": {"engine", "data", "runtime"},
-    "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.torch_file"},
+    "data": {"engine", "skeletons", "runtime.untrusted"},
+    "evaluation": {"engine", "data", "online", "runtime"},
+    "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.untrusted"},
+    "online": {"engine", "data"},
     "learners": {
-        "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "evaluation", "training",
+        "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "online", "evaluation",
+        "training",
     },
-    "nodes": {"engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "learners", "msg", "srv"},
-}
+    "nodes": {
+        "engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "online", "learners", "msg", "srv",
+    },
+}  # fmt: skip
 
 # Layer: what it may import from outside, beside the standard library and the optional packages. typing_extensions comes
 # with torch: it is the standard library's typing for older Pythons.
@@ -45,6 +49,7 @@ LIBRARIES: dict[str, set[str]] = {
     "data": {"numpy"},
     "evaluation": {"numpy"},
     "training": {"torch", "numpy"},
+    "online": {"numpy"},
     "learners": {"torch", "numpy", "safetensors"},
     "nodes": {"numpy", "tqdm"},
 }
@@ -55,11 +60,11 @@ ROS = {
     "tf2_ros", "vision_msgs",
 }  # fmt: skip
 
-# Not everybody has these: each is imported in one file, and only when it is needed.
+# Optional packages: each is imported in one file, inside a function.
 OPTIONAL = {
-    "ai_edge_litert", "apsw", "av", "cv2", "cv_bridge", "flatbuffers", "hri_msgs", "jsonargparse", "lightning", "lz4",
-    "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript", "openvino", "optuna", "ray",
-    "rosbags", "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
+    "ai_edge_litert", "apsw", "av", "bondpy", "cv2", "flatbuffers", "hri_msgs", "jsonargparse",
+    "lightning", "lz4", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript",
+    "openvino", "optuna", "ray", "rosbags", "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
 }  # fmt: skip
 
 
@@ -81,13 +86,8 @@ class Import(NamedTuple):
         """The part of the package that the importing file belongs to."""
         return self.file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
-    @property
-    def inside(self) -> str:
-        """What is imported, without the leading `co_perception.`."""
-        return self.module.removeprefix("co_perception").removeprefix(".")
 
-
-def imports(file: Path, source: str) -> Iterator[Import]:
+def imports(file: Path, tree: ast.Module) -> Iterator[Import]:
     """All imports of a file; lazy are those that do not happen when the file is imported."""
     package = file.relative_to(ROOT).parent.parts
 
@@ -104,7 +104,7 @@ def imports(file: Path, source: str) -> Iterator[Import]:
             else:
                 yield from visit(child, lazy or is_deferred(child))
 
-    yield from visit(ast.parse(source), False)
+    yield from visit(tree, False)
 
 
 def is_package(module: str) -> bool:
@@ -117,14 +117,9 @@ def is_deferred(node: ast.AST) -> bool:
     return checking or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
 
 
+@functools.cache
 def all_imports() -> list[Import]:
-    return [found for file in sorted(PACKAGE.rglob("*.py")) for found in imports(file, file.read_text())]
-
-
-def allowed_inside(found: Import) -> bool:
-    """Whether an import of one part of the package by another is in the table."""
-    parts = found.inside.split(".")
-    return found.layer == parts[0] or bool({parts[0], ".".join(parts[:2])} & LAYERS[found.layer])
+    return [found for file, tree in trees("co_perception").items() for found in imports(file, tree)]
 
 
 def fault(found: Import) -> str | None:
@@ -134,7 +129,9 @@ def fault(found: Import) -> str | None:
     if found.layer not in LAYERS:
         return "this layer is not in the table: add it there and in the architecture"
     if found.top == "co_perception":
-        return None if not found.inside or allowed_inside(found) else f"{found.layer} may import {LAYERS[found.layer]}"
+        inside = found.module.split(".")[1:]
+        allowed = not inside or bool({inside[0], ".".join(inside[:2])} & (LAYERS[found.layer] | {found.layer}))
+        return None if allowed else f"{found.layer} may import {LAYERS[found.layer]}"
     if found.top in ROS:
         return None if found.layer == "nodes" else "ROS lives in co_perception/nodes only"
     if found.top in sys.stdlib_module_names | OPTIONAL | LIBRARIES[found.layer]:
@@ -172,7 +169,7 @@ def test_an_optional_package_is_imported_in_one_file_and_lazily(package: str) ->
     ],
 )
 def test_the_table_is_enforced(place: str, source: str) -> None:
-    assert [found for found in imports(PACKAGE / place, source) if fault(found)]
+    assert [found for found in imports(PACKAGE / place, ast.parse(source)) if fault(found)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +182,14 @@ def test_the_table_is_enforced(place: str, source: str) -> None:
     ],
 )
 def test_the_table_allows_what_it_says(place: str, source: str) -> None:
-    assert not [found for found in imports(PACKAGE / place, source) if fault(found)]
+    assert not [found for found in imports(PACKAGE / place, ast.parse(source)) if fault(found)]
+
+
+def test_the_architecture_has_the_same_table() -> None:
+    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs/architecture.md").read_text().splitlines()]
+    table = {row[0].strip("`"): [set(re.findall("`(.*?)`", cell)) for cell in row[2:]] for row in rows if len(row) == 4}
+    del table["room"]
+    assert table == {room: [LAYERS[room], LIBRARIES[room]] for room in LAYERS}
 
 
 def test_importing_the_package_loads_neither_torch_nor_ros() -> None:

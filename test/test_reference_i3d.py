@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from reference_i3d import parameter_shapes, random_weights, reference_i3d
+from helpers.reference_i3d import parameter_shapes, random_weights, reference_i3d
 from safetensors.torch import load_file
 from torch import Tensor
 
-from co_perception.engine.labels import labels
+from co_perception.engine.target import labels
 from co_perception.learners.weights import locate_converted
-from co_perception.runtime import store
+from co_perception.runtime.store import store
 
 
 def test_names_and_shapes_are_those_of_the_published_network() -> None:
@@ -51,7 +51,7 @@ def test_far_from_the_ends_padding_in_time_makes_no_difference() -> None:
 
 
 def _clip(path: Path, frames: int) -> Tensor:
-    """(1, 3, T, 224, 224) in [-1, 1] of a video's first frames: short side 256, centre crop, as published."""
+    """(1, 3, T, 224, 224) in [-1, 1] of a video's first frames: short side 256, center crop, as published."""
     crops = []
     with av.open(str(path)) as video:
         for frame, _ in zip(video.decode(video=0), range(frames), strict=False):

@@ -9,53 +9,35 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from helpers.package_source import ROOT, trees
 
-from co_perception.runtime.assets import ASSETS
+from co_perception.runtime.store.assets import ASSETS
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("co_perception", "examples", "launch", "recipes", "scripts", "tools", "benchmarks")
-# Call -> the files that may have it, and why.
-ALLOWED: dict[str, dict[str, str]] = {
-    "pickle.load": {},
-    "pickle.loads": {},
-    "pickle.Unpickler": {"co_perception/runtime/unpickle.py": "the restricted one, of which a class is made"},
-    "torch.load without weights_only": {},
-    "torch.jit.load": {},
-    "numpy.load": {},
-    "yaml.load": {},
-    "eval": {},
-    "exec": {},
-    "compile": {},
-    "__import__": {},
-    "os.system": {},
-    "os.popen": {},
-    "import of subprocess": {
-        "co_perception/runtime/pip_download.py": "pip, for `weights fetch`",
-        "co_perception/nodes/processes.py": "nodes as processes, for `make soak`",
-        "benchmarks/people.py": "starts the nodes it measures",
-        "benchmarks/node_latency.py": "likewise",
-        "benchmarks/bench/remote.py": "contestants, each in a process of its own",
-    },
-    "shell=True": {},
-    "import of a network module": {},
+PROCESSES = "import of subprocess"
+# Calls and imports that no file may have, but for these, and why.
+FORBIDDEN = frozenset([
+    "pickle.load", "pickle.loads", "pickle.Unpickler", "torch.load without weights_only", "torch.jit.load",
+    "numpy.load", "yaml.load", "eval", "exec", "compile", "__import__", "os.system", "os.popen", PROCESSES,
+    "shell=True", "import of a network module",
+])  # fmt: skip
+ALLOWED = {
+    ("pickle.Unpickler", "co_perception/runtime/untrusted/unpickle.py"): "the restricted one, of which a class is made",
+    (PROCESSES, "co_perception/runtime/store/pip_download.py"): "pip, for `weights fetch`",
+    (PROCESSES, "co_perception/nodes/soak/processes.py"): "nodes as processes, for `make soak`",
+    (PROCESSES, "benchmarks/node_latency.py"): "starts the node it measures",
+    (PROCESSES, "benchmarks/bench/remote.py"): "contestants, each in a process of its own",
 }
 NETWORK = frozenset(["socket", "ssl", "urllib.request", "http.client", "http.server", "requests", "ftplib", "smtplib"])
 
 
-def sources() -> list[Path]:
-    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.is_file()]
-    return [file for file in files if file.suffix == ".py" or (not file.suffix and file.parent.name == "scripts")]
-
-
-def acts(source: str) -> Iterator[str]:
-    """What of ALLOWED is in a file, by what names were imported as."""
-    tree = ast.parse(source)
+def acts(tree: ast.Module) -> Iterator[str]:
+    """What of FORBIDDEN is in a file, by what names were imported as."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {
-                item.asname or item.name.partition(".")[0]: item.asname and item.name or "" for item in node.names
-            }
+            for item in node.names:
+                names[item.asname or item.name.partition(".")[0]] = item.asname and item.name or ""
             yield from (_module(item.name) for item in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {item.asname or item.name: f"{node.module}.{item.name}" for item in node.names}
@@ -91,11 +73,9 @@ def _is_true(node: ast.AST | None) -> bool:
 
 
 def test_nothing_dangerous_is_called_outside_the_list() -> None:
-    found = {(act, str(file.relative_to(ROOT))) for file in sources() for act in acts(file.read_text())}
-    used = {(act, file) for act, file in found if act in ALLOWED}
-    assert not {(act, file) for act, file in used if file not in ALLOWED[act]}
-    listed = {(act, file) for act, files in ALLOWED.items() for file in files}
-    assert listed == used, "the list names what is there, and nothing else"
+    used = {(act, str(file.relative_to(ROOT))) for folder in FOLDERS for file, tree in trees(folder).items()
+            for act in acts(tree) if act in FORBIDDEN}  # fmt: skip
+    assert used == ALLOWED.keys(), "the list names what is there, and nothing else"
 
 
 @pytest.mark.parametrize(
@@ -116,12 +96,12 @@ def test_nothing_dangerous_is_called_outside_the_list() -> None:
     ],
 )
 def test_what_is_dangerous_is_seen(source: str, act: str) -> None:
-    assert act in set(acts(source))
+    assert act in set(acts(ast.parse(source)))
 
 
 def test_what_is_harmless_is_not_taken_for_it() -> None:
     source = "import torch, re\ntorch.load(f, weights_only=True)\nnetwork.eval()\nre.compile('x')\nself.load(f)"
-    assert not set(acts(source)) & set(ALLOWED)
+    assert not set(acts(ast.parse(source))) & FORBIDDEN
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))
@@ -138,7 +118,7 @@ def test_every_asset_is_pinned(name: str) -> None:
 
 def test_no_address_is_fetched_from_but_the_package_index() -> None:
     """Addresses in the code are for people to read: none is a value of its own."""
-    for file in (ROOT / "co_perception").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+    for file, tree in trees("co_perception").items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not (urlparse(node.value).netloc and " " not in node.value), f"{file}: {node.value}"

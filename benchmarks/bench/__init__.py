@@ -1,1 +1,1 @@
-"""What the scripts in benchmarks/ share. `steps.py` is the one that needs most of it."""
+"""Code that the benchmark scripts share: processes, interleaved timing, results, plots."""

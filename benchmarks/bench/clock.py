@@ -1,4 +1,4 @@
-"""Interleaved timing: what is to be compared takes turns, so that a busy minute meets all of them alike."""
+"""Interleaved timing: the contestants take turns, so that a busy minute of the machine slows all of them alike."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def interleaved(
     blocks: Mapping[str, Callable[[], list[int]]],
     seconds: float,
     least: int,
-    told: Callable[[float], None] | None = None,
+    report: Callable[[float], None] | None = None,
 ) -> dict[str, list[int]]:
     """Nanoseconds of the steps of each, by name: rounds of one block each until `seconds` are over, at least `least`.
 
-    Every second round runs backwards, so that who comes first, and a machine that grows slower, favour nobody.
-    told: the seconds so far.
+    Every second round runs backwards, so that neither the order nor a machine that slows down favors a contestant.
+    report: is called with the seconds so far, after each round.
     """
     found: dict[str, list[int]] = {name: [] for name in blocks}
     begin, rounds = perf_counter(), 0
@@ -59,6 +59,6 @@ def interleaved(
         for name in names if rounds % 2 == 0 else reversed(names):
             found[name] += blocks[name]()
         rounds += 1
-        if told is not None:
-            told(perf_counter() - begin)
+        if report is not None:
+            report(perf_counter() - begin)
     return found

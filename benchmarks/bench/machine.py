@@ -1,17 +1,21 @@
-"""What the machine is, and what it tells of itself while it works: memory and energy."""
+"""Description of the machine; memory, energy and the load by other processes during a run."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from co_perception.evaluation.run import machine, versions
+from co_perception.evaluation.provenance import machine, versions
 
 PACKAGES = ("co_perception", "torch", "numpy", "onnxruntime", "openvino", "continual-inference")
 POWERCAP = Path("/sys/class/powercap")
+IDLE = (3, 4)  # columns of /proc/stat: idle, and waiting for a disk; steal, what the hypervisor took, counts as busy
 
 
 def describe(threads: int, device: str) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def describe(threads: int, device: str) -> dict[str, Any]:
 
 
 def memory_bytes(field: str = "VmRSS") -> int | None:
-    """Resident memory of this process; "VmHWM": the most it ever had. None where the system does not tell."""
+    """Resident memory of this process; "VmHWM": its peak. None where the system does not report it."""
     try:
         found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
     except OSError:
@@ -63,3 +67,29 @@ class Energy:
             return [int((zone / "energy_uj").read_text()) for zone in self._counters]
         except (OSError, ValueError):
             return []
+
+
+class Others:
+    """cores: how many were busy on average for others than this process and those it started and waited for; None where
+    the system does not report it."""
+
+    cores: float | None = None
+
+
+@contextmanager
+def others() -> Iterator[Others]:
+    """The load by other processes while the block runs; results of a busy machine are unreliable."""
+    found, began = Others(), perf_counter()
+    busy, own = _busy_s(), sum(os.times()[:4])
+    yield found
+    if busy is not None and (now := _busy_s()) is not None:
+        found.cores = max(now - busy - (sum(os.times()[:4]) - own), 0.0) / (perf_counter() - began)
+
+
+def _busy_s() -> float | None:
+    try:
+        with open("/proc/stat") as file:
+            ticks = [int(value) for value in file.readline().split()[1:9]]
+    except OSError:
+        return None
+    return sum(value for column, value in enumerate(ticks) if column not in IDLE) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Pictures of what was measured. The only file here that needs matplotlib (`pip install 'co_perception[bench]'`)."""
+"""Plots of the results. The only file here that needs matplotlib (`pip install 'co_perception[bench]'`)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.rows import Row
-from bench.table import number
-from co_perception.evaluation.colours import COLOURS, GREY
+from bench.results import Row, number
+from co_perception.evaluation.plots.style import COLORS, GRAY
 
-# What is compared, from the top of a network's bars to the bottom, and in which colour.
-SERIES = {"clip, every frame anew": GREY, "reference": COLOURS[1], "eager": COLOURS[5], "fastest backend": COLOURS[0]}
+# What is compared, from the top of a network's bars to the bottom, and in which color.
+SERIES = {"clip, every frame anew": GRAY, "reference": COLORS[1], "eager": COLORS[5], "fastest backend": COLORS[0]}
 BAR = 0.2
 
 
 def bars_of(rows: Sequence[Row]) -> dict[str, dict[str, tuple[float, str]]]:
-    """For each network: milliseconds and what is written beside them, by series. What was not measured is left out."""
+    """For each network: milliseconds and their label, by series. Series without a measurement are left out."""
     found: dict[str, dict[str, tuple[float, str]]] = {}
     for network in dict.fromkeys(row.network for row in rows):
         mine = [row for row in rows if row.network == network]
@@ -53,8 +52,8 @@ def steps(rows: Sequence[Row], path: Path, subtitle: str) -> None:
     highest = max(value for bars in groups.values() for value, _ in bars.values())
     axes.set_xlim(lowest / 2, highest * 4)
     axes.set_xlabel("milliseconds of a step, median (logarithmic)")
-    axes.set_title(subtitle, fontsize=9, loc="left", color=GREY)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in SERIES.values()]
+    axes.set_title(subtitle, fontsize=9, loc="left", color=GRAY)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in SERIES.values()]
     figure.legend(handles, list(SERIES), loc="outside upper center", ncols=len(SERIES), frameon=False)
     _tidy(axes)
     _save(figure, path)
@@ -67,15 +66,15 @@ def lines(
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     if even:
-        axes.axhline(1, color=GREY, lw=1, ls=":")
-    for colour, (name, values) in zip(COLOURS, series.items(), strict=False):
-        axes.plot(list(values), list(values.values()), "o-", color=colour, label=name, ms=4)
+        axes.axhline(1, color=GRAY, lw=1, ls=":")
+    for color, (name, values) in zip(COLORS, series.items(), strict=False):
+        axes.plot(list(values), list(values.values()), "o-", color=color, label=name, ms=4)
     axes.set_xscale("log", base=2)
     ticks = sorted({key for values in series.values() for key in values})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.set_ylim(bottom=0)
-    axes.set_title(subtitle, fontsize=9, loc="left", color=GREY)
+    axes.set_title(subtitle, fontsize=9, loc="left", color=GRAY)
     axes.legend(frameon=False)
     _tidy(axes)
     _save(figure, path)

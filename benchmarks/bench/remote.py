@@ -1,4 +1,4 @@
-"""A contestant seen from outside: its process, asked for steps over a pipe."""
+"""Client of a contestant's process: requests steps over a pipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Gone(RuntimeError):
 
 
 class Remote:
-    """A contestant's process, which does nothing until it is asked. `Gone` means that it is over; close it."""
+    """A contestant's process, which computes only on request. After `Gone`, close it."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class Remote:
         self.joules: list[float | None] = []  # of a step, block by block
         self.memory_bytes, self.peak_memory_bytes = 0, 0
         self._longest_s = longest_s
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the process
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the process
         self._process = subprocess.Popen(
             [str(python), "-m", "bench.worker", contestant, network, str(threads), device],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=environment,
         )  # fmt: skip
 
     def ready(self) -> dict[str, Any]:
-        """Have it built and warmed up; what is to be known of it."""
+        """Builds and warms up the contestant; returns its properties."""
         self.facts = self._ask("build")
         if "error" in self.facts:
             raise Gone(self.facts["error"])
@@ -58,10 +58,10 @@ class Remote:
 
     def steps(self, count: int) -> list[int]:
         """Nanoseconds of each of the next `count` steps."""
-        told = self._ask(str(count))
-        self.joules.append(None if told["joules"] is None else told["joules"] / (count + LEAD))
-        self.memory_bytes, self.peak_memory_bytes = told["memory_bytes"], told["peak_memory_bytes"]
-        return [int(value) for value in told["ns"]]
+        answer = self._ask(str(count))
+        self.joules.append(None if answer["joules"] is None else answer["joules"] / (count + LEAD))
+        self.memory_bytes, self.peak_memory_bytes = answer["memory_bytes"], answer["peak_memory_bytes"]
+        return [int(value) for value in answer["ns"]]
 
     @property
     def pid(self) -> int:
@@ -72,7 +72,7 @@ class Remote:
         """End it."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._said):
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
@@ -100,6 +100,6 @@ class Remote:
 
     def _last_words(self) -> str:
         code = self._process.wait()
-        self._said.seek(0)
-        said = self._said.read().strip().splitlines()
-        return f"its process ended ({code}): {said[-1] if said else 'nothing said'}"
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        return f"its process ended ({code}): {lines[-1] if lines else 'no message'}"

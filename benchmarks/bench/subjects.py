@@ -1,4 +1,4 @@
-"""What is measured: every network by its name, with the clip that it is published for, and the frames it is fed."""
+"""Networks to measure, by name, with the length of their published clip, and frames of noise."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, Skeleton
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from co_perception.networks.table import Network
+    from co_perception.networks.cost import Network
 
 Variant = VideoVariant | SkeletonVariant | FeatureVariant
 VARIANTS: dict[str, Variant] = {**VIDEO_VARIANTS, **SKELETON_VARIANTS, **FEATURE_VARIANTS}
-DIFFERENT = 8  # frames that are fed in turn: enough that none is in the processor's caches by chance alone
+DIFFERENT = 8  # frames that are fed in turn: enough that none stays in the processor's caches
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class Subject:
 
 
 def variant(name: str) -> Variant:
-    """The record of a network, of a video network "NAME@SIZE" with pictures of that many pixels a side; ValueError
-    names those there are."""
+    """The settings of a network. "NAME@SIZE" is a video network with images of SIZE pixels a side.
+
+    Raises:
+        ValueError: no such network, or a size that is none.
+    """
     plain, _, size = name.partition("@")
     if plain not in VARIANTS:
         raise ValueError(f"no network {plain!r}; there are: {', '.join(VARIANTS)}")
@@ -64,9 +67,9 @@ def build(name: str) -> Subject:
     import torch
 
     from co_perception.networks.build import build_video
+    from co_perception.networks.cost import clip_frames
     from co_perception.networks.oadtr import CoOadTR
     from co_perception.networks.stgcn import CoStGcn
-    from co_perception.networks.table import clip_frames
 
     torch.manual_seed(0)
     found = variant(name)

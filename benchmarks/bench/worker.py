@@ -44,12 +44,12 @@ def _finished(step: Callable[[], Any]) -> Callable[[], Any]:
 def main() -> int:
     """Build, warm up, serve."""
     name, network, threads, device = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    # What libraries print must not come between the lines of the protocol.
-    told = os.fdopen(os.dup(1), "w", buffering=1)
+    # Output of libraries must not mix with the lines of the protocol.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
     def say(message: dict[str, Any]) -> None:
-        told.write(json.dumps(message) + "\n")
+        answers.write(json.dumps(message) + "\n")
 
     torch.set_num_threads(threads)
     sys.stdin.readline()

@@ -1,12 +1,12 @@
-"""Give a network adapters and masks, take its plain weights out again, and make it plain.
+"""Attaches adapters and channel masks to a network, and fuses them with its weights.
 
-They are parametrisations of torch: `layer.weight` is the changed weight wherever it is read, so that any network can
-carry them and no layer knows of them.
+They are parametrizations of torch: `layer.weight` is the changed weight wherever it is read, so every network can have
+them without changes to its layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 import co_perception.continual as co
-from co_perception.adapters.forms import Blocks, CentreTap, Form, LowRank, Prototypes, matrix_shape
+from co_perception.adapters.forms import AdapterForm, Blocks, CenterTap, LowRank, Prototypes, matrix_shape, rank_of
 from co_perception.adapters.groups import Axes, ChannelGroup
 
 METHODS = ("splora", "sppara", "splopa", "finetune")
@@ -25,8 +25,13 @@ PROTOTYPES = "prototypes"  # the child that holds those of a network
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
-    """method: splora, sppara or splopa (see `forms`), or finetune, where every weight is trained; rank: of splora, a
-    number or a share of the output channels; block, prototypes: side of splopa's blocks, and of how many prototypes."""
+    """How weights are adapted.
+
+    Args:
+        method: splora, sppara or splopa (see `forms`), or finetune, which trains every weight.
+        rank: of splora: a number, or a share of the output channels below 1.
+        block, prototypes: of splopa: side of a block, and number of prototypes.
+    """
 
     method: str = "splora"
     rank: float = 8
@@ -36,12 +41,13 @@ class AdapterConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method is one of {', '.join(METHODS)}, got {self.method!r}")
+        rank_of(self.rank, 1, 1)  # raises for what is none, whatever the layer's size
         if self.block < 1 or self.prototypes < 1:
             raise ValueError(f"block and prototypes are at least 1, got {self.block} and {self.prototypes}")
 
 
 class Mask(nn.Module):
-    """Entries of channels that are gone are zero. stays: broadcasts with the tensor."""
+    """Sets entries of removed channels to zero. stays: 0 or 1, broadcasts with the tensor."""
 
     stays: Tensor
 
@@ -54,22 +60,27 @@ class Mask(nn.Module):
 
 
 def attach(network: nn.Module, config: AdapterConfig, classifier: Collection[str] = ()) -> None:
-    """Freeze the weights of `network` and give each its adapter, in place. What is left to train is the adapters,
-    biases, norms, and the tensors named in `classifier`, whose classes are new. "finetune" freezes nothing.
+    """Freeze the weights of `network` and give each its adapter, in place.
 
-    Raises: ValueError that names a parameter for which there is no form; then nothing has changed.
+    Adapters, biases, norms and the tensors named in `classifier`, whose classes are new, remain trainable. "finetune"
+    freezes nothing.
+    Raises: ValueError that names a parameter for which there is no form; then nothing was changed.
     """
     finetune = config.method == "finetune"
-    adapted = {} if finetune else {name: _parts(network, name) for name in _weights(network, classifier)}
+    adapted = {} if finetune else dict(_weights(network, classifier))
     network.requires_grad_(finetune)
+    prototypes: Prototypes | None = None
     if config.method == "splopa":
         like = next(network.parameters())
-        network.add_module(
-            PROTOTYPES, Prototypes(config.prototypes, config.block, device=like.device, dtype=like.dtype)
-        )
+        prototypes = Prototypes(config.prototypes, config.block, device=like.device, dtype=like.dtype)
+        network.add_module(PROTOTYPES, prototypes)
     for name, parts in adapted.items():
         module, leaf = _place(network, name)
-        form = _form(getattr(module, leaf), parts, config, getattr(network, PROTOTYPES, None))
+        weight: Tensor = getattr(module, leaf)
+        if prototypes is not None:
+            form: AdapterForm = Blocks(weight, prototypes)
+        else:
+            form = LowRank(weight, config.rank, parts) if config.method == "splora" else CenterTap(weight)
         parametrize.register_parametrization(module, leaf, form)
     for name, parameter in network.named_parameters():
         if parameter.dim() <= 1 or name in classifier:
@@ -77,7 +88,7 @@ def attach(network: nn.Module, config: AdapterConfig, classifier: Collection[str
 
 
 def attach_masks(network: nn.Module, groups: Iterable[ChannelGroup]) -> None:
-    """A mask for every parameter that has channels of a group, after its adapter."""
+    """Give every parameter that has channels of a group a mask, after its adapter."""
     parameters = {name for name, _ in plain_parameters(network)}
     for name in sorted({member.tensor for group in groups for member in group.members} & parameters):
         module, leaf = _place(network, name)
@@ -85,36 +96,41 @@ def attach_masks(network: nn.Module, groups: Iterable[ChannelGroup]) -> None:
 
 
 def set_masks(network: nn.Module, axes: Axes) -> None:
-    """Zero what does not stay: afterwards the network answers as without these channels."""
+    """Set removed channels to zero: the network then answers as without them."""
     for name, stays in axes.items():
         module, leaf = _place(network, name)
-        for mask in _steps(module, leaf):
-            if isinstance(mask, Mask):
-                mask.stays = _mask(getattr(module, leaf), stays)
+        for step in _steps(module, leaf):
+            if isinstance(step, Mask):
+                tensor: Tensor = getattr(module, leaf)
+                step.stays = tensor.new_ones([1] * tensor.dim())
+                for axis, places in stays.items():
+                    along = tensor.new_zeros(tensor.shape[axis])
+                    along[places.to(tensor.device)] = 1
+                    step.stays = step.stays * along.reshape([-1 if a == axis else 1 for a in range(tensor.dim())])
 
 
-def forms(network: nn.Module) -> dict[str, Form]:
+def forms(network: nn.Module) -> dict[str, AdapterForm]:
     """The adapters of a network, by the name of the weight."""
     names = [name for name, _ in plain_parameters(network)]
-    return {name: step for name in names for step in _steps(*_place(network, name)) if isinstance(step, Form)}
+    return {name: step for name in names for step in _steps(*_place(network, name)) if isinstance(step, AdapterForm)}
 
 
 def plain_state(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict of the same network without parametrisations: weights as they are read, detached."""
+    """The state dict of the same network without parametrizations, its weights changed by their adapters; detached."""
     names = {name for name, _ in plain_parameters(network)}
-    kept = {
+    plain = {
         name: value
         for name, value in network.state_dict().items()
         if ".parametrizations." not in f".{name}" and not name.startswith(f"{PROTOTYPES}.")
     }
     with torch.no_grad():
-        for name in names - kept.keys():
-            kept[name] = getattr(*_place(network, name)).detach()
-    return kept
+        for name in names - plain.keys():
+            plain[name] = getattr(*_place(network, name)).detach()
+    return plain
 
 
 def plain_parameters(network: nn.Module) -> Iterator[tuple[str, bool]]:
-    """Names that the parameters have without parametrisations, and whether something is learned there."""
+    """Names of the parameters without parametrizations, and whether each is trainable."""
     for name, parameter in network.named_parameters():
         if ".parametrizations." not in f".{name}":
             if not name.startswith(f"{PROTOTYPES}."):
@@ -125,7 +141,7 @@ def plain_parameters(network: nn.Module) -> Iterator[tuple[str, bool]]:
 
 
 def fuse(network: nn.Module) -> None:
-    """Make the network plain, in place: every weight is what it was read as."""
+    """Fuse adapters and masks with the weights, in place: a plain network with the same answers."""
     for module in list(network.modules()):
         if parametrize.is_parametrized(module):
             steps: Any = module.parametrizations
@@ -140,14 +156,18 @@ def fuse(network: nn.Module) -> None:
         delattr(network, PROTOTYPES)
 
 
-def _weights(network: nn.Module, classifier: Collection[str]) -> Iterator[str]:
-    """Names of the weights that are given adapters."""
+def _weights(network: nn.Module, classifier: Collection[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names of the weights that are given adapters, and rows of the matrices that are stacked in each; () where one."""
     for module_name, module in network.named_modules():
         for leaf, parameter in module.named_parameters(recurse=False):
             name = f"{module_name}.{leaf}".lstrip(".")
-            if parameter.dim() <= 1 or name in classifier or _stays_frozen(module, leaf):
+            if parameter.dim() <= 1 or name in classifier:
                 continue
-            if not _has_form(module, leaf):
+            # Links between joints belong to the body, positions to the clock, and not to the task.
+            if isinstance(module, nn.Embedding) or isinstance(module, co.GraphConv) and leaf == "graph_attn":
+                continue
+            plain = isinstance(module, (_ConvNd, nn.Linear)) and leaf == "weight"
+            if not plain and not (isinstance(module, co.WindowAttention) and leaf == "in_proj_weight"):
                 raise ValueError(
                     f"{name} of a {type(module).__name__} has no adapter: there are forms for convolutions, linear "
                     "layers and attention. Train this network with finetune"
@@ -156,36 +176,9 @@ def _weights(network: nn.Module, classifier: Collection[str]) -> Iterator[str]:
                 matrix_shape(parameter)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
-            yield name
-
-
-def _has_form(module: nn.Module, leaf: str) -> bool:
-    plain = isinstance(module, (_ConvNd, nn.Linear)) and leaf == "weight"
-    return plain or isinstance(module, co.WindowAttention) and leaf == "in_proj_weight"
-
-
-def _stays_frozen(module: nn.Module, leaf: str) -> bool:
-    """Links between joints and codes of positions are the body's and the clock's, not the task's."""
-    return isinstance(module, nn.Embedding) or isinstance(module, co.GraphConv) and leaf == "graph_attn"
-
-
-def _parts(network: nn.Module, name: str) -> tuple[int, ...]:
-    """Rows of the matrices that are stacked in a weight; () where it is one."""
-    module, leaf = _place(network, name)
-    if leaf == "in_proj_weight":
-        return (module.out_proj.in_features,) * 3
-    path = name.removesuffix(".attention_conv.qkv_conv.weight")
-    return network.get_submodule(path).sizes if path != name else ()  # type: ignore[return-value]
-
-
-def _form(weight: Tensor, parts: tuple[int, ...], config: AdapterConfig, prototypes: Prototypes | None) -> Form:
-    if config.method == "splora":
-        return LowRank(weight, config.rank, parts)
-    if config.method == "sppara":
-        return CentreTap(weight)
-    if prototypes is None:
-        raise ValueError("splopa needs prototypes")
-    return Blocks(weight, prototypes)
+            path = name.removesuffix(".attention_conv.qkv_conv.weight")
+            parts: Any = () if path == name else network.get_submodule(path).sizes
+            yield name, parts if plain else (module.out_proj.in_features,) * 3
 
 
 def _place(network: nn.Module, name: str) -> tuple[Any, str]:
@@ -195,12 +188,3 @@ def _place(network: nn.Module, name: str) -> tuple[Any, str]:
 
 def _steps(module: nn.Module, leaf: str) -> Iterable[nn.Module]:
     return module.parametrizations[leaf] if parametrize.is_parametrized(module, leaf) else ()  # type: ignore[index]
-
-
-def _mask(tensor: Tensor, stays: Mapping[int, Tensor]) -> Tensor:
-    mask = torch.ones([1] * tensor.dim(), dtype=tensor.dtype, device=tensor.device)
-    for axis, places in stays.items():
-        along = torch.zeros(tensor.shape[axis], dtype=tensor.dtype, device=tensor.device)
-        along[places.to(tensor.device)] = 1
-        mask = mask * along.reshape([-1 if a == axis else 1 for a in range(tensor.dim())])
-    return mask

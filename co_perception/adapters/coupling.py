@@ -1,15 +1,15 @@
-"""Which channels of a network can only go together, found by torch-pruning's dependency graph (Fang et al., "DepGraph",
-CVPR 2023, arXiv 2301.12900). Nothing else here imports it.
+"""Finds the coupled channels of a network by torch-pruning's dependency graph.
 
-It follows autograd from module to module. Streaming layers are called by `clip`, and some mix channels and joints in
-ways that it takes for element-wise. So it is shown a copy without numbers in which each layer has a *view*: the same
-coupling of channels in plain words. What a view leaves out (which joint, which frame) does not couple channels.
+The method is DepGraph (Fang et al., arXiv:2301.12900), which follows autograd from module to module. Streaming layers
+are called by `clip`, and some mix channels and joints in ways that it takes for elementwise. So it gets a copy on the
+meta device in which each layer has a *view*: the same coupling of channels in simple operations. What a view omits
+(which joint, which frame) does not couple channels. Time is omitted too: histories, delays and residual alignment are
+counted in frames, and do not depend on channels.
 
-Time is left out too: histories, delays and residual alignment are counted in frames, so that channels may go from a
-layer while its stream stays what it is.
+Not pruned: the network's inputs and answers, channels that a layer norm normalizes together (without some of them the
+others would change), and those of layers that are unknown here. Attention loses whole heads.
 
-Left whole: the network's inputs and answers, channels that a layer norm measures together (without some of them the
-others would be normed differently), and those of layers that are unknown here. Attention loses whole heads.
+The package `torch_pruning` is imported here, when it is needed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def channel_groups(network: Streaming, frame_shape: tuple[int, ...]) -> tuple[ChannelGroup, ...]:
-    """The groups of a network that takes frames (C, *space) of `frame_shape`, in the order of its layers.
+    """The groups of coupled channels of a network, in the order of its layers.
 
-    network: without parametrisations; it stays as it is. Raises: ImportError that names the extra.
+    Args:
+        network: without parametrizations; it is not changed.
+        frame_shape: (C, *space) of a frame.
+
+    Raises: ImportError that names the extra.
     """
     try:
         import torch_pruning as pruning
@@ -79,12 +83,9 @@ def _slice_channels_alone(graph: DependencyGraph) -> None:
             node.type = kinds.ELEMENTWISE
             for each in (node, *node.inputs):
                 for dependency in each.dependencies:
-                    if node in (dependency.source, dependency.target) and _is_slice(dependency.index_mapping[0]):
+                    of_slice = type(dependency.index_mapping[0]).__name__ == "_SliceIndexMapping"
+                    if node in (dependency.source, dependency.target) and of_slice:
                         dependency.index_mapping[0] = None
-
-
-def _is_slice(mapping: Any) -> bool:
-    return type(mapping).__name__ == "_SliceIndexMapping"
 
 
 def _traced(graph: DependencyGraph, answer: Any) -> Iterator[ChannelGroup]:
@@ -106,7 +107,14 @@ def _traced(graph: DependencyGraph, answer: Any) -> Iterator[ChannelGroup]:
         members = list(_grouped(graph, group, answer, names, channels, probe))
         if members and None not in members:
             found = [member for member in members if member is not None]
-            found += [norm for member in found for norm in _joint_norm(member, joints)]
+            for member in list(found):
+                joint = joints.get(member.tensor)
+                if joint is not None and member.axis == 1:
+                    # The norm before an attention among joints: channel c of joint v is entry c V + v of it.
+                    count = joint.data_bn.num_features // len(member.places)
+                    index = (member.places[:, :, None] * count + torch.arange(count)).flatten(1)
+                    prefix = member.tensor.removesuffix("attention_conv.qkv_conv.weight")
+                    found += [Member(f"{prefix}data_bn.{tensor}", 0, index) for tensor in NORM]
             yield ChannelGroup(names[root], tuple(found))
 
 
@@ -117,7 +125,12 @@ def _grouped(
     where a channel cannot go."""
     for item in group:
         node, module = item.dep.target, item.dep.target.module
-        if node.grad_fn is answer or isinstance(module, nn.Parameter) or _whole(module):
+        if node.grad_fn is answer or isinstance(module, nn.Parameter):
+            yield None
+            continue
+        grouped = isinstance(module, _ConvNd) and 1 < module.groups < module.in_channels
+        known = isinstance(module, (_ConvNd, nn.Linear, _BatchNorm)) or not any(True for _ in module.parameters())
+        if grouped or not known:  # channels that cannot go one by one
             yield None
         elif module in names:
             places = _places(item.idxs, item.root_idxs, channels, probe)
@@ -125,23 +138,11 @@ def _grouped(
             yield from [None] if places is None else _members(names[module], module, output, places)
 
 
-def _whole(module: Any) -> bool:
-    """Whether a layer's channels cannot go one by one."""
-    grouped = isinstance(module, _ConvNd) and 1 < module.groups < module.in_channels
-    known = isinstance(module, (_ConvNd, nn.Linear, _BatchNorm)) or not any(True for _ in module.parameters())
-    return grouped or not known
-
-
 def _members(name: str, module: nn.Module, output: bool, index: Tensor) -> Iterator[Member]:
     """The tensors of a layer that have these channels along an axis."""
     depthwise = isinstance(module, _ConvNd) and module.groups > 1
-    tensors: tuple[str, ...]
-    if isinstance(module, _BatchNorm):
-        tensors, axis = NORM, 0
-    elif output or depthwise:
-        tensors, axis = ("weight", "bias"), 0
-    else:
-        tensors, axis = ("weight",), 1
+    axis = 0 if isinstance(module, _BatchNorm) or output or depthwise else 1
+    tensors = NORM if isinstance(module, _BatchNorm) else ("weight",) if axis else ("weight", "bias")
     for tensor in tensors:
         if isinstance(getattr(module, tensor), Tensor):
             yield Member(f"{name}.{tensor}", axis, index)
@@ -160,44 +161,27 @@ def _places(places: list[int], roots: list[int | None], channels: int, probe: li
     return spread if torch.equal(spread[-1], last) else None
 
 
-def _joint_norm(member: Member, joints: dict[str, Any]) -> Iterator[Member]:
-    """The norm before an attention among joints: channel c of joint v is entry c V + v of it."""
-    module = joints.get(member.tensor)
-    if module is not None and member.axis == 1:
-        count = module.data_bn.num_features // len(member.places)
-        index = (member.places[:, :, None] * count + torch.arange(count)).flatten(1)
-        prefix = member.tensor.removesuffix("attention_conv.qkv_conv.weight")
-        yield from (Member(f"{prefix}data_bn.{tensor}", 0, index) for tensor in NORM)
-
-
 # Heads: what their graph has no word for ------------------------------------------------------------------------------
 
 
 def _heads(network: nn.Module) -> Iterator[ChannelGroup]:
     for name, module in network.named_modules():
+        sizes: tuple[int, ...]
         if isinstance(module, co.WindowAttention):
-            inner = module.out_proj.in_features
-            rows = _of_heads(module.num_heads, (inner,) * 3)
-            yield _head_group(name, rows, ("in_proj_weight", "in_proj_bias"), "out_proj.weight", module)
+            heads, sizes = module.num_heads, (module.out_proj.in_features,) * 3
+            stacked, output = "in_proj_", "out_proj.weight"
         elif isinstance(module, co.JointAttention):
-            rows = _of_heads(module.heads, module.sizes)
-            projection = ("attention_conv.qkv_conv.weight", "attention_conv.qkv_conv.bias")
-            yield _head_group(name, rows, projection, "attention_conv.attn_out.weight", module)
-
-
-def _of_heads(heads: int, sizes: tuple[int, ...]) -> list[Tensor]:
-    """Of each of several stacked projections, (heads, channels of a head): whose rows are whose."""
-    starts = torch.tensor([0, *sizes]).cumsum(0)
-    return [torch.arange(size).view(heads, -1) + start for size, start in zip(sizes, starts[:-1], strict=True)]
-
-
-def _head_group(
-    name: str, rows: list[Tensor], stacked: tuple[str, str], output: str, module: nn.Module
-) -> ChannelGroup:
-    own = dict(module.named_parameters())
-    members = [Member(f"{name}.{tensor}", 0, torch.cat(rows, 1)) for tensor in stacked if tensor in own]
-    members.append(Member(f"{name}.{output}", 1, rows[-1] - rows[-1].min()))
-    return ChannelGroup(name, tuple(members), unit="head")
+            heads, sizes = module.heads, module.sizes
+            stacked, output = "attention_conv.qkv_conv.", "attention_conv.attn_out.weight"
+        else:
+            continue
+        # Of each of the stacked projections, (heads, channels of a head): whose rows are whose.
+        starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
+        rows = [torch.arange(size).view(heads, -1) + start for size, start in zip(sizes, starts, strict=True)]
+        own = {f"{stacked}weight", f"{stacked}bias"} & dict(module.named_parameters()).keys()
+        members = [Member(f"{name}.{tensor}", 0, torch.cat(rows, 1)) for tensor in sorted(own, reverse=True)]
+        members.append(Member(f"{name}.{output}", 1, rows[-1] - rows[-1].min()))
+        yield ChannelGroup(name, tuple(members), unit="head")
 
 
 # What the tracer is shown of a layer ----------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""What a derived network keeps beside its source: which channels stay, the adapters, and the few tensors of its own.
+"""The file of an adapter: a derived network as its difference from the source.
 
-    derived = source, sliced to the channels that stay, each weight changed by its adapter, own tensors put in
+    derived = source, sliced to the retained channels, each weight changed by its adapter, own tensors put in
 
-An `Adapter` is that difference as a value. It is read off a trained network, written to a file of safetensors, and
-stacked on the source, which it knows by a digest.
+An `Adapter` is that difference as a value. It is extracted from a trained network, written to a safetensors file, and
+applied to the source, which it identifies by a digest.
 """
 
 from __future__ import annotations
@@ -18,51 +18,64 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from co_perception.adapters.attach import PROTOTYPES, AdapterConfig, forms, plain_state
-from co_perception.adapters.forms import Blocks, CentreTap, Form, LowRank, Prototypes
+from co_perception.adapters.forms import AdapterForm, Blocks, CenterTap, LowRank, Prototypes
 from co_perception.adapters.groups import Axes, sliced
+from co_perception.continual.state import write_files
 
 FORMAT = "1"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # measured, not learned
-_WHOLE = slice(None)
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """config: how it was made; source: digest of the tensors it belongs to; axes: what stays of them, where something
-    goes; forms: the changes of weights, shrunk; own: tensors that are the derived network's own, shrunk; about: what
-    the maker wants to be known with it, as JSON can hold it."""
+    """The difference between a derived network and its source.
+
+    Args:
+        config: how it was made.
+        source: digest of the tensors it belongs to.
+        axes: retained indices, where some are removed.
+        forms: changes of weights, pruned.
+        own: tensors that replace those of the source, pruned.
+        prototypes: that the forms of splopa share.
+        about: the caller's notes, as JSON.
+    """
 
     config: AdapterConfig
     source: str
     axes: Axes
-    forms: Mapping[str, Form]
+    forms: Mapping[str, AdapterForm]
     own: Mapping[str, Tensor]
     prototypes: Prototypes | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def learned(self) -> int:
-        """Numbers that training changed: adapters, prototypes, biases, norms, classifier."""
+        """How many numbers training changed: adapters, prototypes, biases, norms, classifier."""
         shared = sum(value.numel() for value in self.prototypes.parameters()) if self.prototypes else 0
         own = sum(value.numel() for name, value in self.own.items() if not name.endswith(STATISTICS))
         return shared + own + sum(form.learned for form in self.forms.values())
 
     @property
     def bytes(self) -> int:
-        """Of all its tensors."""
+        """Size of all its tensors."""
         return sum(value.numel() * value.element_size() for value in self._tensors().values())
 
+    @torch.no_grad()
     def stack(self, source: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The derived network's tensors by name, given all of the source's; `resize` puts them into a network.
 
         Raises: ValueError where these are not the tensors it was made for.
         """
         self.check(source)
-        return {name: self._derived(name, value) for name, value in source.items()}
+        derived = {name: self.own[name].to(value.device) for name, value in source.items() if name in self.own}
+        for name in source.keys() - derived.keys():
+            small = sliced(source[name], self.axes.get(name, {}))
+            derived[name] = self.forms[name].to(small.device)(small) if name in self.forms else small
+        return {name: derived[name] for name in source}
 
     def check(self, source: Mapping[str, Tensor]) -> None:
         """ValueError where these are not the tensors it was made for."""
@@ -71,13 +84,6 @@ class Adapter:
                 "this adapter belongs to another source network: it changes weights, and is of no use with others. "
                 "Give the model that it was made from"
             )
-
-    @torch.no_grad()
-    def _derived(self, name: str, value: Tensor) -> Tensor:
-        if name in self.own:
-            return self.own[name].to(value.device)
-        small = sliced(value, self.axes.get(name, {}))
-        return self.forms[name].to(value.device)(small) if name in self.forms else small
 
     def save(self, path: Path | str) -> None:
         """Write everything into one file of safetensors."""
@@ -90,11 +96,11 @@ class Adapter:
             "about": dict(self.about),
         }
         tensors = {name: value.contiguous().cpu() for name, value in self._tensors().items()}
-        save_file(tensors, Path(path), {"adapter": json.dumps(about)})
+        write_files({Path(path): to_bytes(tensors, {"adapter": json.dumps(about)})})
 
     @staticmethod
     def load(path: Path | str) -> Adapter:
-        """What `save` wrote. Raises: FileNotFoundError; ValueError for anything else."""
+        """Read a file of `save`. Raises: FileNotFoundError; ValueError for any other file."""
         if not Path(path).is_file():
             raise FileNotFoundError(f"no adapter at {path}: give the file that `co-perception adapt` wrote")
         try:
@@ -118,7 +124,7 @@ class Adapter:
         return {name: value.detach() for name, value in found.items()}
 
     def _numbered(self) -> tuple[list[Tensor], dict[str, dict[int, int]]]:
-        """The index lists there are, each once: all tensors of a group have the same."""
+        """The distinct index lists (all tensors of a group share theirs), and the number of each axis's list."""
         places: list[Tensor] = []
         numbers: dict[tuple[int, ...], int] = {}
         axes: dict[str, dict[int, int]] = {}
@@ -140,38 +146,41 @@ def extract(
     classifier: Collection[str] = (),
     about: Mapping[str, Any] | None = None,
 ) -> Adapter:
-    """The adapter of a trained network that `attach` prepared. axes: the channels that stay, as its masks have them;
-    source: tensors of the network it was made from; classifier: tensors that are its own, whatever they are."""
+    """The adapter of a trained network that `attach` prepared.
+
+    Args:
+        source: tensors of the network it was made from.
+        axes: retained channels, as in its masks.
+        classifier: tensors that are stored whole in any case.
+        about: notes, as JSON.
+    """
     state, found = plain_state(network), forms(network)
     own = {}
     for name, value in state.items():
         small = sliced(value, axes.get(name, {}))
-        if name in classifier or name not in found and not _same(small, sliced(source[name], axes.get(name, {}))):
+        before = sliced(source[name], axes.get(name, {}))
+        same = small.shape == before.shape and torch.equal(small, before.to(small.device))
+        if name in classifier or name not in found and not same:
             own[name] = small.detach().clone()
-    small_forms = {name: _shrunk(form, axes.get(name, {}), state[name]) for name, form in found.items()}
+    small_forms = dict(found)
+    for name, form in found.items():
+        if not isinstance(form, Blocks):
+            stays, weight = axes.get(name, {}), state[name]
+            whole = [torch.arange(side) for side in weight.shape[:2]]
+            rows, columns = (stays.get(axis, whole[axis]).to(weight.device) for axis in (0, 1))
+            small_forms[name] = form.shrunk(rows, columns)
     prototypes = getattr(network, PROTOTYPES, None)
     return Adapter(config, digest(source, own), axes, small_forms, own, prototypes, about or {})
 
 
 def digest(tensors: Mapping[str, Tensor], without: Collection[str]) -> str:
-    """A short name for these tensors by their content, those named in `without` apart."""
-    seen = hashlib.sha256()
+    """A short name for these tensors by their content, without those named in `without`."""
+    digested = hashlib.sha256()
     for name in sorted(tensors.keys() - set(without)):
         value = tensors[name].detach().cpu().contiguous()
-        seen.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        seen.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return seen.hexdigest()[:32]
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other.to(one.device))
-
-
-def _shrunk(form: Form, stays: Mapping[int, Tensor], weight: Tensor) -> Form:
-    if isinstance(form, Blocks):
-        return form
-    rows, columns = (stays.get(axis, torch.arange(weight.shape[axis])).to(weight.device) for axis in (0, 1))
-    return form.shrunk(rows, columns)
+        digested.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digested.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digested.hexdigest()[:32]
 
 
 def _read(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Adapter:
@@ -180,34 +189,22 @@ def _read(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Adapter:
         name: {int(axis): tensors[f"stay/{number}"].long() for axis, number in stays.items()}
         for name, stays in about["axes"].items()
     }
-    prototypes = _prototypes(dict(_under(f"{PROTOTYPES}/", tensors)))
+    prototypes = None
+    if shared := dict(_under(f"{PROTOTYPES}/", tensors)):
+        prototypes = Prototypes(*shared["p"].shape, dtype=shared["p"].dtype)
+        prototypes.load_state_dict(shared)
     own = dict(_under("own/", tensors))
-    names = dict.fromkeys(name.rpartition("/")[0] for name, _ in _under("form/", tensors))
-    found = {
-        name: _form(dict(_under(f"form/{name}/", tensors)), about["parts"].get(name), prototypes) for name in names
-    }
+    kinds: dict[str, type[AdapterForm]] = {"B": LowRank, "D": CenterTap, "C": Blocks}
+    found = {}
+    for name in dict.fromkeys(name.rpartition("/")[0] for name, _ in _under("form/", tensors)):
+        saved = dict(_under(f"form/{name}/", tensors))
+        form = found[name] = next(kinds[leaf] for leaf in saved if leaf in kinds).of(saved)
+        if isinstance(form, LowRank):
+            form.parts = tuple(about["parts"].get(name) or ())
+        if isinstance(form, Blocks):
+            form.__dict__["prototypes"] = prototypes
     return Adapter(config, about["source"], axes, found, own, prototypes, about["about"])
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     return ((name.removeprefix(prefix), value) for name, value in tensors.items() if name.startswith(prefix))
-
-
-def _prototypes(saved: Mapping[str, Tensor]) -> Prototypes | None:
-    if not saved:
-        return None
-    count, size, rank = saved["p"].shape
-    made = Prototypes(count, size, rank, dtype=saved["p"].dtype)
-    made.load_state_dict(saved)
-    return made
-
-
-def _form(saved: Mapping[str, Tensor], parts: list[int] | None, prototypes: Prototypes | None) -> Form:
-    kinds: dict[str, type[Form]] = {"B": LowRank, "D": CentreTap, "C": Blocks}
-    kind = next(kinds[leaf] for leaf in saved if leaf in kinds)
-    form = kind.of(saved)
-    if isinstance(form, LowRank):
-        form.parts = tuple(parts or ())
-    if isinstance(form, Blocks):
-        form.__dict__["prototypes"] = prototypes
-    return form

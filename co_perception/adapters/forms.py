@@ -1,10 +1,11 @@
-"""How a frozen weight W is changed by few learned numbers, as parametrisations of torch.
+"""Forms of adapters: changes of a frozen weight W by few learned numbers, as parametrizations of torch.
 
-    SPLoRA   W' = W + B A                           r (|out| + |in|) numbers
+    SPLoRA   W' = W + B A                           r (|out| + |in|) numbers; after LoRA (Hu et al., arXiv:2106.09685)
     SPPaRA   W' = W + D                             |out| |in|
     SPLoPA   W' = (W + sum_i C_i (x) p_i q_i^T) M   n per block that stays, and the prototypes p, q once per network
 
-(x) is the Kronecker product, M keeps or drops whole blocks. Of a convolution's kernel only the centre tap is changed,
+All three are of "Structured Pruning Adapters" (Hedegaard et al., arXiv:2211.10155) and fuse with W after training.
+(x) is the Kronecker product, M retains or removes whole blocks. Only the center tap of a convolution's kernel changes,
 which takes odd sides of any lengths (the authors' code wants equal ones). Every form shrinks with its weight: `shrunk`
 gives it for the rows and columns that stay.
 
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
 START = 1e-4  # how far from the source a fresh adapter may be, per entry of what starts there
 
 
-class Form(nn.Module):
-    """A change of one weight (out, in, *kernel). `forward` is the parametrisation; parameters are what is learned."""
+class AdapterForm(nn.Module):
+    """A change of one weight (out, in, *kernel). `forward` is the parametrization; parameters are what is learned."""
 
-    method: str
-
-    def shrunk(self, rows: Tensor, columns: Tensor) -> Form:
+    def shrunk(self, rows: Tensor, columns: Tensor) -> AdapterForm:
         """The same change of W[rows][:, columns]."""
         raise NotImplementedError
 
@@ -55,14 +54,12 @@ class Form(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-class LowRank(Form):
+class LowRank(AdapterForm):
     """SPLoRA: B A of rank r. B (out, r) begins within 1e-4 of zero, A (parts, r, in) Kaiming uniform.
 
     parts: rows of each matrix that is stacked in W, as queries, keys and values are in an attention's input projection;
     each has its own A. rank: a number, or a share of the output channels below 1.
     """
-
-    method = "splora"
 
     def __init__(self, weight: Tensor, rank: float, parts: Sequence[int] = ()) -> None:
         super().__init__()
@@ -76,7 +73,7 @@ class LowRank(Form):
 
     def forward(self, weight: Tensor) -> Tensor:
         factors = zip(self.B.split(self.parts), self.A, strict=True)
-        return weight + at_centre(torch.cat([b @ a for b, a in factors]), weight.shape)
+        return weight + at_center(torch.cat([b @ a for b, a in factors]), weight.shape)
 
     def shrunk(self, rows: Tensor, columns: Tensor) -> LowRank:
         small = self.of({"B": self.B[rows], "A": self.A[:, :, columns]})
@@ -89,27 +86,25 @@ class LowRank(Form):
         return f"rank={self.B.shape[1]}, parts={self.parts}"
 
 
-class CentreTap(Form):
+class CenterTap(AdapterForm):
     """SPPaRA: a whole matrix D (out, in), which begins within 1e-4 of zero. For convolutions it is a residual 1x1."""
-
-    method = "sppara"
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.D = nn.Parameter(weight.new_empty(matrix_shape(weight)).uniform_(-START, START))
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight + at_centre(self.D, weight.shape)
+        return weight + at_center(self.D, weight.shape)
 
-    def shrunk(self, rows: Tensor, columns: Tensor) -> CentreTap:
+    def shrunk(self, rows: Tensor, columns: Tensor) -> CenterTap:
         return self.of({"D": self.D[rows][:, columns]})
 
 
 class Prototypes(nn.Module):
     """What the SPLoPA forms of one network share: n matrices p_i q_i^T of size x size.
 
-    They belong to whoever made them and are handed to each form. There is no registry: two networks share prototypes
-    only if they are given the same object.
+    They belong to the network that made them and are given to each form. There is no registry: two networks share
+    prototypes only if they are given the same object.
     """
 
     def __init__(
@@ -134,14 +129,13 @@ class Prototypes(nn.Module):
         return self.p @ self.q.transpose(1, 2)
 
 
-class Blocks(Form):
+class Blocks(AdapterForm):
     """SPLoPA: C (n, out / size, in / size) says how much of each prototype every block takes; C begins within 1e-4 of
-    zero. stays (out / size, in / size): whether a block of W' is kept or zero.
+    zero. stays (out / size, in / size): whether a block of W' is retained or zero.
 
     The last row and column of blocks reach beyond a weight whose sides are no multiples of the size; that part is cut.
     """
 
-    method = "splopa"
     stays: Tensor
     prototypes: Prototypes
 
@@ -156,8 +150,9 @@ class Blocks(Form):
     def forward(self, weight: Tensor) -> Tensor:
         outputs, inputs = matrix_shape(weight)
         change = torch.einsum("nij,nab->iajb", self.C, self.prototypes()).flatten(2, 3).flatten(0, 1)
-        mask = blown_up(self.stays, self.prototypes.size)[:outputs, :inputs].to(weight.dtype)
-        changed = weight + at_centre(change[:outputs, :inputs], weight.shape)
+        mask = self.stays.repeat_interleave(self.prototypes.size, 0).repeat_interleave(self.prototypes.size, 1)
+        mask = mask[:outputs, :inputs].to(weight.dtype)
+        changed = weight + at_center(change[:outputs, :inputs], weight.shape)
         return changed * mask.reshape(*mask.shape, *[1] * (weight.dim() - 2))
 
     @property
@@ -173,11 +168,11 @@ class Blocks(Form):
 
 
 def matrix_shape(weight: Tensor) -> tuple[int, int]:
-    """(out, in) of a weight (out, in, *kernel). Raises: ValueError for a kernel without a centre."""
+    """(out, in) of a weight (out, in, *kernel). Raises: ValueError for a kernel without a center."""
     if weight.dim() < 2 or any(side % 2 == 0 for side in weight.shape[2:]):
         raise ValueError(
             f"expected a weight (out, in, *kernel) whose kernel has odd sides, got {tuple(weight.shape)}: an even one "
-            "has no centre tap to adapt. Leave this layer out, or pad its kernel by one"
+            "has no center tap to adapt. Leave this layer out, or pad its kernel by one"
         )
     return weight.shape[0], weight.shape[1]
 
@@ -190,12 +185,7 @@ def rank_of(rank: float, outputs: int, inputs: int) -> int:
     return min(wanted, outputs, inputs)
 
 
-def at_centre(change: Tensor, shape: Sequence[int]) -> Tensor:
-    """change (out, in) as the centre tap of zeros of `shape`."""
+def at_center(change: Tensor, shape: Sequence[int]) -> Tensor:
+    """change (out, in) as the center tap of zeros of `shape`."""
     pads = [pad for side in reversed(shape[2:]) for pad in (side // 2, side // 2)]
     return F.pad(change.reshape(*change.shape, *[1] * (len(shape) - 2)), pads)
-
-
-def blown_up(blocks: Tensor, size: int) -> Tensor:
-    """Each entry of (i, j) repeated over a block of `size` x `size`."""
-    return blocks.repeat_interleave(size, 0).repeat_interleave(size, 1)

@@ -1,1 +1,1 @@
-"""What `co-perception` can do, one file per command. What takes time to import is imported when a command runs."""
+"""Commands of `co-perception`, a file each. Slow modules are imported when a command runs."""

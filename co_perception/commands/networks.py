@@ -1,4 +1,4 @@
-"""`co-perception networks`: what each network costs."""
+"""`co-perception networks`: parameters, multiply-adds and state of each network, beside its paper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from co_perception.commands.output import Bar, Commands, print_table
 
 if TYPE_CHECKING:
-    from co_perception.networks.table import Row
+    from co_perception.networks.cost import Row
+
+HEADER = ("name", "params", "paper", "step", "paper", "off by", "clip", "paper", "field", "delay", "stride", "state")
 
 
 def add(commands: Commands) -> None:
@@ -20,29 +22,24 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(chosen: argparse.Namespace) -> int:
-    from co_perception.networks import table
+def _run(arguments: argparse.Namespace) -> int:
+    from co_perception.networks import cost
 
     rows = []
     with Bar() as bar:
-        for row in table.rows():
+        for row in cost.rows():
             rows.append(row)
             bar(f"counting {row.name}", 0, 0)
-    if chosen.json:
+    if arguments.json:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
         return 0
-    print_table([_NETWORK_HEADER, *map(_network_cells, rows)])
+    print_table([HEADER, *map(_cells, rows)])
     for note in dict.fromkeys(row.note for row in rows if row.note):
         print(f"{', '.join(row.name for row in rows if row.note == note)}: {note}")
     return 0
 
 
-_NETWORK_HEADER = (
-    "name", "params", "paper", "step", "paper", "off by", "clip", "paper", "field", "delay", "stride", "state"
-)  # fmt: skip
-
-
-def _network_cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[str, ...]:
     reported, off = row.published, row.difference.get("macs_per_step")
     return (
         row.name,

@@ -1,11 +1,16 @@
-"""`co-perception record`: topics into a bag, and what happens in them into a file beside it."""
+"""`co-perception record`: records topics into a bag, and annotations into a file beside it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from co_perception.commands.output import Commands
+from co_perception.commands.output import Commands, add_strict, print_losses
+
+if TYPE_CHECKING:
+    from co_perception.nodes.recording.record import RecordingPlan
 
 
 def add(commands: Commands) -> None:
@@ -24,20 +29,36 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--annotations", type=Path, metavar="FILE", help="what will be done when, instead of keys; shown as it is time"
     )
+    add_strict(parser)
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="last: arguments of ROS, such as -r and -p"
     )
     parser.set_defaults(run=_run)
 
 
-def _run(chosen: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     try:
-        from co_perception.nodes.marks import keys_of
-        from co_perception.nodes.record import Plan, record
+        from co_perception.nodes.recording.record import RecordingPlan, record
+        from co_perception.nodes.recording.terminal import keys_of
     except ImportError as error:
         raise RuntimeError(
             f"recording needs ROS 2 and the messages of this package, and they cannot be imported: {error}. "
             "Source your workspace, or run make env."
         ) from error
-    plan = Plan(chosen.out, chosen.topics, keys_of(chosen.keys), chosen.annotations)
-    return record(plan, chosen.ros_args)
+    plan = RecordingPlan(arguments.out, arguments.topics, keys_of(arguments.keys), arguments.annotations)
+    status = record(plan, arguments.ros_args)
+    return max(status, _checked(plan, arguments.strict))
+
+
+def _checked(plan: RecordingPlan, strict: bool) -> int:
+    """Tells what of a recording is of no use. Returns the exit status."""
+    from co_perception.data.annotations.intervals import read_annotations
+    from co_perception.data.bags.recording_counts import count_recording
+
+    try:
+        annotations = read_annotations(plan.annotations) if plan.keys or plan.script else None
+        counts = count_recording(plan.bag, annotations)
+    except ImportError as error:  # recording needs no reader of recordings
+        print(f"co-perception: it is not known what the recording can be used for: {error}", file=sys.stderr)
+        return 0
+    return print_losses(counts, strict)

@@ -1,28 +1,37 @@
-"""`co-perception train`: from a handful of recordings to a model that a node loads."""
+"""`co-perception train`: trains a skeleton network on a few recordings, for a node to load."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from co_perception.commands.models import model_folder
-from co_perception.commands.output import Commands, print_table
-from co_perception.commands.sources import add_sources, read_samples
+from co_perception.commands.held_out import Division, HoldOut, add_hold_out, divide, judge, unit_counts
+from co_perception.commands.output import Commands, add_strict, print_losses, print_table
+from co_perception.commands.source_domain import SourceDomain, add_source_domain, read_domains
+from co_perception.commands.sources import (
+    SampleSources,
+    add_sources,
+    model_folder,
+    options_of,
+    print_start_command,
+)
+from co_perception.engine.arguments import HELD_OUT_SHARE, CountArgument
+from co_perception.engine.stage_counts import StageCounts
 
 if TYPE_CHECKING:
     from co_perception.data.samples import Samples
+    from co_perception.learners.skeleton import ContinualSkeletonLearner
     from co_perception.training.config import TrainConfig
 
 
 def add(commands: Commands) -> None:
     about = "train a skeleton network on recordings of your own activities"
     parser = commands.add_parser(
-        "train",
-        help=about,
-        description=f"{about.capitalize()}. Ends with the line that starts the node with it.",
+        "train", help=about, description=f"{about.capitalize()}. Ends with the line that starts the node with it."
     )
     add_sources(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the training and its model")
@@ -33,89 +42,116 @@ def add(commands: Commands) -> None:
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
         help="one training setting, over the file's (lr=1e-4, mode=step, ...); may be given again",
     )  # fmt: skip
-    parser.add_argument("--epochs", type=int, help="passes over the data, instead of the settings'")
-    parser.add_argument("--step", type=int, metavar="FRAMES", help="from window to window (default: a quarter of one)")
     parser.add_argument(
-        "--hold-out", type=float, default=0.25, metavar="SHARE", help="share that is not trained on (default: 0.25)"
+        "--epochs", type=CountArgument("passes over the data"), help="passes over the data, instead of the settings'"
     )
     parser.add_argument(
-        "--by", choices=("group", "subject"), default="group",
-        help="hold out whole annotated intervals, or whole people (default: group)",
+        "--step",
+        type=CountArgument("frames from window to window"),
+        metavar="FRAMES",
+        help="from window to window (default: a quarter of one)",
+    )
+    add_hold_out(parser)
+    parser.add_argument(
+        "--validate", type=HELD_OUT_SHARE, default=0.0, metavar="SHARE",
+        help="share of the takes to train on that chooses the epoch instead (default: 0, the last epoch is used)",
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with the training in DIR after it was interrupted")
+    add_source_domain(parser)
+    add_strict(parser)
     parser.set_defaults(run=_run)
 
 
-def _run(chosen: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of the command, as its arguments of these names."""
+
+    out: Path
+    network: str
+    start: str | None
+    config: Path | None
+    settings: list[str]
+    epochs: int | None
+    step: int | None
+    validate: float
+    resume: bool
+    strict: bool
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from co_perception.learners.skeleton import ContinualSkeletonLearner
+    from co_perception.learners.trainable import MODEL
     from co_perception.networks.variants_skeleton import skeleton_variant
-
-    variant, config = skeleton_variant(chosen.network), _config(chosen)
-    samples, skipped = read_samples(chosen, variant, chosen.step or max(variant.clip // 4, 1))
-    if skipped:
-        print(skipped.report(), file=sys.stderr)
-    learner = ContinualSkeletonLearner(chosen.network, classes=samples.classes)
-    if chosen.start:
-        learner.start_from(model_folder(chosen.start))
-    train, held_out = _split(samples, chosen)
-    _print_samples(samples, train, held_out)
-    result = learner.fit(train, held_out, config=config, folder=chosen.out, resume=chosen.resume)
-    _print_result(result, chosen.out)
-    return 0
-
-
-def _config(chosen: argparse.Namespace) -> TrainConfig:
-    """Of the file, or what suits a few recordings: many small steps, and classes drawn equally often, however long
-    each was shown."""
     from co_perception.training.config import TrainConfig, from_arguments
 
+    options, sources = options_of(TrainOptions, arguments), options_of(SampleSources, arguments)
+    variant = skeleton_variant(options.network)
+    # For a few recordings: many small steps, and classes drawn equally often, however long each was shown.
     own = TrainConfig(batch_size=16, lr=3e-3, balance=True)
-    config = TrainConfig.from_yaml(chosen.config) if chosen.config else own
-    config = from_arguments([f"--train.{setting}" for setting in chosen.settings], config)
-    return config.replace(epochs=chosen.epochs) if chosen.epochs is not None else config
+    config = TrainConfig.from_yaml(options.config) if options.config else own
+    config = from_arguments([f"--train.{setting}" for setting in options.settings], config)
+    config = config.replace(epochs=options.epochs) if options.epochs is not None else config
+    counts, domain = StageCounts(), options_of(SourceDomain, arguments)
+    adaptation, step = domain.settings(), options.step or max(variant.clip // 4, 1)
+    samples, source, skipped = read_domains(sources, domain.source, variant, step, counts)
+    if skipped:
+        print(skipped.report(), file=sys.stderr)
+    learner = ContinualSkeletonLearner(options.network, classes=samples.classes)
+    if options.start:
+        learner.start_from(model_folder(options.start))
+    division = divide(samples, options_of(HoldOut, arguments))
+    train, validation = _validation(division, options.validate, config)
+    _print_counts(samples, train, validation, division, source)
+    result = learner.fit(
+        train, validation, config=config, folder=options.out,
+        resume=options.resume, source=source, adaptation=adaptation,
+    )  # fmt: skip
+    _print_result(result, learner, division, config)
+    print_start_command(options.out / MODEL)
+    return print_losses(counts, options.strict)
 
 
-def _split(samples: Samples, chosen: argparse.Namespace) -> tuple[Samples, Samples | None]:
-    """What to train on, and what to judge by; nothing for the latter where a class was recorded once only."""
-    if chosen.hold_out <= 0:
-        return samples, None
-    once = [name for name, groups in _groups(samples, chosen.by).items() if groups < 2]
-    if once:
-        what = "interval" if chosen.by == "group" else "person"
-        print(
-            f"There is one {what} only of: {', '.join(once)}. Nothing is held out, so nobody can tell how good the "
-            f"model will be: mark each activity several times.",
-            file=sys.stderr,
+def _validation(division: Division, share: float, config: TrainConfig) -> tuple[Samples, Samples | None]:
+    """What is trained on, and what the epoch is chosen by: never by what is held out. Raises ValueError without one."""
+    from co_perception.training.config import TrainConfig
+
+    if share > 0:
+        return division.train.split(1 - share, by=division.by)
+    if config.patience is not None or config.select != TrainConfig.select:
+        raise ValueError(
+            "patience and select choose an epoch, and what is held out must not choose: --validate 0.2 takes a fifth "
+            "of the takes to train on for that."
         )
-        return samples, None
-    train, held_out = samples.split(1 - chosen.hold_out, by=chosen.by)
-    return train, held_out
+    return division.train, None
 
 
-def _groups(samples: Samples, by: str = "group") -> dict[str, int]:
-    """Number of intervals (or people) of each class."""
-    found = defaultdict(set)
-    for number, item in enumerate(samples.items):
-        found[samples.classes[item.label]].add(getattr(item, by) or number)
-    return {name: len(found[name]) for name in samples.classes}
+def _print_counts(
+    samples: Samples, train: Samples, validation: Samples | None, division: Division, source: Samples | None
+) -> None:
+    """Windows of each class by what they are for, and the takes they are cut from."""
+    none = dict.fromkeys(samples.classes, 0)
+    columns = {
+        "windows to train on": train.counts(),
+        "to choose the epoch": validation.counts() if validation else none,
+        "held out": division.held_out.counts() if division.held_out else none,
+        "takes": unit_counts(samples),
+        "held-out takes": unit_counts(division.held_out) if division.held_out else none,
+    }
+    if source is not None:
+        columns = {"windows of the source": source.counts(), **columns}
+    if validation is None:
+        del columns["to choose the epoch"]
+    print_table([("class", *columns), *((name, *(str(c[name]) for c in columns.values())) for name in samples.classes)])
 
 
-def _print_samples(samples: Samples, train: Samples, held_out: Samples | None) -> None:
-    used, kept, groups = train.counts(), held_out.counts() if held_out else {}, _groups(samples)
-    header = ("class", "windows to train on", "held out", "intervals")
-    rows = [(name, str(used[name]), str(kept.get(name, 0)), str(groups[name])) for name in samples.classes]
-    print_table([header, *rows])
-
-
-def _print_result(result: dict[str, Any], out: Path) -> None:
-    from co_perception.learners.trainable import MODEL
-
-    print(f"{result['epochs']} epochs, loss {result['loss']:.3f}; kept: epoch {result['best_epoch']}.")
-    if "val_accuracy" in result:
-        print(
-            f"Held out, and used to choose the epoch: accuracy {result['val_accuracy']:.3f}, balanced "
-            f"{result['val_balanced_accuracy']:.3f}, F1 {result['val_f1']:.3f}."
-        )
-    model = (out / MODEL).resolve()
-    print(f"The model is in {model}. To recognise with it:")
-    print(f"  ros2 run co_perception skeleton_activity_node --ros-args -p model_path:={model}")
+def _print_result(
+    result: Mapping[str, Any], learner: ContinualSkeletonLearner, division: Division, config: TrainConfig
+) -> None:
+    print(f"{result['epochs']} epochs, loss {result['loss']:.3f}; used: epoch {result['best_epoch']}.")
+    if division.held_out is None:
+        return
+    judged = judge(learner, division.held_out, division.by, config)
+    print(f"Held out: accuracy {judged.accuracy:.3f}; {judged.words()}.")
+    figures, shown = learner.eval(division.held_out, config=config), sum(map(bool, division.held_out.counts().values()))
+    balanced = f"balanced accuracy {figures['balanced_accuracy']:.3f} (chance {1 / shown:.3f})"
+    print(f"Held out: {balanced}, F1 {figures['f1']:.3f}.")

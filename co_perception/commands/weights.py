@@ -1,4 +1,4 @@
-"""`co-perception weights`: what is published, fetched and verified."""
+"""`co-perception weights`: lists, fetches and verifies published weights, sample videos and data."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from co_perception.commands.output import Bar, Commands, print_table
-from co_perception.runtime import assets
-from co_perception.runtime.assets import Asset, asset
+from co_perception.runtime.store import assets
+from co_perception.runtime.store.assets import Asset, asset
 
 
 def add(commands: Commands) -> None:
@@ -31,27 +31,26 @@ def add(commands: Commands) -> None:
     verify.set_defaults(run=_verify)
 
 
-def _list(chosen: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     found = [
         dataclasses.asdict(record) | {"state": _state(record), "path": str(_path(record))}
         for record in assets.ASSETS.values()
     ]
     objects = [*_shipped(), *found]
-    if chosen.json:
+    if arguments.json:
         print(json.dumps(objects, indent=2))
     else:
-        header = ("name", "kind", "size", "licence", "state", "source")
+        header = ("name", "kind", "size", "license", "state", "source")
         cells = [
-            (e["name"], e["kind"], f"{e['bytes'] / 1e6:.1f} MB", e["licence"], e["state"], e["source"]) for e in objects
+            (e["name"], e["kind"], f"{e['bytes'] / 1e6:.1f} MB", e["license"], e["state"], e["source"]) for e in objects
         ]
         print_table([header, *cells])
     return 0
 
 
 def _shipped() -> Iterator[dict[str, Any]]:
-    """What is listed of the models that come with the package: nothing to fetch, ready for `load(name)`."""
-    from co_perception.learners.metadata import Metadata
-    from co_perception.learners.shipped import shipped, shipped_names
+    """List entries of the models that come with the package: nothing to fetch, ready for `load(name)`."""
+    from co_perception.learners.metadata import Metadata, shipped, shipped_names
 
     for name in shipped_names():
         folder = shipped(name)
@@ -64,7 +63,7 @@ def _shipped() -> Iterator[dict[str, Any]]:
             "member": saved.weights,
             "sha256": hashlib.sha256(content).hexdigest(),
             "bytes": len(content),
-            "licence": "Apache-2.0",
+            "license": "Apache-2.0",
             "source": "trained here, see README.md in its folder",
             "about": f"{saved.network} with {len(saved.labels)} classes",
             "state": "shipped",
@@ -72,12 +71,12 @@ def _shipped() -> Iterator[dict[str, Any]]:
         }
 
 
-def _fetch(chosen: argparse.Namespace) -> int:
+def _fetch(arguments: argparse.Namespace) -> int:
     from co_perception.learners import weights
     from co_perception.networks.variants import VIDEO_VARIANTS
-    from co_perception.runtime import store
+    from co_perception.runtime.store import store
 
-    names = chosen.names or sorted({v.weights for v in VIDEO_VARIANTS.values() if v.weights})
+    names = arguments.names or sorted({v.weights for v in VIDEO_VARIANTS.values() if v.weights})
     records = [asset(name) for name in names]
     with Bar() as bar:
         store.fetch_all([record.name for record in records if record.kind != "weights"], bar)
@@ -89,13 +88,13 @@ def _fetch(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(chosen: argparse.Namespace) -> int:
+def _verify(arguments: argparse.Namespace) -> int:
     """Exit status 1 if a file is damaged, or one that was asked for by name is absent."""
-    records = [asset(name) for name in chosen.names] or list(assets.ASSETS.values())
+    records = [asset(name) for name in arguments.names] or list(assets.ASSETS.values())
     failed = False
     for record in records:
         state = _state(record)
-        if state == "absent" and not chosen.names:
+        if state == "absent" and not arguments.names:
             continue
         print(f"{record.name}: {state}")
         if state != "verified":
@@ -107,7 +106,7 @@ def _verify(chosen: argparse.Namespace) -> int:
 def _state(record: Asset) -> str:
     """`verified`, `damaged` or `absent`, of the file that is used: for weights the converted one."""
     from co_perception.learners import weights
-    from co_perception.runtime import store
+    from co_perception.runtime.store import store
 
     try:
         (weights.verify_converted if record.kind == "weights" else store.verify)(record.name)
@@ -121,6 +120,6 @@ def _state(record: Asset) -> str:
 def _path(record: Asset) -> Path:
     """Where the file that is used lies once it is fetched."""
     from co_perception.learners import weights
-    from co_perception.runtime import store
+    from co_perception.runtime.store import store
 
     return (weights.path_of if record.kind == "weights" else store.path_of)(record.name)

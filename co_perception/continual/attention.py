@@ -1,7 +1,7 @@
 """Multi-head attention over a sliding window of n tokens; a token is a frame, x (B, E, T).
 
 After Hedegaard, Bakhtiarnia and Iosifidis, "Continual Transformers: Redundancy-Free Attention for Online Inference",
-ICLR 2023. Multiplications are per head (width d) and step, projections apart:
+ICLR 2023, arXiv:2201.06268. Multiplications are per head (width d) and step, projections apart:
 
     SingleOutputAttention   one query of the window       y (B, E, T)       2nd
     RetroactiveAttention    every query of the window     y (B, E, T, n)    2n^2 d
@@ -27,31 +27,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming
-from co_perception.continual.position import rotate
+from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.position import frames_ahead, hide, inside_windows, rotate, slide, tokens_inside, whole
 from co_perception.continual.state import Tree
-from co_perception.continual.timing import Timing
+from co_perception.continual.timing import Clock, Signal, Timing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class AttentionHistory(NamedTuple):
-    """keys, values: (B, heads, n-1, d) of past tokens, oldest first. queries: those yet to be answered, or ()."""
+    """Projections of past tokens: keys and values (B, heads, n-1, d), oldest first, and queries yet to be answered."""
 
     keys: Tensor
     values: Tensor
     queries: Tensor | tuple[()]
 
 
-class AttentionSettings(TypedDict, total=False):
-    """What every attention takes besides its sizes; see `WindowAttention`."""
+class WindowSettings(TypedDict, total=False):
+    """Settings of attention that encoder layers hand on as they are; see `WindowAttention`."""
 
-    dropout: float
-    bias: bool
     in_proj_bias: bool
     rotary: bool
     attn_mask: Tensor | None
+
+
+class AttentionSettings(WindowSettings, total=False):
+    """Settings that every attention takes besides its sizes; see `WindowAttention`."""
+
+    dropout: float
+    bias: bool
 
 
 class WindowAttention(Streaming):
@@ -61,13 +66,17 @@ class WindowAttention(Streaming):
 
     The base of the other two. Parameters are named as in `torch.nn.MultiheadAttention`, whose state dict loads.
 
-    window: n, tokens attended at most, the newest included. At least 2.
-    query_index: a Python index into the window, -1 being the newest.
-    in_proj_bias: False leaves the input projection without bias, as vision transformers do; bias=False both.
-    rotary: turn queries and keys by their position in the window (`position.rotate`).
-    attn_mask: (n, n) [query, key], or (n,) for every query, over the positions of a full window, oldest first. As in
-        torch, True hides and a float is added to the score. A window that is not full yet lacks the oldest positions.
-        No token may be hidden from itself.
+    Args:
+        embed_dim, num_heads: E and a divisor of it.
+        window: n, tokens attended at most, the newest included. At least 2.
+        query_index: a Python index into the window, -1 being the newest.
+        dropout: of attention weights, in training.
+        bias: False leaves both projections without bias.
+        in_proj_bias: False leaves the input projection without bias, as vision transformers do.
+        rotary: turn queries and keys by their position in the window (`position.rotate`).
+        attn_mask: (n, n) [query, key], or (n,) for every query, over the positions of a full window, oldest first. As
+            in torch, True hides and a float is added to the score. A window that is not full yet lacks the oldest
+            positions. No token may be hidden from itself.
     """
 
     in_proj_bias: nn.Parameter | None
@@ -87,7 +96,12 @@ class WindowAttention(Streaming):
         attn_mask: Tensor | None = None,
     ) -> None:
         super().__init__()
-        _check_sizes(embed_dim, num_heads, window, rotary)
+        if embed_dim % num_heads:
+            raise ValueError(f"embed_dim {embed_dim} is not a multiple of {num_heads} heads")
+        if window < 2:
+            raise ValueError(f"a window holds at least 2 tokens, the newest included, got {window}")
+        if rotary and (embed_dim // num_heads) % 2:
+            raise ValueError(f"rotary positions turn pairs of channels; heads of {embed_dim // num_heads} are odd")
         self.embed_dim, self.num_heads, self.window = embed_dim, num_heads, window
         self.dropout, self.rotary = dropout, rotary
         self.in_proj_weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(3 * embed_dim, embed_dim)))
@@ -131,11 +145,11 @@ class WindowAttention(Streaming):
         return hide(y, inside) if self.ahead is None else y
 
     def asks(self, size: int) -> slice:
-        """The positions that ask, in windows that hold their newest `size` tokens only."""
+        """The positions whose queries are answered, in windows that hold their newest `size` tokens only."""
         return slice(0, size) if self.ahead is None else slice(size - 1 - self.ahead, size - self.ahead)
 
     def _project(self, tokens: Tensor, first: int, last: int) -> tuple[Tensor, ...]:
-        """Of queries (0), keys (1), values (2) of tokens (N, L, E) those in first .. last-1, each (N, heads, L, d)."""
+        """Queries (0), keys (1) and values (2) of tokens (N, L, E), from first to last-1, each (N, heads, L, d)."""
         inner = self.out_proj.in_features  # less than embed_dim where heads were pruned
         rows = slice(first * inner, last * inner)
         bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
@@ -143,13 +157,13 @@ class WindowAttention(Streaming):
         return y.unflatten(2, (last - first, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
     def _among(self, q: Tensor, k: Tensor, v: Tensor, inside: Tensor) -> Tensor:
-        """(N, 1 or m, E): tokens of N windows among each other; k, v (N, heads, m, d), inside (N, m)."""
+        """Attention among the tokens of N windows, (N, 1 or m, E); k, v (N, heads, m, d), inside (N, m)."""
         size, asks = k.shape[2], self.asks(k.shape[2])
         bias = None if self.attn_mask is None else self.attn_mask[-size:, -size:][asks]
         return self._attend(q, k, v, self._allowed(inside), bias, asks.start)
 
     def _ask_once(self, tokens: Tensor, inside: Tensor) -> Tensor:
-        """(N, 1, E): one query of each window of tokens (N, m, E), without projecting all tokens for its sake.
+        """Attention of one query of each window of tokens (N, m, E), without projecting all tokens: (N, 1, E).
 
         q (W_k x_j) = (q W_k) x_j and sum_j a_j (W_v x_j) = W_v (sum_j a_j x_j): the same products in another order,
         2 E^2 + 2 m E heads of them instead of 2 m E^2. The keys' bias shifts all scores alike, and shares sum to one.
@@ -162,14 +176,14 @@ class WindowAttention(Streaming):
         if self.attn_mask is not None:
             size = tokens.shape[1]
             scores = scores + self.attn_mask[-size:, -size:][asks].to(scores.dtype)
-        seen = scores.masked_fill(~allowed, -math.inf).softmax(-1) @ tokens  # (N, heads, E)
-        y = (seen.unsqueeze(2) @ value.transpose(1, 2)).transpose(1, 2).flatten(2)  # (N, 1, heads d)
+        mixed = scores.masked_fill(~allowed, -math.inf).softmax(-1) @ tokens  # (N, heads, E)
+        y = (mixed.unsqueeze(2) @ value.transpose(1, 2)).transpose(1, 2).flatten(2)  # (N, 1, heads d)
         return self.out_proj(y if self.in_proj_bias is None else y + self.in_proj_bias[2 * self.embed_dim :])
 
     def _allowed(self, inside: Tensor) -> Tensor:
-        """(N, 1, 1 or m, m) which tokens each query sees, given those that exist (N, m)."""
+        """(N, 1, 1 or m, m) which tokens each query attends, given those that exist (N, m)."""
         size = inside.shape[1]
-        # Every token sees itself, existing or not: a softmax over nothing is NaN.
+        # Every token attends itself, existing or not: a softmax over nothing is NaN.
         own = torch.eye(size, dtype=torch.bool, device=inside.device)[self.asks(size)]
         return inside[:, None, None, :] | own
 
@@ -221,7 +235,7 @@ class SingleOutputAttention(WindowAttention):
         if isinstance(queries, Tensor):
             q, queries = slide(queries, q)
         (k, keys), (v, values) = slide(past.keys, k), slide(past.values, v)
-        inside = known(clock, x.shape[TIME], self.window)
+        inside = tokens_inside(clock, x.shape[TIME], self.window)
         # Blocks of n queries see 2n - 1 keys: a long clip costs as its windows do, not the square of its length.
         parts = []
         for start in range(0, x.shape[TIME], self.window):
@@ -235,7 +249,10 @@ class SingleOutputAttention(WindowAttention):
         return self._no_tokens(batch_size, self.ahead, like)
 
     def _banded(self, q: Tensor, k: Tensor, v: Tensor, inside: Tensor) -> Tensor:
-        """(B, L, E): of q (B, heads, L, d) each i attends i .. i+n-1 of k, v (B, heads, L+n-1, d) inside (B, L+n-1)."""
+        """Attention of L queries over one band of keys, (B, L, E): query i attends keys i .. i+n-1.
+
+        q (B, heads, L, d); k, v (B, heads, L+n-1, d); inside (B, L+n-1).
+        """
         own = self.window - 1 - self.ahead  # position in its window of the token that asks
         position = torch.arange(k.shape[2], device=k.device) - torch.arange(q.shape[2], device=k.device)[:, None]
         band = (position >= 0) & (position < self.window)
@@ -252,6 +269,10 @@ class RetroactiveAttention(WindowAttention):
     """
 
     def __init__(self, embed_dim: int, num_heads: int, window: int, **settings: Unpack[AttentionSettings]) -> None:
+        if "query_index" in settings:
+            raise ValueError(
+                "a retroactive layer answers every token; query_index belongs to the layer that follows it"
+            )
         super().__init__(embed_dim, num_heads, window, **settings)
         self.timing = Timing(window, 1, window - 1, 0)
 
@@ -259,7 +280,8 @@ class RetroactiveAttention(WindowAttention):
         q, k, v = self._project(x.transpose(1, 2), 0, 3)
         (q, queries), (k, keys), (v, values) = slide(past.queries, q), slide(past.keys, k), slide(past.values, v)
         inside = inside_windows(clock, x.shape[TIME], self.window)
-        q, k, v = (_windows(part, self.window) for part in (q, k, v))
+        if q.shape[2] > self.window:  # one window (B T, heads, n, d) for each frame of a chunk
+            q, k, v = (part.unfold(2, self.window, 1).permute(0, 2, 1, 4, 3).flatten(0, 1) for part in (q, k, v))
         y = self._among(q, k, v, inside.flatten(0, 1)).unflatten(0, inside.shape[:2])
         return hide(y.permute(0, 3, 1, 2), inside), AttentionHistory(keys, values, queries)
 
@@ -271,82 +293,8 @@ class RetroactiveAttention(WindowAttention):
         return (*shape, self.window)
 
 
-# The same in ten lines each, for reading and for tests ----------------------------------------------------------------
-
-
-def single_output_attention_ref(q: Tensor, k: Tensor, v: Tensor, window: int, ahead: int = 0) -> Tensor:
-    """q, k, v (B, heads, T, d) of a clip; y (B, heads, T, d), query i attending tokens i+ahead-window+1 .. i+ahead."""
-    frames, answers = q.shape[2], []
-    for i in range(frames):
-        tokens = slice(max(0, i + ahead - window + 1), min(frames, i + ahead + 1))
-        scores = q[:, :, i : i + 1] @ k[:, :, tokens].transpose(2, 3) / math.sqrt(q.shape[3])
-        answers.append(scores.softmax(-1) @ v[:, :, tokens])
-    return torch.cat(answers, dim=2)
-
-
-def retroactive_attention_ref(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """q, k, v (B, heads, T, d) of a clip; y (B, heads, T, window, d): all tokens of each window, newest last."""
-    y = q.new_zeros(*q.shape[:3], window, q.shape[3])
-    for i in range(q.shape[2]):
-        tokens = slice(max(0, i - window + 1), i + 1)
-        scores = q[:, :, tokens] @ k[:, :, tokens].transpose(2, 3) / math.sqrt(q.shape[3])
-        y[:, :, i, window - scores.shape[2] :] = scores.softmax(-1) @ v[:, :, tokens]
-    return y
-
-
-# Windows of tokens ----------------------------------------------------------------------------------------------------
-
-
-def slide(past: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
-    """`past` and `new` tokens joined along axis 2, and the newest of them, as many as `past` held."""
-    joined = torch.cat([past.to(new.dtype), new], dim=2)
-    kept = joined[:, :, new.shape[2] :]
-    # A view would keep a whole long chunk alive for the sake of its last tokens.
-    return joined, kept.clone() if new.shape[2] > past.shape[2] else kept
-
-
-def known(clock: Clock, frames: int, window: int) -> Tensor:
-    """(B, window - 1 + T) which of the tokens before and in a chunk lie inside the clip."""
-    return clock._replace(start=clock.start - (window - 1)).inside(window - 1 + frames)
-
-
-def inside_windows(clock: Clock, frames: int, window: int) -> Tensor:
-    """(B, T, window) which positions of the windows that end at a chunk's frames hold a token of the clip."""
-    inside = known(clock, frames, window)
-    return inside.unsqueeze(1) if frames == 1 else inside.unfold(1, window, 1)
-
-
-def _windows(tokens: Tensor, window: int) -> Tensor:
-    """(B T, heads, window, d) of tokens (B, heads, window - 1 + T, d)."""
-    if tokens.shape[2] == window:
-        return tokens
-    return tokens.unfold(2, window, 1).permute(0, 2, 1, 4, 3).flatten(0, 1)
-
-
-def hide(y: Tensor, inside: Tensor) -> Tensor:
-    """y (B, E, T, n), zero where inside (B, T, n) is false."""
-    return torch.where(inside[:, None], y, 0.0)
-
-
-def frames_ahead(query_index: int, window: int) -> int:
-    """Tokens of the window that are newer than the one at `query_index`."""
-    if not -window <= query_index < window:
-        raise ValueError(f"query_index {query_index} is outside a window of {window}: -1 is the newest, 0 the oldest")
-    return window - 1 - query_index % window
-
-
-def whole(layer: Streaming, x: Tensor) -> Tensor:
-    """A clip x (B, C, T, *space) as one chunk from a fresh history, frames that are owed at its end included."""
-    late, batch, frames = layer.lag_after(0), x.shape[0], x.shape[TIME]
-    past = layer.init_history(batch, Signal((x.shape[1], *x.shape[TIME + 1 :])), x)
-    start = torch.zeros(batch, dtype=torch.int64, device=x.device)
-    owed = x.new_zeros(batch, x.shape[1], late, *x.shape[TIME + 1 :])
-    y, _ = layer.stream(torch.cat([x, owed], dim=TIME), past, Clock(start, start + frames, 0))
-    return y[:, :, late:]
-
-
 def _additive(mask: Tensor | None, window: int) -> Tensor | None:
-    """A mask of torch's convention as numbers (window, window) to add to scores."""
+    """Convert a mask of torch's convention to numbers (window, window) to add to scores."""
     if mask is None:
         return None
     if tuple(mask.shape) not in ((window,), (window, window)):
@@ -359,12 +307,3 @@ def _additive(mask: Tensor | None, window: int) -> Tensor | None:
     if mask.diagonal().eq(-math.inf).any():
         raise ValueError("attn_mask hides a token from itself: a stream's first token sees no other. True means hidden")
     return mask
-
-
-def _check_sizes(embed_dim: int, num_heads: int, window: int, rotary: bool) -> None:
-    if embed_dim % num_heads:
-        raise ValueError(f"embed_dim {embed_dim} is not a multiple of {num_heads} heads")
-    if window < 2:
-        raise ValueError(f"a window holds at least 2 tokens, the newest included, got {window}")
-    if rotary and (embed_dim // num_heads) % 2:
-        raise ValueError(f"rotary positions turn pairs of channels; heads of {embed_dim // num_heads} are odd")

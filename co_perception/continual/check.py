@@ -1,20 +1,22 @@
-"""The contract suite that every layer and every network goes through: `check_streaming(layer, frame_shape)`.
+"""Contract suite for streaming layers and networks: `check_streaming(layer, frame_shape)`.
 
-It raises AssertionError with the property that is broken. What it cannot know, an independent torch network, the
-caller hands in as `reference` (same weights, plain padded network on a clip)."""
+It raises AssertionError with the property that is broken, also under `python -O`. An independent torch network, which
+it cannot know, is the caller's `reference` (same weights, plain padded network on a clip).
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from co_perception.continual.export import export_step, named_state
-from co_perception.continual.layer import TIME, Clock, Streaming
+from co_perception.continual.layer import TIME, Streaming
 from co_perception.continual.state import State, leaves, put_rows, reset_rows, take_rows, tree_map
+from co_perception.continual.timing import Clock
 
 
 def check_streaming(
@@ -29,14 +31,23 @@ def check_streaming(
     dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> None:
-    """Raise AssertionError unless `layer` keeps the contract on frames of shape (C, *space).
+    """Raise AssertionError unless `layer` keeps the contract.
 
-    frames: clip length, a multiple of the stride; by default long enough for a steady state.
-    reference: the plain torch network as a function of a clip (B, C, T, *space).
-    dtype: of the frames; that of the parameters unless given.
-    tolerance: largest absolute difference, relative to the largest answer where that exceeds 1.
+    Args:
+        layer: put into evaluation mode while it is checked.
+        frame_shape: (C, *space) of an input frame.
+        frames: clip length, a multiple of the stride; by default long enough for a steady state.
+        reference: the plain torch network as a function of a clip (B, C, T, *space).
+        tolerance: largest absolute difference, relative to the largest answer where that exceeds 1.
+        export: whether an exported step is compared too, which takes a second.
+        gradients: whether every parameter and the input have to have a gradient.
+        dtype: of the frames; that of the parameters unless given.
+        seed: of the random frames.
+
+    Raises:
+        AssertionError: names the first property that does not hold.
     """
-    stride, lag = layer.timing.stride, layer.lag_after(0)
+    stride = layer.timing.stride
     steps = (frames or 2 * layer.receptive_field + 4 * stride) // stride + 2
     own = next(layer.parameters(), torch.empty(0))
     x = torch.randn(
@@ -50,7 +61,9 @@ def check_streaming(
             close = _Close(tolerance, expected)
             if reference is not None:
                 close(expected, reference(x), "the clip equals the plain torch network")
-            _check_chunks(layer, x, expected, close)
+            for chunk in dict.fromkeys((stride, 2 * stride, 3 * stride, steps * stride)):
+                streamed = stream_clip(layer, x, chunk)
+                close(streamed, expected, f"a stream in chunks of {chunk} frames, flushed, equals the clip")
             _check_unrolled(layer, x, close)
             _check_rows(layer, x, close)
             _check_causality(layer, x)
@@ -59,14 +72,16 @@ def check_streaming(
             if export:
                 _check_export(layer, x, close)
         if gradients:
-            _check_gradients(layer, x, lag)
+            _check_gradients(layer, x)
     finally:
         layer.train(training)
 
 
-def stream_clip(layer: Streaming, x: Tensor, chunk: int) -> Tensor:
-    """The answers to a clip x (B, C, T, *space) streamed in chunks of `chunk` frames from a fresh state and flushed,
-    in clip order."""
+def stream_clip(layer: Streaming, x: Tensor, chunk: int | list[int]) -> Tensor:
+    """The answers to a clip x (B, C, T, *space) streamed from a fresh state and flushed, in clip order.
+
+    Each call takes `chunk` frames, a multiple of the stride; a list has those of one call after the other.
+    """
     frame_shape = (x.shape[1], *x.shape[TIME + 1 :])
     state = layer.init_state(len(x), frame_shape, dtype=x.dtype)
     answers = []
@@ -79,21 +94,21 @@ def stream_clip(layer: Streaming, x: Tensor, chunk: int) -> Tensor:
     return torch.cat([*answers, y[:, :, valid[0]]], dim=TIME)[:, :, : int(layer.length(state.age)[0])]
 
 
+def require(condition: bool, claim: str, details: str = "") -> None:
+    """Raise AssertionError unless `condition` holds; an `assert` would check nothing under `python -O`."""
+    if not condition:
+        raise AssertionError(f"not true: {claim}{details}")
+
+
 class _Close:
     def __init__(self, tolerance: float, expected: Tensor) -> None:
         self.bound = tolerance * max(1.0, expected.abs().max().item() if expected.numel() else 1.0)
 
     def __call__(self, got: Tensor, wanted: Tensor, claim: str) -> None:
-        assert got.shape == wanted.shape, f"not true: {claim}. Shapes {tuple(got.shape)} and {tuple(wanted.shape)}"
+        require(got.shape == wanted.shape, claim, f". Shapes {tuple(got.shape)} and {tuple(wanted.shape)}")
         if got.numel():
             error = (got - wanted).abs().max().item()
-            assert error <= self.bound, f"not true: {claim}. Largest difference {error:.3g}, allowed {self.bound:.3g}"
-
-
-def _check_chunks(layer: Streaming, x: Tensor, expected: Tensor, close: _Close) -> None:
-    stride, frames = layer.timing.stride, x.shape[TIME]
-    for chunk in dict.fromkeys((stride, 2 * stride, 3 * stride, frames)):
-        close(stream_clip(layer, x, chunk), expected, f"a stream in chunks of {chunk} frames, flushed, equals the clip")
+            require(error <= self.bound, claim, f". Largest difference {error:.3g}, allowed {self.bound:.3g}")
 
 
 def _check_unrolled(layer: Streaming, x: Tensor, close: _Close) -> None:
@@ -111,7 +126,8 @@ def _check_unrolled(layer: Streaming, x: Tensor, close: _Close) -> None:
         state = after
 
 
-def _run(layer: Streaming, x: Tensor, state: State) -> tuple[list[Tensor], State]:
+def run_steps(layer: Streaming, x: Tensor, state: State) -> tuple[list[Tensor], State]:
+    """The answers to x (B, C, T, *space) fed step by step from a state, and the state after it."""
     answers = []
     for part in x.split(layer.timing.stride, dim=TIME):
         y, state = layer(part, state)
@@ -125,63 +141,62 @@ def _fresh(layer: Streaming, x: Tensor) -> State:
 
 def _check_rows(layer: Streaming, x: Tensor, close: _Close) -> None:
     half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
-    alone, _ = _run(layer, x[:1], _fresh(layer, x[:1]))
-    again, _ = _run(layer, x[1:, :, half:], _fresh(layer, x[1:]))
-    first, state = _run(layer, x[:, :, :half], _fresh(layer, x))
+    alone, _ = run_steps(layer, x[:1], _fresh(layer, x[:1]))
+    again, _ = run_steps(layer, x[1:, :, half:], _fresh(layer, x[1:]))
+    first, state = run_steps(layer, x[:, :, :half], _fresh(layer, x))
     state = reset_rows(state, torch.tensor([False, True]))
-    second, _ = _run(layer, x[:, :, half:], state)
+    second, _ = run_steps(layer, x[:, :, half:], state)
     for got, wanted in zip(first + second, alone, strict=True):
         close(got[:1], wanted, "a stream is not disturbed by another one or by its reset")
     for got, wanted in zip(second, again, strict=True):
         close(got[1:], wanted, "a stream that was reset starts afresh")
     swapped = put_rows(state, torch.tensor([0, 1]), take_rows(state, torch.tensor([1, 0])))
     for got, wanted in zip(leaves(swapped), leaves(state), strict=True):
-        assert torch.equal(got.flip(0), wanted), (
-            "not true: streams can be taken out of a state and put back into other rows"
-        )
+        require(torch.equal(got.flip(0), wanted), "streams can be taken out of a state and put back into other rows")
 
 
 def _check_causality(layer: Streaming, x: Tensor) -> None:
     half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
     other = x.clone()
     other[:, :, half:] += 1
-    before, _ = _run(layer, x, _fresh(layer, x))
-    after, _ = _run(layer, other, _fresh(layer, x))
+    before, _ = run_steps(layer, x, _fresh(layer, x))
+    after, _ = run_steps(layer, other, _fresh(layer, x))
     steps = half // layer.timing.stride
-    assert all(torch.equal(a, b) for a, b in zip(before[:steps], after[:steps], strict=True)), (
-        "not true: answers do not depend on later frames"
+    require(
+        all(torch.equal(a, b) for a, b in zip(before[:steps], after[:steps], strict=True)),
+        "answers do not depend on later frames",
     )
 
 
 def _check_restore(layer: Streaming, x: Tensor) -> None:
     half = x.shape[TIME] // layer.timing.stride // 2 * layer.timing.stride
-    _, state = _run(layer, x[:, :, :half], _fresh(layer, x))
+    _, state = run_steps(layer, x[:, :, :half], _fresh(layer, x))
     snapshot = tree_map(torch.clone, state)
-    first, _ = _run(layer, x[:, :, half:], state)
-    assert all(torch.equal(a, b) for a, b in zip(leaves(state), leaves(snapshot), strict=True)), (
-        "not true: a state is never modified"
+    first, _ = run_steps(layer, x[:, :, half:], state)
+    require(
+        all(torch.equal(a, b) for a, b in zip(leaves(state), leaves(snapshot), strict=True)),
+        "a state is never modified",
     )
-    second, _ = _run(layer, x[:, :, half:], snapshot)
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True)), (
-        "not true: a restored stream goes on bit-equal"
-    )
+    second, _ = run_steps(layer, x[:, :, half:], snapshot)
+    require(all(torch.equal(a, b) for a, b in zip(first, second, strict=True)), "a restored stream goes on bit-equal")
 
 
 def _check_inputs_unmodified(layer: Streaming, x: Tensor) -> None:
     stride = layer.timing.stride
     frame, given = x[:, :, :stride].clone(), x[:, :, :stride].clone()
     _, state = layer(given, _fresh(layer, x))
-    assert torch.equal(frame, given), "not true: the input is not modified"
+    require(torch.equal(frame, given), "the input is not modified")
     wanted, _ = layer(frame, state)
     _, state = layer(given, _fresh(layer, x))
     given.fill_(7)  # a frame grabber fills the same tensor again
     got, _ = layer(frame, state)
-    assert torch.equal(got, wanted), "not true: a caller may reuse the tensor it gave"
+    require(torch.equal(got, wanted), "a caller may reuse the tensor it gave")
 
 
 def _check_export(layer: Streaming, x: Tensor, close: _Close) -> None:
-    """As a program for any number of streams it steps like the layer, for several steps from a fresh state."""
-    program: Any = export_step(layer, (x.shape[1], *x.shape[TIME + 1 :]), dtype=x.dtype).module()
+    """The exported program for any number of streams equals the layer for several steps from a fresh state."""
+    exported = export_step(layer, (x.shape[1], *x.shape[TIME + 1 :]), dtype=x.dtype).module()
+    program = cast(Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, dict[str, Tensor]]], exported)
     for streams in (x, x[:1]):
         state = _fresh(layer, streams)
         named = named_state(state)
@@ -193,7 +208,7 @@ def _check_export(layer: Streaming, x: Tensor, close: _Close) -> None:
                 close(leaf.to(x.dtype), own.to(x.dtype), "the exported program's state equals the layer's")
 
 
-def _check_gradients(layer: Streaming, x: Tensor, lag: int) -> None:
+def _check_gradients(layer: Streaming, x: Tensor) -> None:
     trained = copy.deepcopy(layer).train()
     for forward in (trained.clip, lambda clip: stream_clip(trained, clip, clip.shape[TIME])):
         given = x.clone().requires_grad_()
@@ -205,6 +220,6 @@ def _check_gradients(layer: Streaming, x: Tensor, lag: int) -> None:
             for name, p in trained.named_parameters()
             if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)
         ]
-        assert not without, f"not true: every parameter has a gradient. Without: {without}"
-        assert given.grad is not None and given.grad.abs().sum() > 0, "not true: the input has a gradient"
+        require(not without, "every parameter has a gradient", f". Without: {without}")
+        require(given.grad is not None and bool(given.grad.abs().sum() > 0), "the input has a gradient")
     copy.deepcopy(trained)  # a module must stay copyable after a training step

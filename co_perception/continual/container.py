@@ -5,38 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce as fold_left
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from co_perception.continual import history
-from co_perception.continual.delay import Crop, hold, hold_frames
 from co_perception.continual.framewise import EachFrame, streaming
-from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming, through
+from co_perception.continual.history import Crop, hold, hold_frames
+from co_perception.continual.layer import TIME, Branched, Frames, Streaming, through
 from co_perception.continual.state import Tree
-from co_perception.continual.timing import Timing
+from co_perception.continual.timing import Clock, Signal, Timing, envelope
 
 Reduction = Callable[[Sequence[Tensor]], Tensor]
 
 
-def _sum(branches: Sequence[Tensor]) -> Tensor:
-    return fold_left(torch.add, branches)
-
-
-def _product(branches: Sequence[Tensor]) -> Tensor:
-    return fold_left(torch.mul, branches)
-
-
-def _maximum(branches: Sequence[Tensor]) -> Tensor:
-    return fold_left(torch.maximum, branches)
-
-
-def _concat(branches: Sequence[Tensor]) -> Tensor:
-    return torch.cat(tuple(branches), dim=1)
-
-
-REDUCTIONS: dict[str, Reduction] = {"sum": _sum, "mul": _product, "max": _maximum, "concat": _concat}
+# Layers keep the name, so that networks pickle.
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": lambda branches: fold_left(torch.add, branches),
+    "mul": lambda branches: fold_left(torch.mul, branches),
+    "max": lambda branches: fold_left(torch.maximum, branches),
+    "concat": lambda branches: torch.cat(tuple(branches), dim=1),
+}
 
 
 class Sequential(Streaming):
@@ -45,10 +34,13 @@ class Sequential(Streaming):
     def __init__(self, *layers: nn.Module | Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.layers = _adopt(self, layers)
-        _check_apart(self.layers)
-        self.timing = Timing()
-        for layer in self.layers:
-            self.timing = self.timing.then(layer.timing)
+        for layer, following in pairwise(self.layers):
+            if isinstance(layer, Broadcast):
+                if not isinstance(following, Parallel | Reduce):
+                    raise ValueError(f"after Broadcast comes Parallel, then Reduce; got {type(following).__name__}")
+                if isinstance(following, Parallel):
+                    layer.streams = layer.streams or len(following.layers)
+        self.timing = fold_left(Timing.then, (layer.timing for layer in self.layers))
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -68,7 +60,11 @@ class Sequential(Streaming):
 
     @property
     def delay(self) -> int:
-        return self.timing.delay + _waiting(self.layers)
+        waited, stride = 0, 1  # input frames beyond what the timing needs, by `Delay` layers
+        for layer in self.layers:
+            waited += (layer.delay - layer.timing.delay) * stride
+            stride *= layer.timing.stride
+        return self.timing.delay + waited
 
     def clip(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -76,20 +72,20 @@ class Sequential(Streaming):
         return x
 
     def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:
-        kept = []
+        histories = []
         for layer, own in zip(self.layers, past, strict=True):
             x, own = layer.stream(x, own, clock)
             clock = through(layer, clock)
-            kept.append(own)
-        return x, tuple(kept)
+            histories.append(own)
+        return x, tuple(histories)
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
-        kept = []
+        histories = []
         for layer, own in zip(self.layers, past, strict=True):
             frames, own = layer.unrolled(frames, own, clock)
             clock = through(layer, clock)
-            kept.append(own)
-        return frames, tuple(kept)
+            histories.append(own)
+        return frames, tuple(histories)
 
     def settles(self, lag: int) -> int:
         needed, stride = 0, 1
@@ -124,49 +120,53 @@ class Sequential(Streaming):
 class Parallel(Streaming):
     """Branches fed the same frames; those that answer early wait for the slowest, then all are reduced.
 
-    reduce: "sum", "concat" (channels), "mul", "max", or a function of the list of outputs (B, C, T', *space).
-    Branches have one stride. After `Broadcast` each branch takes a part of its own, and unless `reduce` is given the
-    answers stay apart for a `Reduce`. Known as `BroadcastReduce` in continual-inference.
+    After `Broadcast` each branch takes a part of its own, and unless `reduce` is given the answers stay apart for a
+    `Reduce`. Known as `BroadcastReduce` in continual-inference (arXiv:2204.03418).
+
+    Args:
+        branches: layers of one stride, positional or a mapping of names.
+        reduce: "sum", "concat" (channels), "mul", "max", or a function of the list of outputs (B, C, T', *space).
     """
 
     def __init__(self, *branches: nn.Module | Mapping[str, nn.Module], reduce: str | Reduction | None = None) -> None:
         super().__init__()
         self.layers = _adopt(self, branches)
-        self._reduce = None if reduce is None else reduction(reduce)
-        self.timing = _envelope([branch.timing for branch in self.layers])
+        self._reduce, self._apart = _known_reduction(reduce or "sum"), reduce is None
+        self.timing = envelope([branch.timing for branch in self.layers])
 
     @property
     def delay(self) -> int:
         return max(branch.delay for branch in self.layers)
 
-    def clip(self, x: Any) -> Any:
+    def clip(self, x: Branched) -> Branched:
         outputs = [branch.clip(part) for branch, part in zip(self.layers, self._parts(x), strict=True)]
         lengths = [output.shape[TIME] for output in outputs]
         if len(set(lengths)) > 1:
             raise ValueError(f"branches give {lengths} frames for one clip: pad them or Crop them to one length")
-        return self._together(outputs, x)
+        return tuple(outputs) if self._apart and isinstance(x, tuple) else _reduced(self._reduce, outputs)
 
-    def stream(self, x: Any, past: Tree, clock: Clock) -> tuple[Any, Tree]:
-        outputs, kept = [], []
+    def stream(self, x: Branched, past: Tree, clock: Clock) -> tuple[Branched, Tree]:
+        outputs, histories = [], []
         for branch, part, (own, waiting) in zip(self.layers, self._parts(x), past, strict=True):
             y, own = branch.stream(part, own, clock)
             y, waiting = hold(y, waiting)
             outputs.append(y)
-            kept.append((own, waiting))
-        return self._together(outputs, x), tuple(kept)
+            histories.append((own, waiting))
+        together = tuple(outputs) if self._apart and isinstance(x, tuple) else _reduced(self._reduce, outputs)
+        return together, tuple(histories)
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
         parts = [self._parts(frame) for frame in frames]
-        outputs, kept = [], []
+        outputs, histories = [], []
         for place, (branch, (own, waiting)) in enumerate(zip(self.layers, past, strict=True)):
             answers, own = branch.unrolled(tuple(part[place] for part in parts), own, clock)
             answers, waiting = hold_frames(answers, waiting)
             outputs.append(answers)
-            kept.append((own, waiting))
-        together = zip(*outputs, strict=True)
-        if not self._stays_apart(isinstance(frames[0], tuple)):
-            return tuple(reduced_frame(self._reduction, list(answers)) for answers in together), tuple(kept)
-        return tuple(together), tuple(kept)
+            histories.append((own, waiting))
+        together: Frames = tuple(zip(*outputs, strict=True))
+        if not (self._apart and isinstance(frames[0], tuple)):
+            together = tuple(_reduced_frame(self._reduce, answers) for answers in together)
+        return together, tuple(histories)
 
     def settles(self, lag: int) -> int:
         return max(branch.settles(lag) for branch in self.layers)
@@ -181,9 +181,9 @@ class Parallel(Streaming):
             past.append((branch.init_history(batch_size, Signal(shape, signal.lag), like), waiting))
         return tuple(past)
 
-    def frame_out(self, shape: Any) -> Any:
+    def frame_out(self, shape: Branched) -> Branched:
         shapes = tuple(branch.frame_out(part) for branch, part in zip(self.layers, self._shapes(shape), strict=True))
-        return shapes if self._stays_apart(isinstance(shape[0], tuple)) else reduced_shape(self._reduction, shapes)
+        return shapes if self._apart and isinstance(shape[0], tuple) else _reduced_shape(self._reduce, shapes)
 
     def length(self, frames: Tensor) -> Tensor:
         return self.layers[0].length(frames)
@@ -191,20 +191,10 @@ class Parallel(Streaming):
     def lag_after(self, lag: int) -> int:
         return max(branch.lag_after(lag) for branch in self.layers)
 
-    @property
-    def _reduction(self) -> Reduction:
-        return self._reduce or REDUCTIONS["sum"]
-
-    def _stays_apart(self, came_apart: bool) -> bool:
-        return came_apart and self._reduce is None
-
-    def _together(self, outputs: list[Tensor], x: Any) -> Any:
-        return tuple(outputs) if self._stays_apart(isinstance(x, tuple)) else self._reduction(outputs)
-
-    def _parts(self, x: Any) -> tuple[Tensor, ...]:
+    def _parts(self, x: Branched) -> tuple[Tensor, ...]:
         return x if isinstance(x, tuple) else (x,) * len(self.layers)
 
-    def _shapes(self, shape: Any) -> tuple[tuple[int, ...], ...]:
+    def _shapes(self, shape: Branched) -> tuple[tuple[int, ...], ...]:
         return shape if isinstance(shape[0], tuple) else (shape,) * len(self.layers)
 
 
@@ -212,54 +202,55 @@ BroadcastReduce = Parallel
 
 
 class Broadcast(EachFrame):
-    """Hand x to each branch of the `Parallel` that follows in a `Sequential`, before a `Reduce`.
+    """Hands x to each of `streams` branches of the `Parallel` that follows in a `Sequential`, before a `Reduce`.
 
-    streams: how many; taken from the `Parallel` unless given. `Parallel` by itself does all three.
+    The number is the `Parallel`'s unless given. `Parallel` by itself does all three.
     """
 
     def __init__(self, streams: int | None = None) -> None:
         super().__init__()
         self.streams = streams
 
-    def clip(self, x: Tensor) -> Any:
-        return (x,) * self._known()
-
-    def each(self, frame: Tensor) -> Any:
-        return self.clip(frame)
-
-    def frame_out(self, shape: tuple[int, ...]) -> Any:
-        return (shape,) * self._known()
-
-    def _known(self) -> int:
+    def clip(self, x: Branched) -> Branched:
         if self.streams is None:
             raise ValueError("Broadcast(streams=None) takes the number from a Parallel right after it in a Sequential")
-        return self.streams
+        return (x,) * self.streams
+
+    def each(self, frame: Tensor) -> Branched:
+        return self.clip(frame)
+
+    def frame_out(self, shape: tuple[int, ...]) -> Branched:
+        return self.clip(shape)
 
 
 class Reduce(EachFrame):
-    """One tensor of the answers of a `Parallel`: "sum", "concat" (channels), "mul", "max", or a function of them."""
+    """Reduces the answers of a `Parallel` to one tensor: "sum", "concat" (channels), "mul", "max", or a function."""
 
     def __init__(self, reduce: str | Reduction = "sum") -> None:
         super().__init__()
-        self._reduce = reduction(reduce)
+        self._reduce = _known_reduction(reduce)
 
-    def clip(self, x: Any) -> Tensor:
-        return self._reduce(x)
+    def clip(self, x: Branched) -> Tensor:
+        return _reduced(self._reduce, x)
 
-    def each(self, frame: Any) -> Tensor:
-        return reduced_frame(self._reduce, frame)
+    def each(self, frame: Branched) -> Tensor:
+        return _reduced_frame(self._reduce, frame)
 
-    def frame_out(self, shape: Any) -> tuple[int, ...]:
-        return reduced_shape(self._reduce, shape)
+    def frame_out(self, shape: Branched) -> tuple[int, ...]:
+        return _reduced_shape(self._reduce, shape)
 
 
 class Residual(Parallel):
-    """body(x) + shortcut(x), the shortcut (identity unless given) delayed as long as the body takes.
+    """body(x) + shortcut(x), the shortcut delayed as long as the body takes.
 
-    align: which frame of the shortcut meets an answer of a body that pads less than its receptive field spans. "equal":
-    such a body is refused. "centred": the middle one, "lagging": the oldest, "leading": the newest, for which nothing
-    waits. The clip form leaves out frames of the shortcut at both ends, at the end or at the start.
-    reduce: as in `Parallel`.
+    Args:
+        body: any layer.
+        shortcut: the identity unless given.
+        align: which frame of the shortcut meets an answer of a body that pads less than its receptive field spans.
+            "equal": such a body is refused. "centered": the middle one, "lagging": the oldest, "leading": the newest,
+            for which nothing waits. The clip form leaves out frames of the shortcut at both ends, at the end or at the
+            start.
+        reduce: as in `Parallel`.
     """
 
     def __init__(
@@ -271,95 +262,58 @@ class Residual(Parallel):
         reduce: str | Reduction = "sum",
     ) -> None:
         super().__init__({"body": body, "shortcut": shortcut or nn.Identity()}, reduce=reduce)
+        if align not in ("equal", "centered", "lagging", "leading"):
+            raise ValueError(f"align is 'equal', 'centered', 'lagging' or 'leading', got {align!r}")
         through_body, beside = self.layers
-        missing = _missing(through_body.timing) - _missing(beside.timing)
-        crop = _crop(align, missing, beside.timing.stride)
-        if crop:
-            # Beside the registered shortcut, not around it, so that its parameters keep their names.
-            self.layers[1] = Sequential(crop, beside)
-            self.timing = _envelope([branch.timing for branch in self.layers])
+        missing = through_body.timing.shortening - beside.timing.shortening
+        if align == "equal" and abs(missing) < beside.timing.stride or missing == 0:
+            return
+        if missing < 0 or align == "equal":
+            raise ValueError(
+                f"the body's clip is {missing} frames shorter than the shortcut's. Pad it to equal length, or say "
+                "which frame of the shortcut an answer meets: align='centered', 'lagging' or 'leading'"
+            )
+        if align == "centered" and missing % 2:
+            raise ValueError(
+                f"{missing} missing frames have no middle; use align='lagging' or 'leading', or pad one more"
+            )
+        before = {"lagging": 0, "centered": missing // 2, "leading": missing}[align]
+        # Beside the registered shortcut, not around it, so that its parameters keep their names.
+        self.layers[1] = Sequential(Crop(before, missing - before), beside)
+        self.timing = envelope([branch.timing for branch in self.layers])
 
 
-def reduction(how: str | Reduction) -> Reduction:
-    """A reduction by its name, or the function itself."""
-    if isinstance(how, str) and how in REDUCTIONS:
-        return REDUCTIONS[how]
-    if not callable(how):
-        raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function of the list of answers, got {how!r}")
-    return how
+def _known_reduction(how: str | Reduction) -> str | Reduction:
+    if isinstance(how, str) and how in REDUCTIONS or callable(how):
+        return how
+    raise ValueError(f"reduce is one of {sorted(REDUCTIONS)} or a function of the list of answers, got {how!r}")
 
 
-def reduced_frame(reduce: Reduction, frames: Sequence[Tensor]) -> Tensor:
+def _reduced(how: str | Reduction, branches: Sequence[Tensor]) -> Tensor:
+    return (REDUCTIONS[how] if isinstance(how, str) else how)(branches)
+
+
+def _reduced_frame(how: str | Reduction, frames: Sequence[Tensor]) -> Tensor:
     """A reduction of single frames (B, C, *space). One that the caller wrote expects an axis of time."""
-    if reduce in REDUCTIONS.values():
-        return reduce(frames)
-    return reduce([frame.unsqueeze(TIME) for frame in frames]).squeeze(TIME)
+    if isinstance(how, str):
+        return REDUCTIONS[how](frames)
+    return how([frame.unsqueeze(TIME) for frame in frames]).squeeze(TIME)
 
 
-def reduced_shape(reduce: Reduction, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Shape of a frame that a reduction makes of frames of these shapes; an empty batch tells."""
-    reduced = reduce([torch.empty(0, shape[0], 1, *shape[1:]) for shape in shapes])
+def _reduced_shape(how: str | Reduction, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Shape of a frame that a reduction makes of frames of these shapes, found with an empty batch."""
+    reduced = _reduced(how, [torch.empty(0, shape[0], 1, *shape[1:]) for shape in shapes])
     return (reduced.shape[1], *reduced.shape[3:])
-
-
-def _missing(timing: Timing) -> int:
-    """Frames by which a layer's clip is shorter than its input, before striding."""
-    return timing.receptive_field - timing.stride - timing.before - timing.after
-
-
-def _crop(align: str, missing: int, stride: int) -> Crop | None:
-    """What the shortcut leaves out beside a body whose clip is `missing` frames shorter, before striding."""
-    if align not in ("equal", "centred", "centered", "lagging", "leading"):
-        raise ValueError(f"align is 'equal', 'centred', 'lagging' or 'leading', got {align!r}")
-    if align == "equal" and abs(missing) < stride or missing == 0:
-        return None
-    if missing < 0 or align == "equal":
-        raise ValueError(
-            f"the body's clip is {missing} frames shorter than the shortcut's. Pad it to equal length, or say which "
-            "frame of the shortcut an answer meets: align='centred', 'lagging' or 'leading'"
-        )
-    if align.startswith("cent") and missing % 2:
-        raise ValueError(f"{missing} missing frames have no middle; use align='lagging' or 'leading', or pad one more")
-    before = {"lagging": 0, "leading": missing}.get(align, missing // 2)
-    return Crop(before, missing - before)
-
-
-def _check_apart(layers: Sequence[Streaming]) -> None:
-    """Tell each `Broadcast` its number of streams, and refuse one that no `Parallel` or `Reduce` follows."""
-    for layer, following in pairwise(layers):
-        if isinstance(layer, Broadcast):
-            if not isinstance(following, Parallel | Reduce):
-                raise ValueError(f"after Broadcast comes Parallel, then Reduce; got {type(following).__name__}")
-            if isinstance(following, Parallel):
-                layer.streams = layer.streams or len(following.layers)
 
 
 def _adopt(parent: nn.Module, modules: Sequence[nn.Module | Mapping[str, nn.Module]]) -> list[Streaming]:
     """Register the modules under their names and return them as layers of the contract, in order."""
-    named: dict[str, Any] = {str(index): module for index, module in enumerate(modules)}
     if len(modules) == 1 and isinstance(modules[0], Mapping):
         named = dict(modules[0])
+    else:
+        named = {str(index): module for index, module in enumerate(modules)}  # type: ignore[misc]  # or add_module fails
     if not named:
         raise ValueError(f"{type(parent).__name__} needs at least one layer")
     for name, module in named.items():
         parent.add_module(name, module)
     return [streaming(module) for module in named.values()]
-
-
-def _envelope(timings: Sequence[Timing]) -> Timing:
-    """The timing of branches together: from the first input that any of them needs to the last."""
-    strides = {timing.stride for timing in timings}
-    if len(strides) > 1:
-        raise ValueError(f"parallel branches have temporal strides {sorted(strides)}; their outputs meet only if equal")
-    before = max(timing.before for timing in timings)
-    reach = max(timing.receptive_field - timing.before for timing in timings)
-    return Timing(before + reach, strides.pop(), before, max(timing.after for timing in timings))
-
-
-def _waiting(layers: Sequence[Streaming]) -> int:
-    """Input frames that layers wait beyond what their timing needs."""
-    waiting, stride = 0, 1
-    for layer in layers:
-        waiting += (layer.delay - layer.timing.delay) * stride
-        stride *= layer.timing.stride
-    return waiting

@@ -1,43 +1,46 @@
-"""A network of any shape: layers wired as a graph without loops, early values waiting for late ones where they meet."""
+"""Networks as directed acyclic graphs of layers; where values meet, early ones wait for late ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
 from co_perception.continual import history
-from co_perception.continual.delay import hold, hold_frames
-from co_perception.continual.layer import Clock, Frames, Signal, Streaming, through
+from co_perception.continual.history import hold, hold_frames
+from co_perception.continual.layer import Branched, Frames, Streaming, share_registration, through
 from co_perception.continual.state import Tree
-from co_perception.continual.timing import Timing
+from co_perception.continual.timing import Clock, Signal, Timing, envelope
 
 V = TypeVar("V")
 
 
-class Step(NamedTuple):
-    """layer: computes a value. inputs: of which values; 0 is the network's input, i the value of the i-th step."""
+class DagNode(NamedTuple):
+    """A layer of a `Dag` and the numbers of the values it takes: 0 is the network's input, i that of the i-th node."""
 
     layer: Streaming
     inputs: tuple[int, ...]
 
 
 class Dag(Streaming):
-    """Steps in an order in which they can be computed; the value of the last is the answer.
+    """A directed acyclic graph of layers; the value of the last node is the answer.
 
     A layer of several inputs is one that treats frames alone (`Reduce`, for one) and takes a tuple of values. It is fed
-    values that describe the same frame: those that come early are kept until the latest is there.
-    owner: the module whose parameters, buffers and children become this layer's, under the names they have there.
+    values that describe the same frame: those that come early wait until the latest is there.
+
+    Args:
+        nodes: in an order in which they can be computed.
+        owner: the module whose parameters, buffers and children become this layer's, under the names they have there.
     """
 
-    def __init__(self, steps: Sequence[Step], owner: nn.Module) -> None:
+    def __init__(self, nodes: Sequence[DagNode], owner: nn.Module) -> None:
         super().__init__()
-        # The very dictionaries: steps refer to modules and weights inside owner, which must move as this layer moves.
-        for place in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
-            self.__dict__[place] = owner.__dict__[place]
-        self._steps = list(steps)
-        self._spent = _spent(self._steps)
+        share_registration(self, owner)
+        self._nodes = list(nodes)
+        last_use = {i: number for number, node in enumerate(self._nodes) for i in node.inputs}
+        # For each node the values that none after it needs.
+        self._spent = [tuple(i for i, last in last_use.items() if last == at) for at in range(len(self._nodes))]
         self.timing, self._waiting = self._along((Timing(), 0), reach)
 
     @property
@@ -48,35 +51,35 @@ class Dag(Streaming):
         return self._along(x, lambda layer, values: layer.clip(_one_or_all(values)))
 
     def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:
-        remaining, kept = iter(past), []
+        remaining, histories = iter(past), []
 
         def run(layer: Streaming, arrived: list[tuple[Tensor, Clock]]) -> tuple[Tensor, Clock]:
             own, waiting = next(remaining)
-            held = [hold(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
+            aligned = [hold(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
             lags = [clock.lag for _, clock in arrived]
             slowest = arrived[lags.index(max(lags))][1]
-            y, own = layer.stream(_one_or_all([value for value, _ in held]), own, slowest)
-            kept.append((own, tuple(early for _, early in held)))
+            y, own = layer.stream(_one_or_all([value for value, _ in aligned]), own, slowest)
+            histories.append((own, tuple(early for _, early in aligned)))
             return y, through(layer, slowest)
 
         y, _ = self._along((x, clock), run)
-        return y, tuple(kept)
+        return y, tuple(histories)
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
-        remaining, kept = iter(past), []
+        remaining, histories = iter(past), []
 
         def run(layer: Streaming, arrived: list[tuple[Frames, Clock]]) -> tuple[Frames, Clock]:
             own, waiting = next(remaining)
-            held = [hold_frames(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
+            aligned = [hold_frames(value, early) for (value, _), early in zip(arrived, waiting, strict=True)]
             slowest = max((clock for _, clock in arrived), key=lambda clock: clock.lag)
-            values = [value for value, _ in held]
+            values = [value for value, _ in aligned]
             together = values[0] if len(values) == 1 else tuple(zip(*values, strict=True))
             answers, own = layer.unrolled(together, own, slowest)
-            kept.append((own, tuple(early for _, early in held)))
+            histories.append((own, tuple(early for _, early in aligned)))
             return answers, through(layer, slowest)
 
         answers, _ = self._along((frames, clock), run)
-        return answers, tuple(kept)
+        return answers, tuple(histories)
 
     def settles(self, lag: int) -> int:
         needed = 0
@@ -91,17 +94,17 @@ class Dag(Streaming):
         return needed
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
-        kept = []
+        histories = []
 
         def lay_out(layer: Streaming, signals: list[Signal]) -> Signal:
             lag = max(signal.lag for signal in signals)
             arriving = Signal(_one_or_all([signal.shape for signal in signals]), lag)
             waiting = tuple(history.init(batch_size, lag - signal.lag, signal, like) for signal in signals)
-            kept.append((layer.init_history(batch_size, arriving, like), waiting))
+            histories.append((layer.init_history(batch_size, arriving, like), waiting))
             return Signal(layer.frame_out(arriving.shape), layer.lag_after(lag))
 
         self._along(signal, lay_out)
-        return tuple(kept)
+        return tuple(histories)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return self._along(shape, lambda layer, shapes: layer.frame_out(_one_or_all(shapes)))
@@ -113,45 +116,38 @@ class Dag(Streaming):
         return self._along(lag, lambda layer, lags: layer.lag_after(max(lags)))
 
     def _along(self, first: V, compute: Callable[[Streaming, list[V]], V]) -> V:
-        """What becomes of `first` at the network's input, `compute` saying what a layer makes of its inputs."""
+        """Propagate `first` from the network's input to its answer; `compute` gives a layer's value from its inputs."""
         values = {0: first}
-        for number, (step, spent) in enumerate(zip(self._steps, self._spent, strict=True), start=1):
-            values[number] = compute(step.layer, [values[i] for i in step.inputs])
+        for number, (node, spent) in enumerate(zip(self._nodes, self._spent, strict=True), start=1):
+            values[number] = compute(node.layer, [values[i] for i in node.inputs])
             for i in spent:
                 del values[i]
-        return values[len(self._steps)]
+        return values[len(self._nodes)]
 
 
-def _spent(steps: Sequence[Step]) -> list[tuple[int, ...]]:
-    """For each step the values that none after it needs."""
-    last = {i: number for number, step in enumerate(steps) for i in step.inputs}
-    return [tuple(i for i, number in last.items() if number == at) for at in range(len(steps))]
-
-
-def _one_or_all(values: Sequence[Any]) -> Any:
+def _one_or_all(values: Sequence[Branched]) -> Branched:
     return values[0] if len(values) == 1 else tuple(values)
 
 
 def reach(layer: Streaming, inputs: list[tuple[Timing, int]]) -> tuple[Timing, int]:
-    """Timing from the network's input to a layer's output, and input frames waited beyond it (by `Delay` layers)."""
-    meeting = _meeting([timing for timing, _ in inputs])
-    waiting = max(timing.delay + waiting for timing, waiting in inputs) - meeting.delay
-    return meeting.then(layer.timing), waiting + (layer.delay - layer.timing.delay) * meeting.stride
+    """Timing from the network's input to a layer's output, and input frames waited beyond it (by `Delay` layers).
 
-
-def _meeting(timings: Sequence[Timing]) -> Timing:
-    """The timing of values together: from the first frame that any of them needs to the last."""
+    Raises:
+        ValueError: if the inputs differ in stride or length, so that they cannot meet.
+    """
+    timings = [timing for timing, _ in inputs]
     strides = {timing.stride for timing in timings}
     if len(strides) > 1:
         raise ValueError(
             f"values of temporal strides {sorted(strides)} meet; they describe the same frames only if equal"
         )
     stride = strides.pop()
+    # Outputs by which a long clip's answer is shorter than the clip's steps.
     shorter = {-((t.before + t.after - t.receptive_field) // stride) - 1 for t in timings}
     if len(shorter) > 1:
         raise ValueError(
             f"values meet that are {sorted(shorter)} frames shorter than the clip; pad or crop them to one length"
         )
-    before = max(timing.before for timing in timings)
-    reach = max(timing.receptive_field - timing.before for timing in timings)
-    return Timing(before + reach, stride, before, max(timing.after for timing in timings))
+    meeting = envelope(timings)
+    waiting = max(timing.delay + waiting for timing, waiting in inputs) - meeting.delay
+    return meeting.then(layer.timing), waiting + (layer.delay - layer.timing.delay) * stride

@@ -1,6 +1,7 @@
 """Transformer encoders over a sliding window of n tokens: each layer alone, and a stack of any depth.
 
-After Hedegaard, Bakhtiarnia and Iosifidis, "Continual Transformers", ICLR 2023. A token x (B, E, T) enters; what leaves
+After Hedegaard, Bakhtiarnia and Iosifidis, "Continual Transformers", ICLR 2023, arXiv:2201.06268. A token x (B, E, T)
+enters; the outputs are
 
     SingleOutputEncoderLayer   (B, E, T) -> (B, E, T)         one token of the window
     RetroactiveEncoderLayer    (B, E, T) -> (B, E, T, n)      the whole window, attended afresh at every step
@@ -26,17 +27,13 @@ from co_perception.continual.attention import (
     RetroactiveAttention,
     SingleOutputAttention,
     WindowAttention,
-    frames_ahead,
-    hide,
-    inside_windows,
-    slide,
-    whole,
+    WindowSettings,
 )
-from co_perception.continual.delay import hold
-from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming
+from co_perception.continual.history import History, hold
+from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.position import frames_ahead, hide, inside_windows, slide, whole
 from co_perception.continual.state import Tree
-from co_perception.continual.timing import Timing
+from co_perception.continual.timing import Clock, Signal, Timing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,12 +43,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.
 
 
 class EncoderSettings(AttentionSettings, total=False):
-    """What encoders take besides sizes and `query_index`, those of `WindowAttention` included.
-
-    feedforward: channels between linear1 and linear2 (2048). activation: "relu", "gelu" or a function ("relu").
-    norm_first: normalise what enters a branch (pre-norm), not the sum after it (False). layer_norm_eps (1e-5).
-    dropout: as in torch, of attention weights and of both branches, only in training (0.1). bias: False for none.
-    """
+    """Settings of encoders besides sizes and `query_index`; see `EncoderLayer`."""
 
     feedforward: int
     activation: Activation
@@ -60,14 +52,14 @@ class EncoderSettings(AttentionSettings, total=False):
 
 
 class SingleOutputHistory(NamedTuple):
-    """attention: keys and values. waiting: frames (B, E) of the skip connection, late queries only."""
+    """History of a layer that answers one token; waiting: frames (B, E) of the skip connection, late queries only."""
 
     attention: AttentionHistory
     waiting: History
 
 
 class RetroactiveHistory(NamedTuple):
-    """attention: queries, keys and values. tokens: (B, E, n-1), the skip connection of the window's older tokens."""
+    """History of a layer that answers the window; tokens: (B, E, n-1), the skip connection of its older tokens."""
 
     attention: AttentionHistory
     tokens: Tensor
@@ -77,7 +69,18 @@ class EncoderLayer(Streaming):
     """An ordinary encoder layer among the n tokens of each frame of x (B, E, T, n). The base of the other two.
 
     y is (B, E, T, n), zero where a window has no token yet; (B, E, T) where `query_index` names one token to answer.
+
+    Args:
+        embed_dim, num_heads, window, query_index: as in `WindowAttention`, and so are all that are not listed here.
+        feedforward: channels between linear1 and linear2.
+        dropout: as in torch, of attention weights and of both branches, only in training.
+        activation: "relu", "gelu" or a function.
+        norm_first: normalize what enters a branch (pre-norm), not the sum after it.
+        layer_norm_eps: of both norms.
+        bias: False for none.
     """
+
+    attention_class: type[WindowAttention] = WindowAttention
 
     def __init__(
         self,
@@ -92,21 +95,24 @@ class EncoderLayer(Streaming):
         norm_first: bool = False,
         layer_norm_eps: float = 1e-5,
         bias: bool = True,
-        in_proj_bias: bool = True,
-        rotary: bool = False,
-        attn_mask: Tensor | None = None,
+        **settings: Unpack[WindowSettings],
     ) -> None:
         super().__init__()
-        settings = AttentionSettings(
-            dropout=dropout, bias=bias, in_proj_bias=in_proj_bias, rotary=rotary, attn_mask=attn_mask
+        query = {} if query_index is None else {"query_index": query_index}
+        self.self_attn = self.attention_class(
+            embed_dim, num_heads, window, dropout=dropout, bias=bias, **query, **settings
         )
-        self.self_attn = self._attention(embed_dim, num_heads, window, query_index, settings)
         self.linear1 = nn.Linear(embed_dim, feedforward, bias=bias)
         self.linear2 = nn.Linear(feedforward, embed_dim, bias=bias)
         self.norm1 = nn.LayerNorm(embed_dim, eps=layer_norm_eps, bias=bias)
         self.norm2 = nn.LayerNorm(embed_dim, eps=layer_norm_eps, bias=bias)
         self.dropout = nn.Dropout(dropout)
-        self.activation = _activation(activation)
+        if callable(activation):
+            self.activation = activation
+        elif activation in ACTIVATIONS:
+            self.activation = ACTIVATIONS[activation]
+        else:
+            raise ValueError(f"activation is one of {sorted(ACTIVATIONS)} or a function, got {activation!r}")
         self.norm_first = norm_first
         self.timing = self.self_attn.timing
 
@@ -131,13 +137,8 @@ class EncoderLayer(Streaming):
         y = self._after(x[..., self.self_attn.asks(x.shape[3])], self.self_attn.over_windows(self._before(x), inside))
         return hide(y, inside) if self.self_attn.ahead is None else y
 
-    def _attention(
-        self, embed_dim: int, num_heads: int, window: int, query_index: int | None, settings: AttentionSettings
-    ) -> WindowAttention:
-        return WindowAttention(embed_dim, num_heads, window, query_index=query_index, **settings)
-
     def _before(self, x: Tensor) -> Tensor:
-        """What the attention is given of x (B, E, ...)."""
+        """The input of the attention for x (B, E, ...)."""
         return self.norm1(x.movedim(1, -1)).movedim(-1, 1) if self.norm_first else x
 
     def _after(self, skip: Tensor, attended: Tensor) -> Tensor:
@@ -160,6 +161,8 @@ class SingleOutputEncoderLayer(EncoderLayer):
     Output i describes token i. With query_index -1-a it comes a frames late, and so does the skip connection.
     """
 
+    attention_class = SingleOutputAttention
+
     def stream(self, x: Tensor, past: SingleOutputHistory, clock: Clock) -> tuple[Tensor, SingleOutputHistory]:
         attended, attention = self.self_attn.stream(self._before(x), past.attention, clock)
         skip, waiting = hold(x, past.waiting)
@@ -169,18 +172,14 @@ class SingleOutputEncoderLayer(EncoderLayer):
         attention = self.self_attn.init_history(batch_size, signal, like)
         return SingleOutputHistory(attention, history.init(batch_size, self.timing.after, signal, like))
 
-    def _attention(
-        self, embed_dim: int, num_heads: int, window: int, query_index: int | None, settings: AttentionSettings
-    ) -> WindowAttention:
-        newest = -1 if query_index is None else query_index
-        return SingleOutputAttention(embed_dim, num_heads, window, query_index=newest, **settings)
-
 
 class RetroactiveEncoderLayer(EncoderLayer):
     """An encoder layer that answers the whole window at every step: x (B, E, T), y (B, E, T, n), the newest token last.
 
     Zero where a window has no token yet.
     """
+
+    attention_class = RetroactiveAttention
 
     def stream(self, x: Tensor, past: RetroactiveHistory, clock: Clock) -> tuple[Tensor, RetroactiveHistory]:
         window = self.self_attn.window
@@ -194,15 +193,6 @@ class RetroactiveEncoderLayer(EncoderLayer):
         attention = self.self_attn.init_history(batch_size, signal, like)
         return RetroactiveHistory(attention, like.new_zeros(batch_size, *signal.shape, self.self_attn.window - 1))
 
-    def _attention(
-        self, embed_dim: int, num_heads: int, window: int, query_index: int | None, settings: AttentionSettings
-    ) -> WindowAttention:
-        if query_index is not None:
-            raise ValueError(
-                "a retroactive layer answers every token; query_index belongs to the layer that follows it"
-            )
-        return RetroactiveAttention(embed_dim, num_heads, window, **settings)
-
 
 class TransformerEncoder(Streaming):
     """An encoder of any depth over the last n tokens, answering one of them: x and y (B, E, T).
@@ -211,7 +201,9 @@ class TransformerEncoder(Streaming):
     with query_index -1-a, on tokens i-n+1+a .. i+a. Depth 1 is a single-output layer. Deeper, every token's meaning
     changes with the window's first token, so all layers but the last work on the whole window at every step.
 
-    final_norm: a LayerNorm `norm` after the last layer.
+    Args:
+        embed_dim, num_heads, window, query_index, settings: as in `EncoderLayer`.
+        final_norm: a LayerNorm `norm` after the last layer.
     """
 
     def __init__(
@@ -257,9 +249,13 @@ class TransformerEncoder(Streaming):
         return self._stack()[0].init_history(batch_size, signal, like)
 
     def on_window(self, x: Tensor) -> Tensor:
-        """The answer (B, E) to one window x (B, E, m) of m <= n tokens: training on windows, at the cost of one.
+        """The answer (B, E) to one window x (B, E, m) of m <= n tokens, for training on windows.
 
-        `clip` answers every token of a clip with its own window, which costs a window each where layers are stacked.
+        It costs one window; `clip` answers every token of a clip with its own window, which costs one window each where
+        layers are stacked.
+
+        Raises:
+            ValueError: for a window of another length.
         """
         if not self.timing.after < x.shape[2] <= self.timing.receptive_field:
             raise ValueError(
@@ -277,20 +273,3 @@ class TransformerEncoder(Streaming):
 
     def _stack(self) -> list[EncoderLayer]:
         return list(self.layers)  # type: ignore[arg-type]  # a ModuleList does not know what it holds
-
-
-def encoder_ref(encoder: nn.TransformerEncoder, x: Tensor, window: int, ahead: int = 0) -> Tensor:
-    """The same in plain torch, for reading and for tests. encoder: batch_first; x (B, E, T) of a clip; y (B, E, T)."""
-    frames, answers = x.shape[2], []
-    for i in range(frames):
-        first, last = max(0, i + ahead - window + 1), min(frames, i + ahead + 1)
-        answers.append(encoder(x[:, :, first:last].transpose(1, 2))[:, i - first])
-    return torch.stack(answers, dim=2)
-
-
-def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
-    if callable(activation):
-        return activation
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation is one of {sorted(ACTIVATIONS)} or a function, got {activation!r}")
-    return ACTIVATIONS[activation]

@@ -1,29 +1,27 @@
-"""A step as a program of its own: tensors in, tensors out, the state among them under its leaves' names.
+"""Export of a step as a program: tensors in, tensors out, the state among them under its leaves' names.
 
     program = export_step(layer, (3, 112, 112))              # torch.export, any number of streams
     y, state = program.module()(x, state)                    # state: {"age": ..., "layers.0.1": ...}
 
     export_onnx(layer, (3, 112, 112), "step.onnx")           # inputs x, age, layers.0.1 ...; outputs y, new_age ...
-    step = OnnxStep("step.onnx")                             # of co_perception.runtime.onnx_step
+    step = OnnxStep("step.onnx")                             # of co_perception.runtime.steppers.onnx_stepper
     y, state = step(x, step.init_state(batch_size=4))
 
-What a program cannot say itself, such as its delay, is stored in the file beside it (`step_metadata`).
+Facts that a program does not contain, such as its delay, are stored in the file beside it (`step_metadata`).
 The package `onnxscript` is imported here, when it is needed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.layer import Streaming
+from co_perception.continual.layer import Streaming, evaluation_mode
 from co_perception.continual.state import State, named_leaves, unflatten
 
 FORMAT, VERSION = "co_perception.step", "1"
@@ -36,8 +34,8 @@ def export_step(
 ) -> torch.export.ExportedProgram:
     """One step of `layer`, in evaluation mode, for any number of streams, as a program `(x, state) -> (y, state)`.
 
-    frame_shape: (C, *space). frames: per call, a multiple of the stride; the stride unless given. x: (B, C, frames,
-    *space) of `dtype`, that of the parameters unless given. state: a dict from leaf names (`named_state`) to tensors.
+    x is (B, C, frames, *space), state a dict from leaf names (`named_state`) to tensors. `frames` is a multiple of the
+    stride, the stride unless given; dtype is that of the parameters unless given.
     """
     state = layer.init_state(EXAMPLE, tuple(frame_shape), dtype=dtype)
     own = next(layer.parameters(), torch.empty(0))
@@ -45,9 +43,9 @@ def export_step(
     x = torch.zeros(EXAMPLE, frame_shape[0], count, *frame_shape[1:], device=state.age.device, dtype=dtype or own.dtype)
     named = named_state(state)
     streams = {0: torch.export.Dim("streams", min=1)}
-    with _evaluating(layer), torch.no_grad():
+    with evaluation_mode(layer), torch.no_grad():
         return torch.export.export(
-            _Step(layer, state), (x, named), dynamic_shapes=(streams, {name: streams for name in named})
+            StepModule(layer, state), (x, named), dynamic_shapes=(streams, {name: streams for name in named})
         )
 
 
@@ -57,11 +55,12 @@ def named_state(state: State) -> dict[str, Tensor]:
 
 
 def step_metadata(layer: Streaming, frame_shape: tuple[int, ...], frames: int | None = None) -> dict[str, str]:
-    """What a caller of an exported step has to know, as strings (JSON where they are more than numbers).
+    """Facts about a step that its caller needs, as strings (JSON where they are more than numbers).
 
-    stride, receptive_field, delay: as of the layer, in frames. lag: answers that come before the first real one of a
-    stream. frames: per call. frame_shape, answer_shape: (C, *space). states: per leaf its shape for one stream and its
-    dtype; zeros at the start, whatever the dtype.
+    Returns:
+        stride, receptive_field, delay: as of the layer, in frames. lag: answers that come before the first real one of
+        a stream. frames: per call. frame_shape, answer_shape: (C, *space). states: per leaf its shape for one stream
+        and its dtype; zeros at the start, whatever the dtype.
     """
     shape = tuple(frame_shape)
     states = {
@@ -93,7 +92,11 @@ def export_onnx(
     Inputs are `x`, `age` and `layers.…`; outputs `y`, `new_age` and `new_layers.…`, which are the next step's inputs.
     The file holds `step_metadata` and the caller's metadata (labels, for instance), and appears whole or not at all.
     """
-    _require_onnxscript()
+    try:
+        import onnxscript  # torch.onnx asks for it in a message of its own
+    except ImportError as error:
+        raise ImportError("to write ONNX files, onnxscript is needed: pip install 'co_perception[onnx]'") from error
+    del onnxscript
     program = export_step(layer, frame_shape, frames=frames)
     names = list(named_state(layer.init_state(1, tuple(frame_shape))))
     converted: Any = torch.onnx.export(
@@ -104,12 +107,17 @@ def export_onnx(
         verbose=False,
     )
     converted.model.metadata_props.update({**(metadata or {}), **step_metadata(layer, frame_shape, frames)})
-    with _whole(Path(path)) as unfinished:
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
         converted.save(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-class _Step(nn.Module):
-    """A layer as a function of tensors and a dict of them."""
+class StepModule(nn.Module):
+    """A layer as a function of tensors and a dict of them, for torch.export."""
 
     def __init__(self, layer: Streaming, like: State) -> None:
         super().__init__()
@@ -120,33 +128,3 @@ class _Step(nn.Module):
         y, new = self.layer(x, unflatten(self.like, [state[name] for name, _ in named_leaves(self.like)]))
         # Export refuses outputs that are inputs handed through unchanged; a copy names them.
         return y, {name: leaf.clone() for name, leaf in named_leaves(new)}
-
-
-@contextlib.contextmanager
-def _evaluating(layer: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in layer.modules()]
-    layer.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A path to write to, that becomes `path` when the writing is done."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        yield unfinished
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _require_onnxscript() -> None:
-    try:
-        import onnxscript  # torch.onnx asks for it in a message of its own
-    except ImportError as error:
-        raise ImportError("to write ONNX files, onnxscript is needed: pip install 'co_perception[onnx]'") from error
-    del onnxscript

@@ -1,30 +1,32 @@
-"""Modules that treat every frame alike and alone: they stream as they are, without state."""
+"""Layers that treat every frame alike and alone: they stream as they are, without state.
+
+Plain torch modules of this kind (`FRAMEWISE`) go into containers unchanged. A linear map of the channels and arithmetic
+with constants stand here as layers; `Framewise` makes one of any function.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from co_perception.continual.layer import TIME, Clock, Frames, Streaming
+from co_perception.continual.layer import TIME, Frames, Streaming
 from co_perception.continual.state import Tree
-from co_perception.continual.timing import Timing
+from co_perception.continual.timing import Clock, Timing
 
-# Plain torch modules a container takes unchanged, under their own names. On x (B, C, T, *space) each works per element
-# or per channel with fixed statistics (in training mode batch norm measures them over the batch, time included).
-FRAMEWISE: tuple[type[nn.Module], ...] = (
-    nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
-    nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.LogSigmoid, nn.Softsign,
-    nn.Threshold, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink,
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
-    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
-)  # fmt: skip
-# Those that look at one number at a time, so that any shape will do. Dropout is among them while it does nothing.
+# Modules that look at one number at a time, so that any shape will do. Dropout is among them while it does nothing.
 ELEMENTWISE: tuple[type[nn.Module], ...] = (
     nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Sigmoid,
     nn.Tanh, nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.LogSigmoid, nn.Softsign, nn.Threshold,
     nn.Hardshrink, nn.Softshrink, nn.Tanhshrink, nn.Dropout,
+)  # fmt: skip
+# Plain torch modules a container takes unchanged, under their own names. On x (B, C, T, *space) each works per element
+# or per channel with fixed statistics (in training mode batch norm measures them over the batch, time included).
+FRAMEWISE: tuple[type[nn.Module], ...] = (
+    *ELEMENTWISE, nn.PReLU, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
 )  # fmt: skip
 
 _OVER_TIME = (
@@ -35,11 +37,9 @@ _OVER_TIME = (
 # Why modules that look as if they would stream do not.
 REFUSED: dict[type[nn.Module], str] = {
     nn.GroupNorm: _OVER_TIME,
-    nn.InstanceNorm1d: f"{_OVER_TIME} (num_groups = channels)",
-    nn.InstanceNorm2d: f"{_OVER_TIME} (num_groups = channels)",
-    nn.InstanceNorm3d: f"{_OVER_TIME} (num_groups = channels)",
-    nn.LayerNorm: "it normalises the last axes of x (B, C, T, *space), not the channels, and time may be among them. "
-    "co_perception.continual.LayerNorm normalises the channels of each frame and has the same parameter names",
+    nn.modules.instancenorm._InstanceNorm: f"{_OVER_TIME} (num_groups = channels)",
+    nn.LayerNorm: "it normalizes the last axes of x (B, C, T, *space), not the channels, and time may be among them. "
+    "co_perception.continual.LayerNorm normalizes the channels of each frame and has the same parameter names",
     nn.Linear: "it maps the last axis of x (B, C, T, *space), not the channels. co_perception.continual.Linear maps "
     "the channels and has the same parameter names",
 }
@@ -74,8 +74,11 @@ class EachFrame(Streaming):
 class Framewise(EachFrame):
     """Any function of x (B, C, T, *space) that treats every frame alone, alias `Lambda`.
 
-    For example `Framewise(lambda x: x.mean(-1), frame_out=lambda shape: shape[:-1])`. frame_out: shape (C, *space) of
-    an output frame for an input frame's; the identity unless given.
+    For example `Framewise(lambda x: x.mean(-1), frame_out=lambda shape: shape[:-1])`.
+
+    Args:
+        function: of a clip or chunk; a module is registered as a child.
+        frame_out: shape (C, *space) of an output frame for an input frame's; the identity unless given.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class Framewise(EachFrame):
         if isinstance(function, nn.Module):
             for module in function.modules():
                 _never_in_place(module)
-        self.function = function  # registered as a child where it is a module
+        self.function = function
         self._frame_out = frame_out
 
     def clip(self, x: Tensor) -> Tensor:
@@ -101,28 +104,83 @@ class Framewise(EachFrame):
 Lambda = Framewise
 
 
-class Plain(EachFrame):
-    """A frame-wise torch module seen through the contract.
+class Linear(EachFrame, nn.Linear):  # type: ignore[misc]  # forward is that of the contract
+    """`torch.nn.Linear` over the channels of x (B, C, T, *space), with its parameter names."""
 
-    It is not registered as the module's parent, so that the module keeps its parameter names.
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        nn.Linear.__init__(self, in_features, out_features, bias)
+        self.timing = Timing()
+
+    def clip(self, x: Tensor) -> Tensor:
+        return F.linear(x.movedim(1, -1), self.weight, self.bias).movedim(-1, 1)
+
+    def each(self, frame: Tensor) -> Tensor:
+        return F.linear(frame, self.weight, self.bias) if frame.dim() == 2 else super().each(frame)
+
+    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (self.out_features, *shape[1:])
+
+
+class _WithConstant(EachFrame):
+    """Base of layers that combine x with a constant.
+
+    Args:
+        value: a number, or a tensor that broadcasts with x (B, C, T, *space), such as (C, 1, 1) for x (B, C, T, V).
+    """
+
+    value: Tensor
+
+    def __init__(self, value: float | Tensor) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.as_tensor(value), persistent=False)
+
+    def extra_repr(self) -> str:
+        return f"{self.value.item():g}" if self.value.numel() == 1 else f"{tuple(self.value.shape)}"
+
+
+class Add(_WithConstant):
+    """x + value."""
+
+    def clip(self, x: Tensor) -> Tensor:
+        return x + self.value
+
+
+class Multiply(_WithConstant):
+    """x * value."""
+
+    def clip(self, x: Tensor) -> Tensor:
+        return x * self.value
+
+
+class Constant(_WithConstant):
+    """`value` whatever the input, in its shape: `Constant(0)` is the branch of a block that has no skip."""
+
+    def clip(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x) + self.value
+
+
+class ModuleView(EachFrame):
+    """A frame-wise torch module seen through the streaming contract.
+
+    It is not the module's parent, so that the module keeps its parameter names.
     """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.__dict__["module"] = module
+        self._viewed = (module,)  # in a tuple, in which torch does not look for children
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
-        self.training = self.__dict__["module"].training  # not being its parent, it is not told
+        self.training = self._viewed[0].training  # `train` of the parent does not reach this layer
         return super().unrolled(frames, past, clock)
 
     def clip(self, x: Tensor) -> Tensor:
-        return self.__dict__["module"](x)
+        return self._viewed[0](x)
 
     def each(self, frame: Tensor) -> Tensor:
-        module = self.__dict__["module"]
+        module = self._viewed[0]
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            measured = (module.running_mean, module.running_var, module.weight, module.bias)
-            return F.batch_norm(frame, *measured, eps=module.eps)
+            statistics = (module.running_mean, module.running_var, module.weight, module.bias)
+            return F.batch_norm(frame, *statistics, eps=module.eps)
         if isinstance(module, ELEMENTWISE):
             return module(frame)
         return super().each(frame)
@@ -136,7 +194,7 @@ def streaming(module: nn.Module) -> Streaming:
     if reason:
         raise ValueError(f"{type(module).__name__} has no streaming form: {reason}")
     _never_in_place(module)
-    return Plain(module)
+    return ModuleView(module)
 
 
 def _refusal(module: nn.Module) -> str | None:
@@ -152,8 +210,8 @@ def _refusal(module: nn.Module) -> str | None:
     if isinstance(module, FRAMEWISE):
         return None
     return (
-        "use the layer of the same name in co_perception.continual, or wrap a module that treats every frame alone in "
-        "Framewise(module)"
+        "use the layer of co_perception.continual that does the same, if there is one, or wrap a module that treats "
+        "every frame alone in Framewise(module)"
     )
 
 

@@ -2,14 +2,14 @@
 
 Three ways to mix joints, each followed by a batch norm, a skip and a ReLU, as the published skeleton networks have
 them (continual forms: Hedegaard, Heidari and Iosifidis, "Continual Spatio-Temporal Graph Convolutional Networks",
-2022). Their parameters have the names and shapes of those checkpoints. Which joints are neighbours is the caller's
-adjacency (P, V, V), of P kinds of neighbour: entry [p, v, w] is what joint v gives to joint w.
+arXiv:2203.11009). Their parameters have the names and shapes of those checkpoints. The caller's adjacency (P, V, V), of
+P kinds of neighbor, says which joints are neighbors: entry [p, v, w] is the weight of joint v in the sum of joint w.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +22,15 @@ EDGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"multiply": torch.mul, "
 
 
 class GraphConv(EachFrame):
-    """ReLU(BN(sum_p Conv1x1_p(X E_p)) + R(X)) for edges E = A * M or A + M, M learned, as in ST-GCN (Yan et al., 2018).
+    """Graph convolution of ST-GCN: ReLU(BN(sum_p Conv1x1_p(X E_p)) + R(X)) for edges E = A * M or A + M, M learned.
 
-    adjacency: A (P, V, V), kept as the buffer `A`. edges: how the learned `graph_attn` (P, V, V, ones at first) changes
-    it, "multiply" or "add". R is the identity where channels stay as they are, else a 1x1 convolution and a batch norm.
-    The batch norm's scale starts at 1e-6: a new block begins as its skip.
+    Yan et al., AAAI 2018, arXiv:1801.07455. R is the identity where channels stay as they are, else a 1x1 convolution
+    and a batch norm. The batch norm's scale starts at 1e-6: a new block begins as its skip.
+
+    Args:
+        in_channels, out_channels: C of x and of y.
+        adjacency: A (P, V, V), the buffer `A`.
+        edges: how the learned `graph_attn` (P, V, V, ones at first) changes it, "multiply" or "add".
     """
 
     A: Tensor
@@ -48,7 +52,7 @@ class GraphConv(EachFrame):
         nn.init.constant_(self.bn.weight, 1e-6)
 
     def clip(self, x: Tensor) -> Tensor:
-        edges = EDGES[self.edges](self.A, self.graph_attn)
+        edges = self._edges()
         mixed = torch.stack([conv(self._mix(x, edges, kind)) for kind, conv in enumerate(self.g_conv)]).sum(0)
         return torch.relu(self.bn(mixed) + self.gcn_residual(x))
 
@@ -60,29 +64,28 @@ class GraphConv(EachFrame):
         return FoldedGraphConv(*self._products(self._edges()), identity=not len(self.gcn_residual))
 
     def _edges(self) -> Tensor:
-        """(P, V, V) what each joint gives to each, as far as it is constant."""
+        """(P, V, V) the edges, as far as they are constant."""
         return EDGES[self.edges](self.A, self.graph_attn)
 
     def _products(self, edges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Kernels (P', O, C), edges (P', V, V) and bias (O,) with the norms folded in, a projecting skip being one
-        more kind of neighbour: oneself."""
+        """Kernels (P', O, C), edges (P', V, V) and bias (O,) with the norms folded in.
+
+        A projecting skip is one more kind of neighbor: the joint itself.
+        """
         scale, shift = _affine(self.bn)
-        kernels = torch.stack([_matrix(conv) for conv in self.g_conv]) * scale[:, None]
-        bias = torch.stack([_bias(conv) for conv in self.g_conv]).sum(0) * scale + shift
+        matrices, biases = _pointwise_weights(list(self.g_conv))
+        kernels, bias = torch.stack(matrices) * scale[:, None], torch.stack(biases).sum(0) * scale + shift
         if len(self.gcn_residual):
-            conv, norm = self._skip()
-            scale, shift = _affine(norm)
-            kernels = torch.cat([kernels, (_matrix(conv) * scale[:, None])[None]])
+            conv, norm = self.gcn_residual
+            (matrix,), (skip_bias,) = _pointwise_weights([conv])
+            scale, shift = _affine(cast(nn.BatchNorm2d, norm))
+            kernels = torch.cat([kernels, (matrix * scale[:, None])[None]])
             edges = torch.cat([edges, torch.eye(edges.shape[1]).to(edges)[None]])
-            bias = bias + conv.bias * scale + shift
+            bias = bias + skip_bias * scale + shift
         return kernels, edges, bias
 
-    def _skip(self) -> tuple[Any, Any]:
-        conv, norm = self.gcn_residual
-        return conv, norm
-
     def _mix(self, x: Tensor, edges: Tensor, kind: int) -> Tensor:
-        """x (B, C, T, V) of each joint's neighbours of one kind."""
+        """x (B, C, T, V) of each joint's neighbors of one kind."""
         return x @ edges[kind]
 
     def _pointwise(self, in_channels: int, out_channels: int) -> nn.ModuleList:
@@ -90,12 +93,12 @@ class GraphConv(EachFrame):
 
 
 class AdaptiveGraphConv(GraphConv):
-    """Graph convolution with edges A + B + C, as in 2s-AGCN (Shi et al., CVPR 2019): B learned, C computed from the
-    frame.
+    """Graph convolution of 2s-AGCN with edges A + B + C: B learned, C computed from the frame.
 
-    C_p = softmax(theta_p(X)^T phi_p(X) / C_e) of (V, V) joint pairs, C_e = out_channels / 4 channels of embedding.
-    The offline AGCN computes one C of the whole clip, which no stream has; the continual network computes one of each
-    frame. The shares that reach a joint sum to one. B is `graph_attn`, theta `a_conv`, phi `b_conv`.
+    Shi et al., CVPR 2019, arXiv:1805.07694. C_p = softmax(theta_p(X)^T phi_p(X) / C_e) of (V, V) joint pairs, C_e =
+    out_channels / 4 channels of embedding. The offline AGCN computes one C of the whole clip, which no stream has; the
+    continual network computes one of each frame. The shares that reach a joint sum to one. B is `graph_attn`, theta
+    `a_conv`, phi `b_conv`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor) -> None:
@@ -111,16 +114,16 @@ class AdaptiveGraphConv(GraphConv):
         return (x.movedim(2, 1) @ between).movedim(1, 2)
 
     def folded(self) -> EachFrame:
+        embeddings = (self.a_conv, self.b_conv, self.embedding)
         identity = not len(self.gcn_residual)
-        products = self._products(self._edges())
-        return FoldedAdaptiveGraphConv(*products, self.a_conv, self.b_conv, self.embedding, identity=identity)
+        return FoldedAdaptiveGraphConv(*self._products(self._edges()), *embeddings, identity=identity)
 
 
 class FoldedGraphConv(EachFrame):
-    """relu(sum_p W_p X E_p + b (+ X)): a graph convolution of which nothing is left to fold; x (B, C, T, V).
+    """A graph convolution for inference: relu(sum_p W_p X E_p + b (+ X)), x (B, C, T, V).
 
-    kernels: W (P, O, C); edges: E (P, V, V); bias: b (O,); identity: whether the frame itself is added. One product
-    with all kernels and one with all edges.
+    It takes one product with all kernels W (P, O, C) and one with all edges E (P, V, V). `identity`: whether the frame
+    itself is added.
     """
 
     weight: Tensor
@@ -149,7 +152,7 @@ class FoldedGraphConv(EachFrame):
         return (self.out_channels, *shape[1:])
 
     def _between(self, frame: Tensor) -> Tensor:
-        """(P * V, V), or (B, P * V, V) where it depends on the frame."""
+        """Edges (P * V, V), or (B, P * V, V) where they depend on the frame."""
         del frame
         return self.edges
 
@@ -157,7 +160,7 @@ class FoldedGraphConv(EachFrame):
 class FoldedAdaptiveGraphConv(FoldedGraphConv):
     """The same with edges E_p + softmax(theta_p(X)^T phi_p(X) / C_e); theta and phi of all kinds are one product.
 
-    embedding: C_e of the network as it was trained. A pruned one has fewer channels, of each kind as many as it kept;
+    `embedding` is C_e of the network as it was trained. A pruned one has fewer channels, not as many in each kind;
     zeros fill up, which add nothing to a likeness.
     """
 
@@ -177,11 +180,9 @@ class FoldedAdaptiveGraphConv(FoldedGraphConv):
     ) -> None:
         super().__init__(kernels, edges, bias, identity=identity)
         self.adaptive, self.embedding = len(theta), embedding
-        convs = [*theta, *phi]
-        matrices = pad_sequence([_matrix(conv) for conv in convs], batch_first=True)
-        biases = pad_sequence([_bias(conv) for conv in convs], batch_first=True)
-        self.register_buffer("embed", matrices.flatten(0, 1).detach())
-        self.register_buffer("embed_bias", biases.flatten().detach())
+        matrices, biases = _pointwise_weights([*theta, *phi])
+        self.register_buffer("embed", pad_sequence(matrices, batch_first=True).flatten(0, 1).detach())
+        self.register_buffer("embed_bias", pad_sequence(biases, batch_first=True).flatten().detach())
 
     def _between(self, frame: Tensor) -> Tensor:
         embedded = F.conv1d(frame, self.embed.unsqueeze(2), self.embed_bias)
@@ -190,28 +191,29 @@ class FoldedAdaptiveGraphConv(FoldedGraphConv):
         return self.edges + F.pad(shares, (0, 0, 0, self.edges.shape[0] - shares.shape[1]))
 
 
-def _affine(norm: Any) -> tuple[Tensor, Tensor]:
+def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Scale and shift (C,) of a batch norm in evaluation."""
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - norm.running_mean * scale
+    scale = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
+    return scale, norm.bias - norm.get_buffer("running_mean") * scale
 
 
-def _bias(conv: Any) -> Tensor:
-    return conv.bias
-
-
-def _matrix(conv: Any) -> Tensor:
-    """(out, in) of a pointwise convolution."""
-    return conv.weight.flatten(1)
+def _pointwise_weights(convs: Sequence[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    """Matrices (out, in) and biases (out,) of pointwise convolutions."""
+    matrices = [conv.get_parameter("weight").flatten(1) for conv in convs]
+    return matrices, [conv.get_parameter("bias") for conv in convs]
 
 
 class JointAttention(EachFrame):
-    """Self attention among the joints of each frame, as in S-TR (Plizzari et al., 2021), with BN, skip and ReLU.
+    """Self attention among the joints of each frame, as in S-TR, with BN, skip and ReLU.
 
-    joints: V. heads: the keys have out_channels / 4 channels over all heads, the values out_channels. The skip exists
-    where channels stay as they are. drop_connect: share of joints that no joint attends to in training, at random per
-    head and frame; what is left of each row is scaled to sum to one again.
-    Published checkpoints also hold an `A` here, which nothing reads.
+    Plizzari et al., 2021, arXiv:2008.07404. The skip exists where channels stay as they are. Published checkpoints also
+    hold an `A` here, which nothing reads.
+
+    Args:
+        in_channels, out_channels, joints: C of x, C of y, and V.
+        heads: the keys have out_channels / 4 channels over all heads, the values out_channels.
+        drop_connect: share of joints that no joint attends to in training, at random per head and frame; the rest of
+            each row is scaled to sum to one again.
     """
 
     def __init__(
@@ -230,14 +232,22 @@ class JointAttention(EachFrame):
         self.bn = nn.BatchNorm2d(out_channels)
 
     def clip(self, x: Tensor) -> Tensor:
-        attended = self.attention_conv["attn_out"](self._attend(self._normed(x)))
+        by_joint = self.data_bn(x.transpose(2, 3).flatten(1, 2))
+        normed = by_joint.unflatten(1, (x.shape[1], x.shape[3])).transpose(2, 3)
+        parts = self.attention_conv["qkv_conv"](normed).split(self.sizes, dim=1)
+        # Per head and frame, joints by channels: (B, heads, T, V, d)
+        query, key, value = (part.unflatten(1, (self.heads, -1)).movedim(2, -1) for part in parts)
+        weights = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
+        if self.training and self.drop_connect:
+            weights = weights * (torch.rand_like(weights[..., :1, :]) >= self.drop_connect)
+            weights = F.normalize(weights, p=1, dim=-1, eps=1e-8)
+        attended = self.attention_conv["attn_out"]((weights @ value).movedim(-1, 2).flatten(1, 2))
         return torch.relu(self.bn(attended + x if self.skips else attended))
 
     def each(self, frame: Tensor) -> Tensor:
         if self.training:
             return super().each(frame)
-        qkv: Any = self.attention_conv["qkv_conv"]
-        out: Any = self.attention_conv["attn_out"]
+        qkv, out = (cast(nn.Conv2d, self.attention_conv[name]) for name in ("qkv_conv", "attn_out"))
         normed = self.data_bn(frame.flatten(1)).view_as(frame)
         parts = F.conv1d(normed, qkv.weight.squeeze(3), qkv.bias).split(self.sizes, dim=1)
         query, key, value = (part.unflatten(1, (self.heads, -1)) for part in parts)  # (B, heads, d, V)
@@ -249,18 +259,3 @@ class JointAttention(EachFrame):
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (self.bn.num_features, *shape[1:])
-
-    def _normed(self, x: Tensor) -> Tensor:
-        """x (B, C, T, V) normalised by channel and joint."""
-        by_joint = self.data_bn(x.transpose(2, 3).flatten(1, 2))
-        return by_joint.unflatten(1, (x.shape[1], x.shape[3])).transpose(2, 3)
-
-    def _attend(self, x: Tensor) -> Tensor:
-        parts = self.attention_conv["qkv_conv"](x).split(self.sizes, dim=1)
-        # Per head and frame, joints by channels: (B, heads, T, V, d)
-        query, key, value = (part.unflatten(1, (self.heads, -1)).movedim(2, -1) for part in parts)
-        weights = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
-        if self.training and self.drop_connect:
-            weights = weights * (torch.rand_like(weights[..., :1, :]) >= self.drop_connect)
-            weights = F.normalize(weights, p=1, dim=-1, eps=1e-8)
-        return (weights @ value).movedim(-1, 2).flatten(1, 2)

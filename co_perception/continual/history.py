@@ -1,9 +1,9 @@
-"""Past frames: large ones by reference, small ones side by side.
+"""Histories of past frames, and the layers that delay or crop frames.
 
 A history of large frames is a tuple of frames (B, C, *space), oldest first, one leaf each. A step hands the frames that
 stay on to the next state without touching them: moving a large frame costs as much as computing with it, and this moves
-none. Where frames are small, handling many leaves costs more than copying them: those are kept in one tensor
-(B, C, n, *space). Which it is depends on the frame's shape alone.
+none. Where frames are small, handling many leaves costs more than copying them: those lie side by side in one tensor
+(B, C, n, *space). The layout depends on the frame's shape alone.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from math import prod
 import torch
 from torch import Tensor
 
-from co_perception.continual.layer import TIME, Clock, Frames, Signal
+from co_perception.continual.layer import TIME, Frames, Streaming
+from co_perception.continual.timing import Clock, Signal, Timing
 
 History = tuple[Tensor, ...] | Tensor
-SMALL = 8192  # numbers in a frame; up to so many, frames are kept side by side
+SMALL = 8192  # numbers in a frame; frames of at most this size lie side by side in one tensor
 
 
 def init(batch_size: int, frames: int, signal: Signal, like: Tensor) -> History:
@@ -27,7 +28,7 @@ def init(batch_size: int, frames: int, signal: Signal, like: Tensor) -> History:
 
 
 def length(history: History) -> int:
-    """Frames that are kept."""
+    """Number of frames."""
     return history.shape[TIME] if isinstance(history, Tensor) else len(history)
 
 
@@ -37,7 +38,7 @@ def frames_of(history: History) -> Frames:
 
 
 def oldest(history: History, count: int) -> Frames:
-    """The first `count` frames one by one, of which there are at least so many."""
+    """The first `count` frames one by one; the history has at least as many."""
     if isinstance(history, Tensor):
         return tuple(history[:, :, place] for place in range(count))
     return history[:count]
@@ -63,11 +64,11 @@ def push(history: History, x: Tensor) -> History:
 
 def newest(window: Tensor, history: History, new: int) -> History:
     """`push` of a chunk of `new` frames, given past frames and chunk joined: one copy less where frames are small."""
-    kept = length(history)
+    past = length(history)
     if not isinstance(history, Tensor):
-        return push(history, window[:, :, kept:])
+        return push(history, window[:, :, past:])
     left = window[:, :, new:]
-    return left if new <= kept else left.clone()  # a view would keep all of a long chunk alive
+    return left if new <= past else left.clone()  # a view would keep all of a long chunk alive
 
 
 def beside(history: Tensor, frame: Tensor) -> Tensor:
@@ -117,3 +118,81 @@ def repeat_edges(window: Tensor, clock: Clock) -> Tensor:
 def clock_of_window(clock: Clock, past: History) -> Clock:
     """The clock of past frames and chunk joined, given that of the chunk."""
     return clock._replace(start=clock.start - length(past))
+
+
+def hold(x: Tensor, past: History) -> tuple[Tensor, History]:
+    """x (B, C, T, *space) delayed by as many frames as `past` has, and the history that follows."""
+    if not length(past):
+        return x, past
+    if x.shape[TIME] == 1:
+        return oldest(past, 1)[0].unsqueeze(TIME), push(past, x)
+    return join(past, x)[:, :, : x.shape[TIME]], push(past, x)
+
+
+def hold_frames(frames: Frames, past: History) -> tuple[Frames, History]:
+    """`hold` of frames one by one."""
+    if not length(past):
+        return frames, past
+    if isinstance(past, Tensor) and past.dim() > 3 and len(frames) == 1:
+        joined, size = beside(past, frames[0]), frames[0].flatten(2).shape[2]
+        return (joined[:, :, :size].view_as(frames[0]),), joined[:, :, size:].view_as(past)
+    due = min(length(past), len(frames))
+    return (*oldest(past, due), *frames)[: len(frames)], push_frames(past, frames)
+
+
+class Delay(Streaming):
+    """Gives each frame `frames` frames later.
+
+    On a clip it is the identity: a delay changes when an answer comes, not which.
+    """
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        if frames < 0:
+            raise ValueError(f"a delay of {frames} frames would need the future; give 0 or more")
+        self.frames = frames
+        self.timing = Timing()
+
+    def extra_repr(self) -> str:
+        return f"frames={self.frames}"
+
+    @property
+    def delay(self) -> int:
+        return self.frames
+
+    def lag_after(self, lag: int) -> int:
+        return lag + self.frames
+
+    def clip(self, x: Tensor) -> Tensor:
+        return x
+
+    def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
+        return hold(x, past)
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        return hold_frames(frames, past)
+
+    def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
+        return init(batch_size, self.frames, signal, like)
+
+
+class Crop(Streaming):
+    """Leaves out the first `before` and the last `after` frames of a clip, as a skip around an unpadded convolution."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        if before < 0 or after < 0:
+            raise ValueError(f"cannot leave out a negative number of frames, got {before} and {after}")
+        self.timing = Timing(before=-before, after=-after)
+
+    def extra_repr(self) -> str:
+        return f"before={-self.timing.before}, after={-self.timing.after}"
+
+    def clip(self, x: Tensor) -> Tensor:
+        return x[:, :, -self.timing.before : x.shape[TIME] + self.timing.after]
+
+    def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
+        return x, past
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        return frames, past

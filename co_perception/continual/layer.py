@@ -1,63 +1,41 @@
 """The contract of a streaming layer: one function from (input, state) to (output, state).
 
-    y, state = layer(x, state)      # x (B, C, T, *space), T any positive multiple of the stride; a step is T == stride
-    y = layer.clip(x)               # the published network on a finite clip, for training and as the offline answer
-    ys, past = layer.unrolled(frames, past, clock)   # a chunk as frames one by one: what fast programs are made from
+    layer = co.Conv1d(3, 8, 5, padding=2)
+    state = layer.init_state(batch_size=1, frame_shape=(3,))
+    for frame in stream:                    # frame (1, 3, 1): streams, channels, one frame
+        y, state = layer(frame, state)      # y (1, 8, 1)
 
-Letters: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
+`layer.clip(x)` is the plain torch network on a whole clip, for training and as the offline answer. Who writes a layer
+subclasses `Streaming` and gives `timing`, `clip`, `stream`, `init_history` and `frame_out`.
 
-Start and end. An offline network pads every layer's input with zeros outside the clip, in that layer's own frame
-index. A stream of layers that each answer late must therefore know which of the frames that arrive lie inside the
-clip: `Clock` says so. Arriving frame n has index n - lag; it counts as padding while the index is negative and, once
-a clip has ended, from `end` on.
+Letters in shapes: B streams, C channels, T frames of a chunk, *space the remaining axes of a frame.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.state import State, Tree, leaves, opened
-from co_perception.continual.timing import Timing
+from co_perception.continual.state import State, Tree, leaves, unpacked
+from co_perception.continual.timing import Clock, Signal, Timing
 
 TIME = 2  # the axis of frames in x
-Frames = tuple[Any, ...]  # frames (B, C, *space) of a chunk, one by one
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What a layer will be fed, known before the first frame. shape: (C, *space) of one frame; lag: frames it arrives
-    late."""
-
-    shape: tuple[int, ...]
-    lag: int = 0
-
-
-class Clock(NamedTuple):
-    """Where a chunk lies in its clip. start: (B,) frames that arrived before it; end: (B,) length of the clip, None
-    while it goes on; settled: known beforehand that no border of a clip matters, see `Streaming.settles`."""
-
-    start: Tensor
-    end: Tensor | None
-    lag: int
-    settled: bool = False
-
-    def index(self, frames: int) -> Tensor:  # type: ignore[override]  # tuple.index has no use here
-        """(B, T) clip index of each frame of a chunk; negative before the clip."""
-        return self.start[:, None] + torch.arange(frames, device=self.start.device) - self.lag
-
-    def inside(self, frames: int) -> Tensor:
-        """(B, T) whether each frame of a chunk lies inside the clip."""
-        index = self.index(frames)
-        return index >= 0 if self.end is None else (index >= 0) & (index < self.end[:, None])
+# A tensor (B, C, T, *space), or after `Broadcast` a tuple of one per branch; frame shapes and frames likewise. Nearly
+# every layer takes and gives tensors, and a union in the base class would have all of them check for tuples.
+Branched: TypeAlias = Any
+Frames = tuple[Branched, ...]  # frames (B, C, *space) of a chunk, one by one
 
 
 class Streaming(nn.Module):
-    """Base of every layer with a temporal extent. Subclasses give `timing`, `clip`, `stream`, `init_history` and
-    `frame_out`."""
+    """Base of every layer with a temporal extent.
+
+    Subclasses give `timing`, `clip`, `stream`, `init_history` and `frame_out`, and where they compose other layers also
+    `length`, `lag_after` and `settles`.
+    """
 
     timing: Timing
 
@@ -78,22 +56,37 @@ class Streaming(nn.Module):
         raise NotImplementedError
 
     def stream(self, x: Tensor, history: Tree, clock: Clock) -> tuple[Tensor, Tree]:
-        """One chunk. Neither x nor history may be written into: both are shared with the caller's earlier states."""
+        """Compute the outputs of one chunk.
+
+        Neither x nor history may be written into: both are shared with the caller's earlier states.
+
+        Args:
+            x: (B, C, T, *space), T a multiple of the stride.
+            history: past frames, as `init_history` lays them out.
+            clock: where the chunk lies in its clip.
+
+        Returns:
+            y (B, C', T / stride, *space') and the history for the next chunk.
+        """
         raise NotImplementedError
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
-        """`stream` without a time axis: frames (B, C, *space) one by one, and answers likewise.
+        """The same function as `stream` without a time axis: frames (B, C, *space) one by one, and answers likewise.
 
-        The same function. A layer gives it where that saves work: a step of one frame is an image then, which libraries
-        know better than a volume of one frame, and frames that stay in the history are handed on as they are.
+        A layer overrides it where that saves work: a step of one frame is an image then, which libraries know better
+        than a volume of one frame, and frames that stay in the history are handed on as they are.
         """
-        y, past = self.stream(_chunk(frames), past, clock)
-        return _frames(y), past
+        if isinstance(frames[0], tuple):  # those of several branches side by side, branch by branch
+            x: Branched = tuple(torch.stack(branch, TIME) for branch in zip(*frames, strict=True))
+        else:
+            x = torch.stack(frames, TIME)
+        y, past = self.stream(x, past, clock)
+        return _split_frames(y), past
 
     def settles(self, lag: int) -> int:
-        """Frames of a stream after which no border of its clip matters any more, when inputs are `lag` frames late.
+        """Frames of a stream after which no border of its clip matters, when inputs are `lag` frames late.
 
-        From then on a step may be told `Clock.settled`. Here the bound that holds for every layer that pads.
+        From then on a step may set `Clock.settled`. This is the bound that holds for every layer that pads.
         """
         return lag + self.receptive_field if self.timing.before > 0 else 0
 
@@ -107,7 +100,7 @@ class Streaming(nn.Module):
         return shape
 
     def length(self, frames: Tensor) -> Tensor:
-        """Outputs that clips of `frames` inputs give."""
+        """Number of outputs for clips of `frames` inputs."""
         return self.timing.length(frames)
 
     def lag_after(self, lag: int) -> int:
@@ -124,9 +117,12 @@ class Streaming(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> State:
-        """The state of streams that have seen nothing: zeros everywhere.
+        """The state of streams that have received no frame: zeros everywhere.
 
-        frame_shape: (C, *space) of an input frame. Device and dtype are those of the parameters unless given.
+        Args:
+            batch_size: number of streams.
+            frame_shape: (C, *space) of an input frame.
+            device, dtype: of the frames; those of the parameters unless given.
         """
         own = next(self.parameters(), torch.empty(0))
         like = torch.empty(0, device=device or own.device, dtype=dtype or own.dtype)
@@ -134,58 +130,64 @@ class Streaming(nn.Module):
         return State(torch.zeros(batch_size, dtype=torch.int64, device=like.device), layers)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Step or chunk. x: (B, C, T, *space) with T a multiple of the stride; returns y (B, C', T / stride, *space')
-        and the new state.
+        """Feed a step or a chunk of frames.
 
         Outputs come from the first step on; `output_index` says which of them are real.
+
+        Args:
+            x: (B, C, T, *space), T a positive multiple of the stride.
+            state: of `init_state` or of the previous call. It stays as it was.
+
+        Returns:
+            y (B, C', T / stride, *space') and the new state.
         """
-        self._check(x, state)
-        frames = x.shape[TIME]
-        # A copy, because histories keep frames by reference and a caller may fill the same tensor again for the next
-        # frame.
-        y, layers = self.stream(x.clone(), opened(state.layers), Clock(state.age, None, 0))
-        return y, State(state.age + frames, layers)
-
-    def output_index(self, state: State, frames: int) -> Tensor:
-        """(B, T') index, in the offline network's output, of each output that `forward` gives for the next `frames`
-        from `state`.
-
-        Negative: not an answer yet.
-        """
-        stride = self.timing.stride
-        return Clock(state.age // stride, None, self.lag_after(0)).index(frames // stride)
-
-    def flush(self, state: State, frame_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """End the clips and give what is still owed: y (B, C', N, *space') and valid (B, N), the outputs that exist.
-
-        The zeros fed here count as padding, so that all outputs together are those of `clip`. The state itself stays
-        usable."""
-        # A layer that pads more than it spans owes outputs beyond those that are late.
-        longer = int(self.length(torch.zeros((), dtype=torch.int64)))
-        steps = max(self.lag_after(0) + max(longer, 0), 1)
-        frames = steps * self.timing.stride
-        own = next(self.parameters(), torch.empty(0, device=state.age.device))
-        like = next((leaf for leaf in leaves(state.layers) if leaf.is_floating_point()), own)
-        x = like.new_zeros(len(state.age), frame_shape[0], frames, *frame_shape[1:])
-        y, _ = self.stream(x, opened(state.layers), Clock(state.age, state.age, 0))
-        index = self.output_index(state, frames)
-        return y, (index >= 0) & (index < self.length(state.age)[:, None])
-
-    def _check(self, x: Tensor, state: State) -> None:
         if x.dim() < 3:
             raise ValueError(
                 f"expected (B, C, T, ...), got {tuple(x.shape)}. A single frame needs a time axis: x.unsqueeze(2)"
             )
-        if x.shape[TIME] == 0 or x.shape[TIME] % self.timing.stride:
+        frames, stride = x.shape[TIME], self.timing.stride
+        if frames == 0 or frames % stride:
             raise ValueError(
-                f"a chunk holds a positive multiple of {self.timing.stride} frames (the temporal stride), got "
-                f"{x.shape[TIME]}"
+                f"a chunk holds a positive multiple of {stride} frames (the temporal stride), got {frames}"
             )
         if x.shape[0] != state.age.shape[0]:
             raise ValueError(
                 f"{x.shape[0]} streams in x, {state.age.shape[0]} in the state: use "
                 f"init_state(batch_size={x.shape[0]}, ...)"
             )
+        # A copy, because histories keep frames by reference and a caller may fill the same tensor again for the next
+        # frame.
+        y, layers = self.stream(x.clone(), unpacked(state.layers), Clock(state.age, None, 0))
+        return y, State(state.age + frames, layers)
+
+    def output_index(self, state: State, frames: int) -> Tensor:
+        """Which outputs of the offline network the next `frames` frames from `state` give.
+
+        Returns:
+            (B, T') int64, the index in the offline network's output of each output of `forward`; negative: not an
+            answer yet.
+        """
+        stride = self.timing.stride
+        return Clock(state.age // stride, None, self.lag_after(0)).index(frames // stride)
+
+    def flush(self, state: State, frame_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """End the clips and give the outputs that are still due. The state itself stays usable.
+
+        The zeros fed here count as padding, so that all outputs together are those of `clip`.
+
+        Returns:
+            y (B, C', N, *space') and valid (B, N) bool, the outputs that exist.
+        """
+        # A layer that pads more than it spans has outputs beyond those that are late.
+        longer = int(self.length(torch.zeros((), dtype=torch.int64)))
+        steps = max(self.lag_after(0) + max(longer, 0), 1)
+        frames = steps * self.timing.stride
+        own = next(self.parameters(), torch.empty(0, device=state.age.device))
+        like = next((leaf for leaf in leaves(state.layers) if leaf.is_floating_point()), own)
+        x = like.new_zeros(len(state.age), frame_shape[0], frames, *frame_shape[1:])
+        y, _ = self.stream(x, unpacked(state.layers), Clock(state.age, state.age, 0))
+        index = self.output_index(state, frames)
+        return y, (index >= 0) & (index < self.length(state.age)[:, None])
 
 
 def through(layer: Streaming, clock: Clock) -> Clock:
@@ -196,12 +198,28 @@ def through(layer: Streaming, clock: Clock) -> Clock:
     return Clock(start, end, layer.lag_after(clock.lag), clock.settled)
 
 
-def _chunk(frames: Frames) -> Any:
-    """Frames as a chunk (B, C, T, *space); those of several branches side by side, branch by branch."""
-    if isinstance(frames[0], tuple):
-        return tuple(torch.stack(branch, TIME) for branch in zip(*frames, strict=True))
-    return torch.stack(frames, TIME)
+def share_registration(layer: nn.Module, owner: nn.Module) -> None:
+    """Make the parameters, buffers and children of `owner` those of `layer`, under the names that they have there.
+
+    Registering `owner` as a child would put its name before every parameter, and checkpoints of the plain network would
+    no longer load. Copying the entries would part the two: `layer.to(...)` replaces tensors in its dictionaries, and
+    the functions of `layer` refer to `owner`, whose tensors must follow. So both use the very same dictionaries.
+    """
+    for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
+        layer.__dict__[name] = owner.__dict__[name]
 
 
-def _frames(y: Any) -> Frames:
-    return tuple(zip(*map(_frames, y), strict=True)) if isinstance(y, tuple) else y.unbind(TIME)
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode and restore the mode of each of its submodules afterwards."""
+    modes = [(child, child.training) for child in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, mode in modes:
+            child.training = mode
+
+
+def _split_frames(y: Branched) -> Frames:
+    return tuple(zip(*map(_split_frames, y), strict=True)) if isinstance(y, tuple) else y.unbind(TIME)

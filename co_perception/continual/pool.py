@@ -5,7 +5,7 @@ A window of k frames pools each frame once over space and keeps k-1 pooled frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import ClassVar
 
@@ -14,17 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from co_perception.continual import history
-from co_perception.continual.conv import Padding, pad_axes, pairs, pooled_length, usable, usable_frames
+from co_perception.continual.conv import Pad, Padding, Size, pad_axes, pairs, pooled_space, usable
 from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Clock, Frames, Signal, Streaming, through
-from co_perception.continual.timing import Timing
+from co_perception.continual.layer import TIME, Frames, Streaming, through
+from co_perception.continual.timing import Clock, Signal, Timing
 
-Size = int | Sequence[int]
-NEVER = float("-inf")  # what a border is worth to a maximum
+NEVER = float("-inf")  # a border's value in a maximum
 
 
 class _Pool(Streaming):
-    """Geometry that average and maximum share. Time is the first axis of kernel_size, stride, padding and dilation."""
+    """Base of average and maximum: their geometry. Time is the first axis of kernel_size, stride, padding, dilation."""
 
     axes: ClassVar[int]
 
@@ -53,6 +52,7 @@ class _Pool(Streaming):
                 f"padding {self.pads} must be less than the window {spans}: no output is made of padding alone"
             )
         self.timing = Timing(spans[0], self.stride[0], *self.pads[0])
+        self._over_time_only = set(self.kernel_size[1:]) | set(self.stride[1:]) <= {1}
 
     def extra_repr(self) -> str:
         dilation = f", dilation={self.dilation}" if set(self.dilation) != {1} else ""
@@ -63,31 +63,22 @@ class _Pool(Streaming):
         return history.init(batch_size, self.timing.context(signal.lag), pooled, like)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        geometry = zip(shape[1:], self.kernel_size[1:], self.stride[1:], self.pads[1:], self.dilation[1:], strict=True)
-        return (shape[0], *(pooled_length(*axis) for axis in geometry))
-
-    def _frame_over_space(self, frame: Tensor) -> Tensor:
-        """What pooling over space makes of one frame (B, C, *space)."""
-        return self._over_space(frame.unsqueeze(TIME)).squeeze(TIME)
+        return (shape[0], *pooled_space(shape[1:], self.kernel_size, self.stride, self.pads, self.dilation))
 
     def _over_space(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def _frame_over_space(self, frame: Tensor) -> Tensor:
+        return self._over_space(frame.unsqueeze(TIME)).squeeze(TIME)
+
     def _answers(self, window: Frames, lag: int) -> list[Frames]:
         """The frames, one by one, that each answer of a step is pooled from."""
-        window = usable_frames(window, self.timing, lag)
+        window = window[usable(len(window), self.timing, lag)]
         field, stride, dilation = self.timing.receptive_field, self.stride[0], self.dilation[0]
         return [window[start : start + field : dilation] for start in range(0, len(window) - field + 1, stride)]
 
-    def _leaves_space_alone(self) -> bool:
-        return set(self.kernel_size[1:]) <= {1} and set(self.stride[1:]) <= {1}
-
     def _pad_time(self, x: Tensor, fill: float) -> Tensor:
         return pad_axes(x, (self.pads[0], *[(0, 0)] * (x.dim() - 3)), fill)
-
-    def _masks(self, clock: Clock) -> bool:
-        """Whether frames outside the clip may lie in a window."""
-        return self.timing.before > 0 or (self.timing.after > 0 and clock.end is not None)
 
 
 class _MaxPool(_Pool):
@@ -98,17 +89,18 @@ class _MaxPool(_Pool):
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
-        window, kept = history.join(past, x), history.push(past, x)
-        if not self._masks(clock):
-            return self._over_time(usable(window, self.timing, clock.lag)), kept
+        window, past_after = history.join(past, x), history.push(past, x)
+        part = usable(window.shape[TIME], self.timing, clock.lag)
+        if not self.timing.has_borders(clock):
+            return self._over_time(window[:, :, part]), past_after
         # The whole window, not only x: what a fresh history holds is zero, and zero is no border of a maximum.
         window = history.mask_outside(window, history.clock_of_window(clock, past), NEVER)
-        y = self._over_time(usable(window, self.timing, clock.lag))
+        y = self._over_time(window[:, :, part])
         # Windows that lie wholly outside the clip are -inf now; later layers would make NaN of them.
-        return history.mask_outside(y, through(self, clock), 0.0), kept
+        return history.mask_outside(y, through(self, clock), 0.0), past_after
 
     def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
-        if self._masks(clock) and not clock.settled:
+        if self.timing.has_borders(clock) and not clock.settled:
             return super().unrolled(frames, past, clock)
         frames = tuple(self._frame_over_space(frame) for frame in frames)
         window = (*history.frames_of(past), *frames)
@@ -117,10 +109,10 @@ class _MaxPool(_Pool):
 
     def _over_space(self, x: Tensor) -> Tensor:
         padded = pad_axes(x, self.pads[1:], NEVER)
-        if self._leaves_space_alone():
+        if self._over_time_only:
             return padded
         kernel, stride, dilation = ((1, *size[1:]) for size in (self.kernel_size, self.stride, self.dilation))
-        return _POOLS["max"][self.axes](padded, kernel, stride, 0, dilation)
+        return getattr(F, f"max_pool{self.axes}d")(padded, kernel, stride, 0, dilation)
 
     def _over_time(self, window: Tensor) -> Tensor:
         stride, dilation = self.stride[0], self.dilation[0]
@@ -152,21 +144,21 @@ class _AvgPool(_Pool):
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
-        if self._masks(clock):
-            x = history.mask_outside(x, clock, 0.0)
+        x = history.mask_outside(x, clock, 0.0) if self.timing.has_borders(clock) else x
         window = history.join(past, x)
         inside = history.clock_of_window(clock, past).inside(window.shape[TIME]).to(x.dtype).unsqueeze(1)
-        y = self._over_time(usable(window, self.timing, clock.lag), usable(inside, self.timing, clock.lag))
-        return y, history.push(past, x)
+        part = usable(window.shape[TIME], self.timing, clock.lag)
+        return self._over_time(window[:, :, part], inside[:, :, part]), history.push(past, x)
 
     def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
-        masks = self._masks(clock) and not clock.settled
+        masks = self.timing.has_borders(clock) and not clock.settled
         if masks and not self.count_include_pad:
             return super().unrolled(frames, past, clock)
         frames = tuple(self._frame_over_space(frame) for frame in frames)
         frames = history.mask_frames(frames, clock) if masks else frames
         if isinstance(past, Tensor):
-            window = usable(history.join(past, torch.stack(frames, TIME)), self.timing, clock.lag)
+            window = history.join(past, torch.stack(frames, TIME))
+            window = window[:, :, usable(window.shape[TIME], self.timing, clock.lag)]
             starts = range(0, window.shape[TIME] - self.kernel_size[0] + 1, self.stride[0])
             answers = tuple(window[:, :, start : start + self.kernel_size[0]].mean(TIME) for start in starts)
         else:
@@ -175,7 +167,7 @@ class _AvgPool(_Pool):
         return answers, history.push_frames(past, frames)
 
     def _over_space(self, x: Tensor) -> Tensor:
-        if self._leaves_space_alone() and not any(map(any, self.pads[1:])):
+        if self._over_time_only and not any(map(any, self.pads[1:])):
             return x
         pooled = self._mean_over_space(pad_axes(x, self.pads[1:]))
         if self.count_include_pad or not any(map(any, self.pads[1:])):
@@ -184,10 +176,10 @@ class _AvgPool(_Pool):
         return pooled / self._mean_over_space(pad_axes(covered, self.pads[1:]))
 
     def _mean_over_space(self, padded: Tensor) -> Tensor:
-        return _POOLS["avg"][self.axes](padded, (1, *self.kernel_size[1:]), (1, *self.stride[1:]))
+        return getattr(F, f"avg_pool{self.axes}d")(padded, (1, *self.kernel_size[1:]), (1, *self.stride[1:]))
 
     def _over_time(self, window: Tensor, inside: Tensor) -> Tensor:
-        """window: (B, C, W, *space), zero outside the clip; inside: (B or 1, 1, W), one inside the clip."""
+        """Mean over time of window (B, C, W, *space), zero outside the clip; inside (B or 1, 1, W): one inside it."""
         mean = window.unfold(TIME, self.kernel_size[0], self.stride[0]).mean(-1)
         if self.count_include_pad or not any(self.pads[0]):
             return mean
@@ -197,19 +189,17 @@ class _AvgPool(_Pool):
 
 
 class _Adaptive(_Pool):
-    """Adaptive over space; over time a window of `kernel_size` frames, as in continual-inference.
+    """Adaptive over space; over time a window of `kernel_size` frames, as in continual-inference (arXiv:2204.03418).
 
-    output_size: 1, or one per axis with time first: 1 over time, None keeps a spatial axis as it is. On a clip of
-    `kernel_size` frames this is torch's layer; on a longer one it gives the answer of every such window.
+    On a clip of `kernel_size` frames this is torch's layer; on a longer one it gives the answer of every such window.
+
+    Args:
+        output_size: 1, or one per axis with time first: 1 over time, None keeps a spatial axis as it is.
+        kernel_size, stride, padding: over time, padding an int or a pair (before, after).
     """
 
     def __init__(
-        self,
-        output_size: int | Sequence[int | None],
-        kernel_size: int,
-        *,
-        stride: int = 1,
-        padding: int | tuple[int, int] = 0,
+        self, output_size: int | Sequence[int | None], kernel_size: int, *, stride: int = 1, padding: Pad = 0
     ) -> None:
         alone = [1] * (self.axes - 1)
         super().__init__((kernel_size, *alone), stride=(stride, *alone), padding=[padding, *[0] * (self.axes - 1)])
@@ -227,18 +217,12 @@ class _Adaptive(_Pool):
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0], *(size or length for size, length in zip(self.output_size[1:], shape[1:], strict=True)))
 
-    def _target(self, x: Tensor) -> tuple[int, ...]:
-        return (x.shape[TIME], *self.frame_out((1, *x.shape[TIME + 1 :]))[1:])
-
-
-class _AdaptiveMax(_Adaptive, _MaxPool):
     def _over_space(self, x: Tensor) -> Tensor:
-        return x if self.axes == 1 else _POOLS["adaptive max"][self.axes](x, self._target(x))
-
-
-class _AdaptiveAvg(_Adaptive, _AvgPool):
-    def _over_space(self, x: Tensor) -> Tensor:
-        return x if self.axes == 1 else _POOLS["adaptive avg"][self.axes](x, self._target(x))
+        if self.axes == 1:
+            return x
+        target = (x.shape[TIME], *self.frame_out((1, *x.shape[TIME + 1 :]))[1:])
+        kind = "max" if isinstance(self, _MaxPool) else "avg"
+        return getattr(F, f"adaptive_{kind}_pool{self.axes}d")(x, target)
 
 
 class AvgPool1d(_AvgPool):
@@ -264,8 +248,7 @@ class AvgPool3d(_AvgPool):
             return frame.mean((2, 3), keepdim=True)
         if before != after or any(2 * pad > size for pad, size in zip(before, self.kernel_size[1:], strict=True)):
             return super()._frame_over_space(frame)
-        kernel, stride = self.kernel_size[1:], self.stride[1:]
-        return F.avg_pool2d(frame, kernel, stride, before, count_include_pad=self.count_include_pad)
+        return F.avg_pool2d(frame, self.kernel_size[1:], self.stride[1:], before, False, self.count_include_pad)
 
 
 class MaxPool1d(_MaxPool):
@@ -286,7 +269,7 @@ class MaxPool3d(_MaxPool):
     axes = 3
 
     def _frame_over_space(self, frame: Tensor) -> Tensor:
-        if self._leaves_space_alone():
+        if self._over_time_only:
             return pad_axes(frame, self.pads[1:], NEVER)
         before, after = zip(*self.pads[1:], strict=True)
         if before != after or any(2 * pad > size for pad, size in zip(before, self.kernel_size[1:], strict=True)):
@@ -294,51 +277,40 @@ class MaxPool3d(_MaxPool):
         return F.max_pool2d(frame, self.kernel_size[1:], self.stride[1:], before, self.dilation[1:])
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvg):
+class AdaptiveAvgPool1d(_Adaptive, _AvgPool):
     """The mean of the last `kernel_size` frames of x (B, C, T); see `AdaptiveAvgPool3d`."""
 
     axes = 1
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvg):
+class AdaptiveAvgPool2d(_Adaptive, _AvgPool):
     """Mean of x (B, C, T, V): adaptive over V, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
 
     axes = 2
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvg):
-    """Mean of x (B, C, T, H, W): adaptive over space, a window of `kernel_size` frames over time.
-
-    `AdaptiveAvgPool3d((1, 2, 2), 16)` is `torch.nn.AdaptiveAvgPool3d((1, 2, 2))` of the last 16 frames.
-    """
+class AdaptiveAvgPool3d(_Adaptive, _AvgPool):
+    """Mean of x (B, C, T, H, W): `AdaptiveAvgPool3d((1, 2, 2), 16)` is torch's of (1, 2, 2) on the last 16 frames."""
 
     axes = 3
 
 
-class AdaptiveMaxPool1d(_AdaptiveMax):
+class AdaptiveMaxPool1d(_Adaptive, _MaxPool):
     """The maximum of the last `kernel_size` frames of x (B, C, T); see `AdaptiveAvgPool3d`."""
 
     axes = 1
 
 
-class AdaptiveMaxPool2d(_AdaptiveMax):
+class AdaptiveMaxPool2d(_Adaptive, _MaxPool):
     """Maximum of x (B, C, T, V): adaptive over V, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
 
     axes = 2
 
 
-class AdaptiveMaxPool3d(_AdaptiveMax):
+class AdaptiveMaxPool3d(_Adaptive, _MaxPool):
     """Maximum of x (B, C, T, H, W): adaptive over space, `kernel_size` frames over time; see `AdaptiveAvgPool3d`."""
 
     axes = 3
-
-
-_POOLS: dict[str, dict[int, Callable[..., Tensor]]] = {
-    "max": {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d},
-    "avg": {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d},
-    "adaptive max": {2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d},
-    "adaptive avg": {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d},
-}
 
 
 def _tuple(size: Size, axes: int) -> tuple[int, ...]:

@@ -1,28 +1,48 @@
 """Recurrent layers on x (B, C, T) with torch's parameters: uni-directional, any number of layers, zero initial state.
 
-Their `timing` says one frame, which is what an answer waits for. What it depends on is every frame since the start.
+Their `timing` has a receptive field of one frame, because an answer waits for no other. It depends on all frames since
+the start of the stream.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.layer import TIME, Clock, Signal, Streaming
-from co_perception.continual.timing import Timing
+from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.timing import Clock, Signal, Timing
 
 Tree = tuple[tuple[Tensor, ...], ...]  # per kind of state (one; two for LSTM) and layer: (B, hidden_size)
 
 
 class _Recurrent(Streaming, nn.RNNBase):
-    """What the three share. Subclasses hand `input_size, hidden_size, num_layers, bias, dropout` to torch."""
+    """Base of the three: torch's layer of the same name, with its parameters, made streaming.
+
+    Args:
+        input_size: C of x.
+        hidden_size: C of y.
+        num_layers, bias, dropout: as in torch.
+        settings: of `RNN`, nonlinearity: "tanh" or "relu".
+    """
 
     kinds: int = 1
     torch_class: type[nn.RNNBase]
 
-    def _place(self) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+        **settings: str,
+    ) -> None:
+        initialize: Callable[..., None] = self.torch_class.__init__
+        initialize(self, input_size, hidden_size, num_layers, bias=bias, batch_first=True, dropout=dropout, **settings)
         self.timing = Timing()
 
     def clip(self, x: Tensor) -> Tensor:
@@ -66,20 +86,6 @@ class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]  # forward is that of the c
 
     torch_class = nn.RNN
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        dropout: float = 0.0,
-    ) -> None:
-        settings = dict(nonlinearity=nonlinearity, bias=bias, dropout=dropout)
-        nn.RNN.__init__(self, input_size, hidden_size, num_layers, batch_first=True, **settings)
-        self._place()
-
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.LSTM` on x (B, C, T)."""
@@ -87,20 +93,8 @@ class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]  # forward is that of the
     kinds = 2
     torch_class = nn.LSTM
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, bias: bool = True, dropout: float = 0.0
-    ) -> None:
-        nn.LSTM.__init__(self, input_size, hidden_size, num_layers, bias=bias, batch_first=True, dropout=dropout)
-        self._place()
-
 
 class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.GRU` on x (B, C, T)."""
 
     torch_class = nn.GRU
-
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, bias: bool = True, dropout: float = 0.0
-    ) -> None:
-        nn.GRU.__init__(self, input_size, hidden_size, num_layers, bias=bias, batch_first=True, dropout=dropout)
-        self._place()

@@ -1,13 +1,14 @@
-"""State is a value: an immutable tree of tensors that a layer takes and returns.
+"""State of a stream as a value: an immutable tree of tensors that a layer takes and returns.
 
-A tree is a tensor, a (named) tuple of trees, or one that somebody keeps in another form (`Sealed`). Every tensor has
+A tree is a tensor, a (named) tuple of trees, or one in the layout of a fast program (`PackedState`). Every tensor has
 the streams of the batch on axis 0, so that streams are gathered, replaced and reset with one line each, and a snapshot
-is an assignment."""
+is an assignment.
+"""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-# A recursive alias is not expressible for NamedTuples; leaves are tensors, everything else is a tuple or sealed.
+# A recursive alias is not expressible for NamedTuples; leaves are tensors, everything else is a tuple or packed.
 Tree = Any
 T = TypeVar("T")
 
@@ -26,45 +27,46 @@ FORMAT = {"format": "co_perception.state", "format_version": "2"}  # how `load` 
 class State(NamedTuple):
     """State of a streaming module.
 
-    age: (B,) int64, frames that each stream has been given.
-    layers: tree of past frames, as `Streaming.init_history` lays it out.
+    Attributes:
+        age: (B,) int64, frames that each stream has been given.
+        layers: tree of past frames, as `Streaming.init_history` lays it out.
     """
 
     age: Tensor
     layers: Tree
 
 
-class Sealed(ABC):
-    """A tree whose owner keeps it in a form of its own, such as the layout of a fast program. Everybody else opens it;
-    all functions here do."""
+class PackedState(ABC):
+    """A tree in a layout of its owner's, such as that of a fast program. All functions of this file unpack it."""
 
     @abstractmethod
-    def opened(self) -> Tree:
-        """The tree."""
+    def unpack(self) -> Tree:
+        """The tree as tensors and tuples."""
 
     @property
     @abstractmethod
-    def held(self) -> Sequence[Tensor]:
-        """What takes memory, in the owner's form."""
+    def tensors(self) -> Sequence[Tensor]:
+        """The tensors of the packed layout: those that take memory."""
 
 
-def opened(tree: Tree) -> Tree:
-    """A tree whose topmost part is a tensor or a tuple."""
-    return tree.opened() if isinstance(tree, Sealed) else tree
+def unpacked(tree: Tree) -> Tree:
+    """The tree itself, or that of a `PackedState`."""
+    return tree.unpack() if isinstance(tree, PackedState) else tree
 
 
 def tree_map(function: Callable[..., Tensor], tree: T, *others: T) -> T:
     """Apply `function` to corresponding leaves of trees of one structure, giving a tree of that structure."""
-    tree, others = opened(tree), tuple(opened(other) for other in others)
+    tree, others = unpacked(tree), tuple(unpacked(other) for other in others)
     if isinstance(tree, Tensor):
         return function(tree, *others)  # type: ignore[return-value]
     if not isinstance(tree, tuple):
         raise ValueError(f"a state is made of tensors and tuples, got {type(tree).__name__}")
     for other in others:
         if not isinstance(other, tuple) or len(other) != len(tree):
+            found = f"{type(other).__name__} of {len(other)}" if isinstance(other, tuple) else type(other).__name__
             raise ValueError(
-                f"states of different structure: {_describe(tree)} and {_describe(other)}. Do they come from the "
-                "same network?"
+                f"states of different structure: {type(tree).__name__} of {len(tree)} and {found}. Do they come from "
+                "the same network?"
             )
     parts = [tree_map(function, *children) for children in zip(tree, *others, strict=True)]
     return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
@@ -72,7 +74,7 @@ def tree_map(function: Callable[..., Tensor], tree: T, *others: T) -> T:
 
 def named_leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of each leaf, names such as `layers.0.2`, in a fixed order."""
-    tree = opened(tree)
+    tree = unpacked(tree)
     if isinstance(tree, Tensor):
         yield prefix, tree
         return
@@ -93,7 +95,7 @@ def _collect(tree: Tree, found: list[Tensor]) -> None:
     if isinstance(tree, Tensor):
         found.append(tree)
         return
-    for child in opened(tree):
+    for child in unpacked(tree):
         _collect(child, found)
 
 
@@ -112,7 +114,7 @@ def unflatten(like: T, flat: list[Tensor]) -> T:
 def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
     if isinstance(like, Tensor):
         return next(remaining)  # type: ignore[return-value]
-    like = opened(like)
+    like = unpacked(like)
     if not like:
         return like  # an empty tuple, as most layers have
     parts = [_arrange(child, remaining) for child in like]  # type: ignore[attr-defined]
@@ -120,9 +122,9 @@ def _arrange(like: T, remaining: Iterator[Tensor]) -> T:
 
 
 def state_bytes(tree: Tree) -> int:
-    """Bytes that the leaves describe (not what else their storage may hold), or those that a sealed tree keeps."""
-    if isinstance(tree, Sealed):
-        return sum(tensor.nbytes for tensor in tree.held)
+    """Bytes of the leaves (not of the rest of their storage), or of a packed layout."""
+    if isinstance(tree, PackedState):
+        return sum(tensor.nbytes for tensor in tree.tensors)
     return tree.nbytes if isinstance(tree, Tensor) else sum(map(state_bytes, tree))
 
 
@@ -179,37 +181,55 @@ def to(tree: T, device: torch.device | str | None = None, dtype: torch.dtype | N
 def save(tree: Tree, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
     """Write a state to a safetensors file, one tensor per leaf under its name of `named_leaves`.
 
-    The file appears whole or not at all: an interrupted `save` leaves what was there before. metadata: strings of the
-    caller's, such as the network's name; `read_metadata` gives them back.
+    The file appears whole or not at all: an interrupted `save` leaves the earlier file as it was. `metadata` holds
+    strings of the caller's, such as the network's name; `read_metadata` gives them back.
     """
     from safetensors.torch import save as to_bytes
 
     tensors = {name: leaf.detach().cpu().contiguous().clone() for name, leaf in named_leaves(tree)}
-    written = to_bytes(tensors, metadata={**(metadata or {}), **FORMAT})
-    path = Path(path)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    write_files({Path(path): to_bytes(tensors, metadata={**(metadata or {}), **FORMAT})})
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together, whole or not at all, as readable as the user's umask says.
+
+    All are written beside their places before the first one is renamed: after an error the earlier files are as they
+    were. (The writer of safetensors makes files that only their owner can read.)
+
+    Raises:
+        OSError: names the file that could not be written, also where the disk is full.
+    """
+    unfinished = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}") for path in contents}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(written)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+        for path, content in contents.items():
+            try:
+                with unfinished[path].open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        for path, part in unfinished.items():
+            os.replace(part, path)
+    finally:
+        for part in unfinished.values():
+            part.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str], like: T) -> T:
     """The state that `save` wrote, in the structure and on the devices of `like`, with the file's number of streams.
 
-    like: any state of the same network, such as `layer.init_state(1, frame_shape)`. ValueError where the file is not
-    whole, not written by `save`, or of another network; FileNotFoundError where there is none.
+    `like` is any state of the same network, such as `layer.init_state(1, frame_shape)`.
+
+    Raises:
+        ValueError: where the file is not whole, not written by `save`, or of another network.
+        FileNotFoundError: where there is none.
     """
     tensors, _ = _read(path)
     wanted = dict(named_leaves(like))
     if tensors.keys() != wanted.keys():
-        amiss = sorted(tensors.keys() ^ wanted.keys())
-        raise ValueError(f"{path} holds the state of another network: leaves that only one of them has: {amiss[:5]}")
+        unmatched = sorted(tensors.keys() ^ wanted.keys())
+        raise ValueError(f"{path} holds the state of another network: leaves of only one of them: {unmatched[:5]}")
     for name, leaf in wanted.items():
         found = tensors[name]
         if found.shape[1:] != leaf.shape[1:] or found.dtype != leaf.dtype:
@@ -223,7 +243,7 @@ def load(path: str | os.PathLike[str], like: T) -> T:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """What the caller of `save` had to say about a state; errors as of `load`."""
+    """The metadata that was given to `save`; errors as of `load`."""
     return {key: value for key, value in _read(path)[1].items() if key not in FORMAT}
 
 
@@ -241,7 +261,3 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, st
             f"expected metadata {FORMAT}, got {metadata}. Weights are loaded with load_state_dict"
         )
     return tensors, metadata
-
-
-def _describe(tree: Tree) -> str:
-    return f"{type(tree).__name__} of {len(tree)}" if isinstance(tree, tuple) else type(tree).__name__

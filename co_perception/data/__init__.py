@@ -1,1 +1,1 @@
-"""Files and devices as what the engine speaks of: frames, clips."""
+"""Data from files, recordings, messages and cameras, as images, clips and labeled samples."""

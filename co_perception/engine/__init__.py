@@ -1,6 +1,5 @@
-"""The interfaces every tool of this package speaks: data in, targets out, learners between. NumPy only.
+"""Interfaces of all tools of this package: data, targets, learners, settings. NumPy only.
 
-The names are OpenDR's (`Image`, `Video`, `Category`, `Learner.infer` ...), so that code written against that toolkit
-finds its way; what is added is what a stream needs and a clip does not: stamps, rates, and how far a target can be
-trusted (`Status`, `progress`, `delay`).
+The names are those of OpenDR (`Image`, `Video`, `Category`, `Learner.infer` ...). Streams add stamps, rates, and how
+far a target can be trusted (`Status`, `progress`, `delay`).
 """

@@ -1,4 +1,4 @@
-"""What goes into a learner: thin, validated wrappers around one NumPy array each."""
+"""Inputs of learners: thin, validated wrappers around one NumPy array each."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.engine.coordinates import check_coordinates, default_coordinates
+
+Pixels = NDArray[np.uint8]  # an image or a part of one: (H, W, 3) or (H, W), as the place of use says
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Base of all inputs: holds one array and hands it out unchanged.
-
-    Objects are immutable in their fields; the array is not copied, so whoever made it must not write into it later.
-    """
+    """Base of all inputs. Holds one array, which is not copied: do not write into it later."""
 
     data: NDArray[Any]
 
     ndim: ClassVar[int]
     axes: ClassVar[str]
+    float32: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
+        name, rate_hz = type(self).__name__, getattr(self, "rate_hz", None)
         if not isinstance(self.data, np.ndarray):
             raise ValueError(f"{name} expects a numpy array {self.axes}, got {type(self.data).__name__}.")
         if self.data.ndim != self.ndim:
             raise ValueError(f"{name} expects {self.ndim} axes {self.axes}, got shape {self.data.shape}.")
         if self.data.size == 0:
             raise ValueError(f"{name} has nothing in it: shape {self.data.shape} has an axis of length 0.")
+        if self.float32 and self.data.dtype != np.float32:
+            raise ValueError(f"{name} expects {self.axes}, got {self.data.dtype}: pass data.astype(np.float32).")
+        if rate_hz is not None and not rate_hz > 0:
+            raise ValueError(f"rate_hz is frames per second and above 0, or None where it is unknown, got {rate_hz}.")
 
     def numpy(self) -> NDArray[Any]:
         """The array itself, not a copy."""
@@ -76,11 +82,7 @@ class Image(Data):
         format: Literal["channels_first", "channels_last"] = "channels_first",
         channel_order: Literal["rgb", "bgr"] = "rgb",
     ) -> NDArray[np.uint8]:
-        """The frame in another layout, contiguous.
-
-        Returns: uint8, (3, H, W) for `channels_first`, (H, W, 3) for `channels_last`.
-        Raises: ValueError for any other name.
-        """
+        """The frame as contiguous uint8, (3, H, W) or (H, W, 3). Raises ValueError for other names."""
         if format not in ("channels_first", "channels_last"):
             raise ValueError(f"format is 'channels_first' or 'channels_last', got {format!r}.")
         if channel_order not in ("rgb", "bgr"):
@@ -93,7 +95,7 @@ class Image(Data):
 class Video(Data):
     """A finite clip: (C, T, H, W), uint8 values 0..255, or float32 in the range the learner at hand documents.
 
-    `rate_hz` is the frame rate the clip was sampled at (None: unknown, taken to be the learner's own).
+    `rate_hz` is the frame rate the clip was sampled at (None: unknown; learners refuse more than one frame without it).
     """
 
     rate_hz: float | None = None
@@ -108,7 +110,6 @@ class Video(Data):
         if self.data.shape[0] not in (1, 2, 3):
             hint = " It looks frame-first: pass data.transpose(3, 0, 1, 2)." if self.data.shape[-1] == 3 else ""
             raise ValueError(f"Video expects {self.axes}, got shape {self.data.shape}.{hint}")
-        _check_rate(self.rate_hz)
 
     @classmethod
     def from_frames(cls, frames: list[Image], rate_hz: float | None = None) -> Video:
@@ -127,10 +128,7 @@ class Vector(Data):
 
     ndim: ClassVar[int] = 1
     axes: ClassVar[str] = "(features,) of float32"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_float32(self)
+    float32: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,43 +139,38 @@ class Timeseries(Data):
 
     ndim: ClassVar[int] = 2
     axes: ClassVar[str] = "(time, features) of float32"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_float32(self)
-        _check_rate(self.rate_hz)
+    float32: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, eq=False)
 class SkeletonSequence(Data):
     """A finite run of poses: (C, T, V, M) float32, V joints of M persons.
 
-    C is 3 (x, y, score) or 4 (x, y, z, score), in the units of whoever saw them: pixels with y downwards, or metres.
-    An absent person, and a joint that was not found, is zeros, score included. `layout` names the joints, `rate_hz` as
-    in `Video`. OpenDR's (N, C, T, V, M) holds N of these.
+    C is 3 (x, y, score) or 4 (x, y, z, score). An absent person, and a joint that was not found, is zeros, score
+    included. OpenDR's (N, C, T, V, M) holds N of these.
+
+    Args:
+        layout: names the joints.
+        rate_hz: as in `Video`.
+        coordinates: unit and axes, one of `engine.coordinates.COORDINATES`; by default pixels for x, y, and for x, y, z
+            metres: the Kinect's with y upwards for ntu25, else those of a camera's optical frame.
+        aspect: width over height of the picture, for coordinates that are shares of it.
     """
 
     layout: str = "coco17"
     rate_hz: float | None = None
+    coordinates: str = ""
+    aspect: float | None = None
 
     ndim: ClassVar[int] = 4
     axes: ClassVar[str] = "(3 or 4 channels with the score last, time, joints, persons) of float32"
+    float32: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_float32(self)
         if self.data.shape[0] not in (3, 4):
             hint = " OpenDR's has one axis more and no score." if self.data.shape[0] in (1, 2) else ""
             raise ValueError(f"SkeletonSequence expects {self.axes}, got shape {self.data.shape}.{hint}")
-        _check_rate(self.rate_hz)
-
-
-def _check_float32(value: Data) -> None:
-    if value.data.dtype != np.float32:
-        name = type(value).__name__
-        raise ValueError(f"{name} expects {value.axes}, got {value.data.dtype}: pass data.astype(np.float32).")
-
-
-def _check_rate(rate_hz: float | None) -> None:
-    if rate_hz is not None and not rate_hz > 0:
-        raise ValueError(f"rate_hz is frames per second and above 0, or None where it is unknown, got {rate_hz}.")
+        coordinates = self.coordinates or default_coordinates(self.data.shape[0], self.layout)
+        check_coordinates(coordinates, self.data.shape[0], self.aspect)
+        object.__setattr__(self, "coordinates", coordinates)

@@ -1,4 +1,4 @@
-"""The interface of every tool that learns and infers, under OpenDR's names."""
+"""Base class of all learners: infer, reset, save, load, fit, eval, optimize, download, as in OpenDR."""
 
 from __future__ import annotations
 
@@ -10,71 +10,66 @@ from typing import Any, TypeAlias
 from co_perception.engine.data import Data
 from co_perception.engine.target import Target
 
-Dataset: TypeAlias = Iterable[tuple[Data, Target]]
-"""Anything that gives (input, answer) pairs and can be gone through more than once."""
+Dataset: TypeAlias = Iterable[tuple[Data, Target]]  # (input, target) pairs; iterable more than once
 
 
 class Learner(ABC):
-    """A tool that can be trained, evaluated, stored, and asked.
+    """A model that can be trained, evaluated, saved, and used for inference.
 
-    A learner that is stateful owns the state of its streams: `infer` on single frames continues them and `reset`
-    forgets them. A learner is used by one thread at a time; two streams that must not meet take two learners, or one
-    that says it keeps several.
-
-    Construction takes keyword settings only, reads no file and opens no connection. `download` is the only method that
-    may use the network.
+    A stateful learner owns the state of its streams: `infer` on single frames continues them and `reset` clears them.
+    One thread at a time uses a learner. Two streams need two learners, or one that handles several.
+    Construction takes keyword arguments only, reads no file and opens no connection. Only `download` may use the
+    network.
     """
 
     @abstractmethod
     def infer(self, data: Any) -> Sequence[Target]:
-        """Answers `data`; one target per thing asked about.
+        """Infers the targets of `data`, one per subject.
 
-        Every frame is answered: while a stateful learner has seen too little, its targets say so
-        (`Status.WARMING_UP`) instead of being absent.
-        Raises: ValueError for input of the wrong kind, shape or type; RuntimeError where no weights are loaded.
+        A stateful learner returns targets for every frame. Until it has received enough frames, their status is
+        `Status.WARMING_UP`. Raises ValueError for input of the wrong kind, shape or type, RuntimeError without weights.
         """
 
     @abstractmethod
     def reset(self) -> None:
-        """Forgets all streams: the next frame is the first one. Weights stay."""
+        """Clears all streams: the next frame is the first one. Weights stay."""
 
     @abstractmethod
     def save(self, path: Path | str) -> None:
-        """Writes everything `load` needs into the folder `path`, which is made where it is missing."""
+        """Writes what `load` needs into the folder `path`, which is created where it is missing."""
 
     @abstractmethod
     def load(self, path: Path | str | None = None) -> None:
-        """Reads a saved folder, or (None) the published weights from the local store. Never uses the network.
+        """Reads a saved folder, or (None) the published weights from the local store, without the network.
 
-        Raises: FileNotFoundError that says how to get what is missing.
+        Raises FileNotFoundError that says how to get what is missing.
         """
 
     def fit(self, dataset: Dataset, val_dataset: Dataset | None = None, *, epochs: int = 1) -> dict[str, Any]:
-        """Trains on `dataset` for `epochs` passes, choosing by `val_dataset` where one is given.
+        """Trains on `dataset` for `epochs` passes, and selects the best weights by `val_dataset` where one is given.
 
-        Returns: what was reached, at least `loss`; with `val_dataset` also what `eval` gives, prefixed `val_`.
-        Raises: NotImplementedError where this learner is for inference only.
+        Returns figures, at least `loss`; with `val_dataset` also those of `eval`, prefixed `val_`. Raises
+        NotImplementedError where this learner is for inference only.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be trained: it only runs published weights.")
 
     def eval(self, dataset: Dataset) -> dict[str, float]:
-        """Measures this learner on `dataset`, leaving weights and streams as they were.
+        """Figures by name of this learner on `dataset`; weights and streams stay as they were.
 
-        Returns: named measures, at least `accuracy` (0..1) for learners that give a `Category`.
-        Raises: NotImplementedError where this learner has no measure of its own.
+        At least `accuracy` (0..1) where targets are a `Category`. Raises NotImplementedError without a metric.
         """
         raise NotImplementedError(f"{type(self).__name__} has no measure of its own: compare what infer() gives.")
 
     def optimize(self) -> None:
-        """Makes inference faster on this machine without changing its answers beyond rounding; resets the streams.
+        """Speeds up inference on this machine; answers change by rounding only. Resets the streams.
 
-        Raises: NotImplementedError where this learner knows no faster way.
+        Raises NotImplementedError where there is no faster way.
         """
         raise NotImplementedError(f"{type(self).__name__} has no faster form: use it as it is.")
 
     def download(self, path: Path | str | None = None) -> None:
-        """Fetches and verifies the published weights into `path`, or (None) the local store `load` reads.
+        """Downloads and verifies the published weights into `path`, or (None) into the local store that `load` reads.
 
-        Raises: NotImplementedError where nothing is published for this learner.
+        Raises NotImplementedError where nothing is published for this learner.
         """
         raise NotImplementedError(f"no weights are published for {type(self).__name__}: train it, or load() your own.")

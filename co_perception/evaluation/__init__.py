@@ -1,1 +1,1 @@
-"""What came out of a run, measured and shown. Learners are handed in, never imported."""
+"""Evaluation of recorded or live runs: prediction records, metrics, plots and reports. Imports no learners."""

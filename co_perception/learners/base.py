@@ -1,112 +1,132 @@
-"""What learners with one streaming network have in common: weights, class names, and from scores to an answer."""
+"""Base of the learners with one streaming network: options, weights, class names, and answers from scores."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from co_perception.continual.fold import fold_batch_norm
-from co_perception.engine.labels import labels as read_labels
+from co_perception.continual.layer import Streaming
+from co_perception.continual.norm import fold_batch_norm
+from co_perception.continual.state import write_files
+from co_perception.data.content_sketch import ContentSketch
+from co_perception.data.parsing import parse_errors
+from co_perception.engine.label_groups import names_of
 from co_perception.engine.learners import Learner
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Category, Status, label_set_name
+from co_perception.engine.target import labels as read_labels
 from co_perception.learners import weights
-from co_perception.learners.checkpoint_file import read_checkpoint
-from co_perception.learners.metadata import Metadata, own_fields, restored
-from co_perception.learners.shipped import shipped, shipped_names
+from co_perception.learners.metadata import FILE, Metadata, own_fields, restored, shipped, shipped_names
+from co_perception.learners.options import LearnerOptions, OptionKeywords
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
-from co_perception.runtime.allocator import give_back
-from co_perception.runtime.backends import AUTO, FLOAT32
-from co_perception.runtime.choose import TOLERANCE, difference, stepper
-from co_perception.runtime.onnx_stepper import OnnxStepper
-from co_perception.runtime.stepper import EagerStepper, Stepper
+from co_perception.runtime.steppers.choose import TOLERANCE, difference, stepper
+from co_perception.runtime.steppers.onnx_stepper import OnnxStepper
+from co_perception.runtime.steppers.options import AUTO, FLOAT32, StepOptions
+from co_perception.runtime.steppers.program import trim_memory
+from co_perception.runtime.steppers.stepper import EagerStepper, Stepper
+
+if TYPE_CHECKING:
+    from typing import Unpack  # from Python 3.11 on
 
 MIN_PROGRESS, THRESHOLD = 0.75, 0.0
-Variant = VideoVariant | SkeletonVariant | FeatureVariant
-Make = Callable[..., Stepper]  # of (network, shape of its frames, lag)
+NetworkVariant = VideoVariant | SkeletonVariant | FeatureVariant
+StepperFactory = Callable[..., Stepper]  # of (network, shape of its frames, lag)
 NARROWER = 200  # times as many numbers as a pruned network, of one in fourteen channels, may have been pruned from
 OWN = "own"  # label set of classes that the caller named
 
 
 class NetworkLearner(Learner):
-    """A learner around one streaming network, `model`, built from its record, `variant`.
+    """A learner around one streaming network, `model`, built from its record, `variant`, and from `LearnerOptions`.
 
-    classes: names of the caller's own classes (None: those the record names); device: where it runs; min_progress:
-    share of the receptive field that must be real before a label counts as VALID; threshold: least probability of a
-    VALID label (None: those of a saved learner that is loaded, else 0.75 and 0); threads: CPU threads of torch in this
-    process (None: as they are). Weights come with `load` or `fit`, never in the constructor.
+    The interface is that of OpenDR (Passalis et al., arXiv:2203.00403). Weights come with `load` or `fit`, never in the
+    constructor.
     """
 
     kind: ClassVar[type[Metadata]]
-    model: Any
+    model: Streaming
+    variant: NetworkVariant
     labels: tuple[str, ...]
     label_set: str
     pruned = False  # layers are narrower than the record says
+    trained_on = ContentSketch.of(())  # what the recordings showed that the weights were trained on; empty: not known
+    _name = ""  # computed when it is first asked for: a digest takes a tenth of a second
 
-    def __init__(
-        self,
-        variant: Variant,
-        *,
-        classes: Sequence[str] | None = None,
-        device: str = "cpu",
-        min_progress: float | None = None,
-        threshold: float | None = None,
-        threads: int | None = None,
-    ) -> None:
-        for name, share in (("min_progress", min_progress), ("threshold", threshold)):
-            if share is not None and not 0 <= share <= 1:
-                raise ValueError(f"{name} is a share 0..1, got {share}")
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.threads = threads
-        self.device = torch.device(device)
-        self._asked = (min_progress, threshold)
-        self._settle(MIN_PROGRESS, THRESHOLD)
-        self.variant: Any = variant
-        self._name_classes(classes)
+    def __init__(self, variant: NetworkVariant, **options: Unpack[OptionKeywords]) -> None:
+        self.options = LearnerOptions(**options)
+        self.threads = self.options.threads
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        self.device = torch.device(self.options.device)
+        self._set_limits(MIN_PROGRESS, THRESHOLD)
+        self.variant, self.label_set, classes = variant, variant.labels, self.options.classes
+        if classes is None:
+            self.labels = read_labels(self.label_set) if self.label_set else ()
+        else:
+            names = tuple(classes)
+            if len(names) < 2 or len(set(names)) < len(names) or isinstance(classes, str):
+                raise ValueError(f"classes are at least two different names, got {classes!r}")
+            self.labels, self.label_set = names, label_set_name(OWN, names)
+            self.variant = dataclasses.replace(variant, classes=len(names), labels=self.label_set)
         self._build()
 
-    # What a learner of its own kind gives
-
     @abstractmethod
-    def _network(self) -> Any:
+    def _network(self) -> Streaming:
         """The network of `variant`, with random weights."""
 
     @abstractmethod
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
-        """Put a checkpoint's tensors into `model`: all of them or none. ValueError names `source`."""
+        """Put a checkpoint's tensors into `model`, all of them or none. Raises: ValueError that names `source`."""
 
     @abstractmethod
-    def _use(self, network: Any, make: Make) -> None:
-        """Run this network, which is `model` or answers like it, stepped by what `make` makes of it; forget all
-        streams."""
-
-    # What the network is
+    def _use(self, network: Any, make: StepperFactory) -> None:
+        """Run this network, which is `model` or an equivalent of it, in steppers from `make`; forget all streams."""
 
     @property
     def name(self) -> str:
-        """Network and label set, as `/activity` names its recogniser."""
-        return f"{self.variant.name}/{self.label_set}"
+        """Network, label set and `digest`, as `/activity` names its recognizer; without weights no digest.
+
+        "costgcn_short/own@1f0c2a6b9d3e4857": two trainings of one network never share a name.
+        """
+        if not self._name:
+            named = f"{self.variant.name}/{self.label_set.partition('@')[0]}"
+            if not self._loaded:
+                return named
+            self._name = f"{named}@{self.digest()}"
+        return self._name
+
+    def digest(self) -> str:
+        """Digest of weights, class names and preprocessing, which together say what a score means; 16 hex digits."""
+        meaning = [self.variant.name, self.labels, self.rate_hz, own_fields(self.variant, self.kind)]
+        digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
+        for name, value in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()[:16]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The group of each label; empty where all are one group, see `engine.label_groups`."""
+        return tuple(getattr(self.variant, "groups", ()))
 
     @property
     def receptive_field(self) -> int:
         """Frames that an answer is computed from."""
-        return int(self.model.receptive_field)
+        return self.model.receptive_field
 
     @property
     def stride(self) -> int:
         """Frames between answers."""
-        return int(self.model.timing.stride)
+        return self.model.timing.stride
 
     @property
     def rate_hz(self) -> float:
@@ -118,24 +138,39 @@ class NetworkLearner(Learner):
         """Whether there are weights: loaded or trained."""
         return self._loaded
 
-    # Weights
+    @property
+    @abstractmethod
+    def frame_shape(self) -> tuple[int, ...]:
+        """(C, *space) of an input frame."""
 
     def download(self, path: Path | str | None = None) -> None:
-        """Fetch the published weights, verify and convert them. The only method that uses the network; raises as
-        `weights.prepare`."""
+        """Fetch, verify and convert the published weights. The only method that uses the Internet.
+
+        Args:
+            path: folder that takes the learner as `save` writes it; None: the local store alone.
+
+        Raises:
+            As `weights.prepare`.
+        """
         source = weights.prepare(self._asset())
         if path is not None:
             self._read(source)
             self.save(path)
 
     def load(self, path: Path | str | None = None) -> None:
-        """Read a folder that `save` wrote, the shipped model of that name, a published checkpoint file (`.pyth`,
-        `.ckpt`, `.pth`, `.safetensors`), or (None) the published weights from the local store. Resets all streams.
+        """Load weights and reset all streams.
 
-        Raises FileNotFoundError that says how to get what is missing; ValueError for weights of another network.
+        Args:
+            path: a folder that `save` wrote, the name of a shipped model, or a published checkpoint file (`.pyth`,
+                `.ckpt`, `.pth`, `.safetensors`); None: the published weights from the local store.
+
+        Raises:
+            FileNotFoundError: says how to get what is missing.
+            ValueError: for weights of another network.
         """
         if path is None or Path(path).is_file():
             self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
+            self.trained_on = ContentSketch.of(())
             return
         path = shipped(str(path)) if str(path) in shipped_names() else Path(path)
         saved = Metadata.read(path)
@@ -145,11 +180,18 @@ class NetworkLearner(Learner):
                 f"{type(self).__name__}({saved.network!r})"
             )
         self.variant, self.pruned = self._restored(saved), saved.pruned
-        self.labels, self.label_set = saved.labels, saved.label_set
-        self._settle(saved.min_progress, saved.threshold)
-        self._check_size(path / saved.weights)
+        self.labels, self.label_set = saved.labels, self.variant.labels
+        self._set_limits(saved.min_progress, saved.threshold)
+        file = path / saved.weights
+        with torch.device("meta"):  # a damaged record may describe more than the memory holds: none is built then
+            needs = sum(value.numel() for value in self._network().parameters())
+        if file.is_file() and needs > file.stat().st_size * (NARROWER if self.pruned else 1):
+            raise ValueError(f"{file} is too small for the network of {needs} numbers that the JSON describes")
+        with parse_errors(path / FILE, "what a learner's save() wrote"):
+            trained_on = ContentSketch.from_text(saved.trained_on)
         self._build()
-        self._read(path / saved.weights)
+        self._read(file)
+        self.trained_on = trained_on
 
     def save(self, path: Path | str) -> None:
         """Write weights and metadata into the folder `path`; a second save replaces the first."""
@@ -166,35 +208,52 @@ class NetworkLearner(Learner):
             min_progress=self.min_progress,
             threshold=self.threshold,
             pruned=self.pruned,
+            trained_on=self.trained_on.to_text(),
         )
-        save_file(self._weights(), folder / metadata.weights)
-        metadata.write(folder)
+        tensors = {name: value.contiguous() for name, value in self.model.state_dict().items()}
+        write_files({folder / metadata.weights: to_bytes(tensors), folder / FILE: metadata.to_json().encode()})
 
     def optimize(self, backend: str = AUTO, *, threads: int | None = None, precision: str = FLOAT32) -> None:
-        """Step by the fastest means there are here; answers stay the network's to 1e-4. `backend` tells which was
-        taken, and why. Resets all streams.
+        """Step by the fastest backend on this machine; answers stay the network's to 1e-4. Resets all streams.
 
-        backend: of `runtime.backends.BACKENDS`, or "auto", which falls back to the network itself where nothing else
-        works. threads: of the backend (None: the learner's). precision: "float32"; other than that answers change, and
-        `backend` tells by how much.
-        Raises: as `runtime.choose.stepper`; RuntimeError where there are no weights yet.
+        Args:
+            backend: one of `runtime.steppers.options.BACKENDS`, or "auto", which falls back to the network itself
+                where nothing else works.
+            threads: of the backend; None: the learner's.
+            precision: "float32"; with any other answers change.
+
+        The property `backend` says which was taken, why, and how far its answers are off.
+
+        Raises:
+            As `runtime.steppers.choose.stepper`.
+            RuntimeError: where there are no weights yet.
         """
         self._need_weights()
-        folded = self._folded()
-        self._use(folded, partial(self._stepper, backend, threads or self.threads, precision))
-        give_back()
+        folded = fold_batch_norm(self.model)
+        off = difference(EagerStepper(folded, self.frame_shape), network=self.model)
+        if not off <= TOLERANCE:
+            raise RuntimeError(f"the folded network differs by {off:.2g} of the largest number; it is not used")
+
+        def make(network: Streaming, shape: tuple[int, ...], lag: int = 0) -> Stepper:
+            return stepper(network, shape, backend, StepOptions(threads or self.threads, precision, lag))
+
+        self._use(folded, make)
+        trim_memory()
 
     @property
     def backend(self) -> str:
-        """What steps the network, and how far its answers are off."""
-        return self._said
+        """The backend that steps the network, why, and how far its answers are off."""
+        return self._backend
 
     def export(self, path: Path | str) -> None:
-        """Write the step as an ONNX file for programs without this package: inputs x, age and the state's leaves by
-        name, outputs y and the leaves that are new, the rest in its metadata (`runtime.program`).
+        """Write the step as an ONNX file for programs without this package.
 
-        Raises: ValueError where `optimize` has not put ONNX Runtime in charge, or where the network is stepped in
-        several parts."""
+        Inputs are x, age and the state's leaves by name, outputs y and the new leaves; the rest is in its metadata
+        (`runtime.steppers.program`).
+
+        Raises:
+            ValueError: where ONNX Runtime does not step the network, or where it is stepped in several parts.
+        """
         steppers = self._steppers
         if len(steppers) != 1 or not isinstance(steppers[0], OnnxStepper):
             raise ValueError(
@@ -204,32 +263,42 @@ class NetworkLearner(Learner):
         labels = json.dumps(list(self.labels))
         steppers[0].save(path, {"network": self.name, "labels": labels, "rate_hz": str(self.rate_hz)})
 
-    # Inside
-
-    def _frame_shape(self) -> tuple[int, ...]:
-        """(C, *space) of an input frame."""
-        return tuple(self.model.frame_shape)
-
     def _metadata(self, **common: Any) -> Metadata:
-        """What `save` writes, given the fields that metadata of every kind have."""
+        """Metadata of this learner, given the fields that all kinds share."""
         return self.kind(**common, **own_fields(self.variant, self.kind))
 
-    def _restored(self, saved: Metadata) -> Any:
-        """The record that was saved."""
+    def _restored(self, saved: Metadata) -> NetworkVariant:
         return restored(self.variant, saved)
 
-    def _weights(self) -> dict[str, Tensor]:
-        """What `save` writes beside the metadata."""
-        return {name: value.contiguous() for name, value in self.model.state_dict().items()}
-
     def _score(self, logits: Tensor, progress: float, delay: int = 0, *, doubtful: bool = False) -> Category:
-        """An answer from logits (classes,). doubtful: whatever the scores are, they do not stand for the newest
-        frame."""
-        probabilities = torch.softmax(logits.float(), 0).cpu().numpy()
+        """An answer from logits (classes,), `delay` frames late; `doubtful`: they do not describe the newest frame.
+
+        Of a label set in groups it is that of the first group, with those of the others in `others`.
+        """
+        groups = self.groups
+        if not groups:
+            return self._answer(torch.softmax(logits.float(), 0), progress, delay, doubtful)
+        found = []
+        for name in names_of(groups):
+            others = torch.tensor([group != name for group in groups], device=logits.device)
+            shares = torch.softmax(logits.float().masked_fill(others, -torch.inf), 0)
+            found.append(dataclasses.replace(self._answer(shares, progress, delay, doubtful), group=name))
+        return dataclasses.replace(found[0], others=tuple(found[1:]))
+
+    def _without_score(self, progress: float, delay: int = 0) -> Category:
+        """An answer while there are no logits, in every group."""
+        first, *others = (
+            Category(-1, status=Status.WARMING_UP, progress=progress, delay=delay, group=name)
+            for name in names_of(self.groups)
+        )
+        return dataclasses.replace(first, others=tuple(others))
+
+    def _answer(self, shares: Tensor, progress: float, delay: int, doubtful: bool) -> Category:
+        """The best class by its share of one; see `_score`."""
+        probabilities = shares.cpu().numpy()
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        sure = confidence >= self.threshold and not doubtful
-        status = Status.VALID if sure else Status.UNCERTAIN
+        status = Status.VALID if confidence >= self.threshold and not doubtful else Status.UNCERTAIN
         return Category(
             best,
             description=self.labels[best] if self.labels else None,
@@ -240,60 +309,27 @@ class NetworkLearner(Learner):
             delay=delay,
         )
 
-    def _name_classes(self, classes: Sequence[str] | None) -> None:
-        """Let the record have the caller's classes, or take the names from its label list."""
-        self.label_set = self.variant.labels
-        if classes is None:
-            self.labels = read_labels(self.label_set) if self.label_set else ()
-            return
-        names = tuple(classes)
-        if len(names) < 2 or len(set(names)) < len(names) or isinstance(classes, str):
-            raise ValueError(f"classes are at least two different names, got {classes!r}")
-        self.variant = dataclasses.replace(self.variant, classes=len(names), labels=OWN)
-        self.labels, self.label_set = names, OWN
-
-    def _folded(self) -> Any:
-        """The network with its norms folded, kept only if its answers on random frames are the same."""
-        folded = fold_batch_norm(self.model)
-        off = difference(EagerStepper(folded, self._frame_shape()), network=self.model)
-        if not off <= TOLERANCE:
-            raise RuntimeError(f"the folded network differs by {off:.2g} of the largest number; it is not used")
-        return folded
-
-    def _stepper(
-        self, backend: str, threads: int | None, precision: str, network: Any, shape: tuple[int, ...], lag: int = 0
-    ) -> Stepper:
-        return stepper(network, shape, backend, threads=threads, precision=precision, lag=lag)
-
     def _run_with(self, steppers: Sequence[Stepper]) -> None:
-        """These step the network now."""
+        """Use these steppers from now on."""
+        self._name = ""  # the weights may be others
         self._steppers = list(steppers)
-        self._said = "; ".join(dict.fromkeys(made.said for made in steppers))
+        self._backend = "; ".join(dict.fromkeys(made.summary for made in steppers))
 
     def _build(self) -> None:
         self.model = self._network().eval().requires_grad_(False).to(self.device)
         self._loaded = False
         self._use(self.model, eager)
 
-    def _check_size(self, weights_file: Path) -> None:
-        """Raises ValueError where the record describes a network that its weights cannot fill: none is built then."""
-        with torch.device("meta"):
-            blank = self._network()
-        needs = sum(value.numel() for value in blank.parameters())
-        most = NARROWER if self.pruned else 1
-        if weights_file.is_file() and needs > weights_file.stat().st_size * most:
-            raise ValueError(f"{weights_file} is too small for the network of {needs} numbers that the JSON describes")
-
     def _read(self, path: Path) -> None:
-        self._load_weights(read_checkpoint(path), str(path))
+        self._load_weights(weights.read_checkpoint(path), str(path))
         self._loaded = True
         self._use(self.model, eager)
 
-    def _settle(self, min_progress: float, threshold: float) -> None:
-        """What the caller asked for stands; these are for what it left open."""
-        asked_progress, asked_threshold = self._asked
-        self.min_progress = min_progress if asked_progress is None else asked_progress
-        self.threshold = threshold if asked_threshold is None else asked_threshold
+    def _set_limits(self, min_progress: float, threshold: float) -> None:
+        """Set both limits: the caller's option where there is one, else these."""
+        chosen = self.options
+        self.min_progress = min_progress if chosen.min_progress is None else chosen.min_progress
+        self.threshold = threshold if chosen.threshold is None else chosen.threshold
 
     def _asset(self) -> str:
         """The name of the published weights, where they can be fetched."""
@@ -306,13 +342,12 @@ class NetworkLearner(Learner):
 
     def _need_weights(self) -> None:
         if not self._loaded:
-            asset = self.variant.weights
-            fetch = f"load() (after `co-perception weights fetch {asset}`)"
-            how = fetch if asset else "load(path of a checkpoint), or fit() on your own"
+            how = "load(path of a checkpoint), or fit() on your own"
+            if self.variant.weights:
+                how = f"load() (after `co-perception weights fetch {self.variant.weights}`)"
             raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
 
 
-def eager(network: Any, shape: tuple[int, ...], lag: int = 0) -> Stepper:
-    plain = EagerStepper(network, shape, lag=lag)
-    plain.said = "eager"
-    return plain
+def eager(network: Streaming, shape: tuple[int, ...], lag: int = 0) -> Stepper:
+    """Steps by the network itself."""
+    return EagerStepper(network, shape, StepOptions(lag=lag))

@@ -1,4 +1,4 @@
-"""What a saved learner consists of: a weights file and a JSON beside it that says everything needed to use it."""
+"""Metadata of a saved learner: the JSON file beside its weights; and the models that come with the package."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import dataclasses
 import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_type_hints
 
-from co_perception.data.damage import bounded_json, reading
+from co_perception.data.parsing import parse_errors, read_json
+from co_perception.engine.names import no_such
+from co_perception.engine.target import label_set_name
+from co_perception.skeletons.body import PARTS
 
+if TYPE_CHECKING:
+    from co_perception.learners.base import NetworkVariant
+
+V = TypeVar("V", bound="NetworkVariant")
 FILE = "metadata.json"
+SHIPPED = Path(__file__).parents[1] / "models"  # folders as a learner's `save` writes them, each with a model card
 FORMAT = 1
 MOST_BYTES = 16 * 1024 * 1024
 MOST = 1 << 16  # frames, pixels, channels or layers; what is larger is damage, and would be asked of the memory
@@ -18,69 +26,85 @@ MOST = 1 << 16  # frames, pixels, channels or layers; what is larger is damage, 
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """Written by `save`, read by `load`. Keys of OpenDR's metadata where it has them; class names, rate and window
-    besides.
+    """Everything that is needed to use the weights. Keys are those of OpenDR (arXiv:2203.00403) where it has them."""
 
-    kind: which learner it is; labels: names of the classes, label_set: what they are called together; rate_hz: frames
-    per second of the network's clock; window: frames of the receptive field; stride: frames between answers;
-    weights: file name beside the JSON; pruned: layers are as wide as its tensors, not as the record says.
-    """
+    kind: ClassVar[str]  # of the learner
 
-    kind: ClassVar[str]
-
-    network: str
-    labels: tuple[str, ...]
-    label_set: str
-    rate_hz: float
-    window: int
-    stride: int
-    min_progress: float
-    threshold: float
-    weights: str = "weights.safetensors"
+    network: str  # its name
+    labels: tuple[str, ...]  # class names
+    label_set: str  # name of the classes together
+    rate_hz: float  # frames per second of the network
+    window: int  # frames of the receptive field
+    stride: int  # frames between answers
+    min_progress: float  # share of the receptive field that must be real for a VALID label
+    threshold: float  # least probability of a VALID label
+    weights: str = "weights.safetensors"  # file beside the JSON
     framework: str = "pytorch"
-    version: int = FORMAT
-    pruned: bool = False
+    version: int = FORMAT  # of this format
+    pruned: bool = False  # layers are as wide as the tensors, not as the network's record says
+    trained_on: str = ""  # what recordings it was trained on showed, a `ContentSketch` as text; empty: not known
 
-    def write(self, folder: Path) -> None:
-        (folder / FILE).write_text(json.dumps({"kind": self.kind, **asdict(self)}, indent=1))
+    def to_json(self) -> str:
+        """Content of the JSON file."""
+        return json.dumps({"kind": self.kind, **asdict(self)}, indent=1)
 
     @staticmethod
     def read(folder: Path) -> Metadata:
-        """ValueError says which key is missing or unknown; FileNotFoundError where there is no saved learner."""
+        """The metadata in a folder.
+
+        Raises:
+            ValueError: says which key is missing or unknown.
+            FileNotFoundError: where there is no saved learner.
+        """
         path = folder / FILE
         if not path.is_file():
-            raise FileNotFoundError(f"no {FILE} in {folder}: give the folder that save(path) wrote")
-        with reading(path, "what a learner's save() wrote"):
-            content = bounded_json(path, MOST_BYTES)
+            what = f"there is no {FILE} in {folder}" if folder.is_dir() else f"there is no folder {folder}"
+            raise FileNotFoundError(f"{what}: give the folder that save(path) wrote")
+        with parse_errors(path, "what a learner's save() wrote"):
+            content = read_json(path, MOST_BYTES)
             if not isinstance(content, dict) or content.get("version") != FORMAT:
                 raise ValueError(f"it is not of format {FORMAT}; save the learner again with this version")
-            return _of_kind(content)
+            kind = content.pop("kind", VideoMetadata.kind)  # which the first files did not name
+            if kind not in KINDS:
+                raise ValueError(f"it is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
+            known = fields(KINDS[kind])
+            names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
+            for name in content.keys() - names:
+                raise ValueError(no_such("key", name, names))
+            if missing := needed - content.keys():
+                raise ValueError(f"missing {sorted(missing)}")
+            types = get_type_hints(KINDS[kind])
+            values = {key: _checked(key, value, types[key]) for key, value in content.items()}
+            if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
+                raise ValueError("labels are at least two different names")
+            if Path(values.get("weights", "file")).name != values.get("weights", "file"):
+                raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
+            return KINDS[kind](**values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoMetadata(Metadata):
-    """size, short_side: in pixels, as in `VideoVariant`; mean, std: of pixel values in [0, 1]; pool_window: frames that
-    the head averages, where that is a choice."""
+    """Metadata of a video learner."""
 
     kind = "video"
 
-    size: int
-    short_side: int
-    mean: float
-    std: float
-    pool_window: int | None = None
+    size: int  # height and width of the input [pixels]
+    short_side: int  # what a frame's shorter side is scaled to [pixels]
+    mean: float  # of pixel values in [0, 1]
+    std: float  # of pixel values in [0, 1]
+    pool_window: int | None = None  # frames that the head averages, where that is a choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class SkeletonMetadata(Metadata):
-    """The fields of a `SkeletonVariant`, so that a folder outlives a change of the record."""
+    """Metadata of a skeleton learner: the fields of a `SkeletonVariant`, so that a folder outlives a change of it."""
 
     kind = "skeleton"
 
     layout: str
     persons: int
     inputs: int
-    normalisation: str
+    normalization: str
     mixers: tuple[str, ...]
     channels: tuple[int, ...]
     strides: tuple[int, ...]
@@ -90,11 +114,15 @@ class SkeletonMetadata(Metadata):
     pool_padding: int
     dropout: float
     clip: int
+    needs: tuple[str, ...] = PARTS  # models of earlier versions do not name theirs
+    groups: tuple[str, ...] = ()  # of each class, see `SkeletonVariant`
+    width: int = 0  # of a `TemporalVariant`
+    dilations: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMetadata(Metadata):
-    """The fields of a `FeatureVariant`, likewise."""
+    """Metadata of a learner of features: the fields of a `FeatureVariant`."""
 
     kind = "features"
 
@@ -105,7 +133,7 @@ class FeatureMetadata(Metadata):
     feedforward: int
     table: int
     learned: bool
-    standardised: bool
+    standardized: bool
     dropout: float
     stem: tuple[int, ...] = ()
 
@@ -113,48 +141,44 @@ class FeatureMetadata(Metadata):
 KINDS: dict[str, type[Metadata]] = {known.kind: known for known in (VideoMetadata, SkeletonMetadata, FeatureMetadata)}
 
 
-def own_fields(record: Any, kind: type[Metadata]) -> dict[str, Any]:
-    """What metadata of this kind, and not of every kind, take over from a network's record under the same name."""
+def own_fields(record: object, kind: type[Metadata]) -> dict[str, Any]:
+    """Values of the fields that only this kind of metadata has and that a network's record has under the same name."""
     common = {field.name for field in fields(Metadata)}
     return {f.name: getattr(record, f.name) for f in fields(kind) if f.name not in common and hasattr(record, f.name)}
 
 
-def restored(record: Any, saved: Metadata) -> Any:
-    """The record with what was saved in place of its own."""
+def restored(record: V, saved: Metadata) -> V:
+    """The record of a network with the saved values in place of its own."""
     known = {field.name for field in fields(record)}
-    kept = {name: value for name, value in own_fields(saved, type(saved)).items() if name in known}
-    return dataclasses.replace(record, classes=len(saved.labels), labels=saved.label_set, rate_hz=saved.rate_hz, **kept)
+    own = {name: value for name, value in own_fields(saved, type(saved)).items() if name in known}
+    own |= {"classes": len(saved.labels), "labels": label_set_name(saved.label_set, saved.labels)}
+    return dataclasses.replace(record, rate_hz=saved.rate_hz, **own)
 
 
-def _of_kind(content: dict[str, Any]) -> Metadata:
-    kind = content.pop("kind", VideoMetadata.kind)  # the first learners were all of this kind and did not say so
-    if kind not in KINDS:
-        raise ValueError(f"it is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
-    known = fields(KINDS[kind])
-    names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
-    if not needed <= content.keys() <= names:
-        raise ValueError(f"missing {sorted(needed - content.keys())}, unknown {sorted(content.keys() - names)}")
-    types = get_type_hints(KINDS[kind])
-    values = {key: _checked(key, value, types[key]) for key, value in content.items()}
-    if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
-        raise ValueError("labels are at least two different names")
-    if Path(values.get("weights", "file")).name != values.get("weights", "file"):
-        raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
-    return KINDS[kind](**values)
+def shipped_names() -> tuple[str, ...]:
+    """Names of the models that come with the package."""
+    return tuple(sorted(found.parent.name for found in SHIPPED.glob(f"*/{FILE}")))
 
 
-def _checked(name: str, value: Any, wanted: Any) -> Any:
-    """The value as a field of this type has it. ValueError where it is of another type, or beyond all measure."""
+def shipped(name: str) -> Path:
+    """The folder of a shipped model, for `load`; FileNotFoundError names those there are."""
+    if name not in shipped_names():
+        raise FileNotFoundError(f"no model {name!r} is shipped; there are: {', '.join(shipped_names()) or 'none'}")
+    return SHIPPED / name
+
+
+def _checked(name: str, value: object, wanted: Any) -> Any:
+    """The value as a field of type `wanted` has it. Raises: ValueError for another type, or a number out of bounds."""
     several = get_args(wanted)[1:] == (...,)
     if several != isinstance(value, list):
         raise ValueError(f"{name} has {value!r:.50}, expected {'a list' if several else 'a single value'}")
-    if several:
+    if isinstance(value, list):
         return tuple(_checked(name, item, get_args(wanted)[0]) for item in value)
     allowed = get_args(wanted) or (wanted,)
     if float in allowed and type(value) is int:
         allowed = (*allowed, int)
     if type(value) not in allowed:
         raise ValueError(f"{name} has {value!r:.50}, expected {' or '.join(kind.__name__ for kind in allowed)}")
-    if type(value) in (int, float) and not abs(value) <= MOST:
+    if isinstance(value, int | float) and not abs(value) <= MOST:
         raise ValueError(f"{name} has {value!r:.50}, which is no number between -{MOST} and {MOST}")
     return value

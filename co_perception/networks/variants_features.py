@@ -1,34 +1,34 @@
-"""Variants of the networks over per-frame feature vectors: one frozen record per network, looked up by name. Knows
-neither torch nor the networks built from it."""
+"""Variants of the networks over per-frame feature vectors: one frozen record per network, looked up by name.
+
+Variants are data: this file imports neither torch nor the networks built from it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 
-from co_perception.networks.variants import Published
+from co_perception.networks.variants import Published, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureVariant:
-    """What a continual encoder over features expects and gives.
+class FeatureVariant(Variant):
+    """Input, output and origin of a continual encoder over features.
 
-    features: numbers of each frame; stem: frames of each convolution over time, all of `width` channels, that come
-    before attention, none as published; depth: encoder blocks; width, heads, feedforward: of each; window: frames
-    attended;
-    table: entries of the recycling positional encoding; learned: whether those are trained;
-    standardised: whether each feature is measured in its deviations from its mean in the training set;
-    rate_hz: feature vectors per second it was trained at;
-    labels: name of its label list, empty for a network that is there to be trained on classes of one's own;
-    weights: the asset with its published weights, None where they have to be brought; paper: where it comes from;
-    note: why figures differ from the published ones.
+    Attributes:
+        features: numbers of each frame.
+        depth: encoder blocks.
+        width, heads, feedforward: of each block.
+        window: frames attended.
+        table: entries of the recycling positional encoding.
+        stem: frames of each convolution over time, all of `width` channels, before attention; none as published.
+        learned: whether the entries of the table are trained.
+        standardized: whether each feature is measured in standard deviations from its mean in the training set.
+        dropout: in training.
     """
 
-    name: str
     features: int
     depth: int
-    classes: int
-    labels: str
     width: int = 1024
     heads: int = 8
     feedforward: int = 1024
@@ -36,16 +36,13 @@ class FeatureVariant:
     table: int = 127
     stem: tuple[int, ...] = ()
     learned: bool = False
-    standardised: bool = False
+    standardized: bool = False
     dropout: float = 0.1
     rate_hz: float = 4.0
-    weights: str | None = None
     paper: str = (
         "Hedegaard, Bakhtiarnia and Iosifidis, Continual Transformers: Redundancy-Free Attention for Online Inference, "
         "ICLR 2023"
     )
-    note: str = ""
-    published: Published = Published()
 
     @property
     def reach(self) -> int:
@@ -72,22 +69,10 @@ COOADTR_B2_ANET = _cooadtr(
 
 # Few numbers a frame, such as an inertial sensor's six: four seconds of them.
 COTRANS_SHORT = FeatureVariant(
-    name="cotrans_short",
-    features=6,
-    stem=(5, 5, 5),
-    depth=1,
-    classes=7,
-    labels="",
-    width=64,
-    heads=4,
-    feedforward=128,
-    window=100,
-    table=199,
-    standardised=True,
-    dropout=0.2,
-    rate_hz=25.0,
+    name="cotrans_short", features=6, stem=(5, 5, 5), depth=1, classes=7, labels="", width=64, heads=4,
+    feedforward=128, window=100, table=199, standardized=True, dropout=0.2, rate_hz=25.0,
     paper="CoOadTR (Hedegaard, Bakhtiarnia and Iosifidis, ICLR 2023), here one small block after three convolutions",
-)
+)  # fmt: skip
 
 FEATURE_VARIANTS: dict[str, FeatureVariant] = {
     variant.name: variant for variant in (COOADTR_B1, COOADTR_B2, COOADTR_B1_ANET, COOADTR_B2_ANET, COTRANS_SHORT)
@@ -97,9 +82,14 @@ FEATURE_VARIANTS: dict[str, FeatureVariant] = {
 def feature_variant(
     name: str | FeatureVariant, *, features: int | None = None, depth: int | None = None, window: int | None = None
 ) -> FeatureVariant:
-    """The record of a network over features, by its name or one's own; ValueError names those there are.
+    """The variant of a network over features.
 
-    features, depth, window: instead of the numbers of a frame, blocks and frames of the record.
+    Args:
+        name: key of `FEATURE_VARIANTS`, or a variant of one's own.
+        features, depth, window: instead of the numbers of a frame, blocks and frames of the variant.
+
+    Raises:
+        ValueError: for an unknown name.
     """
     variant = name if isinstance(name, FeatureVariant) else FEATURE_VARIANTS.get(name)
     if variant is None:

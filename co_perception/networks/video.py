@@ -1,5 +1,4 @@
-"""What the video networks share: their outside (`VideoNetwork`) and the residual stages that X3D and ResNet are made
-of."""
+"""Parts that the video networks share: the base class `VideoNetwork`, and residual stages of X3D and ResNet."""
 
 from __future__ import annotations
 
@@ -15,8 +14,10 @@ SIZE_UNIT = 32  # the spatial strides multiplied, in every network here
 
 
 class VideoNetwork(co.Sequential):
-    """x (B, 3, T, H, W), normalised as the variant says, T a multiple of the stride, to logits (B, classes, T /
-    stride)."""
+    """Base of the video networks: x (B, 3, T, H, W) to logits (B, classes, T / stride).
+
+    x is normalized by the variant's mean and std; T is a multiple of the stride.
+    """
 
     def __init__(self, variant: VideoVariant, layers: OrderedDict[str, nn.Module]) -> None:
         super().__init__(layers)
@@ -26,13 +27,13 @@ class VideoNetwork(co.Sequential):
     def shortest_clip(self) -> int:
         """Frames of the shortest clip that has an answer."""
         timing = self.timing
-        needed = timing.receptive_field - timing.before - timing.after
-        return -(-needed // timing.stride) * timing.stride
+        return -((timing.before + timing.after - timing.receptive_field) // timing.stride) * timing.stride
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of whole clips (B, 3, T, H, W): the offline network's, their mean where it has several.
 
-        ValueError for a length that has no answer or is no multiple of the stride.
+        Raises:
+            ValueError: for a length that has no answer or is no multiple of the stride.
         """
         if x.shape[2] < self.shortest_clip or x.shape[2] % self.timing.stride:
             raise ValueError(
@@ -45,26 +46,25 @@ class VideoNetwork(co.Sequential):
 def convolution(
     inputs: int, outputs: int, kernel: tuple[int, int, int], *, stride: int = 1, groups: int = 1
 ) -> co.Conv3d:
-    """Without bias, padded by half its kernel. stride: of space; time keeps its frames."""
+    """A convolution without bias, padded by half its kernel. `stride` is that of space; time has none."""
     padding = [size // 2 for size in kernel]
     return co.Conv3d(inputs, outputs, kernel, stride=(1, stride, stride), padding=padding, groups=groups, bias=False)
 
 
 def stage(bodies: Sequence[co.Sequential], inputs: int, outputs: int, stride: int) -> co.Sequential:
-    """Residual blocks `res0` ... with a ReLU after each sum. The first changes channels and scale: its shortcut has a
-    1x1x1 convolution for that."""
+    """Residual blocks `res0` ... with a ReLU after each sum.
+
+    The first changes channels and scale: its shortcut has a 1x1x1 convolution for that.
+    """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for place, body in enumerate(bodies):
-        shortcut = _project(inputs, outputs, stride) if place == 0 and (inputs != outputs or stride > 1) else None
+        shortcut = None
+        if place == 0 and (inputs != outputs or stride > 1):
+            projection = convolution(inputs, outputs, (1, 1, 1), stride=stride)
+            shortcut = co.Sequential(OrderedDict(conv=projection, bn=nn.BatchNorm3d(outputs)))
         layers[f"res{place}"] = co.Residual(body, shortcut)
         layers[f"relu{place}"] = nn.ReLU()
     return co.Sequential(layers)
-
-
-def _project(inputs: int, outputs: int, stride: int) -> co.Sequential:
-    return co.Sequential(
-        OrderedDict(conv=convolution(inputs, outputs, (1, 1, 1), stride=stride), bn=nn.BatchNorm3d(outputs))
-    )
 
 
 def drop_space() -> co.Framewise:
@@ -77,8 +77,10 @@ def _drop_space(x: Tensor) -> Tensor:
 
 
 def init_as_published(network: nn.Module) -> None:
-    """Weights to train from: He normal over fan-out (arXiv 1502.01852), a small classifier, and residual bodies that
-    begin at zero (arXiv 1706.02677)."""
+    """Initialize for training: He normal over fan-out, a small classifier, residual bodies that begin at zero.
+
+    He et al., arXiv:1502.01852; Goyal et al., arXiv:1706.02677.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,5 +1,4 @@
-"""The ROS 2 face: lifecycle nodes, and the helpers that keep their callbacks short. `rclpy` is imported here only.
+"""ROS 2 lifecycle nodes. `rclpy` and messages are imported in this package only.
 
-Files without ROS in them (`annotate`, `images`, `mailbox`, `optional`, `pacing`, `playback`, `recognition`, `silence`,
-`tally`, `video_source`) are tested without it; the rest turns what they say into messages, parameters and timers.
+What all nodes share is in `core`; `demo`, `soak` and `recording` hold the tools built on the nodes.
 """

@@ -1,4 +1,4 @@
-"""The first lines of a node's process: from here on SIGINT and SIGTERM end it with status 0. Loads nothing yet."""
+"""Entry point of a node process: installs handlers that exit with status 0 before anything slow is imported."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import signal
 import sys
 from importlib import import_module
 
-from co_perception.nodes.interruption import ENDINGS
-
 
 def start(name: str) -> None:
-    """Runs the node of the module `name` of this package. Loading it takes seconds, which a signal may end too.
+    """Runs the node of module `name` in co_perception.nodes.
 
-    Nothing has been begun then that would have to be put away.
+    Importing it takes seconds. A signal during that time ends the process at once: there is nothing to clean up yet.
     """
-    for number in ENDINGS:
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: os._exit(0))
     import_module(f"co_perception.nodes.{name}").main()
 

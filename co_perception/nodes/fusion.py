@@ -1,120 +1,153 @@
-"""Node `fusion`: what two recognisers say of the same frame, as one message on `activity`."""
+"""Node `fusion`: late fusion of a video and a skeleton recognizer into one message per frame on `activity`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic, perf_counter_ns
-from types import SimpleNamespace
-from typing import Any
 
 from rclpy.clock import Clock, ClockType
 
-from co_perception.learners.fusion import Joined, Joiner
-from co_perception.learners.pacing import NANO
+from co_perception.engine.settings import setting
+from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityArray, LabelInfo
-from co_perception.nodes import running
-from co_perception.nodes.announcing import EVENTS, Announcer
-from co_perception.nodes.base import ManagedNode
-from co_perception.nodes.blending import Blend, Part
-from co_perception.nodes.diagnostics import OK, WARN, tally_values
-from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.parameters import Setting
-from co_perception.nodes.qos import latched_qos, result_qos
-from co_perception.nodes.working import AUTOSTART, SILENCE
+from co_perception.nodes.activity_fusion import ActivityFusion, TimedActivityArray
+from co_perception.nodes.core import run_node
+from co_perception.nodes.core.diagnostics import OK, WARN, counter_values
+from co_perception.nodes.core.event_publisher import EventPublisher, EventSettings
+from co_perception.nodes.core.managed_node import ManagedNode
+from co_perception.nodes.core.messages import MOST_HYPOTHESES
+from co_perception.nodes.core.qos import latched_qos, result_qos
+from co_perception.nodes.core.worker_node import SilenceSettings
+from co_perception.online.events import Rules
+from co_perception.online.falls import FallRuleSettings
+from co_perception.online.synchronizer import StampGroup, Synchronizer
 
 INPUTS = ("video", "skeleton")
-SETTINGS = (
-    Setting("weight_video", 0.5, "What the video recogniser's scores count; 0: not at all.", 0.0, 1.0),
-    Setting("weight_skeleton", 0.5, "What the skeleton recogniser's scores count; 0: not at all.", 0.0, 1.0),
-    Setting("max_wait_s", 0.5, "Time a frame waits for the second recogniser [s].", 0.0, 60.0),
-    Setting("threshold", 0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0),
-    Setting("top_k", 5, "Hypotheses in each activity.", 1, 5, when="live"),
-    *EVENTS,
-    SILENCE,
-    AUTOSTART,
-)
-TICK_S = 0.02  # between two looks at what waits
+TICK_S = 0.02  # between two checks for frames that have waited long enough
 
 
-class FusionNode(ManagedNode):
+@dataclass(frozen=True)
+class FusionSettings(EventSettings, FallRuleSettings, SilenceSettings):
+    """Parameters of the node `fusion`."""
+
+    weight_video: float = setting(
+        0.5, "Weight of the video recognizer's scores, in relation to the other's; 0: ignored.", 0.0, 1.0
+    )
+    weight_skeleton: float = setting(
+        0.5, "Weight of the skeleton recognizer's scores, in relation to the other's; 0: ignored.", 0.0, 1.0
+    )
+    max_wait_s: float = setting(0.5, "Time a frame waits for the second recognizer [s].", 0.0, 60.0)
+    threshold: float = setting(0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0)
+    top_k: int = setting(5, "Hypotheses in each activity.", 1, 5, when="live")
+
+
+class FusionNode(ManagedNode[FusionSettings]):
     """Joins `activity_video` and `activity_skeleton` by stamp while active.
 
     Publishes `activity` (one message for every frame that either has processed; header copied), `activity_events`,
     `~/label_info` (latched, once `label_info_video` and `label_info_skeleton` are known) and /diagnostics. A subject
-    that both follow under one id gets the mean of their scores, see `learners.fusion`; others go through as they are.
+    that both follow under one id gets the mean of their scores, see `online.fusion`; others go through as they are.
+    A recognizer that has no message of a frame takes part with its last one, see `ActivityFusion`.
     """
 
     part = "fusion"
 
-    def __init__(self, node_name: str = "fusion", **options: Any) -> None:
-        self._heard: dict[str, float] = {}
-        super().__init__(node_name, SETTINGS, **options)
+    def __init__(self, node_name: str = "fusion", **options: object) -> None:
+        self._last_message_s: dict[str, float] = {}
+        self._reported_late = 0
+        self._short: set[str] = set()  # recognizers without scores that list fewer hypotheses than they could
+        super().__init__(node_name, FusionSettings, **options)
 
-    def prepare(self, values: SimpleNamespace) -> None:
-        """Makes publishers."""
+    def prepare(self, values: FusionSettings) -> None:
+        """Creates the fusion, the synchronizer and the publishers."""
         weights = {"video": values.weight_video, "skeleton": values.weight_skeleton}
         if not any(weights.values()):
-            raise ValueError("weight_video and weight_skeleton are both 0, so nobody would be heard: raise one")
-        self._blend = Blend(INPUTS, weights)
-        self._joiner: Joiner[Part] = Joiner(INPUTS, values.max_wait_s)
+            raise ValueError("weight_video and weight_skeleton are both 0, so no scores would count: raise one")
+        self._fusion = ActivityFusion(INPUTS, weights)
+        self._synchronizer: Synchronizer[TimedActivityArray] = Synchronizer(INPUTS, values.max_wait_s)
         self._activity = self.publish_on(ActivityArray, "activity", result_qos())
-        self._announcer = Announcer(self, values)
+        self._event_publisher = EventPublisher(self, values)
         self._labels = self.create_publisher(LabelInfo, "~/label_info", latched_qos())
         self.while_configured.callback(self.destroy_publisher, self._labels)
 
-    def begin(self, values: SimpleNamespace) -> None:
-        """Listens to both recognisers, and looks after frames that wait."""
+    def begin(self, values: FusionSettings) -> None:
+        """Subscribes to both recognizers, and starts the timer that publishes frames that have waited long enough."""
+        self._event_publisher.begin()
         for name in INPUTS:
             self.listen(LabelInfo, f"label_info_{name}", partial(self._on_labels, name), latched_qos())
-            self.listen(ActivityArray, f"activity_{name}", partial(self._on_activity, name), result_qos(64))
-        timer = self.create_timer(TICK_S, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            topic, take = f"activity_{name}", partial(self._on_activity, name)
+            self.listen_counted(ActivityArray, topic, take, result_qos(64), foreign=f"of another {name} recognizer")
+        timer = self.create_timer(TICK_S, self._publish_overdue, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.while_active.callback(self.destroy_timer, timer)
-        self._heard = dict.fromkeys(INPUTS, monotonic())
-        self.while_active.callback(self._heard.clear)
+        self._last_message_s = dict.fromkeys(INPUTS, monotonic())
+        self.while_active.callback(self._last_message_s.clear)
+        self.while_active.callback(self._forget)
+
+    def _forget(self) -> None:
+        """Drops what waits: frames of before a deactivation are not to come first after it."""
+        self.counters.count("left at stop", len(self._synchronizer.restart()))
+        self._fusion.forget()
 
     def _on_labels(self, name: str, message: LabelInfo) -> None:
-        self._blend.learn(name, message)
-        info = self._blend.label_info(self.settings["threshold"])
+        self._fusion.learn(name, message)
+        info = self._fusion.label_info(self.settings.current.threshold)
         if info is not None:
             self._labels.publish(info)
+            self._event_publisher.watch_falls(self.settings.current, info.labels, info.groups, Rules.max_gap_s)
 
     def _on_activity(self, name: str, message: ActivityArray) -> None:
-        self._heard[name] = monotonic()
-        self.tally.count(f"received from {name}")
-        stamp_ns = nanoseconds(message.header.stamp)
-        late = self._joiner.late
-        self._publish(self._joiner.put(name, stamp_ns, Part(message, perf_counter_ns()), monotonic()))
-        self.tally.count("late", self._joiner.late - late)
-
-    def _on_timer(self) -> None:
-        self._publish(self._joiner.overdue(monotonic()))
-
-    def _publish(self, frames: Iterable[Joined[Part]]) -> None:
-        for frame in frames:
-            self.tally.count("joined" if len(frame.parts) == len(INPUTS) else "alone")
-            message = self._blend.message(
-                frame.parts, threshold=self.settings["threshold"], top_k=self.settings["top_k"]
+        self._last_message_s[name] = monotonic()
+        self.counters.count(f"received from {name}")
+        if name not in self._short and self._fusion.lists_too_few(name, message):
+            self._short.add(name)
+            self.get_logger().warning(
+                f"activity_{name} has no scores and lists fewer hypotheses than there could be (an earlier version?), "
+                "and what it leaves out counts as 0 in scores and events here: set top_k of that recognizer to "
+                f"{MOST_HYPOTHESES}"
             )
+        late, arrival = self._synchronizer.late, TimedActivityArray(message, perf_counter_ns())
+        stamp_ns, epoch = nanoseconds(message.header.stamp), message.state_epoch
+        self._publish(self._synchronizer.put(name, stamp_ns, arrival, monotonic(), epoch))
+        self.counters.count("late", self._synchronizer.late - late)
+
+    def _publish_overdue(self) -> None:
+        self._publish(self._synchronizer.overdue(monotonic()))
+
+    def _publish(self, frames: Iterable[StampGroup[TimedActivityArray]]) -> None:
+        for frame in frames:
+            self.counters.count("joined" if len(frame.parts) == len(INPUTS) else "alone")
+            values = self.settings.current
+            message = self._fusion.message(frame.parts, threshold=values.threshold, top_k=values.top_k)
             self._activity.publish(message)
-            self._announcer.watch(message)
+            self._event_publisher.update(message, self._fusion.scores.items())
             since_ns = min(part.arrived_ns for part in frame.parts.values())
-            self.tally.time("latency", (perf_counter_ns() - since_ns) / NANO)
+            self.counters.time("latency", (perf_counter_ns() - since_ns) / NANO)
 
     def health(self) -> tuple[bytes, str]:
-        """A recogniser that is silent is a warning: its half of the scores is missing."""
-        if not self._heard:
+        """Warnings are a silent recognizer, whose half of the scores is missing, and late answers."""
+        if not self._last_message_s:
             return OK, "not active"
-        silent = {name: monotonic() - heard for name, heard in self._heard.items()}
-        gone = [f"activity_{name} for {s:.0f} s" for name, s in silent.items() if s > self.settings["silence_s"]]
-        return (WARN, f"nothing heard on {', '.join(gone)}") if gone else (OK, "joining")
+        silent = {name: monotonic() - last_s for name, last_s in self._last_message_s.items()}
+        gone = [f"activity_{name} for {s:.0f} s" for name, s in silent.items() if s > self.settings.current.silence_s]
+        late = self.counters.counts().get("late", 0)
+        new, self._reported_late = late - self._reported_late, late
+        if gone:
+            return WARN, f"nothing received on {', '.join(gone)}"
+        if new > 0:
+            return WARN, (
+                f"{new} answer(s) to frames that were over, dropped in a second: a recognizer needs more than "
+                f"max_wait_s ({self.settings.current.max_wait_s:g} s), or its stamps are not in order"
+            )
+        return OK, "joining"
 
     def values(self) -> dict[str, object]:
-        """Frames joined, told of one recogniser alone, come too late, and waiting; how long they waited."""
-        waiting = self._joiner.waiting if self.settings.configured else 0
-        return {"frames waiting": waiting, **tally_values(self.tally, ("latency",))}
+        """Counts of frames: joined, of one recognizer alone, late, waiting; and the latency."""
+        waiting = self._synchronizer.waiting if self.settings.configured else 0
+        return {"frames waiting": waiting, **counter_values(self.counters, ("latency",))}
 
 
 def main() -> None:
     """Entry point of `ros2 run co_perception fusion_node`."""
-    running.main(FusionNode)
+    run_node.main(FusionNode)

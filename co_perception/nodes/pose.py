@@ -1,160 +1,198 @@
-"""Node `pose`: pictures in, the skeletons of everybody in them out on `skeletons`, with ids that stay."""
+"""Node `pose`: estimates and tracks the skeletons of people in images; publishes them on `skeletons`."""
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter_ns
-from types import SimpleNamespace
-from typing import Any, TypeAlias
+from time import perf_counter_ns, time_ns
 
-from sensor_msgs.msg import CompressedImage, Image
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from co_perception.data.image_messages import Pixels, fill, to_rgb
+from co_perception.data.messages.image import counted_decoding, fill, to_rgb
 from co_perception.engine import data
-from co_perception.engine.target import Pose
+from co_perception.engine.settings import setting
+from co_perception.engine.stage_counts import NOBODY, Stage
+from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import SkeletonArray
-from co_perception.nodes import running
-from co_perception.nodes.draw import draw_people
-from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.parameters import Setting
-from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, image_qos, result_qos
-from co_perception.nodes.silence import IMAGES, Source
-from co_perception.nodes.skeletons import skeleton_array
-from co_perception.nodes.working import AUTOSTART, FOREIGN, QUEUE, SILENCE, WorkingNode
+from co_perception.nodes.core import run_node
+from co_perception.nodes.core.draw import draw_people
+from co_perception.nodes.core.messages import skeleton_array
+from co_perception.nodes.core.qos import ImageInputSettings, result_qos
+from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
+from co_perception.nodes.core.worker_node import WorkerNode, WorkerSettings
+from co_perception.nodes.image_inputs import ImageMessage, listen_to_images
 from co_perception.pose.estimator import PoseEstimator
-from co_perception.pose.finder import FINDING, Finder, build
-from co_perception.pose.tracker import NANO, Tracked
+from co_perception.pose.finder import Finder, PoseSettings, build, find_models
+from co_perception.pose.tracker import Tracked
 
-SETTINGS = (
-    *FINDING,
-    Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
-    Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
-    QUEUE,
-    SILENCE,
-    AUTOSTART,
-)
-EstimatorFactory = Callable[[SimpleNamespace], PoseEstimator]
-Message: TypeAlias = Image | CompressedImage
+EstimatorFactory = Callable[[PoseSettings], PoseEstimator]
 
 
 @dataclass(frozen=True)
-class Job:
-    """A picture on its way from the callback to the worker; `arrived_ns` is on the process's own clock."""
+class PoseNodeSettings(PoseSettings, ImageInputSettings, WorkerSettings):
+    """Parameters of the node `pose`."""
 
-    message: Message
+    id_prefix: str = setting("", "What each id begins with; empty: letters of this run, so that no other run gives it.")
+
+
+@dataclass(frozen=True)
+class PoseJob:
+    """An image for the worker thread, and when it arrived [ns of `perf_counter_ns`]."""
+
+    message: ImageMessage
     arrived_ns: int
 
 
-class PoseNode(WorkingNode[Job]):
-    """Finds people in the pictures on `image_raw` while active, and follows them.
+def run_letters(name: str, began_ns: int) -> str:
+    """Four letters for a run of a node, by its name and when it began: 457 thousand runs have different ones.
+
+    >>> run_letters("/pose", 1), run_letters("/pose", 2), run_letters("/left/pose", 1)
+    ('ugar', 'kgnn', 'evog')
+    """
+    number = zlib.crc32(f"{name} since {began_ns}".encode())
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(4))
+
+
+class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
+    """Estimates the poses of people in the images on `image_raw` while active, and tracks them.
 
     Publishes `skeletons` (SkeletonArray, one per processed frame, in pixels of it, header copied), `~/annotated` (rgb8,
-    only while somebody listens) and /diagnostics; serves `~/reset`, which gives everybody a new id. The worker's thread
-    owns estimator, tracker and smoother.
+    only while subscribed to) and /diagnostics; serves `~/reset`, which gives every person a new id. Ids tell who gave
+    them, the node from one configuration to the next (`run_letters`): a restarted node gives nobody an old id. The
+    worker thread owns estimator, tracker and smoother.
     """
 
     part = "people"
+    loads = True
     source: Source = IMAGES
 
-    def __init__(self, estimator_factory: EstimatorFactory = build, node_name: str = "pose", **options: Any) -> None:
+    def __init__(self, estimator_factory: EstimatorFactory = build, node_name: str = "pose", **options: object) -> None:
         self._estimator_factory = estimator_factory
         self._tracked = Tracked(())
         self._events: Counter[str] = Counter()
-        super().__init__(node_name, SETTINGS, **options)
+        self._looks: Counter[str] = Counter()
+        self._id_prefix = ""
+        super().__init__(node_name, PoseNodeSettings, **options)
 
-    # Being configured and active
+    # Lifecycle
 
-    def prepare(self, values: SimpleNamespace) -> None:
-        """Loads the estimator, and makes publishers and the service."""
-        self._estimator = self._estimator_factory(values)
-        self.while_configured.callback(self._let_go)
-        self._finder = Finder(self._estimator, values)
+    def check(self, values: PoseNodeSettings) -> None:
+        """Finds the estimator's model. Raises FileNotFoundError where there is none."""
+        if self._estimator_factory is build:
+            find_models(values)
+
+    def prepare(self, values: PoseNodeSettings) -> None:
+        """Creates publishers and the service."""
+        self.while_configured.callback(self._events.clear)
+        self.while_configured.callback(self._looks.clear)
+        self.while_configured.callback(setattr, self, "_tracked", Tracked(()))
         self._skeletons = self.publish_on(SkeletonArray, "skeletons", result_qos(max(10, values.queue_depth)))
         self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
         self.serve(Trigger, "~/reset", self._on_reset)
 
-    def _let_go(self) -> None:
-        self._estimator.close()
-        self._tracked = Tracked(())
-        self._events.clear()
+    def load(self, values: PoseNodeSettings) -> PoseEstimator:
+        """The estimator with its model."""
+        return self._estimator_factory(values)
 
-    def subscribe(self, values: SimpleNamespace) -> Any:
-        """Raw or compressed pictures."""
-        kind, topic = TRANSPORTS[values.image_transport]
-        qos = image_qos(values.image_reliability, values.queue_depth)
-        return self.listen_closely(kind, topic, self._receive, qos, foreign=FOREIGN)
+    def use(self, loaded: PoseEstimator) -> None:
+        """Begins to track what the estimator finds."""
+        self._estimator = loaded
+        self.while_configured.callback(self._estimator.close)
+        name = f"{self.get_fully_qualified_name()} of process {os.getpid()}"
+        values = self.settings.current
+        self._id_prefix = values.id_prefix or f"{run_letters(name, time_ns())}_p"
+        self._finder = Finder(self._estimator, values, self._id_prefix)
 
-    def _receive(self, message: Message) -> None:
+    def discard(self, loaded: PoseEstimator) -> None:
+        loaded.close()
+
+    def subscribe(self, values: PoseNodeSettings) -> Subscription:
+        """Subscribes to images."""
+        return listen_to_images(self, values, values.queue_depth, self._receive)
+
+    def _receive(self, message: ImageMessage) -> None:
+        if self.comes_too_early():
+            return
         arrived_ns = perf_counter_ns()
-        self.heard()
-        if nanoseconds(message.header.stamp) == 0:
+        stamp_ns = nanoseconds(message.header.stamp)
+        self.count_received(stamp_ns)
+        if stamp_ns == 0:
             self.get_logger().warning(
-                "Frames carry no stamp (header.stamp is 0), so nobody is ever missing for too long: let the driver "
+                "Frames carry no stamp (header.stamp is 0), so no id is ever given up: let the driver "
                 "stamp its frames with their acquisition time.",
                 once=True,
             )
-        self.put(Job(message, arrived_ns))
+        self.put(PoseJob(message, arrived_ns))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        forgotten = self.on_worker(self._forget)
-        response.success = True
-        response.message = f"forgotten: {', '.join(forgotten)}" if forgotten else "nobody was followed"
-        return response
+        def forget() -> tuple[str, ...]:
+            lost = self._finder.reset()
+            self._tracked = Tracked((), lost=lost)
+            return lost
 
-    def _forget(self) -> tuple[str, ...]:
-        lost = self._finder.reset()
-        self._tracked = Tracked((), lost=lost)
-        return lost
+        forgotten = self.on_worker(forget)
+        response.success = True
+        response.message = f"forgotten: {', '.join(forgotten)}" if forgotten else "no people were tracked"
+        return response
 
     # The worker's side
 
-    def work(self, job: Job) -> None:
-        """Answers one picture."""
-        pixels = to_rgb(job.message)
+    def work(self, job: PoseJob) -> None:
+        """Estimates the poses in one image, unless it is late or doubled."""
         stamp_ns = nanoseconds(job.message.header.stamp)
+        if dropped := self._finder.dropped(stamp_ns):
+            self.counters.count(dropped.value)
+            return
+        with counted_decoding(job.message, self.stages):
+            pixels = to_rgb(job.message)
         began_ns = perf_counter_ns()
-        poses, tracked = self._finder.find(data.Image(pixels, stamp_ns))
-        self.tally.time("step", (perf_counter_ns() - began_ns) / NANO)
+        poses, tracked, looks, finds = self._finder.find(data.Image(pixels, stamp_ns))
+        self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
         size = (pixels.shape[1], pixels.shape[0])
-        self._skeletons.publish(skeleton_array(job.message.header, poses, self._estimator.name, size))
-        self.tally.time("latency", (perf_counter_ns() - job.arrived_ns) / NANO)
-        self.tally.count("processed")
-        self._tell(tracked)
-        if self._annotated.get_subscription_count():
-            self._publish_annotated(job.message, pixels, poses)
-
-    def _tell(self, tracked: Tracked) -> None:
+        latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
+        name = self._estimator.name
+        self._skeletons.publish(
+            skeleton_array(job.message.header, poses, name, size, latency_ns=latency_ns, dropped=lost)
+        )
+        self.counters.time("latency", latency_ns / NANO)
+        self.counters.count("processed")
         self._tracked = tracked
+        if poses:
+            self.stages.add(Stage.PEOPLE)
+        else:
+            self.stages.lose(Stage.PEOPLE, NOBODY)
         people = {"born": tracked.born, "back": tracked.back, "lost": tracked.lost}
         self._events.update({event: len(ids) for event, ids in people.items()})
         self._events["poses ignored"] += tracked.ignored
+        self._looks.update({"second looks": looks, "second looks with a find": finds})
         if tracked.restarted:
-            self.get_logger().warning("Stamps went backwards: everybody gets a new id", throttle_duration_sec=5.0)
-
-    def _publish_annotated(self, message: Message, pixels: Pixels, poses: Sequence[Pose]) -> None:
-        self._annotated.publish(fill(Image(header=message.header), draw_people(pixels, poses), "rgb8"))
+            self.log.warning("Stamps went backwards: all people get new ids", 5.0)
+        if self._annotated.get_subscription_count():
+            self._annotated.publish(fill(Image(header=job.message.header), draw_people(pixels, poses), "rgb8"))
 
     # Every second
 
     def too_slow(self, dropped: int) -> str:
-        """As `WorkingNode`, with the remedies there are."""
-        return f"{super().too_slow(dropped)} Lower input_size or tiles, or the camera's rate."
+        """The warning, with the remedies there are."""
+        return f"{super().too_slow(dropped)} Lower input_size or tiles, or the camera's rate; second_look 0 looks once."
 
     def state(self) -> str:
-        """Who is in sight."""
-        ids = ", ".join(pose.id for pose in self._tracked.poses)
-        return ids or "nobody in sight"
+        """The ids of the people in the last image."""
+        return ", ".join(pose.id for pose in self._tracked.poses) or "no people in sight"
 
     def values(self) -> dict[str, object]:
-        """As `WorkingNode`, and who was followed."""
-        values: dict[str, object] = {"estimator": self.settings["estimator"], "people": len(self._tracked.poses)}
-        values |= {"people missing": len(self._tracked.missing)}
-        return values | {f"ids {event}": count for event, count in sorted(self._events.items())} | super().values()
+        """Counters and durations, the estimator, and how many people are tracked."""
+        people = {"people": len(self._tracked.poses), "people missing": len(self._tracked.missing)}
+        ids = {f"ids {event}": count for event, count in sorted(self._events.items())}
+        given = {"estimator": self.settings.current.estimator, "ids begin with": self._id_prefix}
+        return {**given, **people, **ids, **self._looks, **super().values()}
 
 
 def main() -> None:
     """Entry point of `ros2 run co_perception pose_node`."""
-    running.main(PoseNode)
+    run_node.main(PoseNode)

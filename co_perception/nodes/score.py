@@ -1,171 +1,230 @@
-"""Node `score`: what recognisers say of a recording that is being played, against what happens in it."""
+"""Node `score`: scores a recognizer on a recording that is being played, against its annotations."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from std_srvs.srv import Trigger
 
-from co_perception.data.annotation_formats import read_any
-from co_perception.data.annotations import Interval, of_recording
-from co_perception.data.bag_file import IMAGES, SKELETONS, Bag
-from co_perception.evaluation.gathering import gather, usable_annotations
-from co_perception.evaluation.metrics.summary import Summary, summarise
-from co_perception.evaluation.provenance import digests, surroundings
-from co_perception.evaluation.recorded import ACTIVITIES, named_classes, records_of
-from co_perception.evaluation.records import FrameRecord, Key
-from co_perception.evaluation.report import write_report
-from co_perception.evaluation.tracks import Protocol, Replayed
-from co_perception.msg import ActivityArray, LabelInfo
-from co_perception.nodes import running
-from co_perception.nodes.base import ManagedNode
-from co_perception.nodes.diagnostics import OK, tally_values
-from co_perception.nodes.parameters import Setting
-from co_perception.nodes.qos import latched_qos, result_qos
-from co_perception.nodes.working import AUTOSTART
-
-SETTINGS = (
-    Setting("annotations", "", "What happens in the recording: .csv, .json, .eaf or .vtt file."),
-    Setting("bag", "", "The recording that is played; without it annotations are in stamps (start_ns, end_ns)."),
-    Setting("out", "", "Folder for summary.json, frames.jsonl and report.html."),
-    Setting("background", "", "Label of all time without annotation; empty: such time is not judged."),
-    AUTOSTART,
+from co_perception.data.annotations.intervals import Interval, checked, of_recording
+from co_perception.data.annotations.sources import read_any
+from co_perception.data.bags.bag_file import IMAGES, SKELETONS, Bag
+from co_perception.data.bags.recorded_clock import ClockPart, RecordedClock
+from co_perception.engine.settings import setting
+from co_perception.engine.stage_counts import Stage, StageCounts
+from co_perception.evaluation.activity_topic import (
+    ACTIVITIES,
+    ActivityReader,
+    labels_of,
+    named_classes,
+    too_few_hypotheses,
+    unlisted_score,
 )
+from co_perception.evaluation.ground_truth import Protocol, Replayed, usable_annotations
+from co_perception.evaluation.judged_groups import by_group, judge, judged_groups, with_groups
+from co_perception.evaluation.provenance import digests, surroundings
+from co_perception.evaluation.records import FrameRecord, Key, write_records
+from co_perception.evaluation.report.html import ReportPart, write_report
+from co_perception.evaluation.result_folder import REPORT, SUMMARY, replaced_results, writing
+from co_perception.evaluation.summary import Bootstrap, Summary
+from co_perception.msg import ActivityArray, LabelInfo
+from co_perception.nodes.core import run_node
+from co_perception.nodes.core.diagnostics import OK, counter_values, stage_values
+from co_perception.nodes.core.managed_node import ManagedNode, NodeSettings
+from co_perception.nodes.core.qos import latched_qos, result_qos
+from co_perception.online.events import EventRuleSettings
+
+STAMPED = (*SKELETONS, *IMAGES, *ACTIVITIES)  # types of the topics whose first stamp is the start of a recording
 
 
-class ScoreNode(ManagedNode):
-    """Listens to `activity` and `label_info` while active, and writes the figures when that ends, or on `~/report`.
+@dataclass(frozen=True)
+class ScoreSettings(EventRuleSettings, NodeSettings):
+    """Parameters of the node `score`."""
 
-    The figures are those of `co-perception evaluate`; but a message tells of five classes at most, so with more of them
-    what ranks all classes (map, mcap) is another figure. Of a recording that is played again the first time counts.
+    annotations: str = setting("", "What happens in the recording: .csv, .json, .eaf or .vtt file.")
+    bag: str = setting("", "The recording that is played; without it annotations are in stamps (start_ns, end_ns).")
+    out: str = setting("", "Folder for summary.json, frames.jsonl and report.html.")
+    background: str = setting("", "Label of all time without annotation; empty: such time is not judged.")
+    max_gap_s: float = setting(1.0, "Longest gap within a label or event, as the recognizer's [s].", 0.001, 3600.0)
+
+
+class ScoreNode(ManagedNode[ScoreSettings]):
+    """Records `activity` and `label_info` while active, and writes the figures on deactivation, or on `~/report`.
+
+    The figures are those of `co-perception evaluate`, by the scores of all classes in the messages. Of a recording that
+    is played again, the first time counts.
     """
 
     part = "score"
 
-    def __init__(self, node_name: str = "score", **options: Any) -> None:
+    def __init__(self, node_name: str = "score", **options: object) -> None:
         self._records: dict[Key, FrameRecord] = {}
         self._waiting: list[ActivityArray] = []
         self._classes: tuple[str, ...] = ()
-        super().__init__(node_name, SETTINGS, **options)
+        self._groups: tuple[str, ...] = ()
+        super().__init__(node_name, ScoreSettings, **options)
 
-    # Being configured and active
+    # Lifecycle
 
-    def prepare(self, values: SimpleNamespace) -> None:
+    def prepare(self, values: ScoreSettings) -> None:
         """Reads the annotations."""
         if not values.annotations or not values.out:
             raise ValueError("annotations (a file) and out (a folder) must be set.")
-        self._recording, origin_ns = _of_bag(values.bag)
-        told = read_any(values.annotations)
+        self._recording = ""
+        origin_ns = 0
+        annotations = read_any(values.annotations)
         if values.bag:
-            told = of_recording(told, self._recording)
-        if any(interval.relative for interval in told) and origin_ns is None:
+            with Bag(values.bag) as bag:
+                self._recording, annotations = bag.name, of_recording(annotations, bag.name)
+                if any(interval.relative for interval in annotations):
+                    stamped = sorted(name for name, kind in bag.topics.items() if kind in STAMPED)
+                    clock = bag.clock(stamped[0]) if stamped else RecordedClock((ClockPart(0, bag.start_ns),))
+                    annotations, origin_ns = clock.stamped(annotations), clock.origin_ns
+        elif any(interval.relative for interval in annotations):
             raise ValueError(
                 f"the times in {values.annotations} count from the start of a recording: set bag to the recording that "
                 "is played, or write stamps (start_ns, end_ns)."
             )
-        self._annotations: list[Interval] = told
-        self._origin_ns = origin_ns or 0
-        self._records, self._waiting, self._classes = {}, [], ()
+        self._annotations: list[Interval] = annotations
+        self._origin_ns = origin_ns
+        self._records, self._waiting, self._classes, self._groups = {}, [], (), ()
+        self._reader: ActivityReader | None = None
         self.serve(Trigger, "~/report", self._on_report)
 
-    def begin(self, values: SimpleNamespace) -> None:
-        """Listens; what was heard is written in the end."""
-        self.while_active.callback(self._write_at_the_end)
+    def begin(self, values: ScoreSettings) -> None:
+        """Subscribes; the figures are written on deactivation."""
+        self.while_active.callback(self._write_on_deactivation)
         self.listen(LabelInfo, "label_info", self._on_labels, latched_qos())
-        self.listen(ActivityArray, "activity", self._on_activity, result_qos(1000))
+        kind, take = ActivityArray, self._on_activity
+        self.listen_counted(kind, "activity", take, result_qos(1000), foreign="of another recognizer")
 
     def _on_labels(self, message: LabelInfo) -> None:
-        self._classes = tuple(message.labels)
-        self._keep_what_waits()
+        if self._records and labels_of(message) != (self._classes, self._groups):
+            self.get_logger().warning(
+                f"{message.recognizer} is not counted: the first {len(self._records)} records have other classes."
+            )
+            return
+        self._classes, self._groups = labels_of(message)
+        self._store_waiting()
 
     def _on_activity(self, message: ActivityArray) -> None:
-        self.tally.count("received")
+        self.counters.count("received")
         self._waiting.append(message)
         if self._classes:
-            self._keep_what_waits()
+            self._store_waiting()
 
-    def _keep_what_waits(self) -> None:
+    def _store_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
+        if self._reader is None or tuple(self._reader.classes) != self._classes:
+            self._reader = ActivityReader(self._classes, self._recording, self._groups)
         for message in waiting:
             try:
-                records = records_of(message, self._classes, self._recording)
+                records = self._reader.read(message)
             except ValueError as error:
-                self.tally.count("unreadable")
-                self.get_logger().warning(f"Not counted: {error}", throttle_duration_sec=5.0)
+                self.counters.count("unreadable")
+                self.log.warning(f"Not counted: {error}", 5.0)
                 continue
             for record in records:
-                self.tally.count("repeated", record.key in self._records)
+                self.counters.count("repeated", record.key in self._records)
                 self._records.setdefault(record.key, record)
 
     # The result
 
     def _on_report(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
-            summary = self._write()
+            summaries = self._write()
         except (OSError, ValueError) as error:
             response.message = str(error)
             return response
-        response.success, response.message = True, json.dumps(summary.as_dict()["overall"])
+        overall = by_group({group: summary.as_dict()["overall"] for group, summary in summaries.items()})
+        response.success, response.message = True, json.dumps(overall)
         return response
 
-    def _write_at_the_end(self) -> None:
+    def _write_on_deactivation(self) -> None:
         if not self._records and not self._waiting:
-            self.get_logger().warning("Nothing was heard on activity, so there is nothing to write.")
+            self.get_logger().warning("Nothing was received on activity, so there is nothing to write.")
             return
         try:
-            summary = self._write()
+            summaries = self._write()
         except (OSError, ValueError) as error:
             self.get_logger().error(f"No figures: {error}")
             return
-        figures = ", ".join(f"{name} {summary.overall[name]:.3f}" for name in ("top1", "macro_f1", "map"))
-        self.get_logger().info(f"{figures}; all of them in {self.settings['out']}")
+        for group, summary in summaries.items():
+            figures = ", ".join(f"{name} {summary.overall[name]:.3f}" for name in ("top1", "macro_f1", "map"))
+            whose, out = f"{group}: " if group else "", self.settings.current.out
+            self.get_logger().info(f"{whose}{figures}; top1 beside {summary.judged.words()}. All figures are in {out}")
 
-    def _write(self) -> Summary:
-        """The files, of all that was heard so far. Raises ValueError where no frame can be judged."""
-        self._classes = self._classes or named_classes(self._waiting)
-        self._keep_what_waits()
-        values, out = self.settings, Path(self.settings["out"])
-        protocol = Protocol(values["background"])
+    def _write(self) -> dict[str, Summary]:
+        """Writes the files, of all messages so far. Raises ValueError where no frame can be judged.
+
+        Returns the summary of each group of labels; "" where all are one group.
+        """
+        if not self._classes:
+            self._classes, self._groups = named_classes(self._waiting)
+        self._store_waiting()
+        values = self.settings.current
+        rules = values.rules(values.max_gap_s)
+        protocol = Protocol(values.background, rules=rules, max_gap_s=values.max_gap_s)
         records = sorted(self._records.values(), key=lambda record: record.stamp_ns)
         span_ns = (records[0].stamp_ns, records[-1].stamp_ns) if records else None
         known = [*self._classes, *filter(None, [protocol.background])]
-        told, problems = usable_annotations(self._annotations, self._origin_ns, span_ns, known)
+        annotations = checked(with_groups(self._annotations, self._classes, self._groups))
+        usable, problems = usable_annotations(annotations, self._origin_ns, span_ns, known)
+        unlisted = max(map(unlisted_score, records), default=0.0)
+        problems += [too_few_hypotheses(unlisted, rules.off)] if unlisted >= rules.off else []
+        counts = self._stage_counts()
+        groups = judged_groups(self._classes, self._groups, protocol)
+        judged = judge([Replayed(self._recording, records, usable)], groups, Bootstrap(), counts)
+        unjudged = [words for _, words in judged.words()]
+        problems += unjudged if judged.results else []
         for problem in problems:
             self.get_logger().warning(problem)
-        replayed = gather([Replayed(self._recording, records, told)], self._classes, out, protocol)
-        summary = summarise(replayed, self._classes, protocol)
-        inputs = digests(values["annotations"])
-        figures = {"figures": summary.as_dict(), "inputs": inputs, "problems": problems, **surroundings()}
-        (out / "summary.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        write_report(
-            out / "report.html", summary, replayed, self._classes, title=self._recording or "live",
-            configuration=vars(values.read()), inputs=inputs, versions=figures["versions"],
-        )  # fmt: skip
-        return summary
+        if not judged.results:
+            raise ValueError(" ".join(unjudged))
+        for loss in counts.losses():
+            self.get_logger().warning(str(loss))
+        inputs = digests(values.annotations)
+        figures = {
+            "stages": counts.as_dict(),
+            "figures": by_group({group: each.summary.as_dict() for group, each in judged.results.items()}),
+            "inputs": inputs,
+            "problems": problems,
+            **surroundings(),
+        }
+        with replaced_results(Path(values.out)) as out:
+            write_records(out, self._classes, judged.records[0], self._groups)
+            with writing(out / SUMMARY):
+                (out / SUMMARY).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            (group, first), *others = judged.results.items()
+            write_report(
+                out / REPORT, first.summary, first.recordings, title=self._recording or "live",
+                configuration=asdict(values), inputs=inputs, versions=figures["versions"], counts=counts,
+                group=group, more=[ReportPart(name, each.summary, each.recordings, {}) for name, each in others],
+            )  # fmt: skip
+        return {group: each.summary for group, each in judged.results.items()}
+
+    def _stage_counts(self) -> StageCounts:
+        """What became of the messages so far."""
+        counts, events = StageCounts(), self.counters.counts()
+        unreadable = events.get("unreadable", 0)
+        counts.add(Stage.MESSAGES, events.get("received", 0))
+        counts.add(Stage.DECODED, events.get("received", 0) - unreadable)
+        counts.lose(Stage.DECODED, "answers of several recognizers", unreadable)
+        return counts
 
     # Every second
 
     def health(self) -> tuple[bytes, str]:
-        """How much was heard."""
-        return OK, f"{len(self._records)} records" if self._records else "nothing heard yet"
+        """How many records there are."""
+        return OK, f"{len(self._records)} records" if self._records else "nothing received yet"
 
     def values(self) -> dict[str, object]:
-        """What was heard, and what could not be used."""
-        return tally_values(self.tally, ())
-
-
-def _of_bag(path: str) -> tuple[str, int | None]:
-    """Name of the recording, and the stamp at which it starts; nothing without one."""
-    if not path:
-        return "", None
-    with Bag(path) as bag:
-        stamped = sorted(name for name, kind in bag.topics.items() if kind in (*SKELETONS, *IMAGES, *ACTIVITIES))
-        return bag.name, bag.origin_ns(stamped[0]) if stamped else bag.start_ns
+        """Counters of messages and records."""
+        return {**counter_values(self.counters, ()), **stage_values(self._stage_counts())}
 
 
 def main() -> None:
     """Entry point of `ros2 run co_perception score_node`."""
-    running.main(ScoreNode)
+    run_node.main(ScoreNode, ends_within_s=None)  # it writes its report then, which may take seconds

@@ -1,35 +1,49 @@
-"""Where skeletons come from: the package's own messages, ROS4HRI's, or yolo_ros's. One class each."""
+"""Inputs of `skeleton_activity`: the package's own skeleton messages, ROS4HRI's, or yolo_ros's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Protocol
 
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 
-from co_perception.data.people_messages import Reading, from_bodies, from_detections, from_skeletons
+from co_perception.data.messages.people import DetectedPeople, from_bodies, from_detections, from_skeletons
+from co_perception.engine.settings import setting
+from co_perception.engine.stamp_order import Order, StampOrder
+from co_perception.engine.time import nanoseconds
+from co_perception.learners.recognizers import RecognizerSettings
 from co_perception.msg import SkeletonArray
-from co_perception.nodes.base import ManagedNode
-from co_perception.nodes.bodies import Bodies, Gathering
-from co_perception.nodes.optional import hri_msgs, yolo_msgs
-from co_perception.nodes.silence import Source
+from co_perception.nodes.core.managed_node import ManagedNode
+from co_perception.nodes.core.topic_diagnosis import Source
+from co_perception.nodes.core.worker_node import FOREIGN_SKELETONS
+from co_perception.nodes.recognizer import Receive
 
-Receive = Callable[[Any, Any], None]
-"""Takes what was received and the header of the frame it is about."""
+LATE_BODIES = "late bodies"  # messages for a frame that is over
 
 
-class Input(Protocol):
-    """One way to hear of people. Making it raises ImportError where its messages are not installed."""
+@dataclass(frozen=True)
+class SkeletonInputSettings(RecognizerSettings):
+    """Settings that the inputs read."""
+
+    hri_image_width: int = setting(
+        0, "Width of the image behind input hri, which does not tell it: needed there [pixels].", 0, 100000
+    )
+    hri_image_height: int = setting(0, "Height of the image behind input hri: needed there [pixels].", 0, 100000)
+
+
+class SkeletonInput(Protocol):
+    """One kind of messages about people. Making it raises ImportError where the messages are not installed."""
 
     source: Source
 
-    def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
-        """Listens while the node is active; gives the subscription whose silence matters."""
-
-    def read(self, message: Any) -> Reading:
-        """The people in what `receive` was given."""
+    def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
+        """Subscribes while the node is active; returns the subscription whose silence matters."""
 
 
 class Skeletons:
@@ -37,16 +51,21 @@ class Skeletons:
 
     source = Source("skeleton", "pose estimator", "skeletons", "input", "reliability")
 
-    def __init__(self, values: SimpleNamespace) -> None:
+    def __init__(self, values: SkeletonInputSettings) -> None:
         pass
 
-    def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
-        """As `Input`."""
-        return node.listen_closely(SkeletonArray, "skeletons", lambda message: receive(message, message.header), qos)
+    def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
+        take = partial(receive, from_skeletons)
+        return node.listen_counted(SkeletonArray, "skeletons", take, qos, foreign=FOREIGN_SKELETONS)
 
-    def read(self, message: Any) -> Reading:
-        """As `Input`."""
-        return from_skeletons(message)
+
+def _messages(input: str, remedy: str) -> ModuleType:
+    """The message types of an input, whose package is optional."""
+    try:
+        return import_module(f"{input}_msgs.msg")
+    except ImportError as error:
+        missing = f"input {input!r} needs {input}_msgs, which is not installed or not sourced"
+        raise ImportError(f"{missing}: {remedy} ({error})") from error
 
 
 class Detections:
@@ -54,62 +73,137 @@ class Detections:
 
     source = Source("detection", "yolo_ros", "detections", "input", "reliability")
 
-    def __init__(self, values: SimpleNamespace) -> None:
-        self._kind = yolo_msgs().DetectionArray
+    def __init__(self, values: SkeletonInputSettings) -> None:
+        remedy = "build yolo_ros (https://github.com/mgonzs13/yolo_ros) in your workspace and source it."
+        self._kind: type = _messages("yolo", remedy).DetectionArray
 
-    def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
-        """As `Input`."""
-        return node.listen_closely(self._kind, "detections", lambda message: receive(message, message.header), qos)
+    def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
+        take = partial(receive, from_detections)
+        return node.listen_counted(self._kind, "detections", take, qos, foreign=FOREIGN_SKELETONS)
 
-    def read(self, message: Any) -> Reading:
-        """As `Input`."""
-        return from_detections(message)
+
+@dataclass(frozen=True)
+class BodyFrame:
+    """All bodies of one stamp.
+
+    Args:
+        header: of one of their messages.
+        skeletons: a Skeleton2D for each body id.
+    """
+
+    header: Any
+    skeletons: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the header."""
+        return nanoseconds(self.header.stamp)
+
+
+class BodySynchronizer:
+    """Groups the bodies of one stamp, which REP-155 sends on a topic each, into frames.
+
+    A frame is complete with every tracked body, or when a later stamp begins another. A message for a frame that is
+    over already counts as `late`; a jump begins a new stream, see `StampOrder`.
+
+    Args:
+        max_gap_s: longer steps between stamps are jumps.
+    """
+
+    def __init__(self, max_gap_s: float) -> None:
+        self._order = StampOrder(max_gap_s)
+        self._ids: set[str] = set()
+        self._open: BodyFrame | None = None
+        self.late = 0
+
+    def track(self, ids: Collection[str], header: Any) -> list[BodyFrame]:
+        """Takes the ids in sight. Returns the frames that are complete; a list without ids is a frame too."""
+        self._ids = set(ids)
+        return self._close_if_complete() if ids else self._add(BodyFrame(header))
+
+    def add(self, id: str, message: Any) -> list[BodyFrame]:
+        """Takes one body's skeleton. Returns the frames that are complete by it, none, one or two."""
+        return self._add(BodyFrame(message.header, {id: message}))
+
+    def _add(self, frame: BodyFrame) -> list[BodyFrame]:
+        order = self._order.place(frame.stamp_ns).order
+        if order == Order.LATE or (order == Order.DUPLICATE and self._open is None):
+            self.late += 1
+            return []
+        done = self._close(self._open) if self._open is not None and order != Order.DUPLICATE else []
+        if self._open is None:
+            self._open = BodyFrame(frame.header)
+        self._open.skeletons.update(frame.skeletons)
+        return done + self._close_if_complete()
+
+    def _close_if_complete(self) -> list[BodyFrame]:
+        if self._open is None or self._ids - set(self._open.skeletons):
+            return []
+        # Bodies may come before the list of ids: then only a later stamp ends their frame.
+        return self._close(self._open) if self._ids or not self._open.skeletons else []
+
+    def _close(self, frame: BodyFrame) -> list[BodyFrame]:
+        self._open = None
+        return [frame]
 
 
 class Humans:
-    """hri_msgs of REP-155: who there is on /humans/bodies/tracked, each one's hri_msgs/msg/Skeleton2D besides."""
+    """hri_msgs of REP-155: ids on /humans/bodies/tracked, and each body's hri_msgs/msg/Skeleton2D besides.
+
+    Making it raises ValueError without the size of the image: its shares of width and height have no shape of their
+    own, and another aspect makes people too broad or too narrow.
+    """
 
     source = Source("list of bodies", "ROS4HRI body detector", "/humans/bodies/tracked", "input", "reliability")
 
-    def __init__(self, values: SimpleNamespace) -> None:
-        self._messages = hri_msgs()
+    def __init__(self, values: SkeletonInputSettings) -> None:
+        remedy = "sudo apt install ros-$ROS_DISTRO-hri-msgs, then source the workspace again."
+        self._messages = _messages("hri", remedy)
         self._size = (values.hri_image_width, values.hri_image_height)
+        if not all(self._size):
+            raise ValueError(
+                "input 'hri' gives joints as shares of an image's width and height, and its messages do not tell them: "
+                "set hri_image_width and hri_image_height to the size of the camera's image [pixels]"
+            )
         self._max_gap_s = values.max_gap_s
-        self._bodies: dict[str, Any] = {}
+        self._bodies: dict[str, Subscription] = {}
 
-    def subscribe(self, node: ManagedNode, qos: QoSProfile, receive: Receive) -> Any:
-        """As `Input`; each body's subscription lives while it is tracked."""
-        gathering = Gathering(self._max_gap_s)
-        node.while_active.callback(self._follow, set(), node, qos, None)
+    def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
+        """Subscribes to the list of ids; each body's subscription lives while it is tracked."""
+        synchronizer, decode = BodySynchronizer(self._max_gap_s), partial(from_bodies, size=self._size)
+        node.while_active.callback(self._follow, set(), node, qos, lambda id, body: None)
 
-        def pass_on(frames: list[Bodies]) -> None:
-            node.tally.count("late", gathering.late - node.tally.counts().get("late", 0))
+        def pass_on(frames: list[BodyFrame]) -> None:
+            node.counters.count(LATE_BODIES, synchronizer.late - node.counters.counts().get(LATE_BODIES, 0))
             for frame in frames:
-                receive(frame, frame.header)
+                receive(decode, frame.skeletons, frame.header)
 
         def on_tracked(message: Any) -> None:
-            self._follow(set(message.ids), node, qos, lambda id, body: pass_on(gathering.take(id, body)))
-            pass_on(gathering.tracked(message.ids, message.header))
+            self._follow(set(message.ids), node, qos, lambda id, body: pass_on(synchronizer.add(id, body)))
+            pass_on(synchronizer.track(message.ids, message.header))
 
-        return node.listen(self._messages.IdsList, "/humans/bodies/tracked", on_tracked, qos)
+        subscription = node.listen(self._messages.IdsList, "/humans/bodies/tracked", on_tracked, qos)
+        node.conflicts.watch(subscription.topic_name)
+        return subscription
 
-    def read(self, message: Any) -> Reading:
-        """As `Input`."""
-        return from_bodies(message.skeletons, self._size)
-
-    def _follow(self, ids: set[str], node: ManagedNode, qos: QoSProfile, take: Any) -> None:
+    def _follow(
+        self, ids: set[str], node: ManagedNode[Any], qos: QoSProfile, on_body: Callable[[str, Any], None]
+    ) -> None:
+        """Subscribes to the bodies of these ids, and to no others."""
         for id in self._bodies.keys() - ids:
             node.destroy_subscription(self._bodies.pop(id))
         for id in ids - self._bodies.keys():
             topic = f"/humans/bodies/{id}/skeleton2d"
             try:
-                subscription = node.create_subscription(
-                    self._messages.Skeleton2D, topic, lambda message, id=id: take(id, message), qos
-                )
+                subscription = node.create_subscription(self._messages.Skeleton2D, topic, partial(on_body, id), qos)
             except InvalidTopicNameException:
-                node.get_logger().warning(f"Body id {id!r} cannot be part of a topic name: ignored.", once=True)
+                node.log.warning(f"Body id {id!r} cannot be part of a topic name: ignored.", 600.0)
                 continue
             self._bodies[id] = subscription
 
 
-INPUTS: dict[str, Callable[[SimpleNamespace], Input]] = {"skeletons": Skeletons, "hri": Humans, "yolo": Detections}
+INPUTS: dict[str, Callable[[SkeletonInputSettings], SkeletonInput]] = {
+    "skeletons": Skeletons,
+    "hri": Humans,
+    "yolo": Detections,
+}

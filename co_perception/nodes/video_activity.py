@@ -1,49 +1,44 @@
-"""Node `video_activity`: pictures in, what happens in them out on `activity`, one answer for every frame processed."""
+"""Node `video_activity`: images in, what happens in them out on `activity`, one answer for every frame processed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import perf_counter_ns
-from types import SimpleNamespace
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any
 
+import numpy as np
+from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
-from co_perception.data.image_messages import fill, to_rgb
+from co_perception.data.messages.image import fill
+from co_perception.data.messages.people import ImageWithPeople
 from co_perception.engine import data
-from co_perception.learners.recognisers import VIDEO, video_learner, video_weights
-from co_perception.learners.recognition import StreamingLearner
-from co_perception.nodes import running
-from co_perception.nodes.keeping import FOLDER
-from co_perception.nodes.messages import nanoseconds
-from co_perception.nodes.parameters import Setting
-from co_perception.nodes.person_view import WAITING, PersonView
-from co_perception.nodes.qos import RELIABILITY, TRANSPORTS, result_qos
-from co_perception.nodes.recogniser import RUNNING, Job, RecogniserNode
-from co_perception.nodes.scene_view import Node, SceneView, Shot, View
-from co_perception.nodes.silence import IMAGES, Source
-from co_perception.nodes.working import AUTOSTART, QUEUE, SILENCE
+from co_perception.learners.recognizers import KINDS, PERSON, VideoSettings, video_learner
+from co_perception.nodes.core import run_node
+from co_perception.nodes.core.draw import annotate, draw_people
+from co_perception.nodes.core.qos import result_qos
+from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
+from co_perception.nodes.image_inputs import ImagePeopleInput, ImagePeopleSettings, listen_to_images, read_image
+from co_perception.nodes.recognizer import FrameJob, RecognizerNode, RecognizerNodeSettings
+from co_perception.online.people_recognizers import PersonRecognizer
+from co_perception.online.recognizer import Answer, StreamingLearner, caption
 
-VIEWS: dict[str, Callable[[Node, StreamingLearner, SimpleNamespace], View]] = {"scene": SceneView, "person": PersonView}
-SETTINGS = (
-    *VIDEO,
-    Setting("image_transport", "raw", "Subscribe to image_raw, or to image_raw/compressed.", choices=TRANSPORTS),
-    Setting("image_reliability", "best_effort", "How frames are asked for.", choices=RELIABILITY),
-    WAITING,
-    FOLDER,
-    *RUNNING,
-    QUEUE,
-    SILENCE,
-    AUTOSTART,
-)
-LearnerFactory = Callable[[SimpleNamespace], StreamingLearner]
+LearnerFactory = Callable[[VideoSettings], StreamingLearner]
 
 
-class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
-    """Recognises activity in the pictures on `image_raw` while active: the scene's, or that of each of the people on
-    `skeletons`, which a pose estimator finds in the same pictures.
+@dataclass(frozen=True)
+class VideoNodeSettings(VideoSettings, RecognizerNodeSettings, ImagePeopleSettings):
+    """Parameters of the node `video_activity`."""
 
-    Besides what `RecogniserNode` has, publishes `~/annotated` (bgr8, only while somebody listens).
+
+class VideoActivityNode(RecognizerNode[data.Image | ImageWithPeople, StreamingLearner, VideoNodeSettings]):
+    """Recognizes activity in the images on `image_raw` while active: the scene's, or that of each of the people on
+    `skeletons`, which a pose estimator finds in the same images.
+
+    Besides what `RecognizerNode` has, publishes `~/annotated` (bgr8, only while it has subscribers).
     """
 
     source: Source = IMAGES
@@ -51,70 +46,68 @@ class VideoActivityNode(RecogniserNode[Shot, StreamingLearner]):
     def __init__(
         self, learner_factory: LearnerFactory = video_learner, node_name: str = "video_activity", **options: Any
     ) -> None:
-        super().__init__(node_name, SETTINGS, learner_factory, **options)
+        self._people_input: ImagePeopleInput | None = None
+        super().__init__(node_name, VideoNodeSettings, KINDS["video"], learner_factory, **options)
+        self.add_post_set_parameters_callback(self._on_parameters)
 
-    # What RecogniserNode asks for
-
-    def load(self, learner: StreamingLearner, values: SimpleNamespace) -> None:
-        """Published weights, or those of a folder."""
-        learner.load(video_weights(values))
-
-    def rate_hz(self, values: SimpleNamespace) -> float:
-        """As the parameter says."""
-        return float(values.model_rate_hz)
-
-    def reset_subjects(self, ids: Sequence[str]) -> list[str]:
-        """The whole scene's id is empty."""
-        return self._view.reset(ids)
-
-    def prepare(self, values: SimpleNamespace) -> None:
-        """As `RecogniserNode`, and the annotated pictures."""
+    def prepare(self, values: VideoNodeSettings) -> None:
         super().prepare(values)
-        self._view = VIEWS[values.subject](self, self._learner, values)
         self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
 
-    def subscribe(self, values: SimpleNamespace) -> Any:
-        """Pictures, and skeletons where they matter."""
-        return self._view.subscribe(values, self.receive)
+    def subscribe(self, values: VideoNodeSettings) -> Subscription:
+        """Subscribes to images, and to skeletons where each person's activity is asked for."""
+        if values.subject == PERSON:
+            self._people_input = ImagePeopleInput(values)
+            return self._people_input.subscribe(self, values, self.receive_once_ready)
+        self._people_input = None
+        return listen_to_images(self, values, values.queue_depth, partial(self.receive_once_ready, read_image))
 
-    # The worker's side
+    def _on_parameters(self, changed: Sequence[Parameter]) -> None:
+        for change in changed:
+            if self.ready and change.name == "max_hold_frames":
+                self._recognizer.max_hold_frames = int(change.value)
 
-    def work(self, job: Job[Shot]) -> None:
-        """Answers one picture."""
-        picture = job.message.picture
-        pixels = to_rgb(picture)
-        frame = data.Image(pixels, nanoseconds(picture.header.stamp))
-        began_ns = perf_counter_ns()
-        outcome = self._view.answer(job.message, frame, job.admission)
-        if outcome is None:
-            self.tally.count("outdated")
+    # The worker's thread
+
+    def after_publish(
+        self,
+        job: FrameJob[data.Image | ImageWithPeople],
+        observation: data.Image | ImageWithPeople,
+        answers: Sequence[Answer],
+    ) -> None:
+        """Draws the answers on a copy of the image, while `~/annotated` has subscribers."""
+        if not self._annotated.get_subscription_count():
             return
-        self.timed(began_ns)
-        answers, epoch, regions = outcome
-        self.publish(job, picture.header, answers, epoch, regions)
-        if self._annotated.get_subscription_count():
-            drawn = self._view.draw(pixels, answers)
-            self._annotated.publish(fill(Image(header=picture.header), drawn, "bgr8"))
+        if isinstance(observation, ImageWithPeople):
+            captions = {subject: caption([*own]) for subject, own in groupby(answers, lambda answer: answer.subject)}
+            flat = [pose for pose in observation.people.poses if pose.data.shape[1] == 3]
+            drawn = np.ascontiguousarray(draw_people(observation.image.data, flat, captions)[..., ::-1])
+        else:
+            drawn = annotate(observation.data, answers[0], self._recognizer.learner.labels)
+        self._annotated.publish(fill(Image(header=job.header), drawn, "bgr8"))
 
     # Every second
 
     def silence(self, seconds: float) -> str:
-        """As `WorkingNode`, of pictures, and of skeletons where they matter."""
-        return self._view.silence(seconds)
-
-    def state(self) -> str:
-        """What stands."""
-        return self._view.state(self._answers)
+        """Why no frame has come, of images, and of skeletons where they matter."""
+        return super().silence(seconds) if self._people_input is None else self._people_input.silence(self, seconds)
 
     def values(self) -> dict[str, object]:
-        """As `WorkingNode`, and what runs and where it stands."""
-        weights = self.settings["model_path"] or "published"
-        values: dict[str, object] = {"network": self.settings["network"], "weights": weights}
-        if self.settings.configured:
-            values |= self._view.values(self._answers)
-        return values | {"rate of the model (Hz)": self.settings["model_rate_hz"]} | super().values()
+        """Network and weights, state, refusals and counts."""
+        current = self.settings.current
+        values: dict[str, object] = {"network": current.network, "weights": current.model_path or "published"}
+        if self.ready:
+            recognizer = self._recognizer
+            values |= {"rate of the model (Hz)": float(recognizer.pacer.rate_hz)}
+            if isinstance(recognizer, PersonRecognizer):
+                values |= {"people followed": len(recognizer.people.subjects), "epoch": recognizer.people.state_epoch}
+                values |= {"state of a person (MB)": recognizer.streams.bytes_per_person / 1e6}
+                values |= self._refusals.diagnostics()
+            elif self._answers:
+                values |= {"progress": self._answers[0].category.progress, "epoch": self._answers[0].epoch}
+        return values | super().values()
 
 
 def main() -> None:
     """Entry point of `ros2 run co_perception video_activity_node`."""
-    running.main(VideoActivityNode)
+    run_node.main(VideoActivityNode)

@@ -1,1 +1,1 @@
-"""From pictures to people: pose estimators behind one interface, and the tracker that gives their answers names."""
+"""Pose estimation: estimators behind one interface, the tracker that gives people ids, image resizing."""

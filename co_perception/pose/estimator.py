@@ -1,8 +1,8 @@
-"""What a pose estimator is, and which ones there are."""
+"""The interface of pose estimators, and the table of those available."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from co_perception.engine.target import Pose
 
 
 class PoseEstimator(Protocol):
-    """Finds the people in a picture. Whoever builds one calls it from one thread at a time."""
+    """Finds the people in an image. Not safe to call from several threads at once."""
 
     @property
     def name(self) -> str:
@@ -23,60 +23,44 @@ class PoseEstimator(Protocol):
         """Joint layout of all its poses."""
 
     def estimate(self, image: Image) -> list[Pose]:
-        """Everybody found, most confident first: x, y in pixels of `image`, score 0..1; a joint that was not found is
-        zeros. No ids: see `tracker.Tracker`."""
+        """Everybody found, most confident first, without ids (see `tracker.Tracker`).
+
+        Joints have x, y in pixels of `image` and a score 0..1; a joint that was not found is zeros.
+        """
 
     def reset(self) -> None:
-        """Forgets frames before, where it remembers any."""
+        """Forget earlier frames, where the estimator uses them."""
 
     def close(self) -> None:
-        """Frees the network. May be repeated."""
+        """Free the network. May be repeated."""
 
 
 @dataclass(frozen=True)
 class EstimatorVariant:
-    """One estimator: its layout, the models it needs in the store, most people per picture (None: its own option)."""
+    """One estimator: its layout, the models it needs in the store, most people per picture (None: its own option).
+
+    person_threshold: its default least score of a person, 0..1. independent: whether it looks at every picture by
+    itself, so that pictures of another kind may come in between.
+    """
 
     name: str
     layout: str
     models: tuple[str, ...]
     people: int | None
-    build: Callable[..., PoseEstimator]
     source: str
+    person_threshold: float
+    independent: bool
 
 
-def _movenet(**options: Any) -> PoseEstimator:
-    from co_perception.pose.movenet import MoveNet
-
-    return MoveNet(**options)
-
-
-def _mediapipe(**options: Any) -> PoseEstimator:
-    from co_perception.pose.mediapipe import MediaPipePose
-
-    return MediaPipePose(**options)
-
-
-ESTIMATORS: Mapping[str, EstimatorVariant] = MappingProxyType(
-    {
-        "movenet": EstimatorVariant(
-            name="movenet",
-            layout="coco17",
-            models=("movenet_multipose",),
-            people=6,
-            build=_movenet,
-            source="Google's MoveNet MultiPose Lightning, 2021",
-        ),
-        "mediapipe": EstimatorVariant(
-            name="mediapipe",
-            layout="blazepose33",
-            models=("blazepose_detector", "blazepose_full"),
-            people=None,
-            build=_mediapipe,
-            source="Bazarevsky et al., BlazePose, arXiv 2006.10204, through Google's MediaPipe",
-        ),
-    }
-)
+_BLAZEPOSE = "Bazarevsky et al., BlazePose, arXiv:2006.10204, through Google's MediaPipe"
+ESTIMATORS: Mapping[str, EstimatorVariant] = MappingProxyType({
+    "movenet": EstimatorVariant(
+        "movenet", "coco17", ("movenet_multipose",), 6, "Google's MoveNet MultiPose Lightning, 2021", 0.25, True
+    ),
+    "mediapipe": EstimatorVariant(
+        "mediapipe", "blazepose33", ("blazepose_detector", "blazepose_full"), None, _BLAZEPOSE, 0.0, False
+    ),
+})  # fmt: skip
 """Every estimator by name."""
 
 
@@ -93,4 +77,10 @@ def build_estimator(name: str, **options: Any) -> PoseEstimator:
     Raises: ValueError for an unknown name or a bad option; ImportError where its package is missing, FileNotFoundError
     where its model is: both say what to run.
     """
-    return estimator_variant(name).build(**options)
+    if estimator_variant(name).name == "movenet":
+        from co_perception.pose.movenet import MoveNet
+
+        return MoveNet(**options)
+    from co_perception.pose.mediapipe import MediaPipePose
+
+    return MediaPipePose(**options)

@@ -1,72 +1,113 @@
-"""Pictures in, people with ids out: an estimator, a tracker and a smoother, as settings ask for them.
+"""Pose pipeline from images to tracked people: an estimator, a tracker and a smoother, built from settings.
 
-The node `pose` and the replay of recordings without skeletons look for people with it.
+The node `pose` and the replay of recordings without skeletons use it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from co_perception.engine.data import Image
-from co_perception.engine.settings import Setting
+from co_perception.engine.settings import setting
+from co_perception.engine.stamp_order import Order
 from co_perception.engine.target import Pose
 from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator
+from co_perception.pose.second_look import SecondLook
 from co_perception.pose.smoothing import Smoother
 from co_perception.pose.tracker import Tracked, Tracker
+from co_perception.runtime.store import store
 
-OWN = -1.0  # of a threshold: what the estimator has of its own
-FINDING = (
-    Setting("estimator", "movenet", "What finds people and their joints.", choices=ESTIMATORS),
-    Setting("model_path", "", "Another model file for the estimator; empty: the one in the local store."),
-    Setting("input_size", 256, "Longer side of MoveNet's input, a multiple of 32 [pixels].", 96, 1280),
-    Setting("tiles", 1, "MoveNet: look at n x n parts of the picture besides, for small people.", 1, 4),
-    Setting("person_threshold", OWN, "Least score of a person, 0..1; -1: the estimator's own.", OWN, 1.0),
-    Setting("joint_threshold", OWN, "Least score of a joint, 0..1; -1: the estimator's own.", OWN, 1.0),
-    Setting("threads", 2, "CPU threads of MoveNet; MediaPipe chooses for itself.", 1, 256),
-    Setting("max_people", 6, "Most people followed at once; bounds memory and time.", 1, 64),
-    Setting("max_missed_s", 1.0, "Time out of sight after which an id is given up [s].", 0.01, 60.0),
-    Setting("confirm", 2, "Frames in a row somebody must be seen in to get an id.", 1, 100),
-    Setting("smoothing", "none", "none, or one_euro: joints that tremble less.", choices=("none", "one_euro")),
-)
+OWN = -1.0  # of a threshold: the estimator's default
 
 
-class Found(NamedTuple):
-    """The people of one picture, and what became of those before."""
+@dataclass(frozen=True)
+class PoseSettings:
+    """Settings of estimator, tracker and smoother."""
+
+    estimator: str = setting("movenet", "What finds people and their joints.", choices=ESTIMATORS)
+    model_path: str = setting("", "Another model file for the estimator; empty: the one in the local store.")
+    input_size: int = setting(256, "Longer side of MoveNet's input, a multiple of 32 [pixels].", 96, 1280)
+    tiles: int = setting(1, "MoveNet: look at n x n parts of the picture besides, for small people.", 1, 4)
+    person_threshold: float = setting(OWN, "Least score of a person, 0..1; -1: the estimator's own.", OWN, 1.0)
+    followed_threshold: float = setting(
+        0.15, "MoveNet: least score of somebody who is followed already; those who lie have a low one.", 0.0, 1.0
+    )
+    joint_threshold: float = setting(OWN, "Least score of a joint, 0..1; -1: the estimator's own.", OWN, 1.0)
+    threads: int = setting(2, "CPU threads of MoveNet; MediaPipe chooses for itself.", 1, 256)
+    max_people: int = setting(6, "Most people followed at once; bounds memory and time.", 1, 64)
+    max_missed_s: float = setting(1.0, "Time out of sight after which an id is given up [s].", 0.01, 60.0)
+    confirm: int = setting(2, "Frames in a row somebody must be seen in to get an id.", 1, 100)
+    second_look: int = setting(
+        2, "MoveNet: look again, turned, for who vanished or lies, at most every n-th frame; 0: never.", 0, 100
+    )
+    smoothing: str = setting("none", "none, or one_euro: joints that tremble less.", choices=("none", "one_euro"))
+
+
+class TrackedPoses(NamedTuple):
+    """The people of one image, smoothed where that is asked for, and the tracker's report.
+
+    looks, finds: second looks at this image, and those that found their person; 0 or 1.
+    """
 
     poses: tuple[Pose, ...]
     tracked: Tracked
+    looks: int = 0
+    finds: int = 0
 
 
 class Finder:
-    """Follows the people in a stream of pictures. Its settings are FINDING.
+    """Tracks the people in a stream of images.
 
-    estimator: reset with everything else, and closed by whoever made it.
+    Args:
+        estimator: reset with everything else; the caller closes it.
+        values: settings of tracker and smoother.
+        id_prefix: what each id begins with.
     """
 
-    def __init__(self, estimator: PoseEstimator, values: SimpleNamespace) -> None:
+    def __init__(self, estimator: PoseEstimator, values: PoseSettings, id_prefix: str = "p") -> None:
         self.estimator = estimator
-        self._tracker = Tracker(values.max_people, values.max_missed_s, values.confirm)
+        self._tracker = Tracker(
+            values.max_people, values.max_missed_s, values.confirm, _new_person_score(values), id_prefix
+        )
+        self._second_look: SecondLook | None = None
+        if values.second_look and ESTIMATORS[values.estimator].independent:
+            self._second_look = SecondLook(estimator, _new_person_score(values), values.second_look)
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
         self._size: tuple[int, ...] | None = None
 
-    def find(self, image: Image) -> Found:
-        """Everybody in the next picture, which has a stamp. Pictures of another size than before give everybody up:
-        places are told in pixels, and nothing says how those of both belong together."""
+    def find(self, image: Image) -> TrackedPoses:
+        """Everybody in the next image, which has a stamp.
+
+        An image of another size than before loses everybody: positions are in pixels, and those of both sizes cannot be
+        compared.
+        """
         stamp_ns, size = image.stamp_ns or 0, image.data.shape[:2]
         before = self.reset() if self._size not in (None, size) else ()
         self._size = size
-        tracked = self._tracker.update(self.estimator.estimate(image), stamp_ns)
+        found, looks, finds = self.estimator.estimate(image), 0, 0
+        if self._second_look is not None:
+            expected = self._tracker.expected(stamp_ns)
+            found, looks, finds = self._second_look.improve(image, found, expected)
+        tracked = self._tracker.update(found, stamp_ns)
         tracked = replace(tracked, lost=before + tracked.lost)
         poses = list(tracked.poses)
         if self._smoother is not None:
             self._smoother.forget(tracked.lost)
             poses = self._smoother.smooth(poses, stamp_ns)
-        return Found(tuple(poses), tracked)
+        return TrackedPoses(tuple(poses), tracked, looks, finds)
+
+    def dropped(self, stamp_ns: int) -> Order | None:
+        """Why `find` should not be called with the next image: it is late or doubled. Called once an image.
+
+        Images without a stamp (0) are not doubled.
+        """
+        order = self._tracker.place(stamp_ns).order
+        return order if order == Order.LATE or (order == Order.DUPLICATE and stamp_ns) else None
 
     def reset(self) -> tuple[str, ...]:
-        """Gives everybody up; whom."""
+        """Lose everybody; their ids."""
         lost = self._tracker.reset()
         self.estimator.reset()
         if self._smoother is not None:
@@ -74,14 +115,30 @@ class Finder:
         return lost
 
 
-def build(values: SimpleNamespace) -> PoseEstimator:
-    """The estimator these settings ask for. Raises as `build_estimator`."""
+def find_models(values: PoseSettings) -> None:
+    """Looks for the files of the estimator, within milliseconds. Raises FileNotFoundError, which says how to get them.
+
+    What else may be wrong is found by `build`.
+    """
+    if values.model_path and not Path(values.model_path).is_file():
+        raise FileNotFoundError(f"model_path: there is no file {values.model_path}")
+    for name in () if values.model_path else ESTIMATORS[values.estimator].models:
+        store.locate(name)
+
+
+def build(values: PoseSettings) -> PoseEstimator:
+    """The estimator of these settings. Raises what `build_estimator` raises."""
     options: dict[str, Any] = {"model_path": values.model_path or None}
-    for threshold in ("person_threshold", "joint_threshold"):
-        if getattr(values, threshold) >= 0:
-            options[threshold] = getattr(values, threshold)
+    thresholds = {"person_threshold": values.person_threshold, "joint_threshold": values.joint_threshold}
+    options |= {name: score for name, score in thresholds.items() if score >= 0}
     if values.estimator == "movenet":
         options |= {"input_size": values.input_size, "tiles": values.tiles, "threads": values.threads}
+        options |= {"person_threshold": min(values.followed_threshold, _new_person_score(values))}
     else:
         options |= {"people": values.max_people}
     return build_estimator(values.estimator, **options)
+
+
+def _new_person_score(values: PoseSettings) -> float:
+    """Least score of somebody new."""
+    return values.person_threshold if values.person_threshold >= 0 else ESTIMATORS[values.estimator].person_threshold

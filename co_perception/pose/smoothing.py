@@ -1,6 +1,7 @@
-"""Joints that tremble less: the one-euro filter (Casiez, Roussel and Vogel, CHI 2012), one for each person.
+"""Smoothing of joints over time by the One Euro filter, one for each person.
 
-A low-pass filter whose cut-off rises with speed: somebody who stands is steady, and a quick arm is not late.
+A low-pass filter whose cut-off frequency rises with speed: joints at rest are steady, and fast ones have little delay
+(Casiez, Roussel and Vogel, CHI 2012, doi:10.1145/2207676.2208639).
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.engine.target import Pose
+from co_perception.engine.time import NANO
 
-NANO = 1_000_000_000
 _SPEED_CUTOFF_HZ = 1.0  # of the filter of the speed itself, as in the paper
-_LONGEST_S = 0.5  # a joint unseen for longer begins anew
+_LONGEST_S = 0.5  # a joint not found for longer begins anew
 
 
 @dataclass
-class _Joints:
-    """What is remembered of one person: places (V, 2), speeds (V, 2) per second, and when each joint was seen (V,)."""
+class _JointHistory:
+    """The filter's memory of one person.
+
+    places: (V, 2) pixels; speeds: (V, 2) pixels per second; last_seen_ns: (V,) when each joint was found last.
+    """
 
     places: NDArray[np.float64]
     speeds: NDArray[np.float64]
-    seen_ns: NDArray[np.int64]
+    last_seen_ns: NDArray[np.int64]
 
 
 class Smoother:
@@ -40,9 +44,8 @@ class Smoother:
     def __init__(self, cutoff_hz: float = 1.5, speed_gain: float = 8.0) -> None:
         if cutoff_hz <= 0 or speed_gain < 0:
             raise ValueError(f"cutoff_hz is above 0 and speed_gain at least 0, got {cutoff_hz} and {speed_gain}.")
-        self._cutoff_hz = cutoff_hz
-        self._speed_gain = speed_gain
-        self._people: dict[str, _Joints] = {}
+        self._cutoff_hz, self._speed_gain = cutoff_hz, speed_gain
+        self._people: dict[str, _JointHistory] = {}
 
     def smooth(self, poses: Iterable[Pose], stamp_ns: int) -> list[Pose]:
         """The people of one frame, taken at `stamp_ns`, with steadier joints."""
@@ -57,10 +60,10 @@ class Smoother:
         new = np.where(pose.found[:, None], pose.data[:, :2], 0.0).astype(np.float64)
         old = self._people.get(pose.id)
         if old is None or len(old.places) != len(new):
-            seen = np.where(pose.found, stamp_ns, np.iinfo(np.int64).min // 2)
-            self._people[pose.id] = _Joints(new, np.zeros_like(new), seen)
+            found_ns = np.where(pose.found, stamp_ns, np.iinfo(np.int64).min // 2)
+            self._people[pose.id] = _JointHistory(new, np.zeros_like(new), found_ns)
             return pose
-        passed_s = (stamp_ns - old.seen_ns)[:, None] / NANO
+        passed_s = (stamp_ns - old.last_seen_ns)[:, None] / NANO
         follow = pose.found[:, None] & (passed_s > 0) & (passed_s <= _LONGEST_S)
         step_s = np.where(follow, passed_s, 1.0)
         speeds = old.speeds + _share(_SPEED_CUTOFF_HZ, step_s) * ((new - old.places) / step_s - old.speeds)
@@ -70,7 +73,7 @@ class Smoother:
         found = pose.found[:, None]
         old.places = np.where(found, places, old.places)
         old.speeds = np.where(follow, speeds, np.where(found, 0.0, old.speeds))
-        old.seen_ns = np.where(pose.found, stamp_ns, old.seen_ns)
+        old.last_seen_ns = np.where(pose.found, stamp_ns, old.last_seen_ns)
         data = pose.data.copy()
         data[:, :2] = np.where(found, places, pose.data[:, :2])
         return replace(pose, data=data)

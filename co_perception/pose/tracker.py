@@ -1,9 +1,9 @@
-"""Who is who from frame to frame: ids that outlive a short disappearance.
+"""Multi-person pose tracker: ids that persist over short occlusions.
 
-Each person followed is the joints last seen and the velocity of the body. In a new frame everybody is expected where
-that velocity leads; poses and people are paired so that the total keypoint similarity is greatest, those in sight
-before those missing, who have to be looked for in a wider circle. No pictures are compared: who comes back after
-longer than `max_missed_s`, or somewhere else, is somebody new.
+A track is a person's last joints and the velocity of the body. In a new frame, joints are predicted with that velocity;
+poses and tracks are paired so that the total keypoint similarity is greatest: visible tracks first, then missing ones,
+which are searched in a wider area. There is no re-identification by appearance: a person who reappears after more than
+`max_missed_s`, or elsewhere, gets a new id.
 """
 
 from __future__ import annotations
@@ -14,27 +14,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.engine.confidences import rescaled
+from co_perception.engine.stamp_order import Order, Placement, StampOrder
 from co_perception.engine.target import Pose
-from co_perception.pose.assignment import assign
-from co_perception.pose.similarity import LEAST_JOINTS, similarity
+from co_perception.engine.time import NANO
+from co_perception.pose.matching import LEAST_JOINTS, assign, similarity
+from co_perception.skeletons.layouts import layout
+from co_perception.skeletons.one_body import bodies, joined
 
-NANO = 1_000_000_000
-_LEAST = 0.2  # similarity below which two poses are two people
-_SLACK = 2.0  # times the annotators' deviation: a tracker asks who it is, not how exactly
-_SLACK_PER_S = 2.0  # more of it for each second somebody is missing
-_COAST_S = 0.5  # a velocity is trusted this long without being seen
-_TWIN = 0.5  # nobody is born inside somebody: so similar a pose that nobody claims is a second answer for one person
+_THRESHOLD = 0.2  # similarity below which two poses are two people
+_SLACK = 2.0  # times the annotators' deviation: identity is in question, not accuracy
+_SLACK_PER_S = 2.0  # more of it for each second that a track is missing
+_COAST_S = 0.5  # a missing track moves on with its velocity for this long
+_DUPLICATE = 0.5  # an unmatched pose this similar to another one is a second answer for the same person
 _NEWEST = 0.5  # weight of the newest velocity
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """Who is in one frame, and what became of the others.
+    """The tracks in one frame.
 
-    poses: those in sight, with ids, oldest id first; born: ids seen for the first time; back: ids seen again after at
-    least one frame without; missing: ids out of sight that may come back; lost: ids given up, which never come back;
-    ignored: poses that belong to nobody (too few joints, too many people, a second answer for one person, or not yet
-    seen often enough); restarted: time ran backwards, so everybody was given up.
+    poses: of visible people, with ids, oldest id first. born: new ids. back: ids visible again after at least one frame
+    without. missing: ids that are not visible but may return. lost: ids that ended and are never used again. ignored:
+    number of poses without an id (too few joints, too many people, a duplicate, or not yet confirmed). restarted: time
+    ran backwards, so all tracks ended.
     """
 
     poses: tuple[Pose, ...]
@@ -48,104 +51,155 @@ class Tracked:
 
 @dataclass(eq=False)
 class _Person:
-    """One person followed. joints (V, 3) x, y, score as last seen, at `seen_ns`; velocity (2,) in pixels per second;
-    number 0: not yet seen in enough frames to be given an id."""
+    """One track.
+
+    joints: (V, 3) x, y, score at `last_seen_ns`; velocity: (2,) pixels per second; number: 0 until it is confirmed.
+    """
 
     joints: NDArray[np.float64]
-    seen_ns: int
+    last_seen_ns: int
     velocity: NDArray[np.float64]
     number: int = 0
     frames: int = 1
     missing: bool = False
 
     def missed_s(self, stamp_ns: int) -> float:
-        return (stamp_ns - self.seen_ns) / NANO
+        return (stamp_ns - self.last_seen_ns) / NANO
 
-    def expected(self, stamp_ns: int) -> NDArray[np.float64]:
-        """(V, 3) where the joints would be now."""
-        moved = self.joints.copy()
-        moved[:, :2] += self.velocity * min(self.missed_s(stamp_ns), _COAST_S)
-        return moved
-
-    def likeness(self, joints: NDArray[np.float64], name: str, stamp_ns: int) -> NDArray[np.float64]:
-        """(N,) similarity of the poses (N, V, 3) with where this person would be now."""
+    def similarity(self, joints: NDArray[np.float64], name: str, stamp_ns: int) -> NDArray[np.float64]:
+        """(N,) similarity of the poses (N, V, 3) with the joints predicted for now."""
         slack = _SLACK + (_SLACK_PER_S * self.missed_s(stamp_ns) if self.missing else 0.0)
-        return similarity(self.expected(stamp_ns)[None], joints, name, slack)[0]
+        return similarity(self.predicted(stamp_ns)[None], joints, name, slack)[0]
 
-    def see(self, joints: NDArray[np.float64], stamp_ns: int) -> None:
-        """Takes in a new sighting."""
+    def predicted(self, stamp_ns: int) -> NDArray[np.float64]:
+        """(V, 3) the joints moved on with the velocity; those that were not found keep score 0."""
+        predicted = self.joints.copy()
+        predicted[:, :2] += self.velocity * min(self.missed_s(stamp_ns), _COAST_S)
+        return predicted
+
+    def update(self, joints: NDArray[np.float64], stamp_ns: int) -> None:
+        """Take a new observation."""
         passed_s = self.missed_s(stamp_ns)
         both = (self.joints[:, 2] > 0) & (joints[:, 2] > 0)
         if passed_s > 0:
             newest = np.median(joints[both, :2] - self.joints[both, :2], axis=0) / passed_s
             share = 1.0 if self.frames == 1 else _NEWEST
             self.velocity = self.velocity + share * (newest - self.velocity)
-        self.joints, self.seen_ns, self.missing = joints, stamp_ns, False
+        self.joints, self.last_seen_ns, self.missing = joints, stamp_ns, False
         self.frames += 1
 
 
 class Tracker:
-    """Gives the people in a stream of poses ids: "p1", "p2", ... Unique as long as the tracker lives, and the same
-    again when another one is given the same stream. The order of poses in a frame changes nothing.
+    """Gives the people in a stream of poses ids: "p1", "p2", ...
+
+    Ids are unique in the tracker's lifetime and a function of the stream alone; another tracker gives the same ids
+    to other people, unless its `prefix` is another. The order of poses in a frame does not
+    matter.
 
     Args:
-        max_people: most people followed at once, missing ones included, which bounds memory and time. When it is full,
-            somebody new takes the place of whoever is missing longest; while nobody is missing, newcomers are ignored.
-        max_missed_s: how long somebody may be out of sight and keep the id.
-        confirm: frames in a row somebody must be seen in to get an id; 1 gives it at once, to false alarms too.
-        min_score: least `Pose.confidence` of a newcomer; those who are followed may fall below.
+        max_people: most tracks at once, missing ones included, which bounds memory and time. When it is full, a new
+            track replaces the one that is missing longest; while none is missing, new people are ignored.
+        max_missed_s: how long a track may be missing and keep its id.
+        confirm: consecutive frames until a track gets an id; 1: at once, for false detections too.
+        min_score: least `Pose.confidence` of a new track; that of existing ones may fall below, once they have an id.
+        prefix: what each id begins with.
     """
 
     def __init__(
-        self, max_people: int = 16, max_missed_s: float = 1.0, confirm: int = 2, min_score: float = 0.0
+        self,
+        max_people: int = 16,
+        max_missed_s: float = 1.0,
+        confirm: int = 2,
+        min_score: float = 0.0,
+        prefix: str = "p",
     ) -> None:
         if max_people < 1 or confirm < 1:
             raise ValueError(f"max_people and confirm are at least 1, got {max_people} and {confirm}.")
         if not max_missed_s > 0:
             raise ValueError(f"max_missed_s is above 0, more than the time between two frames, got {max_missed_s}.")
-        self.max_people = max_people
-        self.max_missed_s = max_missed_s
-        self._confirm = confirm
-        self._min_score = min_score
+        self.max_people, self.max_missed_s = max_people, max_missed_s
+        self._confirm, self._min_score, self._prefix = confirm, min_score, prefix
         self._people: list[_Person] = []  # by number
         self._candidates: list[_Person] = []  # not yet confirmed
         self._given = 0
         self._layout = ""
-        self._newest_ns: int | None = None
+        self._order = StampOrder(max_missed_s)
+        self._placed: tuple[int, Placement] | None = None  # the frame that was placed and not matched yet
+        self._restarting = False  # whether stamps jumped back since a frame was matched
 
     def update(self, poses: Sequence[Pose], stamp_ns: int) -> Tracked:
-        """Follows everybody into the next frame, whose poses were seen at `stamp_ns`.
+        """Match the poses of the next frame, taken at `stamp_ns`, with the tracks.
 
-        A stamp older than the newest gives everybody up and begins anew. Raises ValueError for poses of another layout
-        than before.
+        A pose with the id of a track is of that track, wherever it is (`second_look`); ids that no track has mean
+        nothing.
+
+        A late frame changes nothing and has no tracks; a jump back ends all tracks, see `StampOrder`. Raises ValueError
+        for poses of another layout than before.
         """
-        restarted = self._newest_ns is not None and stamp_ns < self._newest_ns
-        lost = self.reset() if restarted else self._give_up(stamp_ns)
+        placement = self._placed[1] if self._placed and self._placed[0] == stamp_ns else self.place(stamp_ns)
+        self._placed = None
+        if placement.order == Order.LATE:
+            return Tracked((), missing=tuple(self._id(person.number) for person in self._people), ignored=len(poses))
+        restarted, self._restarting = self._restarting, False
+        lost = self._end_all() if restarted else self._end_missing(stamp_ns)
         self._check_layout(poses)
-        self._newest_ns, usable = stamp_ns, self._usable(poses)
-        joints = np.stack([_joints(pose) for pose in usable]) if usable else np.zeros((0, 0, 3))
-        claimed = self._claim(joints, stamp_ns)
-        back = {person.number for person in claimed.values() if person.missing}
-        self._see(claimed, joints, stamp_ns)
-        claimed |= self._newcomers(usable, joints, set(claimed), stamp_ns)
+        enough = [pose for pose in poses if pose.found.sum() >= LEAST_JOINTS]
+        usable = sorted(enough, key=lambda pose: (-pose.confidence, pose.data.tobytes()))[: 4 * self.max_people]
+        joints = np.zeros((len(usable), len(usable[0]) if usable else 0, 3))
+        for row, pose in zip(joints, usable, strict=True):  # x, y, 1; zeros for a joint that was not found
+            row[pose.found, :2], row[pose.found, 2] = pose.data[pose.found, :2], 1.0
+        sure = sum(pose.confidence >= self._min_score for pose in usable)
+        whole, bodies_joints = self._joined(usable[:sure], joints[:sure])
+        usable, joints, sure = [*whole, *usable[sure:]], np.concatenate([bodies_joints, joints[sure:]]), len(whole)
+        matches = self._match([pose.id for pose in usable], joints, sure, stamp_ns)
+        back = {person.number for person in matches.values() if person.missing}
+        for person in self._people:
+            person.missing = True
+        self._candidates = [person for person in matches.values() if not person.number]
+        for index, person in matches.items():
+            person.update(joints[index], stamp_ns)
+            if usable[index].id:
+                person.velocity = np.zeros(2)  # what a second look finds turned over rather than moved on
+        matches |= self._new_candidates(joints, sure, set(matches), stamp_ns)
         born, evicted = self._confirm_candidates()
-        seen = sorted((person.number, index) for index, person in claimed.items() if person.number)
+        visible = sorted((person.number, index) for index, person in matches.items() if person.number)
         return Tracked(
-            poses=tuple(replace(usable[index], id=_id(number)) for number, index in seen),
+            poses=tuple(replace(usable[index], id=self._id(number)) for number, index in visible),
             born=born,
-            back=tuple(_id(number) for number, _ in seen if number in back),
-            missing=tuple(_id(person.number) for person in self._people if person.missing),
+            back=tuple(self._id(number) for number, _ in visible if number in back),
+            missing=tuple(self._id(person.number) for person in self._people if person.missing),
             lost=lost + evicted,
-            ignored=len(poses) - len(seen),
+            ignored=len(poses) - len(visible),
             restarted=restarted,
         )
 
+    def expected(self, stamp_ns: int) -> tuple[Pose, ...]:
+        """Where the people with ids should be at `stamp_ns`, visible or missing; oldest id first, scores 0 or 1."""
+        present = [person for person in self._people if 0 <= person.missed_s(stamp_ns) <= self.max_missed_s]
+        return tuple(
+            Pose(person.predicted(stamp_ns).astype(np.float32), self._layout, id=self._id(person.number))
+            for person in present
+        )
+
+    def place(self, stamp_ns: int) -> Placement:
+        """Where the next frame comes among those before: `update` with a late one is in vain. Called once a frame."""
+        placement = self._order.place(stamp_ns)
+        self._placed, self._restarting = (stamp_ns, placement), self._restarting or placement.back
+        return placement
+
     def reset(self) -> tuple[str, ...]:
-        """Gives everybody up and returns their ids. Ids go on counting: none is given twice."""
-        lost = tuple(_id(person.number) for person in self._people)
-        self._people, self._candidates = [], []
-        self._layout, self._newest_ns = "", None
+        """End all tracks; their ids. Ids go on counting: none is used twice."""
+        self._order.restart()
+        self._placed, self._restarting = None, False
+        return self._end_all()
+
+    def _end_all(self) -> tuple[str, ...]:
+        lost = tuple(self._id(person.number) for person in self._people)
+        self._people, self._candidates, self._layout = [], [], ""
         return lost
+
+    def _id(self, number: int) -> str:
+        return f"{self._prefix}{number}"
 
     def _check_layout(self, poses: Sequence[Pose]) -> None:
         found = {pose.layout for pose in poses} | ({self._layout} if self._people or self._candidates else set())
@@ -156,44 +210,53 @@ class Tracker:
             )
         self._layout = next(iter(found), self._layout)
 
-    def _give_up(self, stamp_ns: int) -> tuple[str, ...]:
-        """Ids of those missing too long, who are followed no further."""
+    def _joined(self, usable: list[Pose], joints: NDArray[np.float64]) -> tuple[list[Pose], NDArray[np.float64]]:
+        """The poses with halves of one person put together, the surer half first."""
+        groups = bodies(joints, layout(self._layout), doubles=False) if len(usable) > 1 else []
+        if len(groups) in (0, len(usable)):
+            return usable, joints
+        whole = [usable[group[0]] for group in groups]
+        for place, group in enumerate(groups):
+            if len(group) > 1:
+                parts = [rescaled(usable[n].data, usable[n].coordinates) for n in group]
+                whole[place] = replace(whole[place], data=joined(np.stack(parts)))
+        return whole, np.stack([joined(joints[group]) for group in groups])
+
+    def _end_missing(self, stamp_ns: int) -> tuple[str, ...]:
+        """End tracks that are missing too long; their ids."""
         gone = [person for person in self._people if person.missed_s(stamp_ns) > self.max_missed_s]
         self._people = [person for person in self._people if person not in gone]
         self._candidates = [person for person in self._candidates if person.missed_s(stamp_ns) <= self.max_missed_s]
-        return tuple(_id(person.number) for person in gone)
+        return tuple(self._id(person.number) for person in gone)
 
-    def _usable(self, poses: Sequence[Pose]) -> list[Pose]:
-        """Poses with joints enough, most confident first, and no more than the work is bounded for."""
-        enough = [pose for pose in poses if pose.found.sum() >= LEAST_JOINTS]
-        return sorted(enough, key=lambda pose: (-pose.confidence, pose.data.tobytes()))[: 4 * self.max_people]
+    def _match(self, ids: list[str], joints: NDArray[np.float64], sure: int, stamp_ns: int) -> dict[int, _Person]:
+        """Pose index -> its track: those with its id, then the first `sure` poses, then the others.
 
-    def _claim(self, joints: NDArray[np.float64], stamp_ns: int) -> dict[int, _Person]:
-        """Whose pose each one is, by its index; those in sight choose first, then those missing, then candidates."""
-        claimed: dict[int, _Person] = {}
-        missing = [person for person in self._people if person.missing]
-        for group in ([person for person in self._people if not person.missing], missing, self._candidates):
-            free = [index for index in range(len(joints)) if index not in claimed]
-            worth = [person.likeness(joints[free], self._layout, stamp_ns) for person in group] if free else []
-            for row, column in assign(np.array(worth).reshape(len(worth), len(free)), _LEAST):
-                claimed[free[column]] = group[row]
-        return claimed
+        Visible tracks are matched first, then missing ones, then candidates, which only a sure pose continues. That
+        doubtful poses come last, and only to people who are followed, is the association of ByteTrack (Zhang et al.,
+        arXiv:2110.06864).
+        """
+        numbers = {self._id(person.number): person for person in self._people}
+        matches = {index: numbers[id] for index, id in enumerate(ids) if id in numbers}
+        visible, missing = ([person for person in self._people if person.missing == state] for state in (False, True))
+        stages = [(sure, visible), (sure, missing), (len(joints), visible), (len(joints), missing)]
+        for end, group in (*stages, (sure, self._candidates)):
+            matched = list(matches.values())
+            people = [person for person in group if person not in matched]
+            free = [index for index in range(end) if index not in matches]
+            rows = [person.similarity(joints[free], self._layout, stamp_ns) for person in people] if free else []
+            for row, column in assign(np.array(rows).reshape(len(rows), len(free)), _THRESHOLD):
+                matches[free[column]] = people[row]
+        return matches
 
-    def _see(self, claimed: dict[int, _Person], joints: NDArray[np.float64], stamp_ns: int) -> None:
-        for person in self._people:
-            person.missing = True
-        self._candidates = [person for person in claimed.values() if not person.number]
-        for index, person in claimed.items():
-            person.see(joints[index], stamp_ns)
-
-    def _newcomers(
-        self, usable: list[Pose], joints: NDArray[np.float64], claimed: set[int], stamp_ns: int
+    def _new_candidates(
+        self, joints: NDArray[np.float64], sure: int, matched: set[int], stamp_ns: int
     ) -> dict[int, _Person]:
-        """New candidates by the index of their pose."""
-        twins = similarity(joints, joints, self._layout) >= _TWIN if usable else np.zeros((0, 0), bool)
+        """New candidates by the index of their pose, one of the first `sure`."""
+        duplicates = similarity(joints, joints, self._layout) >= _DUPLICATE if sure else np.zeros((0, 0), bool)
         new: dict[int, _Person] = {}
-        for index, pose in enumerate(usable):
-            if index in claimed or pose.confidence < self._min_score or twins[index, [*claimed, *new]].any():
+        for index in range(sure):
+            if index in matched or duplicates[index, [*matched, *new]].any():
                 continue
             if len(self._candidates) < self.max_people:
                 new[index] = _Person(joints[index], stamp_ns, np.zeros(2))
@@ -201,34 +264,20 @@ class Tracker:
         return new
 
     def _confirm_candidates(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Gives ids to those seen often enough, while there is room. Returns ids born, and ids given up for them."""
+        """Give ids to candidates with enough frames, while there is room; ids born, and ids ended for them."""
         born: list[str] = []
         evicted: list[str] = []
         for person in [person for person in self._candidates if person.frames >= self._confirm]:
-            if len(self._people) >= self.max_people and not self._evict(evicted):
-                break
+            if len(self._people) >= self.max_people:
+                missing = [other for other in self._people if other.missing]
+                if not missing:
+                    break
+                longest = min(missing, key=lambda other: (other.last_seen_ns, other.number))
+                self._people.remove(longest)
+                evicted.append(self._id(longest.number))
             self._given += 1
             person.number = self._given
             self._candidates.remove(person)
             self._people.append(person)
-            born.append(_id(person.number))
+            born.append(self._id(person.number))
         return tuple(born), tuple(evicted)
-
-    def _evict(self, evicted: list[str]) -> bool:
-        """Gives up whoever is missing longest; False while everybody is in sight."""
-        missing = [person for person in self._people if person.missing]
-        if not missing:
-            return False
-        longest = min(missing, key=lambda person: (person.seen_ns, person.number))
-        self._people.remove(longest)
-        evicted.append(_id(longest.number))
-        return True
-
-
-def _joints(pose: Pose) -> NDArray[np.float64]:
-    """(V, 3) x, y, score; zeros for a joint that was not found."""
-    return np.where(pose.found[:, None], pose.data[:, [0, 1, -1]], 0.0).astype(np.float64)
-
-
-def _id(number: int) -> str:
-    return f"p{number}"

@@ -1,1 +1,1 @@
-"""What stands between a network and a robot: where its weights lie, and how it is stepped."""
+"""Execution of networks: backends, pools of streams, the store of weights and videos, untrusted files, workers."""

@@ -1,7 +1,7 @@
-"""Which version of another package is here, without importing it.
+"""Versions of installed packages, read without importing them.
 
-A robot has packages from apt, from pip and from whoever set it up: the ranges in setup.py are not always heeded.
-A version that would break what docs/security.md promises is refused by name. Knows the standard library only.
+A robot has packages from apt and from pip, and the ranges in setup.py are not always heeded. A version that would break
+what docs/security.md promises is refused by name. Standard library only.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Skeletons: joint layouts, the graphs of their joints, and bones. Knows numpy and nothing else."""
+"""Skeletons: joint layouts and their graphs, conversion, normalization, and input streams. NumPy only."""

@@ -1,1 +1,1 @@
-"""Training of the networks: what every learner's `fit` stands on."""
+"""Training of the networks: examples, loop, checkpoints, augmentation and search; `fit` of every learner uses it."""

@@ -1,15 +1,17 @@
-"""How a training goes: one frozen record, from Python, a YAML file or the command line."""
+"""Training settings: one frozen record, from Python, a YAML file or the command line."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from co_perception.data.damage import has_anchors
+from co_perception.data.parsing import has_anchors
+from co_perception.engine.names import no_such
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -23,22 +25,39 @@ EXTRA = "training needs the extra 'train': pip install 'co_perception[train]'"
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training. Raises ValueError where one is out of its range.
+    """Settings of one training.
 
-    epochs: passes over the examples; batch_size: examples per step and device.
-    lr: the highest learning rate, after `warmup` (share of all steps) of linear rise; schedule: how it falls from
-    there, "cosine" to zero, "step" to a tenth at one half and a hundredth at three quarters, or not at all.
-    momentum: of sgd alone. clip_gradient: largest norm of a step's gradient, None for any.
-    label_smoothing: share of the target spread over all classes. balance: draw every class equally often.
-    precision: as in Lightning; the mixed ones are quicker where the hardware knows them.
-    patience: epochs without a better `select` before it stops, None for never; it takes validation examples.
-    select: the measure on the validation examples that decides which epoch's weights are kept.
-    seed: of order, augmentation, dropout, and of a network's first weights.
-    mode: "clip" trains on whole clips, which is quick; "step" streams them from a fresh state and trains every answer
-    that stands from `min_progress` of the receptive field on, with norms as they are: fine-tuning under the conditions
-    of the robot. chunk: steps that are streamed at once there; answers do not depend on it, time and memory do.
-    frames: of a training clip, None for the network's own length.
-    workers: processes that load examples. accelerator, devices, nodes, strategy: for Lightning's launcher.
+    Args:
+        epochs: passes over the examples.
+        batch_size: examples per step and device.
+        lr: the highest learning rate.
+        optimizer: which one.
+        momentum: of sgd alone.
+        weight_decay: of weights; scales and biases do not decay.
+        schedule: how the learning rate falls after the warm-up: "cosine" to zero, "step" to a tenth at one half and a
+            hundredth at three quarters, or not at all.
+        warmup: share of all steps in which the learning rate rises linearly.
+        clip_gradient: largest norm of a step's gradient, None for any.
+        label_smoothing: share of the target spread over all classes (arXiv:1512.00567).
+        balance: draw every class equally often.
+        precision: as in Lightning; the mixed ones are faster where the hardware has them.
+        patience: epochs without a better `select` before training stops, None for never; needs validation examples.
+        select: the measure on the validation examples that decides which epoch's weights are used.
+        seed: of order, augmentation, dropout, and of a network's first weights.
+        mode: "clip" trains on whole clips, which is fast; "step" streams them from a fresh state and trains every
+            answer from `min_progress` of the receptive field on, with norms as they are: fine-tuning under the
+            conditions of the robot.
+        min_progress: share of the receptive field that must be real in step mode.
+        chunk: steps that are streamed at once in step mode; answers do not depend on it, time and memory do.
+        frames: of a training clip, None for the network's own length.
+        workers: processes that load examples.
+        accelerator: as in Lightning.
+        devices: per machine.
+        nodes: machines.
+        strategy: as in Lightning.
+
+    Raises:
+        ValueError: for a setting that is out of its range.
     """
 
     epochs: int = 30
@@ -69,11 +88,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
             self._need(name, getattr(self, name) is not None or type(None) in get_args(kind), "never None")
-        for name in ("epochs", "batch_size", "chunk", "devices", "nodes"):
-            self._need(name, getattr(self, name) >= 1, "at least 1")
-            self._need(name, getattr(self, name) < MOST, f"below {MOST}")
-        for name in ("seed", "workers"):
-            self._need(name, getattr(self, name) >= 0, "at least 0")
+        counts = {"epochs": 1, "batch_size": 1, "chunk": 1, "devices": 1, "nodes": 1, "seed": 0, "workers": 0}
+        for name, least in counts.items():
+            self._need(name, getattr(self, name) >= least, f"at least {least}")
             self._need(name, getattr(self, name) < MOST, f"below {MOST}")
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0")
         for name in ("momentum", "warmup", "label_smoothing"):
@@ -93,18 +110,19 @@ class TrainConfig:
             raise ValueError(f"{name} is {what}, got {getattr(self, name)!r}")
 
     def replace(self, **changes: Any) -> TrainConfig:
-        """The same with other values; ValueError for a name that there is not."""
-        unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(self)})
-        if unknown:
-            raise ValueError(f"no setting {', '.join(unknown)}; there are: {', '.join(asdict(self))}")
+        """A copy with other values; ValueError for an unknown name."""
+        _check_names(changes)
         return dataclasses.replace(self, **changes)
 
     @classmethod
     def from_yaml(cls, path: Path | str) -> TrainConfig:
-        """From a YAML file of these names; what it leaves out keeps its default.
+        """Settings from a YAML file; names that it leaves out keep their defaults.
 
-        Raises: FileNotFoundError; ValueError that names an unknown setting or one of the wrong type, and for a file
-        with anchors: what they stand for may be more than any memory holds."""
+        Raises:
+            FileNotFoundError: where there is no such file.
+            ValueError: names an unknown setting or one of the wrong type, and for a file with anchors: what they
+                stand for may be more than any memory holds.
+        """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no settings at {path}; TrainConfig().to_yaml(path) writes some to edit")
@@ -115,39 +133,42 @@ class TrainConfig:
         return from_arguments([f"--train={path}"])
 
     def to_yaml(self, path: Path | str) -> None:
-        """Write all settings, so that `from_yaml` gives them back."""
-        parser = _bare_parser()
+        """Write all settings, so that `from_yaml` gives them back. Raises OSError that names the file."""
+        parser = _parser()
         parser.add_class_arguments(TrainConfig)
-        Path(path).write_text(parser.dump(parser.parse_object(asdict(self)), skip_unset=False))
+        from co_perception.continual.state import write_files
 
-
-def asdict(config: TrainConfig) -> dict[str, Any]:
-    """Settings by name, of plain numbers, texts and None."""
-    return dataclasses.asdict(config)
+        text = parser.dump(parser.parse_object(dataclasses.asdict(self)), skip_unset=False)
+        write_files({Path(path): text.encode()})
 
 
 def from_arguments(arguments: Sequence[str], base: TrainConfig | None = None) -> TrainConfig:
-    """From the command line: `--train file.yaml`, `--train.lr 1e-3`, `--train.mode=step`; later ones win.
+    """Settings from the command line: `--train file.yaml`, `--train.lr 1e-3`, `--train.mode=step`; later ones win.
 
-    base: what arguments leave as it is. Raises: ValueError for anything else, and for values of the wrong type.
+    `base` has those that no argument names. Raises: ValueError for any other argument, and values of the wrong type.
     """
     from jsonargparse import ArgumentError
 
+    named = [argument.partition("=")[0] for argument in arguments]
+    _check_names(name.removeprefix("--train.") for name in named if name.startswith("--train."))
     parser = _parser()
-    given = parser.parse_object({"train": asdict(base or TrainConfig())})
+    parser.add_argument("--train", type=TrainConfig, default=TrainConfig(), sub_configs=True)
+    given = parser.parse_object({"train": dataclasses.asdict(base or TrainConfig())})
     try:
         return parser.instantiate(parser.parse_args(list(arguments), namespace=given)).train
     except ArgumentError as error:
+        _check_names(re.findall(r"does not accept option '([^']+)'", error.message))  # of a file
         raise ValueError(f"training settings: {error.message}") from None
 
 
+def _check_names(names: Iterable[str]) -> None:
+    known = [field.name for field in dataclasses.fields(TrainConfig)]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{no_such('setting', name, known)}.")
+
+
 def _parser() -> ArgumentParser:
-    parser = _bare_parser()
-    parser.add_argument("--train", type=TrainConfig, default=TrainConfig(), sub_configs=True)
-    return parser
-
-
-def _bare_parser() -> ArgumentParser:
     try:
         from jsonargparse import ArgumentParser
     except ImportError as error:

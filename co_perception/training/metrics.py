@@ -1,12 +1,10 @@
-"""How good a classifier is, in torchmetrics."""
+"""Accuracy, balanced accuracy, F1 and loss of a classifier, with torchmetrics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from co_perception.training.config import EXTRA
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def collection(classes: int) -> MetricCollection:
-    """Measures that take logits (B, classes) and labels (B,), and agree among processes.
+    """Measures that take logits (B, classes) and labels (B,), and are reduced over processes.
 
-    accuracy: share of examples; balanced_accuracy: mean over classes of the share of their examples; f1: mean over
-    classes. A class that is neither shown nor answered does not count.
+    `accuracy` is the share of examples, `balanced_accuracy` the mean recall over classes, `f1` the mean over classes. A
+    class that neither occurs nor is predicted does not count.
     """
     try:
         from torchmetrics import MetricCollection
@@ -36,21 +34,21 @@ def collection(classes: int) -> MetricCollection:
 
 
 def measure(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """What `collection` says, and the loss (mean cross entropy), of logits (N, classes) and labels (N,)."""
-    found = {name: float(value) for name, value in collection(logits.shape[1])(logits, labels).items()}
-    return {"loss": float(torch.nn.functional.cross_entropy(logits, labels)), **found}
-
-
-def confusion(logits: Tensor, labels: Tensor) -> NDArray[np.int64]:
-    """(classes, classes) counts: rows are what it was, columns what it was taken for."""
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-    return multiclass_confusion_matrix(logits, labels, logits.shape[1]).numpy()
+    """The measures of `collection` and the loss (mean cross entropy) of logits (N, classes) and labels (N,)."""
+    measures = {name: float(value) for name, value in collection(logits.shape[1])(logits, labels).items()}
+    return {"loss": float(torch.nn.functional.cross_entropy(logits, labels)), **measures}
 
 
 def mean() -> Metric:
-    """Of values with weights, `update(value, weight)`, over all processes."""
+    """Weighted mean over all processes: `update(value, weight)`."""
     from torchmetrics import MeanMetric
 
     # NaN stays NaN, because a loss that is no number must be seen; "disable" (1.9) would also drop the weights.
     return MeanMetric(nan_strategy=float("nan"))
+
+
+def take(metric: Metric) -> float:
+    """The metric's value; the metric begins anew."""
+    value = float(metric.compute())
+    metric.reset()
+    return value

@@ -1,29 +1,31 @@
-"""Which settings train best: a search with Optuna (Akiba et al., KDD 2019)."""
+"""Hyperparameter search with Optuna (arXiv:1907.10902): tree-structured Parzen estimator and median pruning."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
-from co_perception.training.config import EXTRA, TrainConfig, asdict
+from co_perception.training.config import EXTRA, TrainConfig
 from co_perception.training.examples import Examples
-from co_perception.training.fit import fit
+from co_perception.training.fit import check_labels, fit_checked
+from co_perception.training.shared_content import check_separate
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
 
 
 @dataclass(frozen=True)
 class Between:
-    """Any number from low to high; log: as many below the geometric mean as above. Whole numbers between whole ones."""
+    """Any number from low to high; whole numbers between whole ones."""
 
     low: float
     high: float
-    log: bool = False
+    log: bool = False  # draw uniformly in the logarithm
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,16 @@ class OneOf:
     values: tuple[str | float | bool | None, ...]
 
 
-Space = Mapping[str, Between | OneOf]
-"""What may vary: names of settings in `TrainConfig`."""
+Space = Mapping[str, Between | OneOf]  # settings of `TrainConfig` that vary, by name
 
 
 @dataclass(frozen=True)
-class Found:
-    """config: the best settings; score: their `config.select` on the validation examples; trials: done in all."""
+class SearchResult:
+    """The best settings of a search."""
 
     config: TrainConfig
-    score: float
-    trials: int
+    score: float  # their `config.select` on the validation examples, by which they were chosen: no figure to report
+    trials: int  # done in all
 
 
 def search(
@@ -56,23 +57,51 @@ def search(
     base: TrainConfig,
     trials: int = 20,
     storage: Path | str | None = None,
-) -> Found:
-    """The best of `trials` trainings, each from a fresh `network()`, with settings out of `space` and else of `base`.
+) -> SearchResult:
+    """Train with `trials` settings drawn from `space`, and return the best.
 
-    Those that after some epochs are worse than the median of the others at that point are broken off. storage: a file
-    that takes every trial; called again with it, after a kill too, the search goes on until there are `trials`.
-    Raises: ValueError for a space that has no such setting, or a value that it cannot have.
+    Trials that after some epochs are worse than the median of the others at that point are broken off.
+
+    Args:
+        network: makes a fresh network for each trial.
+        train, val, classes: as in `fit`. `val` chooses, so it is a part of the takes to train on: what is reported is
+            measured on a third part, which no trial has seen.
+        space: settings that vary.
+        base: all other settings.
+        trials: number of trials, those of an earlier call with the same storage included.
+        storage: file that takes every trial; called again with it, after a kill too, the search goes on.
+
+    Raises:
+        ValueError: for a space that has no such setting, or a value that it cannot have, and for recordings that are in
+            both sets.
     """
-    _check(space, base)
-    study = _study(storage, base)
+    fixed = sorted({"select", "seed"} & space.keys())
+    if fixed or not space:
+        raise ValueError(f"a search varies settings of a training, and neither select nor seed, got {sorted(space)}")
+    for name, kind in space.items():
+        for value in kind.values if isinstance(kind, OneOf) else (kind.low, kind.high):
+            base.replace(**{name: value})
+        if isinstance(kind, Between) and isinstance(getattr(base, name), int) and not isinstance(kind.low, int):
+            raise ValueError(f"{name} is a whole number: give Between whole numbers, got {kind.low!r}")
+    sets: dict[str, Examples | None] = {"training": train, "validation": val}
+    check_labels(sets, classes)
+    check_separate(sets)
+    study, key = _study(storage, base), f"val_{base.select}"
 
     def objective(trial: Trial) -> float:
-        config = base.replace(**{name: _suggest(trial, name, kind) for name, kind in space.items()})
-        return _score(fit(network(), train, val, config, classes, on_epoch=_report(trial, config)), config)
+        from optuna import TrialPruned
 
-    while (done := len(_done(study))) < trials:
+        def on_epoch(epoch: int, measures: Mapping[str, float]) -> None:
+            trial.report(measures[key], epoch)
+            if trial.should_prune():
+                raise TrialPruned
+
+        config = base.replace(**{name: _suggest(trial, name, kind) for name, kind in space.items()})
+        return float(fit_checked(network(), train, val, config, classes, on_epoch=on_epoch)[key])
+
+    while (done := len(_finished(study))) < trials:
         study.optimize(objective, n_trials=trials - done)
-    return Found(base.replace(**study.best_params), study.best_value, len(_done(study)))
+    return SearchResult(base.replace(**study.best_params), study.best_value, len(_finished(study)))
 
 
 def _study(storage: Path | str | None, base: TrainConfig) -> Study:
@@ -83,9 +112,9 @@ def _study(storage: Path | str | None, base: TrainConfig) -> Study:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = None if storage is None else optuna.storages.JournalStorage(JournalFileBackend(str(storage)))
+    journal = None if storage is None else optuna.storages.JournalStorage(JournalFileBackend(str(storage)))
     study = optuna.create_study(
-        storage=kept,
+        storage=journal,
         study_name="training",
         load_if_exists=True,
         direction="minimize" if base.select == "loss" else "maximize",
@@ -96,40 +125,14 @@ def _study(storage: Path | str | None, base: TrainConfig) -> Study:
     return study
 
 
-def _report(trial: Trial, config: TrainConfig) -> Callable[[int, Mapping[str, float]], None]:
-    from optuna import TrialPruned
-
-    def on_epoch(epoch: int, measures: Mapping[str, float]) -> None:
-        trial.report(_score(measures, config), epoch)
-        if trial.should_prune():
-            raise TrialPruned
-
-    return on_epoch
-
-
-def _done(study: Study) -> list[Any]:
-    """Trials that ended, broken off or not; those that a kill left behind are none."""
+def _finished(study: Study) -> list[FrozenTrial]:
+    """Trials that ended, pruned or not; those that a kill interrupted do not count."""
     return [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
-def _score(measures: Mapping[str, Any], config: TrainConfig) -> float:
-    return float(measures[f"val_{config.select}"])
-
-
-def _suggest(trial: Trial, name: str, kind: Between | OneOf) -> Any:
+def _suggest(trial: Trial, name: str, kind: Between | OneOf) -> str | float | bool | None:
     if isinstance(kind, OneOf):
         return trial.suggest_categorical(name, kind.values)
     if isinstance(kind.low, int) and isinstance(kind.high, int):
         return trial.suggest_int(name, kind.low, kind.high, log=kind.log)
     return trial.suggest_float(name, kind.low, kind.high, log=kind.log)
-
-
-def _check(space: Space, base: TrainConfig) -> None:
-    fixed = sorted({"select", "seed"} & space.keys())
-    if fixed or not space:
-        raise ValueError(f"a search varies settings of a training, and neither select nor seed, got {sorted(space)}")
-    for name, kind in space.items():
-        for value in kind.values if isinstance(kind, OneOf) else (kind.low, kind.high):
-            base.replace(**{name: value})
-        if isinstance(kind, Between) and isinstance(asdict(base)[name], int) and not isinstance(kind.low, int):
-            raise ValueError(f"{name} is a whole number: give Between whole numbers, got {kind.low!r}")

@@ -1,1 +1,1 @@
-"""The targets, one file for each kind of outside data."""
+"""Fuzz targets, one file for each kind of untrusted data."""

@@ -1,4 +1,4 @@
-"""Data sets of others: text and JSON of skeletons, tables of clips, arrays in pickles."""
+"""Fuzz targets of data sets: text and JSON of skeletons, tables of clips, arrays in pickles."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from co_perception.data.deepmimic import places, read_motion
-from co_perception.data.kinetics_skeleton import kinetics_samples
-from co_perception.data.ntu import read_skeleton_file
-from co_perception.data.pose_classification_kit import held_poses
-from co_perception.data.pyskl import pyskl_samples
+from co_perception.data.datasets.kinetics_skeleton import kinetics_samples
+from co_perception.data.datasets.ntu import read_skeleton_file
+from co_perception.data.datasets.pyskl import pyskl_samples
+from co_perception.data.datasets.video_folder import video_samples
 from co_perception.data.samples import Samples
-from co_perception.data.seglearn import watch_samples
-from co_perception.data.video_folder import video_samples
 from fuzz.target import of_file, scratch
+from recipes.readers.deepmimic import places, read_motion
+from recipes.readers.pose_classification_kit import held_poses
+from recipes.readers.seglearn import watch_samples
 
 
 def kinetics(data: bytes) -> None:
@@ -27,7 +27,7 @@ def kinetics(data: bytes) -> None:
     labels.write_bytes(listed)
     if not listed:
         labels.unlink()
-    _read(kinetics_samples(folder)[0])
+    _read(kinetics_samples(folder, rate_hz=30.0, aspect=4 / 3)[0])
 
 
 def _motion(path: Path) -> None:

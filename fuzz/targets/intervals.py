@@ -1,20 +1,19 @@
-"""Annotations: tables, ELAN, subtitles, and the labels of a sample video."""
+"""Fuzz targets of annotations: tables, ELAN, subtitles, and the labels of a sample video."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from co_perception.data.annotations import Interval, read_annotations, write_annotations
-from co_perception.data.elan import read_elan
-from co_perception.data.stream_pose_ml import step_intervals
-from co_perception.data.webvtt import read_webvtt
+from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
+from co_perception.data.annotations.video_annotations import read_elan, read_webvtt
 from fuzz.target import of_file
+from recipes.readers.stream_pose_ml import step_intervals
 
 MOST_NS = 2**63 - 1  # a stamp of ROS fits into 64 bits
 
 
-def _come_back(path: Path) -> None:
-    """What a table says is said again by what is written of it."""
+def _round_trip(path: Path) -> None:
+    """A table that is read, written and read again has the same intervals."""
     found = _fit(read_annotations(path))
     if len({each.relative for each in found}) < 2:
         again = path.with_name(f"again{path.suffix}")
@@ -30,8 +29,8 @@ def _fit(found: list[Interval]) -> list[Interval]:
     return found
 
 
-table = of_file("a.csv", _come_back)
-objects = of_file("a.json", _come_back)
+table = of_file("a.csv", _round_trip)
+objects = of_file("a.json", _round_trip)
 elan = of_file("a.eaf", lambda path: _fit(read_elan(path)))
 webvtt = of_file("a.vtt", lambda path: _fit(read_webvtt(path)))
 steps = of_file("steps.json", lambda path: _fit(step_intervals(path, ("Left Step", "Right Step"))))

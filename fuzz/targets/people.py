@@ -1,4 +1,4 @@
-"""People in messages: this package's own, ROS4HRI's and those of yolo_ros."""
+"""Fuzz targets of messages with people: this package's own, those of ROS4HRI and of yolo_ros."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from co_perception.data.people_messages import Reading, from_bodies, from_detections, from_skeletons
+from co_perception.data.messages.people import DetectedPeople, from_bodies, from_detections, from_skeletons
 from co_perception.skeletons.layouts import LAYOUTS
 from fuzz.drawn import Drawn
 
@@ -18,6 +18,7 @@ def skeletons(data: bytes) -> None:
     drawn = Drawn(data)
     message = SimpleNamespace(coordinates=drawn.integer(1), image_width=drawn.integer(), image_height=drawn.integer())
     message.skeletons = [_skeleton(drawn) for _ in range(drawn.count(255)) if drawn]
+    message.header = SimpleNamespace(frame_id="camera_color_optical_frame")
     _check(from_skeletons(message))
 
 
@@ -67,7 +68,7 @@ def _detection(drawn: Drawn) -> SimpleNamespace:
     return SimpleNamespace(id=drawn.choice(NAMES), score=drawn.real(), keypoints=SimpleNamespace(data=points))
 
 
-def _check(reading: Reading) -> None:
+def _check(reading: DetectedPeople) -> None:
     ids = [pose.id for pose in reading.poses]
     if len(set(ids)) < len(ids) or reading.regions.keys() != set(ids):
         raise AssertionError(f"ids {ids}, regions {sorted(reading.regions)}")

@@ -1,4 +1,4 @@
-"""Image messages, raw and compressed."""
+"""Fuzz targets of image messages, raw and compressed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from co_perception.data.image_messages import decode, to_rgb
+from co_perception.data.messages.image import decode, to_rgb
 from fuzz.drawn import Drawn
 
 ENCODINGS = (
     "rgb8", "bgr8", "rgba8", "bgra8", "mono8", "8UC1", "8UC3", "yuv422", "uyvy", "yuv422_yuy2", "yuyv",
-    "16UC1", "32FC1", "bayer_rggb8", "nv21", "",
+    "16UC1", "32FC1", "bayer_rggb8", "nv21", "", "rgb16", "bgra16", "8UC4", "bayer_grbg16", "nv12", "nv24",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Recordings: MCAP and SQLite files, the metadata of their folder, and everything that is read out of them."""
+"""Fuzz targets of recordings: MCAP and SQLite files, the metadata of their folder, and all that is read from them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from itertools import islice
 from pathlib import Path
 from shutil import copyfile
 
-from co_perception.data.annotation_topic import EVENTS, STRING, topic_annotations
-from co_perception.data.bag_file import IMAGES, SKELETONS, Bag, BagError
-from co_perception.data.bag_frames import image_frames, skeleton_frames
-from co_perception.evaluation.recorded import ACTIVITIES, recorded
+from co_perception.data.annotations.sources import EVENTS, STRING, topic_annotations
+from co_perception.data.bags.bag_file import IMAGES, SKELETONS, Bag
+from co_perception.data.bags.bag_frames import image_frames, skeleton_frames
+from co_perception.data.bags.recorded_file import BagError
+from co_perception.evaluation.activity_topic import ACTIVITIES, recorded
 from co_perception.evaluation.records import FrameRecord
 from fuzz.target import of_file, scratch
 
@@ -19,7 +20,7 @@ MOST_MESSAGES = 200
 
 
 def _everything(path: Path) -> None:
-    """What training and evaluation would ask of a recording."""
+    """Reads a recording as training and evaluation do."""
     with Bag(path) as bag:
         asked = (bag.name, bag.start_ns, bag.end_ns)
         assert all(asked[:1]) and asked[1] <= asked[2]
@@ -34,7 +35,7 @@ def _everything(path: Path) -> None:
 
 
 def _records(bag: Bag, topic: str) -> list[FrameRecord]:
-    return list(recorded(bag, topic)[2])
+    return list(recorded(bag, topic).records)
 
 
 def _of(bag: Bag, kinds: tuple[str, ...]) -> list[str]:
@@ -42,7 +43,7 @@ def _of(bag: Bag, kinds: tuple[str, ...]) -> list[str]:
 
 
 def _tried(read: Callable[[], object]) -> None:
-    """What is documented to be refused, for one frame or one topic."""
+    """Reads one frame or topic; documented errors are allowed."""
     try:
         read()
     except (ValueError, BagError, ImportError):

@@ -1,4 +1,4 @@
-"""Files of weights, of running states, and what is said beside them."""
+"""Fuzz targets of files of weights, of running states, and of their metadata."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ import numpy as np
 import torch
 
 from co_perception.continual import state as states
-from co_perception.continual.spread import StageState
+from co_perception.continual.pipeline import StageState
 from co_perception.continual.state import State
-from co_perception.learners import streams, video_streams
-from co_perception.learners.checkpoint_file import read_checkpoint
+from co_perception.learners import skeleton_streams, video_streams
 from co_perception.learners.metadata import Metadata, restored
-from co_perception.networks.checkpoints import inception_from_flax
-from co_perception.networks.keymaps_skeleton import oadtr_names, stgcn_names
-from co_perception.networks.keymaps_video import own_names
+from co_perception.learners.weights import read_checkpoint
+from co_perception.networks.checkpoints import oadtr_names, own_names, stgcn_names
+from co_perception.networks.inception_flax import inception_from_flax
 from co_perception.networks.variants import VIDEO_VARIANTS
 from co_perception.networks.variants_features import FEATURE_VARIANTS
 from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
-from co_perception.runtime.unpickle import read_arrays
+from co_perception.runtime.untrusted.unpickle import read_arrays
 from co_perception.training import checkpoints
 from fuzz.target import of_file, scratch
 
@@ -32,7 +31,8 @@ NETWORKS: dict[str, Any] = {
     "skeleton": SKELETON_VARIANTS["costgcn_short"],
     "features": FEATURE_VARIANTS["cotrans_short"],
 }
-SHAPE = streams.Shape(memory=5, stride=2, frame=(3, 4, 1), classes=2)
+OWNER = skeleton_streams.StreamOwner("net", "0123456789abcdef")
+SIZES = skeleton_streams.SkeletonStreamSizes(memory=5, stride=2, frame=(3, 4, 1), classes=2)
 FRESH = State(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3), (torch.zeros(1, 2, 2),)))
 
 
@@ -67,21 +67,21 @@ def _checkpoint(path: Path) -> None:
 
 
 def _streams(path: Path) -> None:
-    found = streams.load(path, SHAPE, FRESH, "net")
-    assert set(found.tracks) == set(found.held.ids) and len(found.held.ids) == len(found.held.state.age)
+    found = skeleton_streams.load(path, SIZES, FRESH, OWNER)
+    assert set(found.streams) == set(found.held.ids) and len(found.held.ids) == len(found.held.state.age)
 
 
 @cache
-def video_form() -> video_streams.Form:
+def video_form() -> video_streams.VideoStreamSizes:
     """Streams of a network of two stages."""
     stages = tuple(
         StageState(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3),), (torch.zeros(1, 3),)) for _ in range(2)
     )
-    return video_streams.Form("net", video_streams.Stream(stages, 0, 0, None), ((3,), (3,)), 2)
+    return video_streams.VideoStreamSizes(OWNER, video_streams.VideoStream(stages, 0, 0, None), ((3,), (3,)), 2)
 
 
 def torch_pickle(data: bytes) -> None:
-    """What lies in an archive of torch.save beside its numbers; changed within the archive, it fails its checksum."""
+    """The pickle in an archive of torch.save. The archive is built anew: a changed one would fail its checksum."""
     contents = {"data.pkl": data, "version": b"3\n", "byteorder": b"little", "data/0": bytes(24), "data/1": bytes(16)}
     with zipfile.ZipFile(scratch() / "weights.pyth", "w") as archive:
         for name, content in contents.items():

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from prunable import NETWORKS, adapted, filled, frames_of, skeleton
+from helpers.prunable_networks import NETWORKS, adapted, filled, frames_of, skeleton
 from torch import nn
 
 import co_perception.continual as co
@@ -48,11 +48,11 @@ def test_one_step_of_training_moves_answers_but_no_source_weight() -> None:
     network = skeleton()
     before = {name: value.clone() for name, value in network.state_dict().items() if value.dim() > 1}
     attach(network, AdapterConfig(rank=2))
-    optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
     x = frames_of(network, 16)
     answer = network.clip(x)
     answer.square().sum().backward()
-    optimiser.step()
+    optimizer.step()
     assert not torch.allclose(network.clip(x), answer)
     state = network.state_dict()
     for name in forms(network):
@@ -101,14 +101,14 @@ def test_two_networks_share_no_prototypes() -> None:
 
 
 def test_attention_has_a_change_for_each_of_query_key_and_value() -> None:
-    network = NETWORKS["attention, one layer"]()
-    attach(network, AdapterConfig(rank=3))
-    form = forms(network)["encoder.layers.0.self_attn.in_proj_weight"]
-    assert isinstance(form, LowRank) and form.parts == (16, 16, 16) and form.learned == 3 * 3 * (16 + 16)
-    joints = NETWORKS["joints"]()
-    attach(joints, AdapterConfig(rank=3))
-    form = forms(joints)["body.layer4.sum.body.gcn.attention_conv.qkv_conv.weight"]
-    assert isinstance(form, LowRank) and form.parts == (16, 16, 64) and form.learned == 3 * (96 + 3 * 64)
+    for kind, weight, parts, learned in (
+        ("attention, one layer", "encoder.layers.0.self_attn.in_proj_weight", (16, 16, 16), 3 * 3 * (16 + 16)),
+        ("joints", "body.layer4.sum.body.gcn.attention_conv.qkv_conv.weight", (16, 16, 64), 3 * (96 + 3 * 64)),
+    ):
+        network = NETWORKS[kind]()
+        attach(network, AdapterConfig(rank=3))
+        form = forms(network)[weight]
+        assert isinstance(form, LowRank) and form.parts == parts and form.learned == learned
 
 
 def test_plain_names_and_values_are_those_of_the_source() -> None:
@@ -121,13 +121,7 @@ def test_plain_names_and_values_are_those_of_the_source() -> None:
     assert all(torch.equal(value, state[name]) for name, value in pupil.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    ("layer", "named"),
-    [
-        (co.GRU(4, 4), "2.weight_ih_l0"),
-        (co.Conv1d(4, 4, 2), "2.weight"),
-    ],
-)
+@pytest.mark.parametrize(("layer", "named"), [(co.GRU(4, 4), "2.weight_ih_l0"), (co.Conv1d(4, 4, 2), "2.weight")])
 def test_a_layer_without_a_form_is_named_and_nothing_is_changed(layer: nn.Module, named: str) -> None:
     network = co.Sequential(co.Conv1d(4, 4, 3), nn.ReLU(), layer)
     before = {name: p.requires_grad for name, p in network.named_parameters()}

@@ -8,17 +8,16 @@ from shutil import which
 
 import pytest
 import torch
-from prunable import NETWORKS, adapted, derive, filled, frames_of, shape_of, skeleton
+from helpers.prunable_networks import NETWORKS, adapted, derive, filled, frames_of, shape_of, skeleton
 from torch import nn
 
 import co_perception.continual as co
 from co_perception.adapters.coupling import channel_groups
-from co_perception.adapters.groups import ChannelGroup, stay
-from co_perception.adapters.resize import resize
+from co_perception.adapters.groups import ChannelGroup, resize, retained_axes
 from co_perception.continual.check import check_streaming
+from co_perception.networks.cost import macs_per_step, stream_bytes
 from co_perception.networks.inception import MIXED, InceptionCoI3D
-from co_perception.networks.measure import macs_per_step, stream_bytes
-from co_perception.runtime.choose import stepper
+from co_perception.runtime.steppers.choose import stepper
 
 
 def by_tensor(group: ChannelGroup) -> set[tuple[str, int]]:
@@ -59,6 +58,7 @@ def test_a_pruned_network_answers_as_its_masked_self(name: str, method: str) -> 
     assert small.timing == network.timing and small.lag_after(0) == network.lag_after(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_pruned_network_streams_and_exports(name: str) -> None:
     network = NETWORKS[name]()
@@ -66,17 +66,17 @@ def test_a_pruned_network_streams_and_exports(name: str) -> None:
     small = derive(network, adapter)
     # Without effect in every network of that kind, pruned or not.
     gradients = name != "adaptive_starred"
-    frames = (
-        None
-        if network.receptive_field < 30
-        else network.receptive_field // network.timing.stride * network.timing.stride + 8
-    )
+    stride, frames = network.timing.stride, None
+    if network.receptive_field >= 30:
+        frames = network.receptive_field // stride * stride + 8
     check_streaming(small.requires_grad_(True), shape_of(network), frames=frames, gradients=gradients)
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "compiled"])
+@pytest.mark.parametrize(
+    "backend", ["onnxruntime", *(pytest.param(name, marks=pytest.mark.slow) for name in ("openvino", "compiled"))]
+)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_pruned_network_steps_in_every_backend(name: str, backend: str, one_thread: None) -> None:
+def test_a_pruned_network_steps_in_every_backend(name: str, backend: str) -> None:
     """As its masked self, from the first frame on."""
     if backend == "compiled" and not (name == "graph" and which("g++")):
         pytest.skip("compiling takes a C++ compiler, and so long that one network has to do")
@@ -87,8 +87,8 @@ def test_a_pruned_network_steps_in_every_backend(name: str, backend: str, one_th
     assert made.name == backend
     stride = network.timing.stride
     x = frames_of(network, -(-(network.receptive_field + 8) // stride) * stride)
-    state, expected, wanted = made.init_state(2), network.init_state(2, shape_of(network), dtype=x.dtype), []
-    got = []
+    state, expected = made.init_state(2), network.init_state(2, shape_of(network), dtype=x.dtype)
+    got, wanted = [], []
     with torch.no_grad():
         for part in x.split(stride, dim=2):
             y, state = made(part.float(), state)
@@ -108,8 +108,8 @@ def test_channels_of_branches_keep_their_place_in_what_joins_them() -> None:
     assert [group.channels for group in groups] == [4, 6]
     last = [next(m.places.flatten().tolist() for m in group.members if m.tensor == "2.weight") for group in groups]
     assert last == [[0, 1, 2, 3], [4, 5, 6, 7, 8, 9]]
-    kept = {groups[0].name: torch.tensor([1, 3]), groups[1].name: torch.tensor([0, 5])}
-    axes = stay(groups, kept, {name: value.shape for name, value in network.state_dict().items()})
+    retained = {groups[0].name: torch.tensor([1, 3]), groups[1].name: torch.tensor([0, 5])}
+    axes = retained_axes(groups, retained, {name: value.shape for name, value in network.state_dict().items()})
     assert axes["2.weight"][1].tolist() == [1, 3, 4, 9]
 
 
@@ -120,7 +120,7 @@ def test_inception_loses_channels_of_every_branch() -> None:
     assert len(groups) == 3 + 6 * len(MIXED)  # each convolution by itself: none of its sums shares channels
     half = {group.name: torch.arange(group.channels // 2) for group in groups}
     state = network.state_dict()
-    axes = stay(groups, half, {name: value.shape for name, value in state.items()})
+    axes = retained_axes(groups, half, {name: value.shape for name, value in state.items()})
     shapes = {
         name: [len(axes.get(name, {}).get(axis, range(side))) for axis, side in enumerate(value.shape)]
         for name, value in state.items()

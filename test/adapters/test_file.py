@@ -1,4 +1,4 @@
-"""The difference between a source and what was derived from it, kept in a file."""
+"""The difference between a source and a network derived from it, stored in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from prunable import NETWORKS, adapted, derive, frames_of, skeleton
+from helpers.prunable_networks import NETWORKS, adapted, derive, frames_of, skeleton
 
 from co_perception.adapters.attach import forms
 from co_perception.adapters.file import Adapter
@@ -18,7 +18,7 @@ from co_perception.adapters.forms import LowRank
 ROOT = Path(__file__).parents[2]
 READER = """
 import sys, torch
-from prunable import NETWORKS, derive, frames_of
+from helpers.prunable_networks import NETWORKS, derive, frames_of
 from co_perception.adapters.file import Adapter
 name, path, out = sys.argv[1:]
 network = NETWORKS[name]()
@@ -29,6 +29,7 @@ assert "torch_pruning" not in sys.modules  # to use what was derived takes no li
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "method"), [("joints", "splora"), ("attention, one layer", "splopa")])
 def test_another_process_makes_the_same_network_of_source_and_file(name: str, method: str, tmp_path: Path) -> None:
     network = NETWORKS[name]()
@@ -38,9 +39,14 @@ def test_another_process_makes_the_same_network_of_source_and_file(name: str, me
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}"}
     subprocess.run(arguments, check=True, env=environment)
     with torch.no_grad():
-        torch.testing.assert_close(
-            torch.load(tmp_path / "answers.pt"), pupil.clip(frames_of(network, 24)), rtol=1e-9, atol=1e-9
-        )
+        expected = pupil.clip(frames_of(network, 24))
+    torch.testing.assert_close(torch.load(tmp_path / "answers.pt"), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_model_private_an_adapter_is_as_readable_as_the_umask_says(tmp_path: Path, umask_of_a_group: None) -> None:
+    _, adapter = adapted(NETWORKS["joints"]())
+    adapter.save(tmp_path / "task.safetensors")
+    assert (tmp_path / "task.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -102,12 +108,11 @@ def test_what_is_no_adapter_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(FileNotFoundError, match="no adapter at"):
         Adapter.load(tmp_path / "none")
-    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    path = tmp_path / "task.safetensors"
+    save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(ValueError, match="holds no adapter of format 1"):
-        Adapter.load(tmp_path / "model.safetensors")
-    _, adapter = adapted(skeleton())
-    adapter.save(tmp_path / "task.safetensors")
-    content = (tmp_path / "task.safetensors").read_bytes()
-    (tmp_path / "task.safetensors").write_bytes(content[: len(content) // 2])
+        Adapter.load(path)
+    adapted(skeleton())[1].save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match="not a whole safetensors file"):
-        Adapter.load(tmp_path / "task.safetensors")
+        Adapter.load(path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from co_perception.adapters.forms import Blocks, CentreTap, LowRank, Prototypes, rank_of
+from co_perception.adapters.forms import Blocks, CenterTap, LowRank, Prototypes, rank_of
 
 SHAPES = [(6, 4), (6, 4, 3), (6, 4, 1, 1), (6, 4, 5, 1), (6, 4, 1, 3, 5), (6, 1, 3, 3, 3)]
 
@@ -16,14 +18,14 @@ def weight(*shape: int) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_low_rank_change_is_added_to_the_centre_tap_alone(shape: tuple[int, ...]) -> None:
+def test_a_low_rank_change_is_added_to_the_center_tap_alone(shape: tuple[int, ...]) -> None:
     w, form = weight(*shape), LowRank(weight(*shape), 2)
     form.B.data.normal_()
     expected = w.clone()
-    centre = tuple(side // 2 for side in shape[2:])
+    center = tuple(side // 2 for side in shape[2:])
     for out in range(shape[0]):
         for inp in range(shape[1]):
-            expected[(out, inp, *centre)] += sum(form.B[out, r] * form.A[0, r, inp] for r in range(form.B.shape[1]))
+            expected[(out, inp, *center)] += sum(form.B[out, r] * form.A[0, r, inp] for r in range(form.B.shape[1]))
     torch.testing.assert_close(form(w), expected)
 
 
@@ -60,14 +62,14 @@ def test_stacked_projections_have_a_change_each() -> None:
 @pytest.mark.parametrize("kind", ["splora", "sppara"])
 def test_a_shrunk_change_is_the_change_of_the_shrunk_weight(shape: tuple[int, ...], kind: str) -> None:
     w = weight(*shape)
-    form: LowRank | CentreTap = LowRank(w, 2) if kind == "splora" else CentreTap(w)
+    form: LowRank | CenterTap = LowRank(w, 2) if kind == "splora" else CenterTap(w)
     rows, columns = torch.tensor([1, 4]), torch.tensor([0, 3]) if shape[1] > 1 else torch.tensor([0])
     torch.testing.assert_close(form.shrunk(rows, columns)(w[rows][:, columns]), form(w)[rows][:, columns])
 
 
-def test_a_whole_centre_tap_is_a_convolution_beside() -> None:
+def test_a_whole_center_tap_is_a_convolution_beside() -> None:
     w, x = weight(6, 4, 3), weight(2, 4, 9)
-    form = CentreTap(w)
+    form = CenterTap(w)
     assert form.learned == 24
     beside = torch.nn.functional.conv1d(x, form.D[:, :, None])
     torch.testing.assert_close(
@@ -90,7 +92,7 @@ def test_blocks_are_kronecker_products_cut_to_the_weight() -> None:
 
 def test_a_fresh_adapter_is_the_source_to_within_its_start() -> None:
     w = weight(64, 32, 3)
-    for form in (LowRank(w, 8), CentreTap(w), Blocks(w, Prototypes(8, 16, dtype=torch.float64))):
+    for form in (LowRank(w, 8), CenterTap(w), Blocks(w, Prototypes(8, 16, dtype=torch.float64))):
         assert 0 < (form(w) - w).abs().max() < 64e-4
 
 
@@ -99,7 +101,7 @@ def test_a_fresh_adapter_is_the_source_to_within_its_start() -> None:
 def test_an_adapter_is_where_its_weight_is_and_of_its_kind(kind: torch.dtype, device: str) -> None:
     w = torch.empty(8, 8, 3, dtype=kind, device=device)
     prototypes = Prototypes(2, 4, device=device, dtype=kind)
-    for form in (LowRank(w, 2), CentreTap(w), Blocks(w, prototypes)):
+    for form in (LowRank(w, 2), CenterTap(w), Blocks(w, prototypes)):
         assert {(p.device.type, p.dtype) for p in form.parameters()} == {(device, kind)}
         changed = form(w)
         assert (changed.device.type, changed.dtype, changed.shape) == (device, kind, w.shape)
@@ -120,17 +122,14 @@ def test_a_rank_may_be_a_share_of_the_outputs() -> None:
     assert rank_of(0.25, 64, 32) == 16 and rank_of(0.001, 64, 32) == 1 and rank_of(100, 64, 32) == 32
 
 
-@pytest.mark.parametrize("rank", [0, -1, 0.0, 1.5])
-def test_ranks_that_are_none_are_refused(rank: float) -> None:
-    with pytest.raises(ValueError, match="whole number from 1, or a share"):
-        LowRank(torch.randn(4, 4), rank)
-
-
-def test_kernels_without_a_centre_are_refused() -> None:
-    with pytest.raises(ValueError, match="no centre tap"):
-        CentreTap(torch.randn(4, 4, 2))
-
-
-def test_blocks_do_not_lose_channels() -> None:
-    with pytest.raises(ValueError, match="prune blocks"):
-        Blocks(torch.randn(8, 8), Prototypes(2, 4)).shrunk(torch.tensor([0]), torch.tensor([0]))
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        *((lambda rank=rank: LowRank(torch.randn(4, 4), rank), "from 1, or a share") for rank in (0, -1, 0.0, 1.5)),
+        (lambda: CenterTap(torch.randn(4, 4, 2)), "no center tap"),
+        (lambda: Blocks(torch.randn(8, 8), Prototypes(2, 4)).shrunk(*torch.zeros(2, 1).long()), "prune blocks"),
+    ],
+)
+def test_what_a_form_cannot_do_is_refused(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

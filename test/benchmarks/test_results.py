@@ -1,8 +1,7 @@
-"""What is made of the figures: records, tables, pictures."""
+"""Records, tables and plots of results."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import matplotlib.image
 import pytest
 
-from bench import plot
-from bench.rows import Row, over, published_clip_ratio, read_rows, with_peak, write_json
-from bench.table import HEADER, cells, markdown, number, size
+from bench import plot, results
 from co_perception.networks.variants import COX3D_S
 
 
-def row(**changes: Any) -> Row:
+def row(**changes: Any) -> results.Row:
     figures: dict[str, Any] = dict(
         network="cox3d_s", backend="eager", dtype="float32", frames_per_step=1, samples=20, ms_p50=25.0, ms_min=20.0,
         ms_p95=31.25, reference_ms_p50=50.0, reference_ms_min=48.0, ratio=2.0, clip_ms_p50=300.0, clip_ratio=12.0,
@@ -24,49 +21,35 @@ def row(**changes: Any) -> Row:
         reference_peak_memory_bytes=None, macs_per_step=150_000_000, gmacs_per_s=6.0, peak_share=None,
         energy_j_per_step=None, reference_energy_j_per_step=None,
     )  # fmt: skip
-    return Row(**(figures | changes))
-
-
-def test_a_row_has_the_fields_that_readers_rely_on() -> None:
-    named = {
-        "network", "backend", "ms_p50", "reference_ms_p50", "ratio", "clip_ms_p50", "state_bytes",
-        "reference_state_bytes", "peak_share", "ms_min", "ms_p95", "macs_per_step", "gmacs_per_s", "clip_ratio",
-        "published_clip_ratio", "peak_memory_bytes", "energy_j_per_step", "dtype",
-    }  # fmt: skip
-    assert named <= {field.name for field in dataclasses.fields(Row)}
+    return results.Row(**(figures | changes))
 
 
 def test_rows_become_json_with_nulls_and_few_digits(tmp_path: Path) -> None:
-    write_json(tmp_path / "new/steps.json", with_peak([row(gmacs_per_s=100 / 3)], 80.0))
-    [told] = json.loads((tmp_path / "new/steps.json").read_text())
-    assert told["gmacs_per_s"] == 33.333 and told["peak_share"] == 0.41667
-    assert told["energy_j_per_step"] is None and told["state_bytes"] == 4_000_000
-    assert read_rows(tmp_path / "new/steps.json") == [row(gmacs_per_s=33.333, peak_share=0.41667)]
-    assert read_rows(tmp_path / "nowhere.json") == []
+    results.write_json(tmp_path / "new/steps.json", results.with_peak([row(gmacs_per_s=100 / 3)], 80.0))
+    [found] = json.loads((tmp_path / "new/steps.json").read_text())
+    assert found["gmacs_per_s"] == 33.333 and found["peak_share"] == 0.41667
+    assert found["energy_j_per_step"] is None and found["state_bytes"] == 4_000_000
+    assert results.read_rows(tmp_path / "new/steps.json") == [row(gmacs_per_s=33.333, peak_share=0.41667)]
+    assert results.read_rows(tmp_path / "nowhere.json") == []
 
 
 def test_ratios_are_there_where_both_figures_are() -> None:
-    assert over(50.0, 25.0) == 2 and over(None, 25.0) is None and over(1.0, None) is None
-    assert published_clip_ratio(COX3D_S.published) == pytest.approx(2.06 / 0.17)
+    assert results.over(50.0, 25.0) == 2 and results.over(None, 25.0) is None and results.over(1.0, None) is None
+    assert results.published_clip_ratio(COX3D_S.published) == pytest.approx(2.06 / 0.17)
 
 
 def test_a_table_tells_what_is_not_known() -> None:
-    told = dict(zip(HEADER, cells(row(reference_ms_p50=None, ratio=None, dtype="bfloat16")), strict=False))
-    assert (told["backend"], told["of peak"], told["J"]) == ("eager bfloat16", "-", "-")
-    assert len(cells(row())) == len(HEADER)
-    assert markdown(("a", "b"), [("x", "1")]).splitlines() == ["| a | b |", "| --- | ---: |", "| x | 1 |"]
+    found = dict(
+        zip(results.HEADER, results.cells(row(reference_ms_p50=None, ratio=None, dtype="bfloat16")), strict=False)
+    )
+    assert (found["backend"], found["of peak"], found["J"]) == ("eager bfloat16", "-", "-")
+    assert len(results.cells(row())) == len(results.HEADER)
+    assert results.markdown(("a", "b"), [("x", "1")]).splitlines() == ["| a | b |", "| --- | ---: |", "| x | 1 |"]
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(None, "-"), (0.01234, "0.0123"), (7.05, "7.05"), (99.96, "100"), (1234.4, "1234")]
-)
-def test_numbers_have_three_digits(value: float | None, words: str) -> None:
-    assert number(value) == words
-
-
-@pytest.mark.parametrize(("count", "words"), [(None, "-"), (12, "12 B"), (77_600, "77.6 kB"), (3.2e9, "3.2 GB")])
-def test_sizes_are_in_words(count: float | None, words: str) -> None:
-    assert size(count) == words
+def test_numbers_have_three_digits_and_sizes_a_unit() -> None:
+    assert [*map(results.number, (None, 0.01234, 7.05, 99.96, 1234.4))] == ["-", "0.0123", "7.05", "100", "1234"]
+    assert [*map(results.size, (None, 12, 77_600, 3.2e9))] == ["-", "12 B", "77.6 kB", "3.2 GB"]
 
 
 def test_bars_are_of_each_network_and_name_the_fastest() -> None:
@@ -81,6 +64,5 @@ def test_bars_are_of_each_network_and_name_the_fastest() -> None:
 def test_pictures_are_written(tmp_path: Path) -> None:
     plot.steps([row(), row(backend="onnxruntime", ms_p50=8.0)], tmp_path / "a/steps.png", "a machine")
     plot.lines({"one": {1: 1.0, 2: 0.7}}, tmp_path / "lines.png", ("people", "share"), "a machine", even=True)
-    for path in (tmp_path / "a/steps.png", tmp_path / "lines.png"):
-        picture = matplotlib.image.imread(path)
+    for picture in map(matplotlib.image.imread, (tmp_path / "a/steps.png", tmp_path / "lines.png")):
         assert picture.shape[0] > 100 and picture[..., :3].std() > 0.01

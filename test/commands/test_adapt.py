@@ -9,10 +9,11 @@ import pytest
 pytest.importorskip("torch_pruning")
 
 from co_perception import cli
+from co_perception.learners.adaptation import ADAPTER, AdapterTasks
 from co_perception.learners.skeleton import ContinualSkeletonLearner
-from co_perception.learners.tasks import ADAPTER, Tasks
 
 
+@pytest.mark.slow
 def test_a_small_model_comes_out_beside_what_it_is_compared_with(
     trained: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -31,15 +32,34 @@ def test_a_small_model_comes_out_beside_what_it_is_compared_with(
     assert learner.pruned and learner.labels == ("squat", "wave")
     whole = ContinualSkeletonLearner("costgcn_short")
     whole.load(trained / "model")
-    assert Tasks.read(whole, out.parent).names == ("drawn",)
+    assert AdapterTasks.read(whole, out.parent).names == ("drawn",)
     assert (out / ADAPTER).stat().st_size < 100_000
+
+
+@pytest.mark.slow
+def test_an_earlier_run_is_replaced_whole_and_a_training_is_left_alone(
+    trained: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["adapt", str(trained), "--data", str(recordings[2]), "--epochs", "3", "--no-baseline", "--out"]
+    (out / "model").mkdir(parents=True)
+    (out / "model" / "of_another_run").touch()
+    (out / "notes.txt").write_text("mine")
+    assert cli.main([*arguments, str(out), "--rank", "2"]) == 0
+    assert {path.name for path in out.iterdir()} == {"model", ADAPTER, "notes.txt"}
+    assert not (out / "model" / "of_another_run").exists()
+    before = sorted(trained.rglob("*"))
+    assert cli.main([*arguments, str(trained)]) == 1
+    assert "holds a training, whose model would be replaced" in capsys.readouterr().err
+    assert sorted(trained.rglob("*")) == before
 
 
 def test_what_cannot_be_done_is_said(
     trained: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["adapt", str(trained), "--data", str(recordings[2]), "--out", str(tmp_path)]
-    assert cli.main([*arguments, "--density", "0"]) == 1
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([*arguments, "--density", "0"])
     assert "density" in capsys.readouterr().err
     assert cli.main([*arguments, "--epochs", "1"]) == 1
     assert "give more epochs" in capsys.readouterr().err

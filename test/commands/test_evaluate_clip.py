@@ -14,19 +14,20 @@ pytest.importorskip("av")
 pytest.importorskip("cv2")
 pytest.importorskip("rosbags")
 
-from bag_writing import SECOND, Frame, Person, compressed, store, write_bag, write_messages
-from random_models import skeleton_model
+from helpers.bag_writer import SECOND, Frame, Person, compressed, store, write_bag, write_messages
+from helpers.random_models import skeleton_model
 
 from co_perception import cli
-from co_perception.data.annotations import write_annotations
-from co_perception.data.image_messages import decode, encode_jpeg
-from co_perception.data.stream_pose_ml import step_intervals
+from co_perception.data.annotations.intervals import write_annotations
+from co_perception.data.messages.image import decode, encode_jpeg
 from co_perception.data.video import VideoReader
 from co_perception.engine.data import Image
-from co_perception.evaluation.records import FRAMES, read_records
+from co_perception.evaluation.records import read_records
+from co_perception.evaluation.result_folder import FRAMES
 from co_perception.pose.movenet import MoveNet
 from co_perception.pose.tracker import Tracker
-from co_perception.runtime import store as assets
+from co_perception.runtime.store import store as assets
+from recipes.readers.stream_pose_ml import step_intervals
 
 STEPS = ("Left Step", "Right Step")
 T0 = 1_700_000_000 * SECOND
@@ -71,17 +72,17 @@ def evaluate(folder: Path, bag: str, *arguments: str) -> None:
 def test_the_clip_is_scored_by_its_own_annotations(folder: Path) -> None:
     evaluate(folder, "poses", "--background", "standing")
     records = list(read_records(folder / "poses"))
-    told = step_intervals(assets.locate("stream_pose_labels"), STEPS)
+    reported = step_intervals(assets.locate("stream_pose_labels"), STEPS)
     for record in records:
         at_ns = record.stamp_ns - T0
-        inside = [each.label for each in told if each.start_ns <= at_ns < each.end_ns]
+        inside = [each.label for each in reported if each.start_ns <= at_ns < each.end_ns]
         assert record.truth == (inside[0] if inside else "standing")
     assert len(records) > 110
 
     figures = json.loads((folder / "poses" / "summary.json").read_text())["figures"]
     judged = [record for record in records if record.answered]
     right = sum(STEPS[record.best] == record.truth for record in judged)
-    assert figures["counts"]["events"] == len(told) == 6
+    assert figures["counts"]["events"] == len(reported) == 6
     assert figures["counts"]["answered"] == len(judged) > 80
     assert figures["overall"]["top1"] == pytest.approx(right / len(judged), abs=1e-6)
     assert "Left Step" in (folder / "poses" / "report.html").read_text()

@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from bag_writing import SECOND, Frame, Person, image, skeleton_array, standing, store, write_messages
+from helpers.bag_writer import SECOND, Frame, Person, image, skeleton_array, standing, store, write_messages
+from helpers.small_video_networks import LABELS, write_small_network
 from safetensors.torch import load_file, save_file
-from small_video import LABELS, write_small_network
 
 from co_perception import cli
-from co_perception.data.annotations import Interval, write_annotations
+from co_perception.data.annotations.intervals import Interval, write_annotations
 from co_perception.engine.data import Image
 from co_perception.evaluation.records import read_records
 from co_perception.learners.video import ContinualVideoLearner
@@ -33,7 +33,7 @@ def picture(number: int) -> Any:
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Almost five seconds of noise that changes colour, with one person in it."""
+    """Almost five seconds of noise that changes color, with one person in it."""
     types = store()
 
     def pictures() -> Iterator[tuple[int, Any]]:
@@ -72,6 +72,7 @@ def evaluate(bag: Path, model: Path, out: Path, *settings: str) -> None:
     assert cli.main(["evaluate", str(bag), *given, *chosen]) == 0
 
 
+@pytest.mark.slow
 def test_the_scene_is_what_a_plain_loop_says(bag: Path, model: Path, tmp_path: Path) -> None:
     evaluate(bag, model, tmp_path, "optimize=false")
     learner = ContinualVideoLearner(threads=1)
@@ -92,6 +93,7 @@ def test_the_scene_is_what_a_plain_loop_says(bag: Path, model: Path, tmp_path: P
     assert np.ptp(answered, axis=0).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_each_person_is_cut_out(bag: Path, model: Path, tmp_path: Path) -> None:
     evaluate(bag, model, tmp_path / "person", "subject=person", "crop_margin=0.1")
     evaluate(bag, model, tmp_path / "scene")
@@ -101,3 +103,26 @@ def test_each_person_is_cut_out(bag: Path, model: Path, tmp_path: Path) -> None:
     ends = [record.probabilities for record in (person[-1], scene[-1])]
     assert ends[0] is not None and ends[1] is not None
     assert np.abs(ends[0] - ends[1]).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bad", [4, 1])
+def test_unreadable_pictures_fail_with_their_encoding(
+    bad: int, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types = store()
+    wrong, good = (np.zeros((48, 64, channels), np.uint8) for channels in (2, 3))
+    pictures = [
+        (stamp_ns, image(types, stamp_ns, wrong, "mono16") if n % 4 < bad else image(types, stamp_ns, good))
+        for n, stamp_ns in enumerate(range(T0, T0 + 60 * PERIOD_NS, PERIOD_NS))
+    ]
+    path = write_messages(tmp_path / "m16", {"/image_raw": pictures}, types=types)
+    write_annotations(path / "annotations.csv", [Interval(T0, T0 + 2 * SECOND, "run")])
+    assert cli.main(["evaluate", str(path), "--recognizer", "video", "--model", str(model)]) == 1
+    reported = capsys.readouterr()
+    line = f"{15 * bad} pictures of /image_raw cannot be read: encoding mono16 ("
+    assert f"m16: {line}" in reported.err
+    assert line in reported.out
+    assert "do the annotations lie inside" not in reported.err
+    lost = "no frame can be judged. decodable messages: 60 of 60 messages are lost (all): 60 x encoding mono16"
+    assert (lost in reported.err) == (bad == 4)

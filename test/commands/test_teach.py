@@ -17,16 +17,17 @@ pytest.importorskip("lightning")
 pytest.importorskip("rosbags")
 
 import rclpy
-from drawn_people import RATE_HZ, Figure
+from helpers.drawn_people import RATE_HZ, Figure
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
 from co_perception import cli
-from co_perception.data.annotations import Interval, read_annotations, write_annotations
+from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
+from co_perception.engine.time import nanoseconds
 from co_perception.msg import Activity, ActivityArray, Keypoint, Skeleton, SkeletonArray
-from co_perception.nodes.messages import nanoseconds, to_time
-from co_perception.nodes.running import bring_up
+from co_perception.nodes.core.messages import to_time
+from co_perception.nodes.core.run_node import bring_up
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode
 
 SECOND = 1_000_000_000
@@ -36,17 +37,17 @@ ACTIVITIES = ("wave", "squat")
 IDS = ("body_1", "body_2")
 
 
-class Stage:
+class RosSession:
     """A node of the test's own, and whatever stands on one executor with it."""
 
     def __init__(self) -> None:
         rclpy.init()
-        self.node = rclpy.create_node("stage")
+        self.node = rclpy.create_node("session")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.poses = self.node.create_publisher(SkeletonArray, "skeletons", 100)
-        self.heard: list[ActivityArray] = []
-        self.node.create_subscription(ActivityArray, "activity", self.heard.append, 100)
+        self.received: list[ActivityArray] = []
+        self.node.create_subscription(ActivityArray, "activity", self.received.append, 100)
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         end = time.monotonic() + 40.0
@@ -61,15 +62,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def session() -> Iterator[RosSession]:
+    made = RosSession()
     yield made
     made.close()
 
 
 def scene(seed: int, rounds: int) -> tuple[list[SkeletonArray], list[Interval]]:
     """Two people side by side who wave and squat in turns, and what each does when; a new pair in every round."""
-    messages, said = [], []
+    messages, marked = [], []
     for number in range(rounds):
         begin_s = number * (ROUND_S + PAUSE_S)
         order = ACTIVITIES[number % 2 :] + ACTIVITIES[: number % 2]
@@ -77,8 +78,9 @@ def scene(seed: int, rounds: int) -> tuple[list[SkeletonArray], list[Interval]]:
         instants = begin_s + np.arange(round(ROUND_S * RATE_HZ)) / RATE_HZ
         messages += [message(instant, pair) for instant in instants]
         stamps = [nanoseconds(messages[at].header.stamp) for at in (-len(instants), -1)]
-        said += [Interval(stamps[0], stamps[1] + 1, figure.activity, id) for figure, id in zip(pair, IDS, strict=True)]
-    return messages, said
+        people = zip(pair, IDS, strict=True)
+        marked += [Interval(stamps[0], stamps[1] + 1, figure.activity, id) for figure, id in people]
+    return messages, marked
 
 
 def message(seconds: float, pair: Sequence[Figure]) -> SkeletonArray:
@@ -92,14 +94,14 @@ def message(seconds: float, pair: Sequence[Figure]) -> SkeletonArray:
     return SkeletonArray(header=header, estimator="drawn", image_width=640, image_height=480, skeletons=people)
 
 
-def record(stage: Stage, messages: Sequence[SkeletonArray], script: Path, out: Path) -> str:
+def record(session: RosSession, messages: Sequence[SkeletonArray], script: Path, out: Path) -> str:
     """What `co-perception record` says when all of `messages` have gone over their topic while it ran."""
     command = [sys.executable, "-m", "co_perception.cli", "record", "--out", str(out), "--annotations", str(script)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        stage.until(stage.poses.get_subscription_count, "the recorder does not come")
+        session.until(session.poses.get_subscription_count, "the recorder does not come")
         for sent in messages:
-            stage.poses.publish(sent)
+            session.poses.publish(sent)
             time.sleep(0.01)
         time.sleep(0.5)
         return process.communicate("q", timeout=30)[0]
@@ -107,38 +109,38 @@ def record(stage: Stage, messages: Sequence[SkeletonArray], script: Path, out: P
         process.kill()
 
 
-def recognised(stage: Stage, messages: Sequence[SkeletonArray], **parameters: Any) -> list[ActivityArray]:
+def recognized(session: RosSession, messages: Sequence[SkeletonArray], **parameters: Any) -> list[ActivityArray]:
     """What the node says to each of `messages`, one after the other."""
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     node = SkeletonActivityNode(parameter_overrides=overrides)
-    stage.executor.add_node(node)
+    session.executor.add_node(node)
     try:
         assert bring_up(node)
-        stage.until(stage.poses.get_subscription_count, "the node does not listen")
-        stage.until(lambda: stage.node.count_publishers("activity"), "the node does not answer")
+        session.until(session.poses.get_subscription_count, "the node does not listen")
+        session.until(lambda: session.node.count_publishers("activity"), "the node does not answer")
         for number, sent in enumerate(messages, 1):
-            stage.poses.publish(sent)
-            stage.until(lambda expected=number: len(stage.heard) >= expected, f"no answer to frame {number}")  # type: ignore[misc]
-        return stage.heard
+            session.poses.publish(sent)
+            session.until(lambda expected=number: len(session.received) >= expected, f"no answer to frame {number}")  # type: ignore[misc]
+        return session.received
     finally:
         node.destroy_node()
 
 
-def test_recorded_activities_come_back_as_labels_of_people_never_seen(stage: Stage, tmp_path: Path) -> None:
-    messages, said = scene(seed=1, rounds=4)
+def test_recorded_activities_come_back_as_labels_of_people_never_seen(session: RosSession, tmp_path: Path) -> None:
+    messages, marked = scene(seed=1, rounds=4)
     script, out = tmp_path / "script.csv", tmp_path / "lesson"
-    write_annotations(script, said)
-    told = record(stage, messages, script, out)
-    count, _, rest = told.splitlines()[-1].partition(" ")
+    write_annotations(script, marked)
+    reported = record(session, messages, script, out)
+    count, _, rest = reported.splitlines()[-1].partition(" ")
     assert int(count) > 0.9 * len(messages)
-    assert rest.startswith(f"messages in {out / 'lesson.mcap'}, {len(said)} activities in")
-    assert read_annotations(out / "annotations.csv") == said
+    assert rest.startswith(f"messages in {out / 'lesson.mcap'}, {len(marked)} activities in")
+    assert read_annotations(out / "annotations.csv") == marked
 
     arguments = ["--network", "costgcn_short", "--epochs", "8", "--out", str(tmp_path / "training")]
     assert cli.main(["train", str(out), *arguments]) == 0
 
     others, truth = scene(seed=2, rounds=2)
-    answers = recognised(stage, others, model_path=str(tmp_path / "training" / "model"))
+    answers = recognized(session, others, model_path=str(tmp_path / "training" / "model"))
     right = wrong = 0
     for answer in answers:
         assert answer.recognizer.startswith("costgcn_short/")

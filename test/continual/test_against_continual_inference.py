@@ -1,12 +1,14 @@
 """Layer by layer the same answers as continual-inference 1.2.4, wherever that library is right.
 
-Where it is not (dilated and bordered pools, group norm, conditionals), test_weak_spots_layers.py holds ours to torch.
+Where it is not (dilated and bordered pools, group norm, conditionals), test_reference_defects_layers.py compares with
+torch.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import continual
@@ -18,6 +20,18 @@ import co_perception.continual as co
 from co_perception.continual.check import stream_clip
 
 FRAMES = 24
+
+
+def shrunk(lib: Any, align: str) -> Any:
+    names = {"centered": True, "lagging": "lagging", "leading": "leading"}
+    setting = {"residual_shrink": names[align]} if lib is continual else {"align": align}
+    return lib.Residual(lib.Conv1d(2, 2, 5), **setting)
+
+
+def branches(lib: Any, reduce: str) -> Any:
+    return lib.BroadcastReduce(lib.Conv1d(2, 2, 5, padding=2), lib.Conv1d(2, 2, 3, padding=1), reduce=reduce)
+
+
 CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "Conv1d": (lambda lib: lib.Conv1d(2, 3, 5, padding=2), ()),
     "Conv1d unpadded": (lambda lib: lib.Conv1d(2, 3, 4), ()),
@@ -42,13 +56,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "Lambda": (lambda lib: lib.Lambda(torch.sigmoid), (3,)),
     "Delay": (lambda lib: lib.Sequential(lib.Delay(3), lib.Conv1d(2, 2, 3, padding=1)), ()),
     "Residual": (lambda lib: lib.Residual(lib.Conv1d(2, 2, 5, padding=2)), ()),
-    "Residual lagging": (lambda lib: shrunk(lib, "lagging"), ()),
-    "Residual leading": (lambda lib: shrunk(lib, "leading"), ()),
-    "Residual centred": (lambda lib: shrunk(lib, "centred"), ()),
-    "BroadcastReduce sum": (lambda lib: branches(lib, "sum"), ()),
-    "BroadcastReduce concat": (lambda lib: branches(lib, "concat"), ()),
-    "BroadcastReduce mul": (lambda lib: branches(lib, "mul"), ()),
-    "BroadcastReduce max": (lambda lib: branches(lib, "max"), ()),
+    **{f"Residual {align}": (partial(shrunk, align=align), ()) for align in ("lagging", "leading", "centered")},
+    **{f"BroadcastReduce {name}": (partial(branches, reduce=name), ()) for name in ("sum", "concat", "mul", "max")},
     "Broadcast, Parallel, Reduce": (
         lambda lib: lib.Sequential(
             lib.Broadcast(2), lib.Parallel(lib.Conv1d(2, 2, 5, padding=2), lib.Conv1d(2, 2, 1)), lib.Reduce("sum")
@@ -65,16 +74,6 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
 RECURRENT = ["RNN", "LSTM", "GRU"]
 
 
-def shrunk(lib: Any, align: str) -> Any:
-    names = {"centred": True, "lagging": "lagging", "leading": "leading"}
-    setting = {"residual_shrink": names[align]} if lib is continual else {"align": align}
-    return lib.Residual(lib.Conv1d(2, 2, 5), **setting)
-
-
-def branches(lib: Any, reduce: str) -> Any:
-    return lib.BroadcastReduce(lib.Conv1d(2, 2, 5, padding=2), lib.Conv1d(2, 2, 3, padding=1), reduce=reduce)
-
-
 def pair(make: Callable[[Any], Any]) -> tuple[co.Streaming, Any]:
     """Both libraries' network with the same weights, in the order in which they have them."""
     torch.manual_seed(0)
@@ -87,11 +86,6 @@ def pair(make: Callable[[Any], Any]) -> tuple[co.Streaming, Any]:
     return ours.double().eval(), theirs.double().eval()
 
 
-def answers_step_by_step(theirs: Any, x: Tensor) -> list[Tensor]:
-    steps = [theirs.forward_step(frame) for frame in x.unbind(2)]
-    return [y for y in steps if isinstance(y, Tensor)]
-
-
 @pytest.mark.parametrize("name", list(CASES))
 def test_same_clip_same_stream(name: str) -> None:
     make, space = CASES[name]
@@ -102,7 +96,7 @@ def test_same_clip_same_stream(name: str) -> None:
         torch.testing.assert_close(ours.clip(x), wanted)
         got = stream_clip(ours, x, ours.timing.stride)
         torch.testing.assert_close(got, wanted)
-        if name not in ("Residual lagging", "Residual centred"):  # whose forward_steps fails
+        if name not in ("Residual lagging", "Residual centered"):  # whose forward_steps fails
             theirs.clean_state()
             torch.testing.assert_close(got, theirs.forward_steps(x, pad_end=True))
 
@@ -114,7 +108,7 @@ def test_same_answers_step_by_step(name: str) -> None:
     x = torch.randn(2, 2, FRAMES, *space, dtype=torch.float64)
     with torch.no_grad():
         theirs.clean_state()
-        wanted = answers_step_by_step(theirs, x)
+        wanted = [y for frame in x.unbind(2) if isinstance(y := theirs.forward_step(frame), Tensor)]
         got, state = [], ours.init_state(2, (2, *space), dtype=x.dtype)
         for frame in x.split(1, dim=2):
             real = ours.output_index(state, 1)[0, 0] >= 0

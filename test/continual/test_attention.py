@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.compiled_steps import assert_compiles_without_break
+from helpers.reference_attention import retroactive_attention_ref, single_output_attention_ref
+from helpers.refusals import assert_refused
 from torch import Tensor, nn
-from torch._dynamo.testing import CompileCounter
 from torch.utils.flop_counter import FlopCounterMode
 
 import co_perception.continual as co
-from co_perception.continual.attention import (
-    WindowAttention,
-    retroactive_attention_ref,
-    single_output_attention_ref,
-)
+from co_perception.continual.attention import WindowAttention
 from co_perception.continual.check import check_streaming, stream_clip
 from co_perception.continual.position import rotate
 from co_perception.continual.state import leaves, state_bytes
@@ -244,33 +242,18 @@ def test_state_is_three_leaves_and_holds_no_more_than_the_window() -> None:
 @pytest.mark.parametrize("rotary", [False, True])
 @pytest.mark.parametrize("kind", [co.SingleOutputAttention, co.RetroactiveAttention])
 def test_a_step_compiles_without_a_break(kind: type[WindowAttention], rotary: bool) -> None:
-    torch.compiler.reset()
-    layer, graphs = kind(E, HEADS, N, rotary=rotary).eval(), CompileCounter()
-    step = torch.compile(layer, fullgraph=True, backend=graphs)
-    state = compiled = layer.init_state(2, (E,))
-    with torch.no_grad():
-        for frame in torch.randn(2, E, N + 2).split(1, dim=2):
-            wanted, state = layer(frame, state)
-            got, compiled = step(frame, compiled)
-            torch.testing.assert_close(got, wanted)
-    assert graphs.frame_count <= 2, "one graph for the fresh state, whose strides differ, and one for all others"
+    assert_compiles_without_break(kind(E, HEADS, N, rotary=rotary).eval(), torch.randn(2, E, N + 2))
 
 
 def test_errors_teach() -> None:
-    with pytest.raises(ValueError, match="multiple of 3 heads"):
-        co.SingleOutputAttention(E, 3, N)
-    with pytest.raises(ValueError, match="at least 2 tokens"):
-        co.RetroactiveAttention(E, HEADS, 1)
-    with pytest.raises(ValueError, match="-1 is the newest"):
-        co.SingleOutputAttention(E, HEADS, N, query_index=N)
+    assert_refused("multiple of 3 heads", co.SingleOutputAttention, E, 3, N)
+    assert_refused("at least 2 tokens", co.RetroactiveAttention, E, HEADS, 1)
+    assert_refused("-1 is the newest", co.SingleOutputAttention, E, HEADS, N, query_index=N)
     with pytest.raises(ValueError, match="hides a token from itself"):
         co.SingleOutputAttention(E, HEADS, N, attn_mask=torch.ones(N, N, dtype=torch.bool))
-    with pytest.raises(ValueError, match="attn_mask has shape"):
-        co.SingleOutputAttention(E, HEADS, N, attn_mask=torch.zeros(3))
-    with pytest.raises(ValueError, match="are odd"):
-        co.SingleOutputAttention(6, 2, N, rotary=True)
-    with pytest.raises(ValueError, match="takes frames"):
-        co.SingleOutputAttention(E, HEADS, N).init_state(1, (E + 1,))
+    assert_refused("attn_mask has shape", co.SingleOutputAttention, E, HEADS, N, attn_mask=torch.zeros(3))
+    assert_refused("are odd", co.SingleOutputAttention, 6, 2, N, rotary=True)
+    assert_refused("takes frames", co.SingleOutputAttention(E, HEADS, N).init_state, 1, (E + 1,))
 
 
 def test_chunks_and_flush_agree_for_a_clip_shorter_than_the_window() -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.refusals import assert_refused
 from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.continual.export import export_onnx, export_step, named_state, step_metadata
 from co_perception.continual.state import State, join_rows, leaves, put_rows
-from co_perception.runtime.onnx_step import OnnxStep
-
-torch.set_num_threads(1)
+from co_perception.runtime.steppers.onnx_stepper import OnnxStep
 
 
 class Residual(nn.Module):
@@ -40,27 +39,19 @@ class Residual(nn.Module):
 
 
 def residual() -> co.Streaming:
-    torch.manual_seed(0)
     network = Residual().eval()
     nn.init.normal_(network.stem[1].get_buffer("running_mean"))
     return co.convert(network, window=3)
 
 
 def convolutions() -> co.Streaming:
-    torch.manual_seed(0)
     return co.Sequential(
         co.Conv3d(2, 4, 3, padding=1), nn.GELU(), co.MaxPool3d((2, 1, 1)), co.Conv3d(4, 2, (3, 1, 1)),
         co.AvgPool3d((2, 1, 1), stride=1, padding=[(1, 0), 0, 0], count_include_pad=False),
     ).eval()  # fmt: skip
 
 
-def recurrent() -> co.Streaming:
-    torch.manual_seed(0)
-    return co.Sequential(co.Conv1d(2, 4, 3, padding=1), co.LSTM(4, 5), co.GRU(5, 3))
-
-
 def attention() -> co.Streaming:
-    torch.manual_seed(0)
     return co.Sequential(
         co.RecyclingPositionalEncoding(8, 7), co.TransformerEncoder(2, 8, 2, 4, feedforward=8), co.Linear(8, 3)
     ).eval()
@@ -69,7 +60,7 @@ def attention() -> co.Streaming:
 NETWORKS: dict[str, tuple[Callable[[], co.Streaming], tuple[int, ...]]] = {
     "convolutions": (convolutions, (2, 4, 4)),
     "residual": (residual, (2, 4, 4)),
-    "recurrent": (recurrent, (2,)),
+    "recurrent": (lambda: co.Sequential(co.Conv1d(2, 4, 3, padding=1), co.LSTM(4, 5), co.GRU(5, 3)), (2,)),
     "attention": (attention, (8,)),
 }
 Program = Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
@@ -113,14 +104,14 @@ def test_an_exported_program_steps_any_number_of_streams(name: str) -> None:
     torch.testing.assert_close(program.module()(x, named_state(one))[0], layer(x, one)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_onnx_file_steps_any_number_of_streams(name: str, tmp_path: Path) -> None:
     make, frame_shape = NETWORKS[name]
     layer, path = make(), tmp_path / "step.onnx"
     export_onnx(layer, frame_shape, path, metadata={"labels": "a,b"})
     step = OnnxStep(path, threads=1)
-    assert follow(layer, frame_shape, step) < 1e-5
-    assert os.listdir(tmp_path) == ["step.onnx"]
+    assert follow(layer, frame_shape, step) < 1e-5 and os.listdir(tmp_path) == ["step.onnx"]
     assert (step.stride, step.receptive_field, step.delay) == (layer.timing.stride, layer.receptive_field, layer.delay)
     assert step.lag == layer.lag_after(0) and step.frame_shape == frame_shape
     assert step.answer_shape == layer.frame_out(frame_shape) and step.metadata["labels"] == "a,b"
@@ -180,23 +171,20 @@ def test_a_step_compiles_without_graph_breaks(name: str) -> None:
     assert torch.equal(state.age, other.age)
 
 
+@pytest.mark.slow
 def test_what_is_not_an_exported_step_is_refused(tmp_path: Path) -> None:
     layer, path = co.Conv1d(2, 3, 3), tmp_path / "step.onnx"
     with pytest.raises(FileNotFoundError, match="export_onnx"):
         OnnxStep(path)
     export_onnx(layer, (2,), path)
     step = OnnxStep(path)
-    with pytest.raises(ValueError, match="as many streams as the state has"):
-        step(torch.zeros(2, 2, 1), step.init_state(1))
-    with pytest.raises(ValueError, match="takes chunks of the length"):
-        step(torch.zeros(1, 2, 3), step.init_state(1))
+    assert_refused("as many streams as the state has", step, torch.zeros(2, 2, 1), step.init_state(1))
+    assert_refused("takes chunks of the length", step, torch.zeros(1, 2, 3), step.init_state(1))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="not a whole ONNX file"):
-        OnnxStep(path)
+    assert_refused("not a whole ONNX file", OnnxStep, path)
     torch.onnx.export(nn.Linear(2, 2), (torch.zeros(1, 2),), path, dynamo=True, verbose=False)
-    with pytest.raises(ValueError, match="not written by export_onnx"):
-        OnnxStep(path)
+    assert_refused("not written by export_onnx", OnnxStep, path)
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

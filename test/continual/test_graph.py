@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.refusals import assert_refused
 from torch import Tensor, nn
 
 import co_perception.continual as co
@@ -54,18 +57,22 @@ def graph_frame(layer: nn.Module, x: Tensor, between: list[Tensor]) -> Tensor:
     return torch.stack(answers, 2)
 
 
+def check_frames(layer: co.Streaming, channels: int, function: Callable[[Tensor], Tensor]) -> None:
+    """The layer equals a function of single frames (B, C, V)."""
+
+    def reference(x: Tensor) -> Tensor:
+        return torch.stack([function(frame) for frame in x.unbind(2)], 2)
+
+    check_streaming(layer, (channels, JOINTS), reference=reference, tolerance=1e-12)
+
+
 @pytest.mark.parametrize("edges", ["multiply", "add"])
 @pytest.mark.parametrize("channels", [3, 8])
 def test_graph_convolution(edges: str, channels: int) -> None:
     layer = awake(co.GraphConv(channels, 8, ADJACENCY, edges=edges))
     assert isinstance(layer, co.GraphConv)
-    a, m = layer.A, layer.graph_attn
-    between = list(a * m if edges == "multiply" else a + m)
-
-    def reference(x: Tensor) -> Tensor:
-        return torch.stack([graph_frame(layer, frame, between) for frame in x.unbind(2)], 2)
-
-    check_streaming(layer, (channels, JOINTS), reference=reference, tolerance=1e-12)
+    between = list(layer.A * layer.graph_attn if edges == "multiply" else layer.A + layer.graph_attn)
+    check_frames(layer, channels, lambda frame: graph_frame(layer, frame, between))
 
 
 def test_adaptive_graph_convolution() -> None:
@@ -77,16 +84,13 @@ def test_adaptive_graph_convolution() -> None:
         for kind in range(KINDS):
             theta = point(layer.a_conv[kind], x.transpose(1, 2))  # (B, V, C_e)
             phi = point(layer.b_conv[kind], x.transpose(1, 2))
-            likeness = torch.einsum("bvc,bwc->bvw", theta, phi) / 2
-            shares = likeness.softmax(1)
+            shares = (torch.einsum("bvc,bwc->bvw", theta, phi) / 2).softmax(1)
             between.append(layer.A[kind] + layer.graph_attn[kind] + shares)
         return graph_frame(layer, x, between)
 
     for conv in layer.a_conv:
         conv.bias.requires_grad_(False)  # shifts what the softmax is blind to: no gradient, and none expected
-    check_streaming(
-        layer, (3, JOINTS), reference=lambda x: torch.stack([per_frame(f) for f in x.unbind(2)], 2), tolerance=1e-12
-    )
+    check_frames(layer, 3, per_frame)
 
 
 @pytest.mark.parametrize("channels", [3, 16])
@@ -107,16 +111,10 @@ def test_joint_attention(channels: int) -> None:
         attended = attended + x if channels == 16 else attended
         return torch.stack([torch.relu(norm(layer.bn, attended[:, :, v])) for v in range(JOINTS)], 2)
 
-    check_streaming(
-        layer,
-        (channels, JOINTS),
-        reference=lambda x: torch.stack([per_frame(f) for f in x.unbind(2)], 2),
-        tolerance=1e-12,
-    )
+    check_frames(layer, channels, per_frame)
 
 
 def test_drop_connect_drops_joints_and_rescales_what_is_left() -> None:
-    torch.manual_seed(0)
     layer = co.JointAttention(16, 16, JOINTS, heads=2, drop_connect=0.9).train()
     x = torch.randn(2, 16, 50, JOINTS)
     assert layer.clip(x).isfinite().all()  # also where every joint was dropped
@@ -140,9 +138,6 @@ def test_a_new_block_begins_as_its_skip() -> None:
 
 
 def test_wrong_settings_are_refused_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"adjacency\[None\]"):
-        co.GraphConv(3, 8, ADJACENCY[0])
-    with pytest.raises(ValueError, match="edges is one of"):
-        co.GraphConv(3, 8, ADJACENCY, edges="divide")
-    with pytest.raises(ValueError, match="multiple of 32"):
-        co.JointAttention(3, 40, 25)
+    assert_refused(r"adjacency\[None\]", co.GraphConv, 3, 8, ADJACENCY[0])
+    assert_refused("edges is one of", co.GraphConv, 3, 8, ADJACENCY, edges="divide")
+    assert_refused("multiple of 32", co.JointAttention, 3, 40, 25)

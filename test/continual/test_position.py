@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.refusals import assert_refused
 
 import co_perception.continual as co
 from co_perception.continual.check import check_streaming
@@ -48,7 +49,6 @@ def test_streams_of_a_batch_have_their_own_places() -> None:
 
 
 def test_training_starts_clips_at_random_entries_and_shift_false_does_not() -> None:
-    torch.manual_seed(0)
     x = torch.zeros(64, 6, 3)
     layer = co.RecyclingPositionalEncoding(6, 5)
     weight = layer.state_dict()["pe.weight"]
@@ -65,7 +65,7 @@ def test_the_fixed_table_closes_and_tells_places_apart() -> None:
     # The step from the last entry to the first is like any other along the table.
     steps = (table.roll(-1, dims=0) - table).norm(dim=1)
     assert steps[-1] <= steps.max()
-    # Neighbours resemble each other more than any distant entry, all around the circle.
+    # Neighbors resemble each other more than any distant entry, all around the circle.
     distances = torch.cdist(table, table)
     near = distances.diagonal(1).max()
     far = torch.stack([distances[i, (i + 40) % 127] for i in range(127)]).min()
@@ -88,7 +88,5 @@ def test_rotation_makes_products_depend_on_distance_only() -> None:
 
 
 def test_errors_teach() -> None:
-    with pytest.raises(ValueError, match="at least one entry"):
-        co.RecyclingPositionalEncoding(6, 0)
-    with pytest.raises(ValueError, match="at least 2"):
-        co.RecyclingPositionalEncoding(1, 5, learned=False)
+    assert_refused("at least one entry", co.RecyclingPositionalEncoding, 6, 0)
+    assert_refused("at least 2", co.RecyclingPositionalEncoding, 1, 5, learned=False)

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, assume, given, settings
+from helpers.random_search import examples
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import co_perception.continual as co
+from co_perception.continual.check import stream_clip
 
-EXAMPLES = 250
 CHANNELS = 2
 Clip = Callable[[Tensor], Tensor]
 Drawn = tuple[nn.Module, Clip]
@@ -107,7 +108,7 @@ def unpadded_residuals(draw: st.DrawFn) -> Drawn:
     kernel, dilation = draw(st.sampled_from([(3, 1), (5, 1), (3, 2), (2, 2)]))
     missing = (kernel - 1) * dilation
     body = co.Conv1d(CHANNELS, CHANNELS, kernel, dilation=dilation).double()
-    align, start = draw(st.sampled_from([("centred", missing // 2), ("lagging", 0), ("leading", missing)]))
+    align, start = draw(st.sampled_from([("centered", missing // 2), ("lagging", 0), ("leading", missing)]))
 
     def clip(x: Tensor) -> Tensor:
         y = F.conv1d(x, body.weight, body.bias, dilation=dilation)
@@ -171,49 +172,29 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(net, x, expected, [[stride] * steps, irregular, [steps * stride]])
 
 
-def streamed(net: co.Streaming, x: Tensor, chunks: list[int]) -> Tensor:
-    """All answers to a clip, in order: those of the stream that are real and those of the flush."""
-    state = net.init_state(len(x), (CHANNELS,), dtype=x.dtype)
-    answers = []
-    for chunk in x.split(chunks, dim=2):
-        index = net.output_index(state, chunk.shape[2])[0]
-        y, state = net(chunk, state)
-        answers.append(y[:, :, index >= 0])
-    y, valid = net.flush(state, (CHANNELS,))
-    return torch.cat([*answers, y[:, :, valid[0]]], 2)
+checked: list[str] = []
 
 
-seen: list[str] = []
-
-
-@settings(
-    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+@examples(250, suppress_health_check=list(HealthCheck))
 @given(cases())
 def streams_as_plain_torch(case: Case) -> None:
     bound = 1e-11 * max(1.0, case.expected.abs().max().item())
     with torch.no_grad():
         assert (case.net.clip(case.x) - case.expected).abs().max() <= bound, "the clip differs"
         for chunks in case.chunkings:
-            got = streamed(case.net, case.x, chunks)[:, :, : case.expected.shape[2]]
+            got = stream_clip(case.net, case.x, chunks)
             assert got.shape == case.expected.shape, f"in chunks of {chunks}: {got.shape}"
             assert (got - case.expected).abs().max() <= bound, f"in chunks of {chunks}"
-    seen.append(str(case.net))
+    checked.append(str(case.net))
 
 
+@pytest.mark.slow
+@pytest.mark.hypothesis
 @pytest.mark.timeout(300)
 def test_random_networks_stream_as_plain_torch_in_any_chunks() -> None:
     streams_as_plain_torch()
-    assert len(seen) >= 200
+    assert len(checked) >= 200
     for kind in (
-        "Conv1d",
-        "MaxPool1d",
-        "AvgPool1d",
-        "Delay",
-        "Residual",
-        "Parallel",
-        "replicate",
-        "dilation",
-        "stride",
-    ):
-        assert sum(kind in net for net in seen) > 10, f"hardly a network with {kind} was drawn"
+        "Conv1d", "MaxPool1d", "AvgPool1d", "Delay", "Residual", "Parallel", "replicate", "dilation", "stride",
+    ):  # fmt: skip
+        assert sum(kind in net for net in checked) > 10, f"hardly a network with {kind} was drawn"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.refusals import assert_refused
 from safetensors.torch import save_file
 
 import co_perception.continual as co
@@ -25,6 +27,7 @@ from co_perception.continual.state import (
     take_rows,
     to,
     unflatten,
+    write_files,
 )
 
 
@@ -51,15 +54,13 @@ def test_unflatten_is_the_inverse_of_leaves() -> None:
     state = some_state()
     again = unflatten(state, leaves(state))
     assert isinstance(again, State) and all(a is b for a, b in zip(leaves(again), leaves(state), strict=True))
-    with pytest.raises(ValueError, match="leaves"):
-        unflatten(state, [*leaves(state), torch.zeros(1)])
+    assert_refused("leaves", unflatten, state, [*leaves(state), torch.zeros(1)])
 
 
 def test_states_of_different_networks_do_not_mix() -> None:
     one = co.Conv1d(2, 2, 3).init_state(1, (2,))
     other = co.Conv1d(2, 2, 5).init_state(1, (2,))
-    with pytest.raises(ValueError, match="same network"):
-        put_rows(one, torch.tensor([0]), other)
+    assert_refused("same network", put_rows, one, torch.tensor([0]), other)
 
 
 def test_a_convolution_keeps_k_minus_1_frames() -> None:
@@ -92,10 +93,8 @@ def test_streams_join_into_a_batch_and_part_again() -> None:
     together, _ = net(x, both)
     for row, part in enumerate(split_rows(both)):
         torch.testing.assert_close(together[row : row + 1], net(x[row : row + 1], part)[0])
-    with pytest.raises(ValueError, match="at least one"):
-        join_rows([])
-    with pytest.raises(ValueError, match="same network"):
-        join_rows([young, co.Conv1d(2, 2, 5).init_state(1, (2,))])
+    assert_refused("at least one", join_rows, [])
+    assert_refused("same network", join_rows, [young, co.Conv1d(2, 2, 5).init_state(1, (2,))])
 
 
 def test_a_parted_stream_does_not_keep_the_batch_alive() -> None:
@@ -110,8 +109,7 @@ def test_precision_changes_for_frames_and_not_for_ages() -> None:
     assert half.age.dtype == torch.int64 and all(leaf.dtype == torch.bfloat16 for leaf in leaves(half.layers))
     assert state.layers[0][0].dtype == torch.float32
     assert {leaf.device.type for leaf in leaves(to(state, "meta"))} == {"meta"}
-    with pytest.raises(ValueError, match="floating point"):
-        to(state, dtype=torch.int64)
+    assert_refused("floating point", to, state, dtype=torch.int64)
 
 
 def test_a_saved_stream_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
@@ -121,8 +119,7 @@ def test_a_saved_stream_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> No
     again = load(path, net.init_state(1, (2,)))
     assert isinstance(again, State) and same(again, state)
     x = torch.randn(2, 2, 4)
-    assert torch.equal(net(x, again)[0], net(x, state)[0])
-    assert read_metadata(path) == {"network": "small"}
+    assert torch.equal(net(x, again)[0], net(x, state)[0]) and read_metadata(path) == {"network": "small"}
     assert os.listdir(tmp_path) == ["state.safetensors"]
 
 
@@ -140,6 +137,30 @@ def test_an_interrupted_save_leaves_the_older_file(tmp_path: Path, monkeypatch: 
     assert same(load(path, net.init_state(1, (2,))), seen(net, 4))
 
 
+def test_model_private_a_state_is_as_readable_as_the_umask_says(tmp_path: Path, umask_of_a_group: None) -> None:
+    path = tmp_path / "state.safetensors"
+    save(seen(network(), 4), path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_is_named_with_the_file_and_costs_none_of_what_belongs_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "weights", tmp_path / "metadata"]
+    write_files(dict.fromkeys(paths, b"old"))
+    written = []
+
+    def full(handle: int) -> None:
+        written.append(handle)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*metadata'"):
+        write_files(dict.fromkeys(paths, b"new"))
+    assert sorted(tmp_path.iterdir()) == sorted(paths) and {path.read_bytes() for path in paths} == {b"old"}
+
+
 def test_files_that_are_not_a_state_of_this_network_are_refused(tmp_path: Path) -> None:
     net, path = network(), tmp_path / "state.safetensors"
     fresh = net.init_state(1, (2,))
@@ -149,14 +170,10 @@ def test_files_that_are_not_a_state_of_this_network_are_refused(tmp_path: Path) 
     whole = path.read_bytes()
     for length in (0, 5, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="not a whole safetensors file"):
-            load(path, fresh)
+        assert_refused("not a whole safetensors file", load, path, fresh)
     save_file(net.state_dict(), path)
-    with pytest.raises(ValueError, match="not written by"):
-        load(path, fresh)
+    assert_refused("not written by", load, path, fresh)
     save(co.Conv1d(2, 2, 3).init_state(1, (2,)), path)
-    with pytest.raises(ValueError, match="another network"):
-        load(path, fresh)
+    assert_refused("another network", load, path, fresh)
     save(to(seen(net, 4), dtype=torch.float64), path)
-    with pytest.raises(ValueError, match="precision"):
-        load(path, fresh)
+    assert_refused("precision", load, path, fresh)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.refusals import assert_refused
 
-from co_perception.continual import Timing
+from co_perception.continual.timing import Clock, Timing
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (5, 2, 0), (7, 2, 3), (1, 2, 0), (4, 4, 0)])
@@ -40,10 +41,25 @@ def test_lag_is_the_smallest_that_needs_no_future_frame(timing: Timing, lag: int
         return (step + 1) * timing.stride - 1 - lag
 
     late = timing.lag_after(lag)
-    assert newest_needed(50, late) <= newest_there(50)
-    assert newest_needed(50, late - 1) > newest_there(50)
+    assert newest_needed(50, late) <= newest_there(50) and newest_needed(50, late - 1) > newest_there(50)
 
 
 def test_padding_as_wide_as_the_field_is_refused() -> None:
-    with pytest.raises(ValueError, match="padding only"):
-        Timing(3, before=3)
+    assert_refused("padding only", Timing, 3, before=3)
+
+
+def test_the_timelines_in_the_documentation_are_right() -> None:
+    alone, pairs = Timing(3, 1, before=1, after=1), Timing(3, 2, before=1, after=1)
+    assert (alone.delay, alone.lag_after(0), alone.context(0)) == (1, 1, 2)
+    assert (pairs.lag_after(0), pairs.context(0)) == (0, 1)
+    assert (pairs.lag_after(1), pairs.context(1)) == (1, 2)
+    clock = Clock(torch.tensor([0]), torch.tensor([4]), lag=2)
+    assert clock.index(8).tolist() == [[-2, -1, 0, 1, 2, 3, 4, 5]]
+    assert clock.inside(8).int().tolist() == [[0, 0, 1, 1, 1, 1, 0, 0]]
+
+
+def test_padding_in_place_of_frames_left_out_at_the_end_is_refused() -> None:
+    """A stream has used them before it knows that they were the last: it would not equal the clip."""
+    with pytest.raises(ValueError, match="leave them out after the layer that pads"):
+        Timing(after=-1).then(Timing(3, 1, 1, 1))
+    assert Timing(3, 1, 2, 2).then(Timing(after=-2)).then(Timing(3, 1, 1, 1)) == Timing(5, 1, 3, 1)

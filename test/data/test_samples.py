@@ -1,14 +1,19 @@
-"""The operations of a data set: immutable, deterministic, lazy, and tight between recordings."""
+"""Operations of a data set: immutable, deterministic, lazy, and without leaks between recordings."""
 
 import pickle
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.random_search import examples
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
-from co_perception.data.samples import Sample, Samples
+from co_perception.data.samples import Sample, Samples, partition
 from co_perception.engine.data import Data, Image, SkeletonSequence, Timeseries, Video
 
 CLASSES = ("walk", "sit", "fall")
@@ -29,6 +34,27 @@ def names(samples: Samples) -> list[str]:
     return [item.source for item in samples.items]
 
 
+def test_train_twice_a_clip_with_the_same_content_is_taken_once(tmp_path: Path) -> None:
+    """Three files, of which one is a copy, and clips in memory, of which one repeats; no group is torn apart so."""
+    reads = []
+
+    def read(name: str) -> Data:
+        reads.append(name)
+        return series(float(len(reads)))
+
+    contents = {"a": b"same", "b": b"same", "c": b"size", "d": b"a size of its own"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    items = [Sample(partial(read, name), 0, group=name, source=str(tmp_path / name)) for name in contents]
+    items += [Sample(series(value), 1, group=f"g{n}", source=f"clip {n}") for n, value in enumerate((1, 2, 1))]
+    samples, skipped = Samples(items, CLASSES).distinct()
+    assert names(samples) == [str(tmp_path / name) for name in "acd"] + ["clip 0", "clip 1"]
+    assert [(source, reason.split(":")[0]) for source, reason in skipped] == [
+        (str(tmp_path / "b"), f"the same content as {tmp_path / 'a'}"), ("clip 2", "the same content as clip 0")
+    ]  # fmt: skip
+    assert not reads
+
+
 def test_an_item_is_its_data_and_its_category() -> None:
     samples = make(5)
     data, category = samples[4]
@@ -36,9 +62,6 @@ def test_an_item_is_its_data_and_its_category() -> None:
     assert len(samples) == 5 and [category.data for _, category in samples] == samples.labels == [0, 1, 2, 0, 1]
     assert samples.counts() == {"walk": 2, "sit": 2, "fall": 1}
     assert names(samples[1:3]) == ["s1", "s2"]
-
-
-def test_a_label_outside_the_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"s9 has class index 3, there are 3 .* count from 1"):
         Samples([Sample(series(), 3, source="s9")], CLASSES)
 
@@ -62,15 +85,22 @@ def test_filter_sees_samples_and_reads_nothing() -> None:
     assert len(chain.zip(chain)) == 6
 
 
+def test_with_classes_matches_by_name_and_leaves_others_out() -> None:
+    samples = Samples([Sample(series(i), i % 3, source=str(i)) for i in range(6)], ("walk", "sit", "fall"))
+    found = samples.with_classes(("fall", "wave", "walk"))
+    assert found.counts() == {"fall": 2, "wave": 0, "walk": 2}
+    assert [(item.source, item.label) for item in found.items] == [("0", 2), ("2", 0), ("3", 2), ("5", 0)]
+
+
 def test_map_waits_and_composes() -> None:
-    seen = list[float]()
+    values = list[float]()
 
     def double(data: Timeseries) -> Timeseries:
-        seen.append(float(data.data[0, 0]))
+        values.append(float(data.data[0, 0]))
         return Timeseries(2 * data.data)
 
     mapped = make(3).map(double).map(double)
-    assert seen == []
+    assert values == []
     assert [data.data[0, 0] for data, _ in mapped] == [0, 4, 8]
 
 
@@ -211,3 +241,65 @@ def test_lazy_samples_go_to_other_processes() -> None:
 
 def _half(data: Timeseries) -> Timeseries:
     return Timeseries(data.data / 2)
+
+
+@examples(60)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), min_size=1, max_size=60), st.integers(1, 5),
+    st.integers(0, 3),
+)  # fmt: skip
+def test_every_sample_is_in_one_part_and_every_group_too(pairs: list[tuple[int, int]], parts: int, seed: int) -> None:
+    labels, groups = [label for label, _ in pairs], [f"g{group}" for _, group in pairs]
+    if len(set(groups)) < parts:
+        with pytest.raises(ValueError, match="as many groups at least"):
+            partition(labels, groups, [1 / parts] * parts, seed)
+        return
+    found = partition(labels, groups, [1 / parts] * parts, seed)
+    assert sorted(index for part in found for index in part) == list(range(len(pairs)))
+    assert all(found) and all(part == sorted(part) for part in found)
+    assert sum(len({groups[index] for index in part}) for part in found) == len(set(groups))
+    assert found == partition(labels, groups, [1 / parts] * parts, seed)
+
+
+def imbalance(parts: list[list[int]], labels: np.ndarray) -> float:
+    counts = np.array([np.bincount(labels[part], minlength=labels.max() + 1) for part in parts])
+    return float((counts / counts.sum(0)).std(0).mean())
+
+
+def test_folds_are_as_balanced_as_scikit_learns() -> None:
+    ours, theirs = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        groups = rng.integers(0, 30, 400)
+        labels = (groups * 7 + rng.integers(0, 4, 400)) % 8  # a recording has some of the classes
+        names = [str(group) for group in groups]
+        ours.append(imbalance(partition(labels.tolist(), names, [0.2] * 5, seed), labels))
+        folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(labels, labels, groups)
+        theirs.append(imbalance([test.tolist() for _, test in folds], labels))
+    assert np.mean(ours) <= 1.05 * np.mean(theirs)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.8])
+def test_shares_are_met_for_every_class(share: float) -> None:
+    labels = [index % 4 for index in range(800)]
+    groups = [str(index // 8) for index in range(800)]
+    first, _ = partition(labels, groups, [share, 1 - share], seed=0)
+    counts = np.bincount([labels[index] for index in first], minlength=4)
+    np.testing.assert_allclose(counts, 200 * share, atol=2)
+
+
+def test_a_class_of_two_recordings_is_in_both_parts() -> None:
+    labels, groups = [0, 0, 1, 1, 2, 2], list("abcdef")
+    for seed in range(5):
+        first, second = partition(labels, groups, [0.5, 0.5], seed)
+        assert {labels[index] for index in first} == {labels[index] for index in second} == {0, 1, 2}
+    labels, groups = [0] * 20, [str(index) for index in range(20)]  # another seed deals differently
+    assert len({tuple(partition(labels, groups, [0.5, 0.5], seed)[0]) for seed in range(5)}) > 1
+
+
+def test_parts_are_of_one_size_though_every_class_has_one_large_recording() -> None:
+    # One recording of 10 samples and ten of 1, in each of 12 classes.
+    labels = [label for label in range(12) for _ in range(20)]
+    groups = [f"{label} {max(0, number - 9)}" for label in range(12) for number in range(20)]
+    sizes = [len(part) for part in partition(labels, groups, [0.2] * 5, seed=0)]
+    assert max(sizes) - min(sizes) <= 10

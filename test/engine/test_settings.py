@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, dataclass
+from typing import Any
+
 import pytest
 
-from co_perception.engine.settings import Setting, values_of
+from co_perception.engine.settings import Setting, setting, table_of, values_of
 
-RATE = Setting("rate_hz", 25.0, "A rate [Hz].", 0.0, 100.0)
-TABLE = (
-    RATE,
-    Setting("depth", 1, "A depth.", 1, 10),
-    Setting("kind", "raw", "How.", choices=("raw", "coded")),
-    Setting("on", True, "Whether."),
-    Setting("name", "", "A name."),
-)
+
+@dataclass(frozen=True)
+class RateSettings:
+    rate_hz: float = setting(25.0, "A rate [Hz].", 0.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Settings(RateSettings):
+    depth: int = setting(1, "A depth.", 1, 10)
+    kind: str = setting("raw", "How.", choices=("raw", "coded"))
+    on: bool = setting(True, "Whether.", when="live")
+    name: str = setting("", "A name.")
+
+
+TABLE = {row.name: row for row in table_of(Settings)}
 
 
 @pytest.mark.parametrize(
@@ -24,13 +34,12 @@ TABLE = (
     ],
 )  # fmt: skip
 def test_text_becomes_a_value_of_the_right_type(name: str, text: str, value: object) -> None:
-    (setting,) = (each for each in TABLE if each.name == name)
-    found = setting.parse(text)
+    found = TABLE[name].parse(text)
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "reason"),
     [
         ("rate_hz", "fast", "rate_hz is a number, got 'fast'"),
         ("rate_hz", "101", "between 0 and 100"),
@@ -39,17 +48,39 @@ def test_text_becomes_a_value_of_the_right_type(name: str, text: str, value: obj
         ("on", "yes", "truth value"),
     ],
 )
-def test_text_that_is_none_is_refused_with_the_reason(name: str, text: str, told: str) -> None:
-    (setting,) = (each for each in TABLE if each.name == name)
-    with pytest.raises(ValueError, match=told):
-        setting.parse(text)
+def test_text_that_is_none_is_refused_with_the_reason(name: str, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TABLE[name].parse(text)
 
 
 def test_values_are_the_defaults_but_for_what_is_given() -> None:
-    found = values_of(TABLE, {"rate_hz": 10, "kind": "coded"})
+    found = values_of(Settings, {"rate_hz": 10, "kind": "coded"})
     assert vars(found) == {"rate_hz": 10.0, "depth": 1, "kind": "coded", "on": True, "name": ""}
     assert type(found.rate_hz) is float
-    with pytest.raises(ValueError, match="no setting 'colour'; there are: depth, kind, name, on, rate_hz"):
-        values_of(TABLE, {"colour": "red"})
+    with pytest.raises(ValueError, match="no setting 'color'; there are: depth, kind, name, on, rate_hz"):
+        values_of(Settings, {"color": "red"})
     with pytest.raises(ValueError, match="depth lies between"):
-        values_of(TABLE, {"depth": 11})
+        values_of(Settings, {"depth": 11})
+    changed: Any = found
+    with pytest.raises(FrozenInstanceError):
+        changed.depth = 2
+
+
+def test_rows_are_the_fields_in_their_order_those_of_the_base_first() -> None:
+    assert list(TABLE) == ["rate_hz", "depth", "kind", "on", "name"]
+    assert TABLE["rate_hz"] == Setting("rate_hz", 25.0, "A rate [Hz].", 0.0, 100.0)
+    assert TABLE["on"].when == "live"
+
+
+def test_a_subclass_gives_a_field_without_a_row_its_row() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Base:
+        network: str
+        depth: int = setting(1, "A depth.", 1, 10)
+
+    @dataclass(frozen=True)
+    class Special(Base):
+        network: str = setting("small", "What runs.")
+
+    assert [(row.name, row.default) for row in table_of(Special)] == [("network", "small"), ("depth", 1)]
+    assert values_of(Special, {"depth": 2}) == Special(network="small", depth=2)

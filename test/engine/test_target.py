@@ -1,11 +1,17 @@
-"""A category says what it is sure of, and refuses to be what it cannot be."""
+"""A category says what it is sure of, and refuses to be what it cannot be; label lists are in the published order."""
 
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from co_perception.engine.target import Category, Pose, Status
+from co_perception.engine import target as module
+from co_perception.engine.target import Category, Pose, Status, labels
 
 
 def test_top_is_best_first_with_ties_in_index_order() -> None:
@@ -21,12 +27,9 @@ def test_top_without_probabilities_is_the_class_itself_or_nothing() -> None:
     assert Category(-1, confidence=0.0).top() == []
 
 
-def test_the_defaults_are_those_of_a_clip() -> None:
+def test_the_defaults_are_those_of_a_clip_and_everything_but_the_class_is_named() -> None:
     category = Category(0)
     assert (category.status, category.progress, category.delay) == (Status.VALID, 1.0, 0)
-
-
-def test_everything_but_the_class_is_named() -> None:
     with pytest.raises(TypeError):
         Category(0, "walking")  # type: ignore[call-arg]
 
@@ -72,7 +75,8 @@ def joints(**changed: float) -> Any:
 
 def test_a_pose_may_hold_nonsense_only_where_no_joint_was_found() -> None:
     assert not Pose(joints(x=np.nan, s=0.0)).found[4]
-    for wrong in (joints(x=np.nan), joints(y=np.inf), joints(s=np.nan)):
+    assert not Pose(joints(s=np.nan)).found[4]
+    for wrong in (joints(x=np.nan), joints(y=np.inf)):
         with pytest.raises(ValueError, match="score 0"):
             Pose(wrong)
 
@@ -81,3 +85,59 @@ def test_a_pose_may_hold_nonsense_only_where_no_joint_was_found() -> None:
 def test_a_pose_says_what_it_expects(wrong: Any) -> None:
     with pytest.raises(ValueError, match="score|float32"):
         Pose(wrong)
+
+
+# Kinetics-400 as published; A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
+# A061, A080, A103 of Liu and others, arXiv 1905.04757; THUMOS'14 as TRN (Xu and others, ICCV 2019) and OadTR have it:
+# twenty actions by name, between what is none and what is unclear.
+@pytest.mark.parametrize(
+    ("name", "count", "some"),
+    [
+        ("kinetics400", 400, {0: "abseiling", 152: "high kick", 160: "hurdling", 399: "zumba"}),
+        ("ntu60", 60, {0: "drink water", 22: "hand waving", 42: "falling", 59: "walking apart from each other"}),
+        ("ntu120", 120, {60: "put on headphone", 79: "squat down", 102: "yawn"}),
+        ("thumos14", 22, {0: "background", 20: "volleyball spiking", 21: "ambiguous"}),
+    ],
+)
+def test_a_label_list_is_in_the_published_order(name: str, count: int, some: dict[int, str]) -> None:
+    names = labels(name)
+    assert len(names) == len(set(names)) == count
+    assert {index: names[index] for index in some} == some
+    assert all(name == name.strip() and name for name in names)
+
+
+def test_label_lists_are_sorted_or_go_on() -> None:
+    assert list(labels("kinetics400")) == sorted(labels("kinetics400"))
+    assert labels("ntu120")[:60] == labels("ntu60")
+    assert labels("ntu120")[119].startswith("finger-guessing game")
+    assert list(labels("thumos14")[1:21]) == sorted(labels("thumos14")[1:21], key=lambda name: name.replace(" ", ""))
+
+
+def test_kinetics400_is_equal_to_the_lists_it_was_checked_against() -> None:
+    # Of the 400 lines that torchvision 0.28 (`_KINETICS400_CATEGORIES`) and ppvideo 2.3.1 agree on, joined by newlines.
+    digest = hashlib.sha256("\n".join(labels("kinetics400")).encode()).hexdigest()
+    assert digest == "a8dafb93a1204d4ecfa904f943ce5ee0c62ddeeb1df71aa1f96983fca17d777e"
+
+
+def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400, ntu120, ntu60"):
+        labels("kinetics40")
+    with pytest.raises(ValueError, match="no label list"):
+        labels("../labels/kinetics400")
+
+
+def test_labels_are_read_from_a_copied_package_without_torch_or_ros(tmp_path: Path) -> None:
+    package = Path(module.__file__).parents[1]
+    target = tmp_path / "co_perception"
+    for part in ("engine", "labels"):
+        shutil.copytree(package / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(package / "__init__.py", target)
+    code = (
+        "import sys; from co_perception.engine import target as m;"
+        "assert m.__file__.startswith(sys.argv[1]), m.__file__;"
+        "assert not {'torch', 'rclpy'} & set(sys.modules);"
+        "print(len(m.labels('kinetics400')))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "400"

@@ -7,7 +7,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from co_perception.evaluation.provenance import digest_of_all, digests, surroundings
+from co_perception.evaluation.provenance import digest_of_all, digests, surroundings, versions
 
 
 def test_every_file_of_a_folder_has_its_digest(tmp_path: Path) -> None:
@@ -36,3 +36,7 @@ def test_versions_and_machine_are_told() -> None:
     assert found["versions"]["python"] == platform.python_version()
     assert {"numpy", "torch", "co_perception"} <= found["versions"].keys()
     assert found["machine"]
+
+
+def test_versions_name_what_is_installed_and_nothing_else() -> None:
+    assert set(versions(("numpy", "no-such-package"))) == {"python", "numpy"}

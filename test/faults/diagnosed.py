@@ -17,7 +17,8 @@ class Diagnosed:
     @property
     def all(self) -> list[Any]:
         """Its statuses, oldest first."""
-        return [status for array in self.heard for status in array.status if status.name.partition(":")[0] == self.name]
+        ours = f"/{self.name}"
+        return [each for array in self.heard for each in array.status if each.name.partition(":")[0] == ours]
 
     @property
     def values(self) -> dict[str, str]:
@@ -36,16 +37,12 @@ class Diagnosed:
         self.bench.until(lambda: self.warnings(words), f"a warning about {words!r}")
 
     def warnings(self, words: str = "") -> list[str]:
-        from diagnostic_msgs.msg import DiagnosticStatus
-
-        return [one.message for one in self.all if one.level == DiagnosticStatus.WARN and words in one.message]
+        return [one.message for one in self.all if one.level == one.WARN and words in one.message]
 
     @property
     def well(self) -> bool:
-        """Whether it was well when it last said something."""
-        from diagnostic_msgs.msg import DiagnosticStatus
-
-        return bool(self.all) and self.all[-1].level == DiagnosticStatus.OK
+        """Whether it was well at its last report."""
+        return bool(self.all) and self.all[-1].level == self.all[-1].OK
 
     def until_well(self) -> None:
         """Waits until it says so again, from now on."""

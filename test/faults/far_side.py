@@ -1,4 +1,4 @@
-"""The two ends of a network that is cut: somebody who sends skeletons, and somebody who listens to the recogniser.
+"""The two ends of a network that is cut: somebody who sends skeletons, and somebody who listens to the recognizer.
 
 Arguments: `send` or `hear`, and a file that takes a line of JSON for whatever was sent or heard.
 """
@@ -20,8 +20,8 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+from co_perception.engine.time import nanoseconds
 from co_perception.msg import ActivityArray, SkeletonArray
-from co_perception.nodes.messages import nanoseconds
 
 RATE_HZ = 15.0
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -16,9 +16,9 @@ from typing import Any
 
 from faults.people import waving
 
-from co_perception.data.people_messages import from_skeletons
+from co_perception.data.messages.people import from_skeletons
 from co_perception.engine.settings import values_of
-from co_perception.learners.recognisers import KINDS
+from co_perception.learners.recognizers import KINDS
 
 FRAMES = (20, 21)  # that the two have seen
 
@@ -26,7 +26,7 @@ FRAMES = (20, 21)  # that the two have seen
 def learner() -> Any:
     """The shipped one."""
     kind = KINDS["skeleton"]
-    return kind.loaded(values_of(kind.table, {"threads": 1}))
+    return kind.loaded(values_of(kind.settings, {"threads": 1}))
 
 
 def states(network: Any) -> list[Any]:

@@ -8,33 +8,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_learners import FakeLearner
 from faults.conftest import DEADLINE_S
 from faults.diagnosed import Diagnosed
+from helpers.fake_learners import FakeLearner, NoEstimator
 
 rclpy = pytest.importorskip("rclpy")
 
-from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from helpers.node_stream import RELIABLE, RecognizerStream, overrides_of, stamps_of  # noqa: E402
+from helpers.stick_figures import person  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from stick_figures import person  # noqa: E402
 
-from co_perception.data.image_messages import fill  # noqa: E402
 from co_perception.engine import data  # noqa: E402
 from co_perception.engine.target import Pose  # noqa: E402
 from co_perception.msg import Activity, ActivityArray, SkeletonArray  # noqa: E402
-from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
+from co_perception.nodes.core.messages import to_time  # noqa: E402
 from co_perception.nodes.pose import PoseNode  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
 
-RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-LOSSLESS = [Parameter("image_reliability", value="reliable"), Parameter("queue_depth", value=100)]
+LOSSLESS = {"image_reliability": "reliable", "queue_depth": 100}
 RED, BLUE = (200, 10, 10), (10, 10, 200)
 
 
-def picture(stamp_ns: int, colour: Sequence[int], size: tuple[int, int] = (48, 64), encoding: str = "rgb8") -> Image:
-    """One colour, given in RGB whatever the encoding."""
-    rgb = np.full((*size, 3), colour, np.uint8)
+def picture(stamp_ns: int, color: Sequence[int], size: tuple[int, int] = (48, 64), encoding: str = "rgb8") -> Image:
+    """One color, given in RGB whatever the encoding."""
+    rgb = np.full((*size, 3), color, np.uint8)
     pixels = {"rgb8": rgb, "bgr8": rgb[..., ::-1], "rgba8": np.dstack([rgb, rgb[..., :1]])}[encoding]
     message = Image(height=size[0], width=size[1], encoding=encoding, step=size[1] * pixels.shape[2])
     message.data = np.ascontiguousarray(pixels).tobytes()
@@ -42,47 +39,36 @@ def picture(stamp_ns: int, colour: Sequence[int], size: tuple[int, int] = (48, 6
     return message
 
 
-def stamps(heard: Sequence[Any]) -> list[int]:
-    return [nanoseconds(message.header.stamp) for message in heard]
+def recognizer(bench: Any, fake: FakeLearner) -> RecognizerStream:
+    node = VideoActivityNode(lambda values: fake, parameter_overrides=overrides_of(LOSSLESS))
+    return RecognizerStream(bench, node, {"image_raw": Image})
 
 
 def test_resolution_and_encoding_change_in_the_middle_of_a_stream(bench: Any, fake: FakeLearner) -> None:
-    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=LOSSLESS))
-    heard = bench.listen(ActivityArray, "activity")
-    camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
-    bench.matched(camera, "image_raw")
-    bench.matched(node._activity, "activity")
+    stream = recognizer(bench, fake)
     forms = [((48, 64), "rgb8"), ((96, 128), "bgr8"), ((64, 48), "rgba8"), ((48, 64), "bgr8")]
     sent = [(tick + 1) * 40_000_000 for tick in range(40)]
     for tick, stamp in enumerate(sent):
         size, encoding = forms[tick // 3 % len(forms)]
-        camera.publish(picture(stamp, RED, size, encoding))
-    bench.until(lambda: len(heard) == len(sent), "an answer for every frame")
-    assert stamps(heard) == sent
+        stream.publishers["image_raw"].publish(picture(stamp, RED, size, encoding))
+    heard = stream.answered(len(sent))
+    assert stamps_of(heard) == sent
     assert {message.state_epoch for message in heard} == {0}
     assert [message.activities[0].label for message in heard] == [""] * 5 + ["red"] * 35
-    assert node.tally.dropped == 0
+    assert stream.node.counters.dropped == 0
 
 
-class Estimator:
-    """Always sees somebody at the same pixels."""
-
-    name, layout = "fake_pose", "coco17"
+class Estimator(NoEstimator):
+    """Always finds a person at the same pixels."""
 
     def estimate(self, image: data.Image) -> list[Pose]:
         return [person(100)]
-
-    def reset(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize("smoothing", ["none", "one_euro"])
 def test_nobody_is_followed_into_pictures_of_another_size(bench: Any, smoothing: str) -> None:
     """The same pixels are another place there."""
-    overrides = [*LOSSLESS, Parameter("smoothing", value=smoothing), Parameter("confirm", value=1)]
+    overrides = overrides_of({**LOSSLESS, "smoothing": smoothing, "confirm": 1, "id_prefix": "p"})
     node = bench.add(PoseNode(lambda values: Estimator(), parameter_overrides=overrides))
     diagnosed, heard = Diagnosed(bench, "pose"), bench.listen(SkeletonArray, "skeletons")
     camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
@@ -102,24 +88,24 @@ class TwoCameras:
 
     def __init__(self, bench: Any) -> None:
         self.bench = bench
-        self.publishers = {colour: bench.node.create_publisher(Image, "image_raw", RELIABLE) for colour in (RED, BLUE)}
+        self.publishers = {color: bench.node.create_publisher(Image, "image_raw", RELIABLE) for color in (RED, BLUE)}
         self.sent: dict[tuple[int, int, int], list[int]] = {RED: [], BLUE: []}
         bench.until(lambda: all(one.get_subscription_count() for one in self.publishers.values()))
 
-    def play(self, until: Callable[[], object], *colours: tuple[int, int, int], least: int = 0) -> None:
+    def play(self, until: Callable[[], object], *colors: tuple[int, int, int], least: int = 0) -> None:
         rounds, end = 0, time.monotonic() + DEADLINE_S
         while rounds < least or not until():
-            for colour in colours:
+            for color in colors:
                 stamp = time.time_ns()
-                self.publishers[colour].publish(picture(stamp, colour))
-                self.sent[colour].append(stamp)
-                self.bench.spin(0.04 / len(colours))
+                self.publishers[color].publish(picture(stamp, color))
+                self.sent[color].append(stamp)
+                self.bench.spin(0.04 / len(colors))
             rounds += 1
             assert time.monotonic() < end
 
 
 def test_of_two_cameras_on_one_topic_one_is_heard_and_the_other_counted(bench: Any, fake: FakeLearner) -> None:
-    overrides = [*LOSSLESS, Parameter("model_rate_hz", value=0.0)]
+    overrides = overrides_of({**LOSSLESS, "model_rate_hz": 0.0})
     node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=overrides))
     diagnosed, heard = Diagnosed(bench, "video_activity"), bench.listen(ActivityArray, "activity")
     bench.matched(node._activity, "activity")
@@ -127,14 +113,14 @@ def test_of_two_cameras_on_one_topic_one_is_heard_and_the_other_counted(bench: A
     cameras.play(lambda: diagnosed.warnings("more than one publishes on /image_raw"), RED, BLUE, least=25)
     refused = len(cameras.sent[BLUE])
     diagnosed.until_count("of another camera", refused)
-    assert stamps(heard) == cameras.sent[RED]
+    assert stamps_of(heard) == cameras.sent[RED]
     assert {label for message in heard for label in [message.activities[0].label] if label} == {"red"}
 
     red = len(heard)
     cameras.play(lambda: any(message.activities[0].label == "blue" for message in heard), BLUE)
     diagnosed.until_well()
     later = heard[red:]
-    assert set(stamps(later)) <= set(cameras.sent[BLUE])
+    assert set(stamps_of(later)) <= set(cameras.sent[BLUE])
     assert later[0].state_epoch == heard[red - 1].state_epoch + 1
     assert later[0].activities[0].status == Activity.STATUS_WARMING_UP
     assert {message.activities[0].label for message in later} == {"", "blue"}
@@ -145,19 +131,14 @@ def test_of_two_cameras_on_one_topic_one_is_heard_and_the_other_counted(bench: A
 
 def test_a_picture_that_is_not_read_takes_nothing_along(bench: Any, fake: FakeLearner) -> None:
     """A camera that switches to raw depth and back: what was lost is counted, what comes after is read."""
-    node = bench.add(VideoActivityNode(lambda values: fake, parameter_overrides=LOSSLESS))
-    diagnosed, heard = Diagnosed(bench, "video_activity"), bench.listen(ActivityArray, "activity")
-    camera = bench.node.create_publisher(Image, "image_raw", RELIABLE)
-    bench.matched(camera, "image_raw")
-    bench.matched(node._activity, "activity")
+    diagnosed, stream = Diagnosed(bench, "video_activity"), recognizer(bench, fake)
     for tick in range(30):
-        message = fill(Image(), np.full((12, 16, 3), RED, np.uint8))
-        message.header.stamp = to_time((tick + 1) * 40_000_000)
+        message = picture((tick + 1) * 40_000_000, RED)
         if 10 <= tick < 15:
             message.encoding = "16UC1"
-        camera.publish(message)
-    bench.until(lambda: len(heard) == 25, "answers")
+        stream.publishers["image_raw"].publish(message)
+    heard = stream.answered(25)
     diagnosed.until_count("unreadable", 5)
     assert sum(message.dropped_frames for message in heard) == 5
-    assert heard[-1].activities[0].label == "red"
+    assert (len(heard), heard[-1].activities[0].label) == (25, "red")
     assert {message.state_epoch for message in heard} == {0}

@@ -7,6 +7,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +18,46 @@ pytest.importorskip("rclpy")
 pytest.importorskip("mcap")
 pytest.importorskip("rosbags")
 
-from nodes.test_record import skeletons
+from helpers.processes import running
+from nodes.recording.test_record import skeletons
 from rclpy.serialization import serialize_message
 from std_msgs.msg import String
 
-from co_perception.data.annotations import Interval, read_annotations, write_annotations
-from co_perception.data.bag_file import Bag
+from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
+from co_perception.data.bags.bag_file import Bag
 from co_perception.msg import SkeletonArray
-from co_perception.nodes.recorder import Recorder
+from co_perception.nodes.recording.recorder import Recorder
+
+
+@contextmanager
+def files_limited_to(size: int) -> Iterator[None]:
+    """No file of this process may be larger meanwhile [bytes]."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
 
 ROOM = 60_000  # bytes in a file, as on a disk with so much left; the kernel refuses more
 RECORD = """
 import resource, sys
-from co_perception.nodes import record
+from pathlib import Path
+from co_perception.nodes.recording import record
 resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
-sys.exit(record.record(record.Plan({out!r}, ("skeletons",), {{"1": "wave"}}), descriptor={descriptor}))
+sys.exit(record.record(record.RecordingPlan(Path({out!r}), ("skeletons",), {{"1": "wave"}}), descriptor={descriptor}))
 """
 
 
+@pytest.mark.slow
 def test_a_recording_on_a_disk_that_fills_up(bench: Any, tmp_path: Path) -> None:
     out, (read_end, write_end) = tmp_path / "one", os.pipe()
-    code = RECORD.format(room=ROOM, out=out, descriptor=read_end).replace(repr(out), f"__import__('pathlib').{out!r}")
+    code = RECORD.format(room=ROOM, out=str(out), descriptor=read_end)
     publisher = bench.node.create_publisher(SkeletonArray, "skeletons", 100)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], pass_fds=[read_end], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     sent = []
-    try:
+    with running([sys.executable, "-c", code], pass_fds=[read_end], **pipes) as process:
         bench.until(publisher.get_subscription_count, "the recorder")
         os.write(write_end, b"1")
 
@@ -53,8 +68,6 @@ def test_a_recording_on_a_disk_that_fills_up(bench: Any, tmp_path: Path) -> None
 
         bench.until(ended, "the end of the recording")
         said, complaint = process.communicate()
-    finally:
-        process.kill()
     assert process.returncode == 1
     assert os.strerror(errno.EFBIG) in complaint, complaint
     assert "Traceback" not in complaint
@@ -70,15 +83,11 @@ def test_a_recording_on_a_disk_that_fills_up(bench: Any, tmp_path: Path) -> None
 
 def test_who_records_beside_other_work_goes_on_with_that(tmp_path: Path) -> None:
     """Nothing is raised; the recorder says what is wrong, and closing it is as harmless as ever."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     recorder = Recorder(tmp_path / "a.mcap", chunk_bytes=1000)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
+    with files_limited_to(10_000):
         for number in range(100):
             note = serialize_message(String(data=f"{number} {os.urandom(200).hex()}"))
             recorder.write("/note", String, note, number)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     kept = recorder.messages
     recorder.close()
     recorder.close()
@@ -94,11 +103,6 @@ def test_annotations_that_cannot_be_written_leave_those_there_were(tmp_path: Pat
     path = tmp_path / f"annotations.{ending}"
     before = [Interval(0, 1000, "wave", "p1")]
     write_annotations(path, before)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            write_annotations(path, [Interval(n * 1000, n * 1000 + 500, "squat", "p1") for n in range(1000)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_limited_to(500), pytest.raises(OSError, match="too large"):
+        write_annotations(path, [Interval(n * 1000, n * 1000 + 500, "squat", "p1") for n in range(1000)])
     assert read_annotations(path) == before

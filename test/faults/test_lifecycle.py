@@ -13,15 +13,15 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from fake_learners import FakeLearner, FakePeopleLearner  # noqa: E402
+from helpers.fake_learners import FakeLearner, FakePeopleLearner, NoEstimator  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
-from co_perception.nodes.base import ManagedNode  # noqa: E402
+from co_perception.nodes.core.managed_node import ManagedNode  # noqa: E402
 from co_perception.nodes.fusion import FusionNode  # noqa: E402
 from co_perception.nodes.pose import PoseNode  # noqa: E402
-from co_perception.nodes.processes import Usage, usage  # noqa: E402
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
+from co_perception.nodes.soak.processes import usage  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
 
 TRANSITIONS = 1000
@@ -34,25 +34,11 @@ NEXT = {  # state, transition: the state it leads to; others are refused
 KINDS = ("configure", "activate", "deactivate", "cleanup")
 SUCCESS, ERROR = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.ERROR
 
-
-class Estimator:
-    name, layout = "nobody", "coco17"
-
-    def estimate(self, image: Any) -> list[Any]:
-        return []
-
-    def reset(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 NO_MODEL = [Parameter("model", value="")]
 MAKERS: dict[str, Callable[[], ManagedNode]] = {
     "video_activity": lambda: VideoActivityNode(lambda values: FakeLearner()),
     "skeleton_activity": lambda: SkeletonActivityNode(lambda v: FakePeopleLearner(), parameter_overrides=NO_MODEL),
-    "pose": lambda: PoseNode(lambda values: Estimator()),
+    "pose": lambda: PoseNode(lambda values: NoEstimator()),
     "fusion": FusionNode,
 }
 
@@ -63,11 +49,11 @@ def test_a_thousand_transitions_in_any_order_leave_nothing_behind(bench: Any, na
     node = bench.add(MAKERS[name](), up=False)
     walk = Walk(node, random.Random(name))
     walk.go(TRANSITIONS // 4)
-    walk.home()
-    before, threads = settled(), threading.active_count()
+    gc.collect()
+    before, threads = usage(os.getpid()), threading.active_count()
     walk.go(TRANSITIONS)
-    walk.home()
-    after = settled()
+    gc.collect()
+    after = usage(os.getpid())
     assert threading.active_count() == threads
     assert (after.threads, after.descriptors) == (before.threads, before.descriptors)
     assert after.memory_mb - before.memory_mb < 5.0
@@ -80,8 +66,12 @@ class Walk:
         self.node, self.chance, self.state = node, chance, "unconfigured"
 
     def go(self, steps: int) -> None:
+        """As many transitions, then back to the first state."""
         for _ in range(steps):
             self.take(self.chance.choice(KINDS))
+        for kind in ("deactivate", "cleanup"):
+            if (self.state, kind) in NEXT:
+                self.take(kind)
 
     def take(self, kind: str) -> None:
         said = getattr(self.node, f"trigger_{kind}")()
@@ -89,16 +79,6 @@ class Walk:
         assert said == (SUCCESS if target else ERROR), (self.state, kind)
         self.state = target or self.state
         assert self.node._state_machine.current_state[1] == self.state
-
-    def home(self) -> None:
-        for kind in ("deactivate", "cleanup"):
-            if (self.state, kind) in NEXT:
-                self.take(kind)
-
-
-def settled() -> Usage:
-    gc.collect()
-    return usage(os.getpid())
 
 
 def test_an_error_while_activating_leaves_an_unconfigured_node_that_can_be_brought_up(bench: Any, capfd: Any) -> None:

@@ -1,4 +1,4 @@
-"""A network that is cut for three seconds between pose estimator and recogniser: two namespaces and a cable."""
+"""A network that is cut for three seconds between pose estimator and recognizer: two namespaces and a cable."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.conftest import DEADLINE_S
-from faults.environment import with_helpers
+from faults.conftest import DEADLINE_S, with_helpers
 
 pytest.importorskip("rclpy")
 
 from faults.far_side import RATE_HZ
+from helpers.processes import running
 
 from co_perception.msg import Activity
-from co_perception.nodes.processes import Part, Running
+from co_perception.nodes.soak.processes import NodeCommand, NodeProcess
 
 CUT_S, RECOVERY_S = 3.0, 2.0
 # Over the cable: with shared memory the two would not notice that it is cut.
@@ -79,16 +79,13 @@ def far(side: str, role: str, path: Path) -> Iterator[Callable[[], list[Any]]]:
     """Runs one end; gives what it has noted so far."""
     script = Path(__file__).parent / "far_side.py"
     command = ["ip", "netns", "exec", side, sys.executable, str(script), role, str(path)]
-    process = subprocess.Popen(command, env={**with_helpers(), **NETWORKED})
-    try:
-        yield lambda: [json.loads(line) for line in whole_lines(path)]
-    finally:
-        process.terminate()
-        process.wait(20)
 
+    def notes() -> list[Any]:
+        lines = path.read_text().splitlines(True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
-def whole_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().splitlines(True) if line.endswith("\n")] if path.exists() else []
+    with running(command, env={**with_helpers(), **NETWORKED}):
+        yield notes
 
 
 def until(predicate: Callable[[], object], what: str) -> None:
@@ -113,10 +110,10 @@ def valid(notes: Sequence[Any], since_ns: int = 0) -> list[int]:
 @pytest.mark.slow
 def test_three_seconds_without_a_network(sides: tuple[str, str], tmp_path: Path) -> None:
     here, there = sides
-    part = Part("skeleton_activity", {"threads": 1, "silence_s": 1.0, "threshold": 0.0})
+    part = NodeCommand("skeleton_activity", {"threads": 1, "silence_s": 1.0, "threshold": 0.0})
     with ExitStack() as stack:
         enter = ["ip", "netns", "exec", there]
-        stack.enter_context(Running(part, tmp_path / "log", NETWORKED, enter))
+        stack.enter_context(NodeProcess(part, tmp_path / "log", NETWORKED, enter))
         heard = stack.enter_context(far(there, "hear", tmp_path / "heard"))
         sent = stack.enter_context(far(here, "send", tmp_path / "sent"))
         until(lambda: len(valid(heard())) > 5, "a label before the cut")
@@ -140,7 +137,7 @@ def test_three_seconds_without_a_network(sides: tuple[str, str], tmp_path: Path)
     assert len(until_valid) <= RECOVERY_S * RATE_HZ
     assert [epoch for epoch, _ in itertools.groupby(note["epoch"] for note in said(notes))] == [0, 1]
     first = next(note for note in said(notes) if note["stamp"] > back_ns)
-    assert first["statuses"] == [Activity.STATUS_WARMING_UP]
+    assert set(first["statuses"]) == {Activity.STATUS_WARMING_UP}
     unheard = sum(cut_ns < frame < first["stamp"] for frame in frames)
     assert first["dropped"] >= unheard - 2, "those under way when the cable was pulled are counted before"
     assert int(known["frames lost on the way"]) >= unheard - 2

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,9 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from co_perception.nodes.processes import usage
+from helpers.processes import running, until_signals_are_handled
+
+from co_perception.nodes.soak.processes import usage
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MOMENTS = 12
@@ -21,20 +25,14 @@ ENDS_S, TRIES = 2.0, 2
 UP = "Listening on"
 
 
-def start(node: str) -> subprocess.Popen[str]:
-    """The executable, from its first line on: before that it is Python that a signal ends."""
-    command = [sys.executable, str(SCRIPTS / f"{node}_node"), "--ros-args", "-p", "threads:=1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
-        assert process.poll() is None
-        time.sleep(0.001)
-    return process
-
-
-def caught(pid: int) -> int:
-    """Signals that the process has handlers for, as bits."""
-    (line,) = (one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("SigCgt"))
-    return int(line.split()[1], 16)
+@contextmanager
+def started(node: str) -> Iterator[subprocess.Popen[str]]:
+    """The executable, from its first line on."""
+    command = [sys.executable, str(SCRIPTS / f"{node}_node")]
+    command += ["--ros-args", "-p", "threads:=1"] if node == "skeleton_activity" else []
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        until_signals_are_handled(process)
+        yield process
 
 
 class StartUp(NamedTuple):
@@ -46,16 +44,12 @@ class StartUp(NamedTuple):
 
 @pytest.fixture(scope="module")
 def start_up() -> StartUp:
-    process = start("skeleton_activity")
-    began = time.monotonic()
-    try:
+    with started("skeleton_activity") as process:
+        began = time.monotonic()
         assert process.stderr is not None
         assert any(UP in line for line in process.stderr)
         up_s = time.monotonic() - began
         return StartUp(up_s, max(up_s / usage(process.pid).cpu_s, 1.0))
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.slow
@@ -80,12 +74,9 @@ def test_a_node_without_a_network_too(number: signal.Signals) -> None:
 
 def ended(node: str, after_s: float, number: signal.Signals) -> tuple[float, int, str]:
     """Sends the signal; time until the end [s], exit status, and what was said."""
-    process = start(node)
-    try:
+    with started(node) as process:
         time.sleep(after_s)
         sent = time.monotonic()
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         return time.monotonic() - sent, process.returncode, said
-    finally:
-        process.kill()

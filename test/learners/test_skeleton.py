@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.answers import scores
+from helpers.synthetic_poses import body, nobody, sequence
 from numpy.typing import NDArray
-from poses import body, nobody, sequence
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Category, Pose, Status
-from co_perception.learners.poses import MIN_JOINTS, to_input
+from co_perception.learners.preprocess_pose import MIN_JOINTS, to_input
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants_skeleton import COAGCN, COSTGCN, COSTGCN_SHORT, COSTR, SkeletonVariant
 from co_perception.runtime.pool import PoolFullError
@@ -27,14 +29,6 @@ SMALL = dataclasses.replace(COSTGCN_SHORT, channels=(4, 4, 8, 8), marks=0.0)
 STRIDED = dataclasses.replace(
     COSTGCN, mixers=("graph",) * 3, channels=(4, 4, 8), strides=(1, 2, 2), kernel=3, pool=3, pool_padding=1, clip=24
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def learner(variant: SkeletonVariant = SMALL, seed: int = 0, **settings: object) -> ContinualSkeletonLearner:
@@ -55,14 +49,7 @@ def run(made: ContinualSkeletonLearner, poses: list[Pose]) -> list[Category]:
     return [answer for pose in poses for answer in made.infer([pose])]
 
 
-def scores(answers: list[Category]) -> NDArray[np.float32]:
-    return np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])
-
-
 WALK = [body(1, frame) for frame in range(40)]
-
-
-# Streams and clips ----------------------------------------------------------------------------------------------------
 
 
 def test_a_stream_answers_as_the_clip_of_its_last_sixteen_frames() -> None:
@@ -92,12 +79,12 @@ def test_warm_up_is_said_and_there_is_no_class_before_an_answer_stands() -> None
 
 
 def test_a_strided_network_answers_once_per_step_and_as_its_whole_clip() -> None:
-    made = learner(dataclasses.replace(STRIDED, persons=1, layout="coco17", normalisation="body"))
+    made = learner(dataclasses.replace(STRIDED, persons=1, layout="coco17", normalization="body"))
     field, padding, stride = made.receptive_field, made.model.timing.before, made.stride
     assert (field, padding, stride) == (17, 8, 4)
     answers = run(made, WALK)
     first = next(place for place, answer in enumerate(answers) if answer.data >= 0)
-    values, _ = to_input(np.stack([pose.data for pose in WALK])[:, None], "coco17", made.variant)
+    values = to_input(np.stack([pose.data for pose in WALK])[:, None], "coco17", made.variant).values
     offline = torch.softmax(made.model.clip(torch.from_numpy(values)[None])[0], 0).numpy().T
     streamed = scores(answers)[::stride]
     assert first == 11 and len(streamed) == 8
@@ -113,7 +100,7 @@ def test_published_networks_run_in_their_own_joints() -> None:
             variant, mixers=variant.mixers[-3:], channels=(32,) * 3, strides=(1, 2, 2), kernel=3, pool=3, pool_padding=1
         )
         made = learner(small, classes=None)
-        assert made.labels[22] == "hand waving" and made.name == f"{variant.name}/ntu60"
+        assert made.labels[22] == "hand waving" and made.name.startswith(f"{variant.name}/ntu60@")
         draw = np.random.default_rng(0)
         for _ in range(20):
             joints = np.column_stack([draw.normal(0, 0.3, (25, 3)) + (0, 0, 3), np.ones(25)]).astype(np.float32)
@@ -121,9 +108,6 @@ def test_published_networks_run_in_their_own_joints() -> None:
         assert answer.description in made.labels and answer.data >= 0
         with pytest.raises(ValueError, match="'spine' expects ntu25 keypoints"):
             made.infer([body(1, 0)])
-
-
-# Several people -------------------------------------------------------------------------------------------------------
 
 
 def test_people_who_come_go_and_return_are_answered_as_if_alone() -> None:
@@ -171,7 +155,7 @@ def test_one_is_reset_released_and_restored_while_the_others_go_on() -> None:
     wanted = [made.infer(poses) for poses in both[18:]]
     made.restore(one, "0")
     assert made.infer([both[18][0]])[0].probabilities is not None
-    np.testing.assert_array_equal(made.snapshot("0").tracks["0"].logits, learner_logits(wanted[0][0], made))
+    np.testing.assert_array_equal(made.snapshot("0").streams["0"].logits, learner_logits(wanted[0][0], made))
     made.restore(everybody)
     made.reset("0")
     after = [made.infer(poses) for poses in both[18:]]
@@ -192,13 +176,13 @@ def test_one_is_reset_released_and_restored_while_the_others_go_on() -> None:
 
 def learner_logits(answer: Category, made: ContinualSkeletonLearner) -> NDArray[np.float32]:
     """What the stream of "0" holds after the step that gave this answer, up to what a softmax forgets."""
-    logits = made.snapshot("0").tracks["0"].logits
+    logits = made.snapshot("0").streams["0"].logits
     assert logits is not None and answer.probabilities is not None
     np.testing.assert_allclose(torch.softmax(logits, 0), answer.probabilities, atol=1e-6)
     return logits.numpy()
 
 
-@pytest.mark.parametrize("variant", [SMALL, dataclasses.replace(STRIDED, layout="coco17", normalisation="body")])
+@pytest.mark.parametrize("variant", [SMALL, dataclasses.replace(STRIDED, layout="coco17", normalization="body")])
 def test_streams_outlive_the_process_in_a_file(variant: SkeletonVariant, tmp_path: Path) -> None:
     made, other = learner(variant), learner(variant)
     frames = [[body(n, frame, str(n)) for n in (0, 1)] for frame in range(40)]
@@ -224,6 +208,27 @@ def test_streams_outlive_the_process_in_a_file(variant: SkeletonVariant, tmp_pat
     assert made.ids == before
 
 
+@pytest.mark.parametrize("change", ["weights", "classes", "no digest"])
+def test_foreign_snapshot_is_refused_and_says_which_model_it_belongs_to(tmp_path: Path, change: str) -> None:
+    made, other = learner(SMALL), learner(SMALL)
+    made.infer([body(0, 0, "0")])
+    made.save_streams(tmp_path / "streams")
+    assert other.load_streams(tmp_path / "streams") == ["0"]
+    if change == "weights":
+        next(other.model.parameters()).data[0] += 1e-3
+    elif change == "classes":
+        other.labels = tuple(reversed(other.labels))
+    else:  # as earlier versions wrote it
+        with safe_open(tmp_path / "streams", "pt") as file:
+            metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(tensors, tmp_path / "streams", {key: text for key, text in metadata.items() if key != "model"})
+    other.infer([body(1, 0, "1")])
+    before = other.ids
+    with pytest.raises(ValueError, match=rf"another model of {SMALL.name} .*Restore them into the model"):
+        other.load_streams(tmp_path / "streams")
+    assert other.ids == before
+
+
 def test_a_network_of_two_persons_keeps_people_in_their_places() -> None:
     variant = dataclasses.replace(SMALL, persons=2)
     ordered, swapped = learner(variant), learner(variant)
@@ -239,9 +244,6 @@ def test_a_network_of_two_persons_keeps_people_in_their_places() -> None:
     assert empty.status == Status.UNCERTAIN
     swapped.release("c")
     assert swapped.ids == ("a",)
-
-
-# What a camera gives --------------------------------------------------------------------------------------------------
 
 
 def test_other_layouts_are_mapped_by_joint_name() -> None:
@@ -286,9 +288,9 @@ def test_clips_of_other_rates_lengths_and_people() -> None:
     np.testing.assert_array_equal(short.probabilities, looped.probabilities)
     alone = sequence(WALK[:16])
     faint = alone.data * np.array([0.5, 0.5, 0.3], np.float32)[:, None, None, None]
-    crowd = SkeletonSequence(np.concatenate([np.zeros_like(faint), faint, alone.data], -1))
+    crowd = SkeletonSequence(np.concatenate([np.zeros_like(faint), faint, alone.data], -1), rate_hz=15.0)
     np.testing.assert_array_equal(made.infer(crowd)[0].probabilities, made.infer(alone)[0].probabilities)
-    [nothing] = made.infer(SkeletonSequence(np.zeros((3, 16, 17, 1), np.float32)))
+    [nothing] = made.infer(SkeletonSequence(np.zeros((3, 16, 17, 1), np.float32), rate_hz=15.0))
     assert (nothing.data, nothing.status) == (-1, Status.WARMING_UP)
     half = [*WALK[:8], *[nobody()] * 8]
     assert made.infer(sequence(half))[0].status == Status.UNCERTAIN
@@ -312,9 +314,6 @@ def test_wrong_input_is_refused_and_the_streams_go_on() -> None:
     np.testing.assert_array_equal(made.infer([WALK[17]])[0].probabilities, run(learner(), WALK[:18])[-1].probabilities)
 
 
-# Weights --------------------------------------------------------------------------------------------------------------
-
-
 def test_save_and_load_keep_everything(tmp_path: Path) -> None:
     made = learner(dataclasses.replace(SMALL, rate_hz=12.0), min_progress=0.5, threshold=0.1)
     made.optimize()  # what is saved is the network, not its folded form
@@ -323,7 +322,7 @@ def test_save_and_load_keep_everything(tmp_path: Path) -> None:
     other.load(tmp_path)
     # `marks` is what an untrained network begins with: weights that are loaded do not need it.
     assert dataclasses.replace(other.variant, marks=0.0) == made.variant
-    assert other.labels == CLASSES and other.name == "costgcn_short/own"
+    assert other.labels == CLASSES and (other.name, other.label_set) == (made.name, made.label_set)
     assert (other.min_progress, other.threshold, other.rate_hz) == (0.5, 0.1, 12.0)
     np.testing.assert_allclose(scores(run(other, WALK)), scores(run(made, WALK)), atol=1e-5)
     with pytest.raises(ValueError, match=r"ContinualSkeletonLearner\('costgcn_short'\)"):

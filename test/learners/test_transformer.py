@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.answers import scores
 from numpy.typing import NDArray
 
 from co_perception.continual.check import check_streaming
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.data import Timeseries, Vector
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Status
 from co_perception.learners.transformer import ContinualTransformerLearner
-from co_perception.networks.oadtr import Standardise
+from co_perception.networks.oadtr import Standardize
 from co_perception.networks.variants_features import COOADTR_B1, COTRANS_SHORT, FeatureVariant
 from co_perception.training.config import TrainConfig
 
@@ -24,14 +24,6 @@ CLASSES = ("still", "shaking")
 SMALL = dataclasses.replace(
     COTRANS_SHORT, stem=(), depth=2, window=8, table=15, width=16, heads=2, feedforward=16, dropout=0.0
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def learner(variant: FeatureVariant = SMALL, **settings: object) -> ContinualTransformerLearner:
@@ -49,19 +41,14 @@ def vectors(values: NDArray[np.float32]) -> list[Vector]:
     return [Vector(row) for row in values]
 
 
-def scores(answers: list[Category]) -> NDArray[np.float32]:
-    return np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])
-
-
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_every_frame_is_answered_as_the_run_up_to_it(depth: int) -> None:
     made = learner(dataclasses.replace(SMALL, depth=depth))
     values = rows(1)
     answers = made.infer(vectors(values))
     for frame in (0, 3, 7, 8, 29):
-        np.testing.assert_allclose(
-            scores(made.infer(Timeseries(values[: frame + 1]))), scores(answers[frame : frame + 1]), atol=1e-5
-        )
+        run = made.infer(Timeseries(values[: frame + 1], made.rate_hz))
+        np.testing.assert_allclose(scores(run), scores(answers[frame : frame + 1]), atol=1e-5)
     assert np.ptp(scores(answers)[:, 0]) > 0.05
 
 
@@ -73,15 +60,15 @@ def test_convolutions_before_attention_stream_and_survive_saving(tmp_path: Path)
             value.normal_()
     check_streaming(made.model, (6,), frames=24, tolerance=1e-4, export=False)
     assert (stem.reach, made.receptive_field) == (3, 11)
-    rows = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).numpy()
-    streamed = made.infer([Vector(row) for row in rows])
+    values = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).numpy()
+    streamed = made.infer(vectors(values))
     assert [answer.progress for answer in streamed[:12]] == [min(frame, 11) / 11 for frame in range(1, 13)]
     made.save(tmp_path)
     again = ContinualTransformerLearner(stem)
     again.load(tmp_path)
     assert again.variant == made.variant
-    np.testing.assert_allclose(scores(streamed), scores(again.infer([Vector(row) for row in rows])))
-    np.testing.assert_allclose(scores(streamed[-1:]), scores(again.infer(Timeseries(rows))), atol=1e-5)
+    np.testing.assert_allclose(scores(streamed), scores(again.infer(vectors(values))))
+    np.testing.assert_allclose(scores(streamed[-1:]), scores(again.infer(Timeseries(values, again.rate_hz))), atol=1e-5)
 
 
 def test_a_full_window_is_what_training_classifies() -> None:
@@ -89,7 +76,7 @@ def test_a_full_window_is_what_training_classifies() -> None:
     values = rows(1, 8)
     with torch.no_grad():
         wanted = made.model.classify(torch.from_numpy(values.T)[None]).softmax(1)
-    np.testing.assert_allclose(scores(made.infer(Timeseries(values))), wanted, atol=1e-6)
+    np.testing.assert_allclose(scores(made.infer(Timeseries(values, made.rate_hz))), wanted, atol=1e-6)
 
 
 def test_warm_up_is_said_until_enough_of_the_window_was_seen() -> None:
@@ -105,7 +92,7 @@ def test_reset_forgets_and_a_snapshot_goes_on_bit_equal() -> None:
     made.reset()
     np.testing.assert_array_equal(scores(made.infer(values[:10])), scores(first[:10]))
     snapshot = made.snapshot()
-    made.infer(Timeseries(rows(5)))  # a clip leaves the stream alone
+    made.infer(Timeseries(rows(5), made.rate_hz))  # a clip leaves the stream alone
     wanted = made.infer(values[10:])
     made.infer(vectors(rows(9)))
     made.restore(snapshot)
@@ -135,14 +122,14 @@ def test_wrong_input_is_refused_and_the_stream_goes_on() -> None:
 def test_a_run_of_another_rate_is_taken_at_the_networks() -> None:
     made, values = learner(), rows(1, 8)
     fast = Timeseries(values.repeat(2, 0), rate_hz=2 * made.rate_hz)
-    np.testing.assert_array_equal(scores(made.infer(fast)), scores(made.infer(Timeseries(values))))
+    np.testing.assert_array_equal(scores(made.infer(fast)), scores(made.infer(Timeseries(values, made.rate_hz))))
 
 
 def test_the_published_network_keeps_its_classes_and_takes_features_as_they_are() -> None:
     made = ContinualTransformerLearner("cooadtr_b1", features=6, window=16)
     assert made.labels[0] == "background" and made.labels[-1] == "ambiguous" and len(made.labels) == 22
     assert made.name == "cooadtr_b1/thumos14" and made.receptive_field == 16
-    assert not [module for module in made.model.modules() if isinstance(module, Standardise)]
+    assert not [module for module in made.model.modules() if isinstance(module, Standardize)]
     with pytest.raises(RuntimeError, match="no weights yet"):
         made.infer(Vector(np.zeros(6, np.float32)))
     with pytest.raises(RuntimeError, match="no weights yet"):
@@ -153,7 +140,7 @@ def shaking(label: int, seed: int) -> Timeseries:
     """A sensor far from zero and in odd units, still or shaking."""
     noise = np.random.default_rng(seed).normal(0, 1, (10, 6))
     moves = noise * [9, 1, 1, 1e-6, 1, 0] * (0.1, 1)[label]
-    return Timeseries((np.array([5000, -3, 0, 1e-3, 7, 7]) + moves).astype(np.float32))
+    return Timeseries((np.array([5000, -3, 0, 1e-3, 7, 7]) + moves).astype(np.float32), SMALL.rate_hz)
 
 
 def test_it_learns_from_raw_units_and_saves_what_it_measured(tmp_path: Path) -> None:
@@ -167,7 +154,7 @@ def test_it_learns_from_raw_units_and_saves_what_it_measured(tmp_path: Path) -> 
     standard = made.model.get_submodule("standard")
     np.testing.assert_allclose(standard.mean, together.mean(0, dtype=np.float64), rtol=1e-5)  # type: ignore[arg-type]
     np.testing.assert_allclose(standard.deviation[:5], together.astype(np.float64).std(0)[:5], rtol=1e-3)  # type: ignore[index]
-    assert float(standard.deviation[5]) == 1  # type: ignore[index]  # what never changes is only centred
+    assert float(standard.deviation[5]) == 1  # type: ignore[index]  # what never changes is only centered
     made.save(tmp_path)
     again = ContinualTransformerLearner("cotrans_short")
     again.load(tmp_path)

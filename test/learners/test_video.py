@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.answers import scores
+from helpers.small_video_networks import LABELS, write_small_network
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from small_video import LABELS, write_small_network
 
 from co_perception.engine.data import Image, Video
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Status
+from co_perception.learners.preprocess_video import to_input
 from co_perception.learners.video import ContinualVideoLearner
+
+Optimized = tuple[ContinualVideoLearner, NDArray[np.float32], NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +26,32 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_network(tmp_path_factory.mktemp("learner"))
 
 
-@pytest.fixture
-def learner(saved: Path) -> ContinualVideoLearner:
+@pytest.fixture(scope="module")
+def loaded(saved: Path) -> ContinualVideoLearner:
     learner = ContinualVideoLearner()
     learner.load(saved)
     return learner
 
 
+@pytest.fixture
+def learner(loaded: ContinualVideoLearner) -> ContinualVideoLearner:
+    """The same network for every test, with a fresh stream."""
+    loaded.reset()
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def optimized(saved: Path) -> Optimized:
+    """A learner that was optimized after 90 frames, and its answers to them before and after."""
+    learner = ContinualVideoLearner()
+    learner.load(saved)
+    before = scores(learner.infer(video(90)))
+    learner.optimize()
+    return learner, before, scores(learner.infer(video(90)))
+
+
 def video(frames: int, seed: int = 0, size: tuple[int, int] = (48, 64)) -> list[NDArray[np.uint8]]:
     return list(np.random.default_rng(seed).integers(0, 256, (frames, *size, 3), dtype=np.uint8))
-
-
-def logits(answers: list[Category]) -> NDArray[np.float32]:
-    return np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])
 
 
 def test_warm_up_is_said_not_hidden(learner: ContinualVideoLearner) -> None:
@@ -44,12 +61,8 @@ def test_warm_up_is_said_not_hidden(learner: ContinualVideoLearner) -> None:
     # 62 frames must follow frame 0 (delay 62), the step is whole at 64, and the spread work is done 3 frames later.
     assert first == 66 and all(answer.status == Status.WARMING_UP for answer in answers[:first])
     progress = [answer.progress for answer in answers]
-    assert (
-        progress == sorted(progress)
-        and progress[0] < 0.01
-        and progress[first] == pytest.approx(63 / 107)
-        and progress[-1] == 1
-    )
+    assert progress == sorted(progress) and progress[0] < 0.01
+    assert progress[first] == pytest.approx(63 / 107) and progress[-1] == 1
     valid = [answer.status == Status.VALID for answer in answers]
     assert valid == [answer.progress >= 0.75 and answer.data >= 0 for answer in answers]
     assert answers[first].delay == first and answers[first + 7].delay == first + 7 and answers[first + 8].delay == first
@@ -60,33 +73,28 @@ def test_answers_are_the_offline_networks(learner: ContinualVideoLearner) -> Non
     whole clip."""
     frames = video(128)
     answers = learner.infer(frames)
-    inputs = torch.stack([_input(learner, frame) for frame in frames], dim=1)
+    inputs = torch.stack([to_input(frame, learner.variant) for frame in frames], dim=1)
     with torch.no_grad():
         offline = torch.softmax(learner.model.clip(inputs.unsqueeze(0))[0], 0).numpy().T
-    streamed = logits(answers[66::8])
+    streamed = scores(answers[66::8])
     np.testing.assert_allclose(streamed, offline[: len(streamed)], atol=1e-5)
     assert len(streamed) == 8
-
-
-def _input(learner: ContinualVideoLearner, frame: NDArray[np.uint8]) -> torch.Tensor:
-    from co_perception.learners.frames import to_input
-
-    return to_input(frame, learner.variant)
 
 
 def test_a_clip_is_answered_once_and_leaves_the_stream_alone(learner: ContinualVideoLearner) -> None:
     frames = video(70)
     learner.infer(frames[:30])
     before = learner.snapshot()
-    clip = Video.from_frames([Image(frame) for frame in frames])
+    clip = Video.from_frames([Image(frame) for frame in frames], learner.rate_hz)
     [answer] = learner.infer(clip)
     assert learner.snapshot() is before and answer.status == Status.VALID and answer.description in LABELS
-    inputs = torch.stack([_input(learner, frame) for frame in frames[:64]], dim=1)
+    inputs = torch.stack([to_input(frame, learner.variant) for frame in frames[:64]], dim=1)
     with torch.no_grad():
         wanted = torch.softmax(learner.model.clip(inputs.unsqueeze(0))[0].mean(1), 0).numpy()
-    np.testing.assert_allclose(logits([answer])[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(scores([answer])[0], wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_reset_forgets_and_restore_goes_on_bit_equal(learner: ContinualVideoLearner) -> None:
     frames = video(90 + 20 * learner.stride)
     first = learner.infer(frames)
@@ -99,19 +107,20 @@ def test_reset_forgets_and_restore_goes_on_bit_equal(learner: ContinualVideoLear
     learner.infer(video(40, seed=9))
     learner.restore(snapshot)
     two = learner.infer(frames[90:])
-    assert all(np.array_equal(a, b) for a, b in zip(logits(one), logits(two), strict=True))
-    np.testing.assert_array_equal(logits(one), logits(first[90:]))
+    np.testing.assert_array_equal(scores(one), scores(two))
+    np.testing.assert_array_equal(scores(one), scores(first[90:]))
 
 
-def test_optimize_keeps_the_answers(learner: ContinualVideoLearner) -> None:
-    frames = video(90)
-    wanted = logits(learner.infer(frames))
-    learner.optimize()
-    np.testing.assert_allclose(logits(learner.infer(frames)), wanted, atol=1e-4)
+@pytest.mark.slow
+def test_optimize_keeps_the_answers(optimized: Optimized) -> None:
+    _, before, after = optimized
+    np.testing.assert_allclose(after, before, atol=1e-4)
 
 
-def test_save_and_load_keep_everything(learner: ContinualVideoLearner, tmp_path: Path) -> None:
-    learner.optimize()  # what is saved is the network, not its folded form
+@pytest.mark.slow
+def test_save_and_load_keep_everything(optimized: Optimized, tmp_path: Path) -> None:
+    learner = optimized[0]  # what is saved is the network, not its folded form
+    learner.reset()
     learner.save(tmp_path / "copy")
     learner.save(tmp_path / "copy")
     other = ContinualVideoLearner()
@@ -119,13 +128,13 @@ def test_save_and_load_keep_everything(learner: ContinualVideoLearner, tmp_path:
     picky = ContinualVideoLearner(min_progress=1.0, threshold=0.5)
     picky.load(tmp_path / "copy")
     assert (other.min_progress, other.threshold, picky.min_progress, picky.threshold) == (0.75, 0.0, 1.0, 0.5)
-    assert other.labels == LABELS and other.name == "coi3d_inception/gym" and other.variant.size == 32
+    assert other.labels == LABELS and other.name == learner.name and other.variant.size == 32
     frames = video(75)
-    np.testing.assert_allclose(logits(other.infer(frames)), logits(learner.infer(frames)), atol=1e-4)
+    np.testing.assert_allclose(scores(other.infer(frames)), scores(learner.infer(frames)), atol=1e-4)
 
 
-def test_threshold_makes_uncertain(learner: ContinualVideoLearner) -> None:
-    learner.threshold = 1.0
+def test_threshold_makes_uncertain(learner: ContinualVideoLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "threshold", 1.0)
     assert {answer.status for answer in learner.infer(video(100))[90:]} == {Status.UNCERTAIN}
 
 

@@ -9,23 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.answers import scores
+from helpers.small_video_networks import network, pyslowfast, small, write_metadata
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from video_networks import network, pyslowfast, small
 
 from co_perception.engine.data import Image, Video
-from co_perception.engine.target import Category, Status
-from co_perception.learners.checkpoint_file import read_checkpoint
-from co_perception.learners.frames import to_input
-from co_perception.learners.metadata import VideoMetadata
+from co_perception.engine.target import Status
+from co_perception.learners.preprocess_video import to_input
 from co_perception.learners.video import ContinualVideoLearner
+from co_perception.learners.weights import read_checkpoint
 from co_perception.networks.variants import COI3D_R50, COX3D_M, PooledVariant
 
 # Blocks and width are the record's, not the file's: the learner builds published sizes, so these records are replaced.
-SMALL = {
-    "cox3d_m": small(COX3D_M, blocks=(1, 1, 1, 1)),
-    "coi3d_r50": small(COI3D_R50, blocks=(1, 1, 1, 1)),
-}
+SMALL = {record.name: small(record, blocks=(1, 1, 1, 1)) for record in (COX3D_M, COI3D_R50)}
 
 
 @pytest.fixture(params=list(SMALL))
@@ -36,21 +33,8 @@ def learner(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     learner = ContinualVideoLearner(request.param)
     net = network(variant).float()
     save_file(net.state_dict(), tmp_path / "weights.safetensors")
-    VideoMetadata(
-        network=variant.name,
-        labels=tuple("abcde"),
-        label_set="gym",
-        size=32,
-        short_side=36,
-        mean=0.45,
-        std=0.225,
-        rate_hz=6.0,
-        window=net.receptive_field,
-        stride=net.timing.stride,
-        min_progress=0.75,
-        threshold=0.0,
-        pool_window=4,
-    ).write(tmp_path)
+    timing = {"rate_hz": 6.0, "window": net.receptive_field, "stride": net.timing.stride, "pool_window": 4}
+    write_metadata(tmp_path, tuple("abcde"), network=variant.name, mean=0.45, std=0.225, **timing)
     learner.load(tmp_path)
     return learner
 
@@ -59,17 +43,13 @@ def video(frames: int) -> list[NDArray[np.uint8]]:
     return list(np.random.default_rng(0).integers(0, 256, (frames, 40, 48, 3), dtype=np.uint8))
 
 
-def probabilities(answers: list[Category]) -> NDArray[np.float32]:
-    return np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])
-
-
 def test_the_stream_gives_the_clips_answers(learner: ContinualVideoLearner) -> None:
     frames = video(2 * learner.receptive_field + learner.receptive_field % 2)
     answers = learner.infer(frames)
     inputs = torch.stack([to_input(frame, learner.variant) for frame in frames], dim=1)
     with torch.no_grad():
         offline = torch.softmax(learner.model.clip(inputs.unsqueeze(0))[0], 0).numpy().T
-    streamed = probabilities(answers)[:: learner.stride]
+    streamed = scores(answers)[:: learner.stride]
     assert len(streamed) > learner.receptive_field / learner.stride / 2
     np.testing.assert_allclose(streamed, offline[: len(streamed)], atol=1e-5)
     assert answers[0].status == Status.WARMING_UP and answers[-1].status == Status.VALID
@@ -77,17 +57,17 @@ def test_the_stream_gives_the_clips_answers(learner: ContinualVideoLearner) -> N
 
 
 def test_clips_optimize_save_and_load(learner: ContinualVideoLearner, tmp_path: Path) -> None:
-    clip = Video.from_frames([Image(frame) for frame in video(learner.model.shortest_clip)])
+    clip = Video.from_frames([Image(frame) for frame in video(learner.model.shortest_clip)], learner.rate_hz)
     [answer] = learner.infer(clip)
     learner.optimize()
-    np.testing.assert_allclose(probabilities(learner.infer(clip)), probabilities([answer]), atol=1e-4)
+    np.testing.assert_allclose(scores(learner.infer(clip)), scores([answer]), atol=1e-4)
     learner.save(tmp_path / "copy")
     other = ContinualVideoLearner(learner.variant.name)
     other.load(tmp_path / "copy")
     assert other.variant == learner.variant and isinstance(other.variant, PooledVariant) and other.variant.window == 4
-    np.testing.assert_allclose(probabilities(other.infer(clip)), probabilities([answer]), atol=1e-5)
+    np.testing.assert_allclose(scores(other.infer(clip)), scores([answer]), atol=1e-5)
     with pytest.raises(ValueError, match=f"at least {learner.model.shortest_clip}"):
-        learner.infer(Video.from_frames([Image(frame) for frame in video(2)]))
+        learner.infer(Video.from_frames([Image(frame) for frame in video(2)], learner.rate_hz))
 
 
 def test_the_window_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:

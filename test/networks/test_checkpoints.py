@@ -1,131 +1,140 @@
-"""The key map of published checkpoints: a small made-up tree for its rules, the published file for its completeness."""
+"""Key maps of the published video checkpoints. The names were read off the libraries; `make peers` runs the libraries
+themselves."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from helpers.refusals import assert_refused
+from helpers.small_video_networks import clip, network, pyslowfast, small
+from torch import Tensor, nn
 
-from co_perception.networks.checkpoints import inception_from_flax
-from co_perception.networks.inception import InceptionCoI3D, published_names
-from co_perception.runtime import store
-from co_perception.runtime.unpickle import read_arrays
+from co_perception.networks.build import build_video, load_checkpoint
+from co_perception.networks.checkpoints import own_names, unwrap
+from co_perception.networks.variants import COI3D_R50, COSLOW_R50, COX3D_M, PooledVariant
+from co_perception.networks.video import VideoNetwork
 
-STEM = ["Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3"]
-BRANCHES = {
-    "b0": "Branch_0/Conv3d_0a_1x1",
-    "b1a": "Branch_1/Conv3d_0a_1x1",
-    "b1b": "Branch_1/Conv3d_0b_3x3",
-    "b2a": "Branch_2/Conv3d_0a_1x1",
-    "b2b": "Branch_2/Conv3d_0b_3x3",
-    "b3b": "Branch_3/Conv3d_0b_1x1",
+X3D_NAMES = {
+    "blocks.0.conv.conv_t.weight": "s1.conv_xy.weight",
+    "blocks.0.conv.conv_xy.weight": "s1.conv.weight",
+    "blocks.0.norm.running_var": "s1.bn.running_var",
+    "blocks.1.res_blocks.0.branch1_conv.weight": "s2.res0.shortcut.conv.weight",
+    "blocks.2.res_blocks.0.branch1_norm.bias": "s3.res0.shortcut.bn.bias",
+    "blocks.3.res_blocks.10.branch2.conv_a.weight": "s4.res10.body.a.weight",
+    "blocks.3.res_blocks.10.branch2.norm_a.weight": "s4.res10.body.a_bn.weight",
+    "blocks.4.res_blocks.1.branch2.norm_b.0.weight": "s5.res1.body.b_bn.weight",
+    "blocks.4.res_blocks.2.branch2.norm_b.1.block.0.bias": "s5.res2.body.se.fc1.bias",
+    "blocks.4.res_blocks.2.branch2.norm_b.1.block.2.bias": "s5.res2.body.se.fc2.bias",
+    "blocks.4.res_blocks.2.branch2.norm_c.running_mean": "s5.res2.body.c_bn.running_mean",
+    "blocks.5.pool.pre_conv.weight": "head.conv_5.weight",
+    "blocks.5.pool.pre_norm.weight": "head.conv_5_bn.weight",
+    "blocks.5.pool.post_conv.weight": "head.lin_5.weight",
+    "blocks.5.proj.weight": "head.projection.weight",
 }
-MIXED = [f"Mixed_{name}" for name in ("3b", "3c", "4b", "4c", "4d", "4e", "4f", "5b", "5c")]
+# Block 2 is the pool over time.
+I3D_NAMES = {
+    "blocks.0.conv.weight": "s1.conv.weight",
+    "blocks.0.norm.weight": "s1.bn.weight",
+    "blocks.1.res_blocks.0.branch2.conv_c.weight": "s2.res0.body.c.weight",
+    "blocks.3.res_blocks.1.branch2.norm_b.weight": "s3.res1.body.b_bn.weight",
+    "blocks.4.res_blocks.0.branch2.norm_c.weight": "s4.res0.body.c_bn.weight",
+    "blocks.5.res_blocks.0.branch2.conv_b.weight": "s5.res0.body.b.weight",
+    "blocks.6.proj.bias": "head.projection.bias",
+}
+# A container of OpenDR's without names puts numbers in; co3d and Lightning put `module.` and `model.` before.
+OPENDR_NAMES = {
+    "s1.pathway0_stem.conv.weight": "s1.conv.weight",
+    "module.s1.pathway0_stem.conv_xy.weight": "s1.conv_xy.weight",
+    "s2.pathway0_res0.0.0.branch1_bn.weight": "s2.res0.shortcut.bn.weight",
+    "s4.pathway0_res10.0.1.branch2.se.1.fc1.weight": "s4.res10.body.se.fc1.weight",
+    "model.head.conv_5_bn.weight": "head.conv_5_bn.weight",
+}
 
 
-@pytest.fixture
-def tree() -> dict[str, Any]:
-    """Variables in the published nesting, with kernels of (1, 2, 3) and 4 to 5 channels everywhere."""
-    random = np.random.default_rng(0)
-
-    def numbers(*shape: int) -> NDArray[np.float32]:
-        return random.random(shape, np.float32)
-
-    def params() -> dict[str, Any]:
-        return {"Conv_0": {"kernel": numbers(1, 2, 3, 4, 5)}, "BatchNorm_0": {"bias": numbers(5)}}
-
-    def stats() -> dict[str, Any]:
-        return {"BatchNorm_0": {"mean": numbers(1, 1, 1, 1, 5), "var": numbers(5)}}
-
-    whole: dict[str, Any] = {}
-    for collection, unit in (("params", params), ("batch_stats", stats)):
-        mixed = {name: {branch: unit() for branch in BRANCHES.values()} for name in MIXED}
-        whole[collection] = {name: unit() for name in STEM} | mixed
-    whole["params"]["Logits/Conv3d_0c_1x1"] = {"Conv_0": {"kernel": numbers(1, 1, 1, 4, 7), "bias": numbers(7)}}
-    return whole
-
-
-def test_every_unit_is_where_it_belongs(tree: dict[str, Any]) -> None:
-    found = inception_from_flax(tree)
-    for mixed in MIXED:
-        for ours, theirs in BRANCHES.items():
-            kernel = tree["params"][mixed][theirs]["Conv_0"]["kernel"]
-            weight = found[f"{mixed}.{ours}.conv3d.weight"]
-            assert weight.shape == (5, 4, 1, 2, 3)
-            assert weight[2, 3, 0, 1, 2] == kernel[0, 1, 2, 3, 2]
-            np.testing.assert_array_equal(weight, np.moveaxis(kernel, (3, 4), (1, 0)))
-    assert len(found) == (len(STEM) + len(MIXED) * len(BRANCHES)) * 6 + 2
+def pytorchvideo(net: VideoNetwork, *, head: int) -> dict[str, Tensor]:
+    """The network's weights as PyTorchVideo names them, by rules of this test's own."""
+    renamed = {}
+    gated = {name.partition(".body.")[0] for name in net.state_dict() if ".body.se." in name}
+    for name, value in net.state_dict().items():
+        part, _, rest = name.partition(".")
+        if part == "s1":
+            rest = {"conv_xy": "conv.conv_t", "conv": "conv.conv_xy" if gated else "conv", "bn": "norm"}[
+                rest.split(".")[0]
+            ] + rest[rest.index(".") :]
+            renamed[f"blocks.0.{rest}"] = value
+        elif part == "head":
+            swap = {"conv_5": "pool.pre_conv", "conv_5_bn": "pool.pre_norm", "lin_5": "pool.post_conv"}
+            first, _, last = rest.partition(".")
+            renamed[f"blocks.{head}.{swap.get(first, 'proj')}.{last}"] = value
+        else:
+            block, _, inner = rest.partition(".")
+            stage = int(part[1:]) - 1 + (head == 6 and part != "s2")
+            renamed[f"blocks.{stage}.res_blocks.{block[3:]}.{_inner(inner, bool(gated))}"] = value
+    return renamed
 
 
-def test_batch_norms_become_vectors(tree: dict[str, Any]) -> None:
-    found = inception_from_flax(tree)
-    stats = tree["batch_stats"]["Mixed_4e"][BRANCHES["b2a"]]["BatchNorm_0"]
-    np.testing.assert_array_equal(found["Mixed_4e.b2a.bn.running_mean"], stats["mean"].reshape(5))
-    np.testing.assert_array_equal(found["Mixed_4e.b2a.bn.running_var"], stats["var"])
-    bias = tree["params"]["Mixed_4e"][BRANCHES["b2a"]]["BatchNorm_0"]["bias"]
-    np.testing.assert_array_equal(found["Mixed_4e.b2a.bn.bias"], bias)
-    assert found["Mixed_4e.b2a.bn.num_batches_tracked"] == 0
+def _inner(name: str, x3d: bool) -> str:
+    name = name.replace("shortcut.conv", "branch1_conv").replace("shortcut.bn", "branch1_norm")
+    name = name.replace("body.se.fc1", "branch2.norm_b.1.block.0").replace("body.se.fc2", "branch2.norm_b.1.block.2")
+    name = name.replace("body.b_bn", "branch2.norm_b.0" if x3d else "branch2.norm_b")
+    return re.sub(r"body\.([abc])\.", r"branch2.conv_\1.", re.sub(r"body\.([ac])_bn", r"branch2.norm_\1", name))
 
 
-def test_a_missing_scale_is_one_and_a_given_one_is_kept(tree: dict[str, Any]) -> None:
-    given = np.arange(5, dtype=np.float32)
-    tree["params"]["Conv3d_2b_1x1"]["BatchNorm_0"]["scale"] = given
-    found = inception_from_flax(tree)
-    np.testing.assert_array_equal(found["Conv3d_2b_1x1.bn.weight"], given)
-    np.testing.assert_array_equal(found["Conv3d_2c_3x3.bn.weight"], np.ones(5))
+@pytest.mark.parametrize("names", [X3D_NAMES, I3D_NAMES, OPENDR_NAMES], ids=["X3D", "I3D", "OpenDR"])
+def test_names(names: dict[str, str]) -> None:
+    renamed = own_names({theirs: torch.full((1, 1), float(place)) for place, theirs in enumerate(names)})
+    for place, ours in enumerate(names.values()):
+        assert renamed[ours].item() == place, ours
 
 
-def test_the_last_layer_keeps_its_bias(tree: dict[str, Any]) -> None:
-    found = inception_from_flax(tree)
-    last = tree["params"]["Logits/Conv3d_0c_1x1"]["Conv_0"]
-    assert found["logits.conv3d.weight"].shape == (7, 4, 1, 1, 1)
-    np.testing.assert_array_equal(found["logits.conv3d.bias"], last["bias"])
+@pytest.mark.parametrize("variant", [COX3D_M, COSLOW_R50, COI3D_R50], ids=lambda v: v.name)
+def test_whole_checkpoints(variant: PooledVariant) -> None:
+    """Every parameter finds its place, from each naming, wrapped as published or not, and from our own."""
+    net = network(small(variant))
+    sources: dict[str, dict[str, Any]] = {
+        "PySlowFast": {"epoch": 3, "model_state": pyslowfast(net), "cfg": "NUM_GPUS: 8"},
+        "PyTorchVideo": {"model_state": pytorchvideo(net, head=6 if variant is COI3D_R50 else 5)},
+        "ours": net.state_dict(),
+    }
+    for source, checkpoint in sources.items():
+        other = build_video(net.variant).double()
+        load_checkpoint(other, checkpoint)
+        for name, value in net.state_dict().items():
+            assert torch.equal(value, other.state_dict()[name]), (source, name)
 
 
-def test_the_given_tree_is_left_alone(tree: dict[str, Any]) -> None:
-    before = repr(tree)
-    inception_from_flax(tree)
-    assert repr(tree) == before
+@torch.no_grad()
+def test_a_norm_that_pytorchvideo_leaves_out_changes_nothing() -> None:
+    """Its shortcut has none where channels stay the same; ours then answers as if it had none either."""
+    net = network(small(COX3D_M))
+    checkpoint = {
+        name: value
+        for name, value in pytorchvideo(net, head=5).items()
+        if "blocks.1.res_blocks.0.branch1_norm" not in name
+    }
+    other = build_video(net.variant).double().eval()
+    load_checkpoint(other, checkpoint)
+    shortcut = net.get_submodule("s2.res0.shortcut")
+    shortcut.replace("bn", nn.Identity())  # type: ignore[operator]
+    x = clip(4)
+    torch.testing.assert_close(other.clip(x), net.clip(x), rtol=0, atol=1e-12)
 
 
-def test_a_missing_entry_is_named(tree: dict[str, Any]) -> None:
-    del tree["batch_stats"]["Mixed_5b"][BRANCHES["b0"]]["BatchNorm_0"]["var"]
-    with pytest.raises(ValueError, match=r"batch_stats/Mixed_5b/Branch_0/Conv3d_0a_1x1/BatchNorm_0/var is missing"):
-        inception_from_flax(tree)
-
-
-def test_what_is_left_over_is_named(tree: dict[str, Any]) -> None:
-    tree["params"]["Mixed_6a"] = {"kernel": np.zeros(1)}
-    with pytest.raises(ValueError, match="1 entries left over, such as params/Mixed_6a/kernel"):
-        inception_from_flax(tree)
-
-
-@pytest.mark.parametrize("bad", [np.zeros(4), np.zeros((5, 1)), np.zeros((2, 5))], ids=["few", "column", "many"])
-def test_a_shape_that_does_not_fit_is_named(tree: dict[str, Any], bad: NDArray[Any]) -> None:
-    tree["params"]["Mixed_5b"][BRANCHES["b0"]]["BatchNorm_0"]["bias"] = bad
-    with pytest.raises(ValueError, match=r"Mixed_5b.*expected 5 values, one per channel"):
-        inception_from_flax(tree)
-
-
-def test_a_kernel_of_another_rank_is_named(tree: dict[str, Any]) -> None:
-    tree["params"]["Conv3d_1a_7x7"]["Conv_0"]["kernel"] = np.zeros((7, 7, 3, 64))
-    with pytest.raises(ValueError, match=r"Conv3d_1a_7x7.*expected 5 axes"):
-        inception_from_flax(tree)
-
-
-def test_something_that_is_no_array_is_named(tree: dict[str, Any]) -> None:
-    tree["params"]["Mixed_3b"][BRANCHES["b0"]]["Conv_0"]["kernel"] = [1.0]
-    with pytest.raises(ValueError, match=r"Mixed_3b.*expected an array, got list"):
-        inception_from_flax(tree)
-
-
-def test_the_published_file_is_the_whole_network() -> None:
-    arrays = inception_from_flax(read_arrays(store.locate("i3d_kinetics400")))
-    state = published_names({name: torch.tensor(value) for name, value in arrays.items()})
-    expected = InceptionCoI3D().state_dict()
-    assert {name: value.shape for name, value in state.items()} == {name: v.shape for name, v in expected.items()}
-    assert all(torch.isfinite(value).all() for value in state.values())
-    assert all((value > 0).all() for name, value in state.items() if name.endswith("running_var"))
+def test_checkpoints_of_others_are_refused_with_a_reason_and_change_nothing() -> None:
+    net = network(small(COX3D_M))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    good = pyslowfast(net)
+    more_classes = good | {"head.projection.weight": torch.zeros(7, 2048), "head.projection.bias": torch.zeros(7)}
+    assert_refused("7 classes, the network 5: build it with classes=7", load_checkpoint, net, more_classes)
+    with pytest.raises(ValueError, match=r"x.pyth is not for cox3d_m: .* missing .*; .* of another shape"):
+        load_checkpoint(net, pyslowfast(network(small(COSLOW_R50))), "x.pyth")
+    with pytest.raises(ValueError, match=r"1 tensors are missing \(head.lin_5.weight\)"):
+        load_checkpoint(net, {name: value for name, value in good.items() if "lin_5" not in name})
+    assert_refused("no tensors", unwrap, {"epoch": 1})
+    with pytest.raises(ValueError, match="s1.conv.weight as well"):
+        own_names({"s1.conv.weight": torch.zeros(1), "s1.pathway0_stem.conv.weight": torch.zeros(1)})
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name])

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from reference_i3d import reference_i3d
+from helpers.reference_i3d import reference_i3d
 from safetensors.torch import load_file
 from torch import Tensor
 
 from co_perception.continual.check import stream_clip
 from co_perception.data.video import VideoReader
-from co_perception.engine.labels import labels
-from co_perception.learners.frames import to_input
+from co_perception.engine.target import labels
+from co_perception.learners.preprocess_video import to_input
 from co_perception.learners.weights import locate_converted
 from co_perception.networks.inception import InceptionCoI3D, published_names
 from co_perception.networks.variants import COI3D_INCEPTION
-from co_perception.runtime import store
+from co_perception.runtime.store import store
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -39,6 +39,7 @@ def beam_leap(views: tuple[int, ...]) -> Tensor:
     return torch.stack([to_input(frame, COI3D_INCEPTION) for frame in frames], dim=1).unsqueeze(0)
 
 
+@pytest.mark.slow
 def test_beam_leap_is_hurdling_in_clip_mode_and_stepped(network: InceptionCoI3D, weights: dict[str, Tensor]) -> None:
     clip = beam_leap((2,))[:, :, :96]
     logits = network.classify(clip)[0]
@@ -49,6 +50,7 @@ def test_beam_leap_is_hurdling_in_clip_mode_and_stepped(network: InceptionCoI3D,
     torch.testing.assert_close(stepped.mean(2)[0], logits, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_steady_state_is_the_unpadded_network_on_the_last_receptive_field(
     network: InceptionCoI3D, weights: dict[str, Tensor]
 ) -> None:

@@ -8,11 +8,12 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.refusals import assert_refused
 from torch import Tensor, nn
 
 from co_perception.continual.check import check_streaming
-from co_perception.networks import measure
-from co_perception.networks.keymaps_skeleton import oadtr_names
+from co_perception.networks import cost
+from co_perception.networks.checkpoints import oadtr_names
 from co_perception.networks.oadtr import CoOadTR, load_checkpoint
 from co_perception.networks.variants_features import COOADTR_B1, FEATURE_VARIANTS, FeatureVariant, feature_variant
 
@@ -76,12 +77,11 @@ def reference(net: CoOadTR, x: Tensor) -> Tensor:
 def test_published_sizes(name: str, count: int, megamacs: float) -> None:
     variant = feature_variant(name)
     net = CoOadTR(variant)
-    assert (net.receptive_field, net.delay, net.timing.stride) == (64, 0, 1)
-    assert measure.params(net) == count
+    assert (net.receptive_field, net.delay, net.timing.stride) == (64, 0, 1) and cost.params(net) == count
     known = variant.published
     assert known.params is not None and known.macs_per_step is not None
     assert round(count / 1e6, 1) == known.params
-    macs = measure.macs_per_step(net, net.frame_shape)
+    macs = cost.macs_per_step(net, net.frame_shape)
     assert macs / 1e6 == pytest.approx(megamacs, rel=0.001)
     if variant.depth == 1:
         assert macs / 1e9 == pytest.approx(known.macs_per_step, rel=0.02)
@@ -103,7 +103,7 @@ def test_keeps_the_streaming_contract(depth: int) -> None:
 
 
 def test_a_network_that_measures_its_features_answers_as_one_that_is_given_them_measured() -> None:
-    plain, own = network(SMALL), CoOadTR(dataclasses.replace(SMALL, standardised=True)).double().eval()
+    plain, own = network(SMALL), CoOadTR(dataclasses.replace(SMALL, standardized=True)).double().eval()
     raw = vectors(20) * 7 + 40
     rows = raw.transpose(1, 2).flatten(0, 1)
     own.get_submodule("standard").measure(rows)  # type: ignore[operator]
@@ -121,10 +121,8 @@ def test_a_window_is_answered_as_in_a_stream(depth: int) -> None:
     net, x = network(dataclasses.replace(SMALL, depth=depth)), vectors(5)
     assert torch.allclose(net.classify(x), net.clip(x)[:, :, -1], atol=1e-12)
     assert torch.allclose(net.classify(x[:, :, :3]), net.clip(x)[:, :, 2], atol=1e-12)
-    with pytest.raises(ValueError, match="1 to 5 tokens"):
-        net.classify(vectors(6))
-    with pytest.raises(ValueError, match="6, T"):
-        net.classify(x.transpose(1, 2))
+    assert_refused("1 to 5 tokens", net.classify, vectors(6))
+    assert_refused("6, T", net.classify, x.transpose(1, 2))
 
 
 def test_windows_train() -> None:
@@ -142,38 +140,19 @@ def test_windows_train() -> None:
 
 
 # Names that CoOadTR's training saves for a block: one block, and the second of two, are of one kind.
-SINGLE = {
-    "0.1.in_proj_weight": "self_attn.in_proj_weight",
-    "0.1.out_proj.weight": "self_attn.out_proj.weight",
-    "1.fn.weight": "norm1.weight",
-    "1.fn.bias": "norm1.bias",
-    "2.1.0.weight": "linear1.weight",
-    "2.1.0.bias": "linear1.bias",
-    "2.1.3.weight": "linear2.weight",
-    "2.1.3.bias": "linear2.bias",
-    "3.fn.weight": "norm2.weight",
-    "3.fn.bias": "norm2.bias",
-}
-FIRST_OF_TWO = {
-    "0.1.in_proj_weight": "self_attn.in_proj_weight",
-    "0.1.out_proj.weight": "self_attn.out_proj.weight",
-    "1.fn.0.weight": "norm1.weight",
-    "1.fn.0.bias": "norm1.bias",
-    "1.fn.1.fn.0.weight": "linear1.weight",
-    "1.fn.1.fn.0.bias": "linear1.bias",
-    "1.fn.1.fn.3.weight": "linear2.weight",
-    "1.fn.1.fn.3.bias": "linear2.bias",
-    "1.fn.2.weight": "norm2.weight",
-    "1.fn.2.bias": "norm2.bias",
-}
-OUTSIDE = {
-    "0.weight": "embed.weight",
-    "0.bias": "embed.bias",
-    "1.pe.pattern": "position.pe.pattern",
-    "4.fn.weight": "norm.weight",
-    "4.fn.bias": "norm.bias",
-    "5.weight": "head.weight",
-    "5.bias": "head.bias",
+def _block(norm1: str, linear1: str, linear2: str, norm2: str) -> dict[str, str]:
+    ours = {norm1: "norm1", linear1: "linear1", linear2: "linear2", norm2: "norm2"}
+    projections = {f"0.1.{name}": f"self_attn.{name}" for name in ("in_proj_weight", "out_proj.weight")}
+    return projections | {f"{theirs}.{kind}": f"{own}.{kind}" for theirs, own in ours.items() for kind in KINDS}
+
+
+KINDS = ("weight", "bias")
+SINGLE = _block("1.fn", "2.1.0", "2.1.3", "3.fn")
+FIRST_OF_TWO = _block("1.fn.0", "1.fn.1.fn.0", "1.fn.1.fn.3", "1.fn.2")
+OUTSIDE = {"1.pe.pattern": "position.pe.pattern"} | {
+    f"{theirs}.{kind}": f"{ours}.{kind}"
+    for theirs, ours in (("0", "embed"), ("4.fn", "norm"), ("5", "head"))
+    for kind in KINDS
 }
 
 
@@ -203,11 +182,9 @@ def test_published_names_load(depth: int) -> None:
 
 def test_misfits_are_told() -> None:
     net = network(SMALL)
-    with pytest.raises(ValueError, match="missing"):
-        load_checkpoint(network(dataclasses.replace(SMALL, depth=2)), net.state_dict())
+    assert_refused("missing", load_checkpoint, network(dataclasses.replace(SMALL, depth=2)), net.state_dict())
     with pytest.raises(ValueError, match=r"head\.weight \(4, 16\)"):
         load_checkpoint(net, network(dataclasses.replace(SMALL, classes=4)).state_dict(), "some.pth")
-    with pytest.raises(ValueError, match="cooadtr_b2"):
-        feature_variant("oadtr")
+    assert_refused("cooadtr_b2", feature_variant, "oadtr")
     assert set(FEATURE_VARIANTS) > {"cooadtr_b1", "cooadtr_b2"}
     assert (feature_variant("cooadtr_b2", depth=3, window=32).depth, feature_variant("cooadtr_b1").window) == (3, 64)

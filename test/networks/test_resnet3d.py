@@ -6,23 +6,17 @@ from functools import partial
 
 import pytest
 import torch
-from reference_video import reference_resnet3d
-from video_networks import clip, network, pyslowfast, small
+from helpers.reference_video import reference_resnet3d
+from helpers.refusals import assert_refused
+from helpers.small_video_networks import blank, clip, network, pyslowfast, small
 
 from co_perception.continual.check import check_streaming
 from co_perception.continual.layer import Streaming
-from co_perception.continual.spread import Spread
-from co_perception.networks.build import build_video
-from co_perception.networks.measure import macs_per_clip, macs_per_step, params
-from co_perception.networks.variants import COI3D_R50, COSLOW_R50, ResNet3dVariant, VideoVariant, video_variant
-from co_perception.networks.video import VideoNetwork
+from co_perception.continual.pipeline import Pipeline
+from co_perception.networks.cost import macs_per_clip, macs_per_step, params
+from co_perception.networks.variants import COI3D_R50, COSLOW_R50, ResNet3dVariant, video_variant
 
 BOTH = [COSLOW_R50, COI3D_R50]
-
-
-def blank(variant: VideoVariant) -> VideoNetwork:
-    with torch.device("meta"):
-        return build_video(variant)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +55,7 @@ def test_published_multiply_adds(variant: ResNet3dVariant) -> None:
     assert counted / 1e9 == pytest.approx(published.macs_per_step, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("variant", BOTH, ids=lambda v: v.name)
 def test_keeps_the_streaming_contract(variant: ResNet3dVariant) -> None:
@@ -80,7 +75,7 @@ def test_keeps_the_streaming_contract(variant: ResNet3dVariant) -> None:
 def test_coi3d_spread_over_its_frames_gives_the_same_answers() -> None:
     variant = small(COI3D_R50)
     net = network(variant)
-    x, spread = clip(40)[:1], Spread(net)
+    x, spread = clip(40)[:1], Pipeline(net)
     assert len(spread.stages) == 2
     state, parts = net.init_state(1, variant.frame_shape), spread.init_state(1, variant.frame_shape, x)
     wanted, got = [], []
@@ -96,5 +91,4 @@ def test_coi3d_spread_over_its_frames_gives_the_same_answers() -> None:
 
 @torch.no_grad()
 def test_a_clip_of_odd_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="multiple of 2 frames and at least 4"):
-        network(small(COI3D_R50)).classify(clip(7))
+    assert_refused("multiple of 2 frames and at least 4", network(small(COI3D_R50)).classify, clip(7))

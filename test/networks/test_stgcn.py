@@ -9,16 +9,15 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.refusals import assert_refused
 from torch import Tensor, nn
 
-from co_perception.continual.check import check_streaming
-from co_perception.networks import measure
-from co_perception.networks.keymaps_skeleton import opendr_name, stgcn_names
+from co_perception.continual.check import check_streaming, run_steps
+from co_perception.networks import cost
+from co_perception.networks.checkpoints import opendr_name, stgcn_names
 from co_perception.networks.stgcn import CoStGcn, load_checkpoint
-from co_perception.networks.two_stream import TwoStream, fuse
 from co_perception.networks.variants_skeleton import AGCN, COAGCN, COSTGCN, SKELETON_VARIANTS, SkeletonVariant
 from co_perception.networks.variants_skeleton import skeleton_variant as find
-from co_perception.skeletons.bones import bones
 from co_perception.skeletons.layouts import LAYOUTS, layout
 
 ALL = pytest.mark.parametrize("name", SKELETON_VARIANTS)
@@ -151,29 +150,26 @@ def pooled(net: CoStGcn, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "spans", "stride", "before"),
+    ("name", "count"),
     [
-        ("costgcn", 3_141_478, (449, 296), 4, 152),
-        ("costgcn_mod", 3_141_478, (300, 299), 1, 0),
-        ("coagcn", 3_469_510, (449, 296), 4, 152),
-        ("coagcn_mod", 3_469_510, (300, 299), 1, 0),
-        ("costr", 3_073_345, (449, 296), 4, 152),
-        ("costr_mod", 3_073_345, (300, 299), 1, 0),
+        (f"{family}{form}", count)
+        for family, count in (("costgcn", 3_141_478), ("coagcn", 3_469_510), ("costr", 3_073_345))
+        for form in ("", "_mod")
     ],
 )
-def test_published_sizes(name: str, count: int, spans: tuple[int, int], stride: int, before: int) -> None:
+def test_published_sizes(name: str, count: int) -> None:
     variant = find(name)
     net = CoStGcn(variant)
-    assert (net.receptive_field, net.delay) == spans
-    assert (net.timing.stride, net.timing.before) == (stride, before)
-    assert measure.params(net) == count
+    geometry = (net.receptive_field, net.delay, net.timing.stride, net.timing.before)
+    assert geometry == ((300, 299, 1, 0) if name.endswith("_mod") else (449, 296, 4, 152))
+    assert cost.params(net) == count
     body = net.layers[1].timing
     assert (body.receptive_field, body.before) == ((153, 76) if variant.padded else (81, 0))
     known = variant.published
     assert known.params is not None and known.macs_per_step is not None
     unread = 7 * 3 * 25 * 25 if "joints" in variant.mixers else 0
     assert round((count + unread) / 1e6, 2) == known.params
-    macs = measure.macs_per_step(net, net.frame_shape)
+    macs = cost.macs_per_step(net, net.frame_shape)
     if name in ("costgcn_mod", "costr", "costr_mod"):
         assert macs / 1e9 == pytest.approx(known.macs_per_step, rel=0.02)
     else:
@@ -191,6 +187,7 @@ def unexplained(variant: SkeletonVariant) -> int:
     return sum(kept * variant.kernel * width**2 * everybody for kept, width in ((2, 128), (1, 256)))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @ALL
 def test_keeps_the_streaming_contract(name: str) -> None:
@@ -227,8 +224,7 @@ def test_clips_are_those_of_the_offline_network(variant: SkeletonVariant) -> Non
 @torch.no_grad()
 def test_agcn_is_refused_as_a_stream_and_lends_its_weights() -> None:
     offline = network(small(AGCN))
-    with pytest.raises(ValueError, match="coagcn"):
-        offline.init_state(1, offline.frame_shape)
+    assert_refused("coagcn", offline.init_state, 1, offline.frame_shape)
     load_checkpoint(CoStGcn(small(COAGCN)), offline.state_dict())
 
 
@@ -256,7 +252,7 @@ def test_joints_are_mixed_but_by_the_attention_that_was_published_for_streams() 
 
 
 @torch.no_grad()
-def test_persons_change_places_without_effect_where_they_are_normalised_alike() -> None:
+def test_persons_change_places_without_effect_where_they_are_normalized_alike() -> None:
     net = network(small(COSTGCN))
     state = net.state_dict()
     for name, value in state.items():
@@ -272,20 +268,12 @@ def test_the_short_network_answers_a_second_of_frames_once_as_clip_and_as_stream
     net = network(find("costgcn_short"))
     x = skeletons(net, 20)
     assert (net.receptive_field, net.timing.stride, net.variant.rate_hz) == (16, 1, 15.0)
-    assert measure.params(net) < 1_000_000 and net.frame_shape == (3, 17, 1)
-    answers, state = [], net.init_state(2, net.frame_shape)
-    for frame in x.split(1, dim=2):
-        y, state = net(frame, state)
-        answers.append(y[:, :, 0])
+    assert cost.params(net) < 1_000_000 and net.frame_shape == (3, 17, 1)
+    answers, _ = run_steps(net, x, net.init_state(2, net.frame_shape))
     for start in range(5):
         window = x[:, :, start : start + 16]
         assert net.clip(window).shape == (2, 20, 1)
-        assert torch.allclose(net.classify(window), answers[start + 15], atol=1e-10)
-
-
-def test_another_layout_is_normalised_as_its_joints_need() -> None:
-    assert find("costgcn").normalisation == find("costgcn_short", layout="ntu25").normalisation == "spine"
-    assert find("costgcn_short").normalisation == find("costgcn", layout="openpose18").normalisation == "body"
+        assert torch.allclose(net.classify(window), answers[start + 15][:, :, 0], atol=1e-10)
 
 
 def test_a_clip_trains() -> None:
@@ -304,15 +292,12 @@ def test_a_clip_trains() -> None:
 
 def test_wrong_frames_are_refused() -> None:
     net = network(small(COSTGCN))
-    with pytest.raises(ValueError, match="One person needs an axis too"):
-        net.init_state(1, (3, 17))
-    with pytest.raises(ValueError, match=re.escape("(3, 17, 2)")):
-        net.classify(torch.zeros(1, 3, 10, 18, 2, dtype=torch.float64))
+    assert_refused("One person needs an axis too", net.init_state, 1, (3, 17))
+    assert_refused(re.escape("(3, 17, 2)"), net.classify, torch.zeros(1, 3, 10, 18, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="at least 7 frames"):
         starred = network(small(find("costgcn_mod")))
         starred.classify(skeletons(starred, 6))
-    with pytest.raises(ValueError, match="costgcn_mod"):
-        find("stgcn")
+    assert_refused("costgcn_mod", find, "stgcn")
 
 
 # Checkpoints ----------------------------------------------------------------------------------------------------------
@@ -335,8 +320,7 @@ def test_published_names_come_back(name: str) -> None:
     for naming in (short, {numbered(key): value for key, value in short.items()}, own):
         for weights in (naming, {"state_dict": naming, "epoch": 3}, {f"model.{k}": v for k, v in naming.items()}):
             back = stgcn_names(weights)
-            assert back.keys() == own.keys()
-            assert all(back[key] is own[key] for key in own)
+            assert back.keys() == own.keys() and all(back[key] is own[key] for key in own)
 
 
 def test_a_checkpoint_without_graphs_and_one_with_an_unread_graph_load() -> None:
@@ -365,36 +349,17 @@ def test_misfits_are_told_before_anything_is_loaded() -> None:
         ({"layers.layer2.tcn.bn.bias": torch.ones(4), "layers.layer2.0.1.tcn.bn.bias": torch.ones(4)}, "another entry"),
         ({k: v for k, v in before.items() if k != "fc.bias"}, "fc.bias"),
     ):
-        with pytest.raises(ValueError, match=words):
-            load_checkpoint(net, wrong, "some.ckpt")
+        assert_refused(words, load_checkpoint, net, wrong, "some.ckpt")
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-# Two streams ----------------------------------------------------------------------------------------------------------
-
-
-def test_two_streams_keep_the_contract_and_sum_scores() -> None:
-    variant = small(COSTGCN)
-    both = TwoStream(network(variant), network(variant, seed=1)).eval()
-    check_streaming(both, (3, 17, 2), frames=20, tolerance=1e-9, export=False)
-    x = skeletons(both.joint, 30, rows=1)  # type: ignore[arg-type]
-    moved = torch.from_numpy(bones(x[0].numpy(), layout("coco17")))[None]
-    scores = both.joint.clip(x).softmax(1) + both.bone.network.clip(moved).softmax(1)  # type: ignore[union-attr, operator]
-    assert torch.allclose(both.clip(x).softmax(1), scores / 2, atol=1e-12)
-    with pytest.raises(ValueError, match="one layout"):
-        TwoStream(network(variant), network(dataclasses.replace(variant, layout="ntu25")))
-
-
-def test_fused_scores_that_vanish_stay_finite() -> None:
-    assert fuse([torch.tensor([[300.0, -300.0]]), torch.tensor([[300.0, -300.0]])]).isfinite().all()
-
-
 def test_records_are_checked() -> None:
-    with pytest.raises(ValueError, match="every block"):
-        dataclasses.replace(COSTGCN, strides=(1,))
+    assert_refused("every block", dataclasses.replace, COSTGCN, strides=(1,))
     assert isinstance(CoStGcn(small(COSTGCN)), nn.Module)
     one = find("costr", layout="openpose18", persons=1)
     assert (one.layout, one.persons, one.name) == ("openpose18", 1, "costr")
+    assert find("costgcn").normalization == find("costgcn_short", layout="ntu25").normalization == "spine"
+    assert find("costgcn_short").normalization == find("costgcn", layout="openpose18").normalization == "body"
 
 
 def test_an_untrained_network_tells_left_from_right_where_its_record_says_so() -> None:

@@ -7,37 +7,26 @@ from functools import partial
 
 import pytest
 import torch
-from reference_video import reference_x3d
-from video_networks import clip, network, pyslowfast, small
+from helpers.reference_video import reference_x3d
+from helpers.refusals import assert_refused
+from helpers.small_video_networks import blank, clip, network, pyslowfast, small
 
-from co_perception.continual.check import check_streaming
+from co_perception.continual.check import check_streaming, run_steps
 from co_perception.continual.state import state_bytes
 from co_perception.networks.build import build_video
-from co_perception.networks.measure import macs_per_clip, macs_per_step, params, stream_bytes
+from co_perception.networks.cost import macs_per_clip, macs_per_step, params, stream_bytes
 from co_perception.networks.variants import COX3D_L, COX3D_M, COX3D_S, COX3D_XS, X3DVariant, video_variant
-from co_perception.networks.video import VideoNetwork
 
 SIZES = [COX3D_XS, COX3D_S, COX3D_M, COX3D_L]
-
-
-def blank(variant: X3DVariant) -> VideoNetwork:
-    """Whole networks without numbers, which cost nothing to look at."""
-    with torch.device("meta"):
-        return build_video(variant)
 
 
 @pytest.mark.parametrize(
     ("name", "window", "receptive_field", "delay"),
     [
-        ("cox3d_xs", None, 60, 31),
-        ("cox3d_s", None, 69, 40),
-        ("cox3d_m", None, 72, 43),
-        ("cox3d_l", None, 130, 72),
-        ("cox3d_s", 64, 120, 91),
-        ("cox3d_m", 64, 120, 91),
-        ("cox3d_l", 64, 178, 120),
+        ("cox3d_xs", None, 60, 31), ("cox3d_s", None, 69, 40), ("cox3d_m", None, 72, 43), ("cox3d_l", None, 130, 72),
+        ("cox3d_s", 64, 120, 91), ("cox3d_m", 64, 120, 91), ("cox3d_l", 64, 178, 120),
     ],
-)
+)  # fmt: skip
 def test_published_geometry(name: str, window: int | None, receptive_field: int, delay: int) -> None:
     variant = video_variant(name, window=window)
     assert isinstance(variant, X3DVariant)
@@ -52,6 +41,7 @@ def test_published_parameters(variant: X3DVariant, count: int) -> None:
     assert variant.published.params == pytest.approx(count / 1e6, abs=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", SIZES, ids=lambda v: v.name)
 def test_published_multiply_adds(variant: X3DVariant) -> None:
     """As the paper counts: norms and ReLUs once in a clip and twice in a step. Without them they are 5 to 10 % less."""
@@ -76,6 +66,7 @@ def test_state_is_counted_without_being_made() -> None:
     assert stream_bytes(blank(COX3D_M), COX3D_M.frame_shape) < 27 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scope", [1, 3])
 def test_keeps_the_streaming_contract(scope: int) -> None:
@@ -96,11 +87,8 @@ def test_a_steady_step_is_the_unpadded_network_on_its_receptive_field() -> None:
     x = clip(2 * net.receptive_field)
     x[1, :, : net.receptive_field] = 3.0  # another past
     x[1, :, net.receptive_field :] = x[0, :, net.receptive_field :]
-    state = net.init_state(2, variant.frame_shape)
-    y = x[:, :, :1]
-    for frame in x.split(1, dim=2):
-        y, state = net(frame, state)
-    torch.testing.assert_close(y[0], y[1], rtol=0, atol=1e-12)
+    *_, newest = run_steps(net, x, net.init_state(2, variant.frame_shape))[0]
+    torch.testing.assert_close(newest[0], newest[1], rtol=0, atol=1e-12)
 
 
 @torch.no_grad()
@@ -110,13 +98,11 @@ def test_offline_network_gates_over_the_whole_clip() -> None:
     expected = reference_x3d(x, pyslowfast(net), variant.blocks, 4, gate_per_frame=False)
     torch.testing.assert_close(net.clip(x), expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(net.classify(x), expected.mean(2), rtol=0, atol=1e-10)
-    with pytest.raises(ValueError, match="no stream has; use scope=1"):
-        net(x, net.init_state(2, variant.frame_shape))
+    assert_refused("no stream has; use scope=1", net, x, net.init_state(2, variant.frame_shape))
 
 
 def test_a_training_step_lowers_the_loss() -> None:
     """From the published start, where every residual body gives zero."""
-    torch.manual_seed(0)
     net = build_video(small(COX3D_S)).train()
     x, wanted = clip(8).float(), torch.tensor([1, 3])
     optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.05), []
@@ -130,10 +116,7 @@ def test_a_training_step_lowers_the_loss() -> None:
 
 
 def test_wrong_clips_windows_and_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 4"):
-        network(small(COX3D_M)).classify(clip(3))
-    with pytest.raises(ValueError, match="no window"):
-        video_variant("coi3d_inception", window=64)
-    with pytest.raises(ValueError, match="cox3d_xs"):
-        video_variant("x3d")
+    assert_refused("at least 4", network(small(COX3D_M)).classify, clip(3))
+    assert_refused("no window", video_variant, "coi3d_inception", window=64)
+    assert_refused("cox3d_xs", video_variant, "x3d")
     assert dataclasses.replace(COX3D_M, window=64) == video_variant("cox3d_m", window=64)

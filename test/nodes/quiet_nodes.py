@@ -14,10 +14,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from co_perception.data.image_messages import fill
-from co_perception.nodes.messages import to_time
+from co_perception.data.messages.image import fill
+from co_perception.nodes.core.messages import to_time
+from co_perception.nodes.core.run_node import bring_up
 from co_perception.nodes.pose import PoseNode
-from co_perception.nodes.running import bring_up
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode
 from co_perception.nodes.video_activity import VideoActivityNode
 
@@ -46,7 +46,7 @@ def raise_loopback() -> None:
 
 
 def make(name: str) -> PoseNode | SkeletonActivityNode | VideoActivityNode:
-    """movenet and mediapipe are pose estimators, video and skeleton recognisers with their published weights."""
+    """movenet and mediapipe are pose estimators, video and skeleton recognizers with their published weights."""
     if name == "video":
         return VideoActivityNode(parameter_overrides=[Parameter("image_reliability", value="reliable")])
     if name == "skeleton":
@@ -63,7 +63,7 @@ def answer(node: PoseNode | VideoActivityNode) -> None:
     executor.add_node(node)
     executor.add_node(eye)
     end, sent = time.monotonic() + PATIENCE_S, 0
-    while node.tally.counts().get("processed", 0) < FRAMES and time.monotonic() < end:
+    while node.counters.counts().get("processed", 0) < FRAMES and time.monotonic() < end:
         sent += 1
         message = fill(Image(), np.full((240, 320, 3), sent % 256, np.uint8))
         message.header.stamp = to_time(sent * 40_000_000)

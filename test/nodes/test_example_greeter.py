@@ -13,8 +13,9 @@ pytest.importorskip("rclpy")
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header, String
 
+from co_perception.engine.time import nanoseconds
 from co_perception.msg import ActivityEvent
-from co_perception.nodes.messages import to_time
+from co_perception.nodes.core.messages import to_time
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,12 +29,11 @@ def greeter(**overrides: Any) -> Any:
 
 
 def test_everybody_is_greeted_once(bench: Any) -> None:
-    from co_perception.nodes.messages import nanoseconds
 
     node = greeter(label="wave", again_after_s=60.0)
     bench.nodes.append(node)
     bench.executor.add_node(node)
-    said = bench.listen(String, "say")
+    predicted = bench.listen(String, "say")
     speaker = bench.node.create_publisher(ActivityEvent, "activity_events", 100)
     bench.matched(speaker, "say")
     now_ns = nanoseconds(node.get_clock().now().to_msg())
@@ -48,6 +48,6 @@ def test_everybody_is_greeted_once(bench: Any) -> None:
     tell("7")
     tell("7")
     tell("8")
-    bench.until(lambda: len(said) >= 2)
+    bench.until(lambda: len(predicted) >= 2)
     bench.spin(0.2)
-    assert [message.data for message in said] == ["Hello, 7!", "Hello, 8!"]
+    assert [message.data for message in predicted] == ["Hello, 7!", "Hello, 8!"]

@@ -1,11 +1,15 @@
-"""launch/activity.launch.py: with the real launch where it is installed, else with stand-ins that remember."""
+"""launch/activity.launch.py, with the real launch where it is installed, else with stand-ins that remember; and
+config/activity.yaml, which holds every parameter with its default."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,18 +18,22 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from fake_learners import FakeLearner, FakePeopleLearner
+from helpers.fake_learners import FakeLearner, FakePeopleLearner
 from rclpy.parameter import Parameter
 
+from co_perception.engine.settings import table_of
 from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity
+from co_perception.nodes.core.parameters import descriptor
 
-FILE = Path(__file__).parent.parent.parent / "launch/activity.launch.py"
+ROOT = Path(__file__).parents[2]
+CONFIG, FILE = ROOT / "config/activity.yaml", ROOT / "launch/activity.launch.py"
+PAGES = [ROOT / "README.md", CONFIG, FILE, *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*.py"))]
 TABLES = {
-    "video_activity": video_activity.SETTINGS,
-    "skeleton_activity": skeleton_activity.SETTINGS,
-    "camera": camera.SETTINGS,
-    "fusion": fusion.SETTINGS,
-    "pose": pose.SETTINGS,
+    "video_activity": table_of(video_activity.VideoNodeSettings),
+    "skeleton_activity": table_of(skeleton_activity.SkeletonNodeSettings),
+    "camera": table_of(camera.CameraSettings),
+    "fusion": table_of(fusion.FusionSettings),
+    "pose": table_of(pose.PoseNodeSettings),
 }
 
 
@@ -49,7 +57,7 @@ class Context:
 @pytest.fixture
 def launch_file(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("launch", "launch.actions", "launch.substitutions", "launch_ros.actions", "launch_ros.substitutions"):
-        monkeypatch.setitem(sys.modules, name, _stand_in(name))
+        monkeypatch.setitem(sys.modules, name, StandIn(name))
     spec = importlib.util.spec_from_file_location("activity_launch", FILE)
     assert spec is not None
     assert spec.loader is not None
@@ -58,38 +66,105 @@ def launch_file(monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def _stand_in(name: str) -> ModuleType:
-    module = ModuleType(name)
+class StandIn(ModuleType):
+    """A module of launch, which has every name."""
 
-    def anything(wanted: str) -> type:
-        if wanted.startswith("__"):  # whoever looks through all modules is not to take them for files
+    def __getattr__(self, wanted: str) -> type:
+        if wanted.startswith("__"):  # for those who look through all modules for files
             raise AttributeError(wanted)
         return type(wanted, (Remembered,), {})
 
-    module.__getattr__ = anything  # type: ignore[method-assign]
-    return module
 
-
-def defaults(launch_file: Any) -> dict[str, str]:
+def declared(launch_file: Any) -> list[Any]:
+    """The arguments; besides them the description has the function that starts the nodes."""
     (entities,) = launch_file.generate_launch_description().args
-    declared = [entity for entity in entities if "default_value" in entity.named]
-    return {entity.args[0]: entity.named["default_value"] for entity in declared}
+    arguments = [entity for entity in entities if "default_value" in entity.named]
+    assert len(arguments) == len(entities) - 1
+    return arguments
 
 
 def started(launch_file: Any, **chosen: str) -> dict[str, dict[str, Any]]:
     """Arguments of the nodes that these launch arguments start."""
-    context = Context(**{**defaults(launch_file), "params_file": "/params.yaml", **chosen})
+    defaults = {argument.args[0]: argument.named["default_value"] for argument in declared(launch_file)}
+    context = Context(**{**defaults, "params_file": "/params.yaml", **chosen})
     return {node.named["name"]: node.named for node in launch_file.start_nodes(context)}
 
 
 def test_every_argument_is_described(launch_file: Any) -> None:
-    (entities,) = launch_file.generate_launch_description().args
-    arguments = [entity for entity in entities if "default_value" in entity.named]
-    assert len(arguments) == len(entities) - 1
-    assert all(argument.named["description"].endswith(".") for argument in arguments)
+    assert all(argument.named["description"].endswith(".") for argument in declared(launch_file))
 
 
-def test_only_the_recogniser_starts_where_a_driver_publishes(launch_file: Any) -> None:
+@pytest.mark.parametrize("name", ["recogniser", "imge_topic", "params_fle", "use_simtime", "sourc"])
+def test_a_misspelt_argument_is_refused_with_the_nearest_name(launch_file: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"no launch argument '{name}' \(meant: '[a-z_]+'\?\); .*params_file"):
+        started(launch_file, **{name: "x", "params_file": ""})
+
+
+def test_an_unknown_argument_is_refused_where_this_file_was_launched(
+    launch_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert started(launch_file, robot_model="x"), "of a launch file that includes this one"
+    assert started(launch_file, sources="a,b", source="0"), "which has given the similar one too"
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "co_perception", "activity.launch.py", "robot_model:=x"])
+    with pytest.raises(ValueError, match="no launch argument 'robot_model'; there are"):
+        started(launch_file, robot_model="x")
+
+
+def launched_lines() -> list[tuple[str, list[str]]]:
+    """Every `ros2 launch` of this package that a page prints: where it stands, and its words."""
+    found = []
+    for page in PAGES:
+        for line in re.findall(r"ros2 launch co_perception activity\.launch\.py([^`\n]*)", page.read_text()):
+            found.append((page.name, shlex.split(line, comments=True)))
+    return found
+
+
+def test_every_printed_launch_line_is_one_of_this_file(launch_file: Any) -> None:
+    lines = launched_lines()
+    assert {"README.md", "greeter.py", "teach.md", "activity.yaml", FILE.name} <= {page for page, _ in lines}
+    for page, words in lines:
+        arguments = dict(word.split(":=", 1) for word in words if word != "-s")
+        choices = {argument.args[0]: argument.named.get("choices") for argument in declared(launch_file)}
+        assert set(arguments) <= set(choices), page
+        assert all(value in (choices[name] or [value]) for name, value in arguments.items()), page
+        assert started(launch_file, **arguments), page
+
+
+def test_the_model_of_the_launch_line_is_the_one_that_runs(launch_file: Any) -> None:
+    given = {
+        "model_path": "mine",
+        "network": "cotcn",
+        "tasks": "adapters",
+        "task": "wave",
+        "model": "",
+        "threshold": "1",
+    }
+    for recognizer in ("skeleton", "both"):
+        nodes = started(launch_file, recognizer=recognizer, **given)
+        parameters = nodes["skeleton_activity"]["parameters"][1]
+        assert {name: parameters.get(name) for name in ("model_path", "network", "tasks", "task")} == {
+            "model_path": "mine", "network": "cotcn", "tasks": "adapters", "task": "wave"
+        }  # fmt: skip
+        last = nodes["fusion" if recognizer == "both" else "skeleton_activity"]
+        assert last["parameters"][1]["threshold"] == 1.0 and type(last["parameters"][1]["threshold"]) is float
+    assert "model_path" not in nodes["video_activity"]["parameters"][1], "a skeleton model"
+    own = started(launch_file, model_path="mine", threshold="0.5")["video_activity"]["parameters"][1]
+    assert (own["model_path"], own["threshold"]) == ("mine", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "teaches"),
+    [
+        ({"model": "costgcn_short_motions"}, "model: only the recognizer of skeletons has that.*recognizer:=skeleton"),
+        ({"recognizer": "skeleton", "threshold": "high"}, "threshold is a number, got 'high'"),
+    ],
+)
+def test_an_argument_that_would_have_no_effect_is_refused(launch_file: Any, given: Any, teaches: str) -> None:
+    with pytest.raises(ValueError, match=teaches):
+        started(launch_file, **given)
+
+
+def test_only_the_recognizer_starts_where_a_driver_publishes(launch_file: Any) -> None:
     nodes = started(launch_file, image_topic="/cam/color", activity_topic="what", device="cuda")
     assert set(nodes) == {"video_activity"}
     node = nodes["video_activity"]
@@ -98,14 +173,11 @@ def test_only_the_recogniser_starts_where_a_driver_publishes(launch_file: Any) -
     assert dict(node["remappings"]) == {
         "image_raw": "/cam/color",
         "image_raw/compressed": "/cam/color/compressed",
+        "image_raw/ffmpeg": "/cam/color/ffmpeg",
+        "image_raw/foxglove": "/cam/color/foxglove",
         "skeletons": "skeletons",
         "activity": "what",
     }
-
-
-def test_an_empty_argument_leaves_the_word_to_the_params_file(launch_file: Any) -> None:
-    (_, given) = started(launch_file)["video_activity"]["parameters"]
-    assert set(given) == {"use_sim_time", "autostart"}
 
 
 def test_a_source_starts_the_camera_on_the_same_topic(launch_file: Any) -> None:
@@ -117,7 +189,7 @@ def test_a_source_starts_the_camera_on_the_same_topic(launch_file: Any) -> None:
     assert nodes["camera"]["namespace"] == "robot"
 
 
-def test_the_skeleton_recogniser_gets_skeletons_of_a_pose_estimator(launch_file: Any) -> None:
+def test_the_skeleton_recognizer_gets_skeletons_of_a_pose_estimator(launch_file: Any) -> None:
     chosen = {"skeleton_topic": "/poses", "image_topic": "/cam", "image_reliability": "reliable"}
     nodes = started(launch_file, recognizer="skeleton", **chosen)
     assert set(nodes) == {"skeleton_activity", "pose"}
@@ -126,8 +198,8 @@ def test_the_skeleton_recogniser_gets_skeletons_of_a_pose_estimator(launch_file:
     (_, given) = nodes["pose"]["parameters"]
     assert given["estimator"] == "movenet"
     assert given["image_reliability"] == "reliable"
-    (_, given) = nodes["skeleton_activity"]["parameters"]
-    assert set(given) == {"use_sim_time", "autostart"}
+    for arguments in (nodes["skeleton_activity"], started(launch_file)["video_activity"]):
+        assert set(arguments["parameters"][1]) == {"use_sim_time", "autostart"}, "the rest is left to the params file"
 
 
 @pytest.mark.parametrize(
@@ -153,23 +225,17 @@ def test_a_pose_estimator_starts_where_skeletons_are_wanted(
         assert nodes["video_activity"]["parameters"][1].get("subject") == chosen.get("subject")
 
 
-def test_one_recogniser_tells_its_events_itself(launch_file: Any) -> None:
-    for recognizer in ("video", "skeleton"):
-        node = started(launch_file, recognizer=recognizer)[f"{recognizer}_activity"]
-        assert "events" not in node["parameters"][1]
-
-
-def test_two_recognisers_speak_to_fusion_alone(launch_file: Any) -> None:
+def test_two_recognizers_speak_to_fusion_alone(launch_file: Any) -> None:
     nodes = started(launch_file, recognizer="both", activity_topic="what")
     assert set(nodes) == {"video_activity", "skeleton_activity", "fusion", "pose"}
     assert dict(nodes["fusion"]["remappings"])["activity"] == "what"
     for kind in ("video", "skeleton"):
-        (_, given) = nodes[f"{kind}_activity"]["parameters"]
-        assert given["events"] is False
+        assert nodes[f"{kind}_activity"]["parameters"][1]["events"] is False
+        assert "events" not in started(launch_file, recognizer=kind)[f"{kind}_activity"]["parameters"][1]
 
 
 def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench: Any) -> None:
-    """The names that the launch file gives, on real nodes: fusion hears both recognisers, and speaks alone."""
+    """The names that the launch file gives, on real nodes: fusion hears both recognizers, and speaks alone."""
     makers: dict[str, Callable[..., Any]] = {
         "video_activity": partial(video_activity.VideoActivityNode, lambda settings: FakeLearner()),
         "skeleton_activity": partial(skeleton_activity.SkeletonActivityNode, lambda settings: FakePeopleLearner()),
@@ -187,19 +253,13 @@ def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench:
         bench.until(lambda topic=topic: bench.node.count_publishers(f"/robot/{topic}") == 1, topic)
     assert {info.node_name for info in bench.node.get_publishers_info_by_topic("/robot/activity")} == {"fusion"}
     assert {info.node_name for info in bench.node.get_publishers_info_by_topic("/robot/activity_events")} == {"fusion"}
-    bench.until(lambda: nodes["fusion"]._blend.label_info(0.0) is not None, "both label lists")
+    bench.until(lambda: nodes["fusion"]._fusion.label_info(0.0) is not None, "both label lists")
 
 
 def test_what_it_sets_the_nodes_know(launch_file: Any) -> None:
-    chosen = {
-        "source": "0",
-        "recognizer": "both",
-        "subject": "person",
-        "image_transport": "raw",
-        "image_reliability": "reliable",
-        "device": "cpu",
-    }
-    nodes = started(launch_file, **chosen)
+    images = {"image_transport": "raw", "image_reliability": "reliable"}
+    own = {"model": "a", "model_path": "b", "network": "c", "tasks": "d", "task": "e", "threshold": "0.5"}
+    nodes = started(launch_file, source="0", recognizer="both", subject="person", device="cpu", **images, **own)
     assert set(nodes) == set(TABLES)
     for name, node in nodes.items():
         known = {setting.name: setting for setting in TABLES[name]}
@@ -216,4 +276,37 @@ def test_the_real_launch_reads_it() -> None:
 
     description = get_launch_description_from_python_launch_file(str(FILE))
     names = {argument.name for argument in description.get_launch_arguments()}
-    assert {"source", "image_topic", "params_file", "namespace", "recognizer", "pose", "subject"} <= names
+    assert {"source", "image_topic", "params_file", "namespace", "recognizer", "pose", "subject", "model_path"} <= names
+    assert {word.partition(":=")[0] for _, words in launched_lines() for word in words} - {"-s"} <= names
+
+
+@pytest.mark.parametrize("node", TABLES)
+def test_the_file_holds_every_parameter_with_its_default(node: str) -> None:
+    content = pytest.importorskip("yaml").safe_load(CONFIG.read_text())
+    told = content[f"/**/{node}"]["ros__parameters"]
+    defaults = {setting.name: setting.default for setting in TABLES[node]}
+    assert told == defaults
+    assert {name: type(value) for name, value in told.items()} == {name: type(d) for name, d in defaults.items()}
+
+
+@pytest.mark.parametrize("node", TABLES)
+def test_a_live_parameter_is_marked_in_the_file(node: str) -> None:
+    text = CONFIG.read_text()
+    begin = text.index(f"/**/{node}:")
+    block = text[begin : text.find("\n/**/", begin + 1)]
+    for setting in TABLES[node]:
+        entry, *following = block[block.index(f"\n    {setting.name}:") + 1 :].splitlines()
+        comment = entry + "".join(takewhile(lambda line: line.startswith(" " * 20), following))
+        assert ("(live)" in comment) == (setting.when == "live"), setting.name
+
+
+@pytest.mark.parametrize("node", TABLES)
+def test_every_parameter_is_described_with_its_range(node: str) -> None:
+    for setting in TABLES[node]:
+        described: Any = descriptor(setting)
+        assert described.description.endswith("."), setting.name
+        if isinstance(setting.default, float):
+            assert described.floating_point_range, setting.name
+        elif isinstance(setting.default, int) and not isinstance(setting.default, bool):
+            assert described.integer_range, setting.name
+        assert not setting.objection(setting.default)

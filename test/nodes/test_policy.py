@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable
-from rclpy.parameter import Parameter
+from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable, NoEstimator
+from helpers.node_stream import overrides_of
 
 from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.fusion import FusionNode
@@ -27,39 +27,20 @@ Granted = tuple[str, str]
 """What is done, and the name: ("publish", "/activity")."""
 
 
-class NoEstimator:
-    """Sees nobody."""
-
-    name = "none"
-    layout = "coco17"
-
-    def estimate(self, image: Any) -> list[Any]:
-        return []
-
-    def reset(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
-
-
 def setups(source: Path, told: Path) -> dict[str, list[Callable[..., Any]]]:
     """Each node in each way of setting it that changes what it talks to."""
 
     def with_(kind: Callable[..., Any], *first: Any, **values: Any) -> Callable[..., Any]:
-        return partial(kind, *first, parameter_overrides=[Parameter(key, value=value) for key, value in values.items()])
+        return partial(kind, *first, parameter_overrides=overrides_of(values))
 
+    images = [
+        {"image_transport": transport, "use_sim_time": simulated}
+        for transport in ("raw", "compressed")
+        for simulated in (False, True)
+    ]
     return {
-        "camera": [
-            with_(CameraNode, source=str(source), image_transport=transport, use_sim_time=simulated)
-            for transport in ("raw", "compressed")
-            for simulated in (False, True)
-        ],
-        "pose": [
-            with_(PoseNode, lambda values: NoEstimator(), image_transport=transport, use_sim_time=simulated)
-            for transport in ("raw", "compressed")
-            for simulated in (False, True)
-        ],
+        "camera": [with_(CameraNode, source=str(source), **values) for values in images],
+        "pose": [with_(PoseNode, lambda values: NoEstimator(), **values) for values in images],
         "video_activity": [
             with_(VideoActivityNode, lambda values: FakeLearner(), image_transport="raw", use_sim_time=True),
             with_(VideoActivityNode, lambda values: FakeLearner(), image_transport="compressed"),
@@ -93,20 +74,13 @@ def uses(node: Any) -> Iterator[Granted]:
 def granted(name: str) -> set[Granted]:
     """What the policy allows one node."""
     found: set[Granted] = set()
-    profiles = (
-        ElementTree.parse(POLICY).getroot().findall(f"./enclaves/enclave[@path='/co_perception/{name}']//profile")
-    )
-    for group in (group for profile in profiles if profile.get("node") == name for group in profile):
+    path = f"./enclaves/enclave[@path='/co_perception/{name}']//profile[@node='{name}']/*"
+    for group in ElementTree.parse(POLICY).getroot().findall(path):
         for act, word in group.attrib.items():
             assert word == "ALLOW"
-            found |= {(act, _full(entry.text or "", name)) for entry in group}
+            topics = [(entry.text or "").replace("~/", f"/{name}/") for entry in group]
+            found |= {(act, topic if topic.startswith("/") else f"/{topic}") for topic in topics}
     return found
-
-
-def _full(name: str, node: str) -> str:
-    if name.startswith("~/"):
-        return f"/{node}/{name[2:]}"
-    return name if name.startswith("/") else f"/{name}"
 
 
 @pytest.mark.parametrize("name", ["camera", "pose", "video_activity", "skeleton_activity", "fusion", "score"])

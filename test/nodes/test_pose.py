@@ -11,37 +11,37 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from faults.diagnosed import Diagnosed  # noqa: E402
+from helpers.fake_learners import NoEstimator  # noqa: E402
+from helpers.node_stream import RELIABLE, NodeStream, overrides_of, stamps_of  # noqa: E402
+from helpers.stick_figures import frames, person  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
-from stick_figures import frames, person  # noqa: E402
 
-from co_perception.data.image_messages import encode_jpeg, fill  # noqa: E402
+from co_perception.data.messages.image import encode_jpeg, fill  # noqa: E402
 from co_perception.engine import data  # noqa: E402
 from co_perception.engine.target import Pose  # noqa: E402
+from co_perception.engine.time import nanoseconds  # noqa: E402
 from co_perception.msg import SkeletonArray  # noqa: E402
-from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
+from co_perception.nodes.core.messages import to_time  # noqa: E402
+from co_perception.nodes.core.run_node import bring_up  # noqa: E402
 from co_perception.nodes.pose import EstimatorFactory, PoseNode  # noqa: E402
 from co_perception.pose.finder import build  # noqa: E402
 
 LOSSLESS = {"image_reliability": "reliable", "queue_depth": 100}
 
 
-class FakeEstimator:
-    """Sees `people` in every picture, and remembers what it was shown."""
+class FakeEstimator(NoEstimator):
+    """Finds `people` in every picture."""
 
-    name, layout = "fake_pose", "coco17"
+    name = "fake_pose"
 
     def __init__(self) -> None:
         self.people: Sequence[Pose] = (person(100), person(400))
-        self.shown: list[data.Image] = []
         self.resets = self.closed = 0
 
     def estimate(self, image: data.Image) -> list[Pose]:
-        self.shown.append(image)
         if image.data[0, 0, 0] == 13:
             raise RuntimeError("a picture that breaks it")
         return list(self.people)
@@ -53,17 +53,17 @@ class FakeEstimator:
         self.closed += 1
 
 
-class Stream:
+class Stream(NodeStream):
     """A node under test, a camera that publishes what the test says, and what came out."""
 
     def __init__(self, bench: Any, make: EstimatorFactory = build, kind: Any = Image, **settings: Any) -> None:
         topic = "image_raw" if kind is Image else "image_raw/compressed"
-        overrides = [Parameter(name, value=value) for name, value in {**LOSSLESS, **settings}.items()]
         self.bench = bench
-        self.node = bench.add(PoseNode(make, parameter_overrides=overrides))
-        self.heard: list[Any] = bench.listen(SkeletonArray, "skeletons")
-        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-        self.camera = bench.node.create_publisher(kind, topic, qos)
+        self.node = bench.add(
+            PoseNode(make, parameter_overrides=overrides_of({**LOSSLESS, "id_prefix": "p", **settings}))
+        )
+        self.answers: list[Any] = bench.listen(SkeletonArray, "skeletons")
+        self.camera = bench.node.create_publisher(kind, topic, RELIABLE)
         bench.matched(self.camera, topic)
         bench.matched(self.node._skeletons, "skeletons")
 
@@ -79,12 +79,15 @@ class Stream:
         for stamp in seconds:
             self.send(fill(Image(), np.full((480, 640, 3), level, np.uint8)), stamp)
 
-    def answered(self, count: int) -> list[Any]:
-        self.bench.until(lambda: len(self.heard) >= count, f"{count} answers")
-        return self.heard
 
-    def counts(self, event: str) -> int:
-        return int(self.node.tally.counts().get(event, 0))
+def test_a_picture_that_was_overtaken_is_dropped_and_counted(bench: Any) -> None:
+    """faults/reordered: one swap, and everybody got a new id."""
+    stream = Stream(bench, lambda values: FakeEstimator())
+    stream.show(1.0, 1.1, 1.3, 1.2, 1.4)
+    answers = stream.answered(4)
+    assert stamps_of(answers) == [1_000_000_000, 1_100_000_000, 1_300_000_000, 1_400_000_000]
+    assert [{person.subject_id for person in answer.skeletons} for answer in answers[1:]] == [{"p1", "p2"}] * 3
+    assert stream.counts("late") == 1
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def estimator() -> FakeEstimator:
 
 @pytest.fixture
 def stream(bench: Any, estimator: FakeEstimator) -> Stream:
-    return Stream(bench, lambda settings: estimator)
+    return Stream(bench, lambda settings: estimator, second_look=0)  # it sees the same people in any part
 
 
 def ids(message: Any) -> list[str]:
@@ -104,7 +107,7 @@ def ids(message: Any) -> list[str]:
 def test_one_message_for_each_picture_under_its_header(stream: Stream) -> None:
     stream.show(1.0, 1.05, 1.1)
     heard = stream.answered(3)
-    assert [nanoseconds(message.header.stamp) for message in heard] == [1_000_000_000, 1_050_000_000, 1_100_000_000]
+    assert stamps_of(heard) == [1_000_000_000, 1_050_000_000, 1_100_000_000]
     assert {(m.header.frame_id, m.estimator, m.image_width, m.image_height) for m in heard} == {
         ("eye", "fake_pose", 640, 480)
     }
@@ -128,8 +131,16 @@ def test_a_picture_that_breaks_the_estimator_costs_one_answer(stream: Stream) ->
     stream.show(1.05, level=13)
     stream.show(1.1)
     stream.answered(2)
-    assert stream.counts("failed") == 1
-    assert stream.counts("processed") == 2
+    assert (stream.counts("failed"), stream.counts("processed")) == (1, 2)
+
+
+def test_what_was_dropped_and_took_goes_with_the_skeletons(stream: Stream) -> None:
+    stream.show(1.0)
+    stream.show(1.1, level=13)  # a picture that breaks the estimator
+    stream.show(1.2)
+    heard = stream.answered(2)
+    assert [message.dropped_frames for message in heard] == [0, 1]
+    assert all(nanoseconds(message.processing_latency) > 0 for message in heard)
 
 
 def test_reset_gives_new_ids(stream: Stream, estimator: FakeEstimator) -> None:
@@ -142,29 +153,52 @@ def test_reset_gives_new_ids(stream: Stream, estimator: FakeEstimator) -> None:
     assert ids(stream.answered(4)[3]) == ["p3", "p4"]
 
 
+def test_pose_ids(bench: Any, estimator: FakeEstimator) -> None:
+    """A node that was restarted, or configured anew, gave p1 to somebody else."""
+    stream, given = Stream(bench, lambda values: estimator, id_prefix=""), list[str]()
+    for run in range(2):
+        stream.show(*(1.0 + run + n / 10 for n in range(3)))
+        given += ids(stream.answered(3 + 3 * run)[-1])
+        assert stream.node.values()["ids begin with"] == given[-1][:-1]
+        assert stream.node.trigger_deactivate() == stream.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+        assert bring_up(stream.node)
+        bench.matched(stream.camera, "image_raw")
+        bench.matched(stream.node._skeletons, "skeletons")
+    assert [id[-3:] for id in given] == ["_p1", "_p2"] * 2 and len(set(given)) == 4
+
+
 def test_a_bag_that_begins_again_gives_new_ids(stream: Stream) -> None:
     stream.show(9.0, 9.05, 1.0, 1.05)
     assert [ids(message) for message in stream.answered(4)] == [[], ["p1", "p2"], [], ["p3", "p4"]]
 
 
 def test_diagnostics_tell_who_is_followed(stream: Stream, estimator: FakeEstimator) -> None:
-    told = stream.bench.listen(DiagnosticArray, "/diagnostics")
+    told = Diagnosed(stream.bench, "pose")
     stream.show(1.0, 1.05)
     stream.answered(2)
     estimator.people = (person(100), person(104, score=0.5))
     stream.show(1.1)
     stream.answered(3)
 
-    def values() -> dict[str, str]:
-        return {pair.key: pair.value for pair in told[-1].status[0].values} if told else {}
-
-    stream.bench.until(lambda: values().get("frames processed") == "3", "diagnostics")
-    assert told[-1].status[0].name == "pose: people"
-    assert told[-1].status[0].message == "p1"
-    seen = values()
+    stream.bench.until(lambda: told.count("processed") == 3, "diagnostics")
+    assert (told.all[-1].name, told.all[-1].message) == ("/pose: people", "p1")
+    seen = told.values
     assert (seen["people"], seen["people missing"], seen["ids born"], seen["ids lost"]) == ("1", "1", "2", "0")
     assert seen["ids poses ignored"] == "3"  # two before they were confirmed, and a second answer for one person
     assert float(seen["step p50 (ms)"]) >= 0
+
+
+def test_second_looks_are_counted(bench: Any) -> None:
+    class Leaves(FakeEstimator):
+        def estimate(self, image: data.Image) -> list[Pose]:
+            return [person(100)] if image.data[0, 0, 0] == 1 else []
+
+    stream = Stream(bench, lambda settings: Leaves(), second_look=2)
+    told = Diagnosed(bench, "pose")
+    stream.show(1.0, 1.05, 1.1, level=1)
+    stream.show(1.15, 1.2, 1.25, level=2)
+    bench.until(lambda: told.count("processed") == 6, "diagnostics")
+    assert (told.values["second looks"], told.values["second looks with a find"]) == ("2", "0")
 
 
 def test_smoothing_is_an_option(bench: Any, estimator: FakeEstimator) -> None:
@@ -198,16 +232,14 @@ def test_the_model_is_closed_at_cleanup(stream: Stream, estimator: FakeEstimator
 
 @pytest.mark.parametrize("wrong", [dict(input_size=100), dict(model_path="/nowhere.task", estimator="mediapipe")])
 def test_what_cannot_be_built_is_not_configured(bench: Any, wrong: dict[str, Any]) -> None:
-    overrides = [Parameter(name, value=value) for name, value in wrong.items()]
-    node = bench.add(PoseNode(parameter_overrides=overrides), up=False)
+    node = bench.add(PoseNode(parameter_overrides=overrides_of(wrong)), up=False)
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
 
 
 def send_clip(stream: Stream, clip: str, as_message: Callable[[np.ndarray], Any]) -> list[Any]:
-    pictures = frames(clip, 480, 6)[:6]
-    for frame in pictures:
+    for frame in frames(clip, 480, 6)[:6]:
         stream.send(as_message(frame.data), 5 + (frame.stamp_ns or 0) / 1e9)
-    return stream.answered(len(pictures))
+    return stream.answered(6)
 
 
 def test_movenet_on_a_real_clip(bench: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("rosbags")
 
-from bag_writing import (  # noqa: E402
+from helpers.bag_writer import (  # noqa: E402
     SECOND,
     Frame,
     Person,
@@ -24,24 +25,24 @@ from bag_writing import (  # noqa: E402
     write_bag,
     write_messages,
 )
-from drawn_people import Figure  # noqa: E402
-from fake_learners import FakeLearner, FakeRestorable  # noqa: E402
-from random_models import skeleton_model  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from helpers.drawn_people import Figure  # noqa: E402
+from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable  # noqa: E402
+from helpers.node_stream import RecognizerStream, overrides_of  # noqa: E402
+from helpers.random_models import skeleton_model  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
-from co_perception.data.bag_file import Bag  # noqa: E402
-from co_perception.data.bag_frames import image_frames, paired, skeleton_frames  # noqa: E402
-from co_perception.data.image_messages import encode_jpeg  # noqa: E402
+from co_perception.data.bags.bag_file import Bag  # noqa: E402
+from co_perception.data.bags.bag_frames import image_frames, skeleton_frames  # noqa: E402
+from co_perception.data.messages.image import encode_jpeg  # noqa: E402
 from co_perception.engine.settings import Value, values_of  # noqa: E402
-from co_perception.evaluation.recorded import records_of  # noqa: E402
+from co_perception.evaluation.activity_topic import ActivityReader  # noqa: E402
 from co_perception.evaluation.records import FrameRecord  # noqa: E402
-from co_perception.learners.recognisers import KINDS  # noqa: E402
+from co_perception.learners.paired_frames import paired  # noqa: E402
+from co_perception.learners.recognizers import KINDS  # noqa: E402
 from co_perception.learners.replay import replay  # noqa: E402
-from co_perception.msg import ActivityArray, SkeletonArray  # noqa: E402
+from co_perception.msg import SkeletonArray  # noqa: E402
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
 
@@ -49,35 +50,29 @@ CLASSES = ("squat", "wave", "stand")
 T0 = 1_700_000_000 * SECOND
 
 
-def said(bench: Any, node: Any, bag: Path, topic: str, kind: Any) -> list[Any]:
-    """What the node says of a bag that is played to it, message by message."""
-    bench.add(node)
-    heard = bench.listen(ActivityArray, "activity")
-    qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-    publisher = bench.node.create_publisher(kind, topic, qos)
-    bench.matched(publisher, topic)
-    bench.matched(node._activity, "activity")
-    for sent, data in enumerate(raw(bag), 1):
-        publisher.publish(deserialize_message(data, kind))
-        bench.until(lambda sent=sent: settled(node.tally.counts()) == sent, f"message {sent}")
-    processed = node.tally.counts()["processed"]
-    bench.until(lambda: len(heard) == processed, "answers")
-    return heard
+SETTLED = ("processed", "early", "late", "duplicate", "unreadable")
 
 
-def settled(counts: dict[str, int]) -> int:
-    return sum(counts.get(event, 0) for event in ("processed", "early", "duplicate", "unreadable"))
+def play(bench: Any, node: Any, bag: Path, topics: dict[str, tuple[str, Any]]) -> RecognizerStream:
+    """Plays a bag to the node; `topics` are those of the bag, with the node's topic and type of each.
 
-
-def raw(bag: Path) -> Iterator[bytes]:
+    A single topic is played message by message: the next once the one before is settled.
+    """
+    stream = RecognizerStream(bench, node, dict(topics.values()))
     with AnyReader([bag]) as reader:
-        for _, _, data in reader.messages():
-            yield bytes(data)
+        for sent, (connection, _, data) in enumerate(reader.messages(), 1):
+            topic, kind = topics[connection.topic]
+            stream.publishers[topic].publish(deserialize_message(bytes(data), kind))
+            if len(topics) > 1:
+                bench.spin(0.01)
+            else:
+                bench.until(lambda sent=sent: sum(map(stream.counts, SETTLED)) == sent, f"message {sent}")
+    return stream
 
 
 def check_same(direct: Sequence[FrameRecord], messages: Sequence[Any], classes: Sequence[str]) -> int:
     """Compares every record that has an answer; gives how many have a label."""
-    live = {record.key: record for message in messages for record in records_of(message, classes)}
+    live = {record.key: record for message in messages for record in ActivityReader(classes).read(message)}
     answered = {record.key: record for record in direct if not record.dropped}
     assert answered.keys() == live.keys()
     for key, record in answered.items():
@@ -106,23 +101,23 @@ def crowd() -> list[Frame]:
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["hold", "zero"])
 def test_people(bench: Any, tmp_path: Path, missing: str) -> None:
     bag = write_bag(tmp_path / "b", {"/skeletons": crowd()})
     kind, model = KINDS["skeleton"], skeleton_model(tmp_path / "model", CLASSES)
     chosen: dict[str, Value] = {"missing": missing, "threads": 1, "threshold": 0.5}
     given: dict[str, Value] = {"model": "", "model_path": str(model), **chosen}
-    values = values_of(kind.table, given)
+    values = values_of(kind.settings, given)
     with Bag(bag) as recording:
-        recogniser = kind.recogniser(kind.loaded(values), values)
-        direct = list(replay(recogniser, skeleton_frames(recording)))
+        recognizer = kind.recognizer(kind.loaded(values), values)
+        direct = list(replay(recognizer, skeleton_frames(recording)))
 
-    settings = {**given, "queue_depth": 1000, "reliability": "reliable"}
-    overrides = [Parameter(name, value=value) for name, value in settings.items()]
-    node = SkeletonActivityNode(parameter_overrides=overrides)
-    messages = said(bench, node, bag, "skeletons", SkeletonArray)
-    assert check_same(direct, messages, CLASSES) > 40
-    assert sum(record.dropped for record in direct) == node.tally.counts()["unreadable"] == 1
+    live = overrides_of({**given, "queue_depth": 1000, "reliability": "reliable"})
+    node = SkeletonActivityNode(parameter_overrides=live)
+    stream = play(bench, node, bag, {"/skeletons": ("skeletons", SkeletonArray)})
+    assert check_same(direct, stream.answered(stream.counts("processed")), CLASSES) > 40
+    assert sum(record.dropped for record in direct) == stream.counts("unreadable") == 1
     assert len({record.label(CLASSES) for record in direct}) >= 3
 
 
@@ -134,17 +129,39 @@ def test_pictures(bench: Any, tmp_path: Path, coding: str) -> None:
     kind = KINDS["video"]
     given: dict[str, Value] = {"max_hold_frames": 3, "model_rate_hz": 25.0}
     with Bag(bag) as recording:
-        recogniser = kind.recogniser(FakeLearner(), values_of(kind.table, given))
-        direct = list(replay(recogniser, image_frames(recording)))
+        recognizer = kind.recognizer(FakeLearner(), values_of(kind.settings, given))
+        direct = list(replay(recognizer, image_frames(recording)))
 
     live = {**given, "queue_depth": 1000, "image_reliability": "reliable", "image_transport": coding}
-    overrides = [Parameter(name, value=value) for name, value in live.items()]
-    node = VideoActivityNode(lambda settings: FakeLearner(), parameter_overrides=overrides)
-    topic, message = ("image_raw", Image) if coding == "raw" else ("image_raw/compressed", CompressedImage)
-    messages = said(bench, node, bag, topic, message)
-    assert check_same(direct, messages, FakeLearner.labels) > 30
-    assert sum(record.dropped for record in direct) == node.tally.counts()["unreadable"] == 1
-    assert node.tally.counts()["early"] > 5
+    node = VideoActivityNode(lambda settings: FakeLearner(), parameter_overrides=overrides_of(live))
+    topic = ("image_raw", Image) if coding == "raw" else ("image_raw/compressed", CompressedImage)
+    stream = play(bench, node, bag, {"/image": topic})
+    assert check_same(direct, stream.answered(stream.counts("processed")), FakeLearner.labels) > 30
+    assert sum(record.dropped for record in direct) == stream.counts("unreadable") == 1
+    assert stream.counts("early") > 5
+
+
+def test_people_in_any_order(bench: Any, tmp_path: Path) -> None:
+    """faults/reordered, stamps_ahead: overtaken, repeated, by a clock that is ahead for a time and one that is set."""
+    order = [0, 1, 3, 2, 4, 4, 5, 3, 900, 901, 902, 6, 7, 9, 8, 10, 11, 12, 13, -60, -59, -57, -58, *range(-56, -40)]
+    figure = Figure("wave", 1)
+    stamps = [T0 + n * SECOND // 10 for n in order]
+    sent = [
+        Frame(ns, [Person("p0", figure.frame(n / 10))], log_ns=T0 + n * SECOND // 10) for n, ns in enumerate(stamps)
+    ]
+    bag = write_bag(tmp_path / "b", {"/skeletons": sent})
+    kind, counts = KINDS["skeleton"], Counter[str]()
+    with Bag(bag) as recording:
+        recognizer = kind.recognizer(FakePeopleLearner(), values_of(kind.settings, {}))
+        direct = list(replay(recognizer, skeleton_frames(recording), counts=counts))
+
+    live: dict[str, Value] = {"queue_depth": 1000, "reliability": "reliable"}
+    node = SkeletonActivityNode(lambda settings: FakePeopleLearner(), parameter_overrides=overrides_of(live))
+    stream = play(bench, node, bag, {"/skeletons": ("skeletons", SkeletonArray)})
+    assert check_same(direct, stream.answered(counts["processed"]), FakePeopleLearner.labels) > 10
+    assert counts == Counter({event: stream.counts(event) for event in counts})
+    assert (counts["late"], counts["duplicate"], counts["received"]) == (6, 1, len(order))
+    assert sum(message.dropped_frames for message in stream.answers) == 6
 
 
 def film(types: Any, coding: str) -> Iterator[tuple[int, Any]]:
@@ -168,31 +185,16 @@ def test_people_cut_out_of_pictures(bench: Any, tmp_path: Path) -> None:
     bag = write_messages(tmp_path / "b", {"/image": shots(types), "/skeletons": companions(types)}, types=types)
     kind = KINDS["video"]
     given: dict[str, Value] = {"subject": "person", "model_rate_hz": 10.0, "max_people": 2}
-    values = values_of(kind.table, given)
+    values = values_of(kind.settings, given)
     with Bag(bag) as recording:
         frames = paired(image_frames(recording), skeleton_frames(recording))
-        direct = list(replay(kind.recogniser(FakeRestorable(), values), frames))
+        direct = list(replay(kind.recognizer(FakeRestorable(), values), frames))
 
     live = {**given, "queue_depth": 1000, "image_reliability": "reliable", "skeletons_wait_s": 0.2}
-    overrides = [Parameter(name, value=value) for name, value in live.items()]
-    node = bench.add(VideoActivityNode(lambda settings: FakeRestorable(), parameter_overrides=overrides))
-    heard = bench.listen(ActivityArray, "activity")
-    qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-    publishers = {
-        message: bench.node.create_publisher(message, topic, qos)
-        for message, topic in ((Image, "image_raw"), (SkeletonArray, "skeletons"))
-    }
-    for message, publisher in publishers.items():
-        bench.matched(publisher, "image_raw" if message is Image else "skeletons")
-    bench.matched(node._activity, "activity")
-    with AnyReader([bag]) as reader:
-        for connection, _, data in reader.messages():
-            message = Image if connection.topic == "/image" else SkeletonArray
-            publishers[message].publish(deserialize_message(bytes(data), message))
-            bench.spin(0.01)
+    node = VideoActivityNode(lambda settings: FakeRestorable(), parameter_overrides=overrides_of(live))
+    stream = play(bench, node, bag, {"/image": ("image_raw", Image), "/skeletons": ("skeletons", SkeletonArray)})
     answered = {record.stamp_ns for record in direct}
-    bench.until(lambda: len(heard) == len(answered), "answers")
-    assert check_same(direct, heard, FakeRestorable.labels) > 20
+    assert check_same(direct, stream.answered(len(answered)), FakeRestorable.labels) > 20
     assert len(answered) < 30
     assert {record.subject for record in direct} == {"a", "b"}
 

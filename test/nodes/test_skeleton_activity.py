@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,63 +11,37 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from fake_learners import FakePeopleLearner  # noqa: E402
-from poses import body  # noqa: E402
+from builtin_interfaces.msg import Duration  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from helpers.fake_learners import FakeFallLearner, FakeGroupLearner, FakePeopleLearner  # noqa: E402
+from helpers.node_stream import (  # noqa: E402
+    SEC,
+    STALE,
+    VALID,
+    WARMING,
+    Gate,
+    RecognizerStream,
+    SkeletonStream,
+    activities_of,
+    diagnostic_values,
+    overrides_of,
+    skeleton,
+)
+from helpers.synthetic_poses import body  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import RegionOfInterest  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
-from co_perception.msg import Activity, ActivityArray, Keypoint, LabelInfo, Skeleton, SkeletonArray  # noqa: E402
-from co_perception.nodes.messages import nanoseconds, to_time  # noqa: E402
-from co_perception.nodes.qos import latched_qos  # noqa: E402
-from co_perception.nodes.running import bring_up  # noqa: E402
-from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
-from co_perception.nodes.skeletons import skeleton_array  # noqa: E402
+from co_perception.engine.time import nanoseconds  # noqa: E402
+from co_perception.msg import ActivityArray, ActivityEvent, Keypoint, LabelInfo, Skeleton  # noqa: E402
+from co_perception.nodes.core.messages import skeleton_array, to_time  # noqa: E402
+from co_perception.nodes.core.qos import latched_qos  # noqa: E402
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode, SkeletonNodeSettings  # noqa: E402
+from co_perception.nodes.skeleton_inputs import INPUTS  # noqa: E402
 from co_perception.srv import ResetState, Restore, Snapshot  # noqa: E402
 
-LOSSLESS = {"reliability": "reliable", "queue_depth": 100}
 NO_MODEL = Parameter("model", value="")  # the learners here have no weights
-SEC = 1_000_000_000
-
-
-def skeleton(id: str, x: float = 40.0, joints: int = 17, **fields: Any) -> Skeleton:
-    keypoints = [Keypoint(x=float(x), y=10.0, z=float("nan"), score=0.9)] * joints
-    return Skeleton(**{"subject_id": id, "layout": "coco17", "score": 1.0, "keypoints": keypoints, **fields})
-
-
-class Stream:
-    """A node under test, a pose estimator that publishes what the test says, and what came out."""
-
-    def __init__(self, bench: Any, learner: Any, **settings: Any) -> None:
-        overrides = [Parameter(name, value=value) for name, value in {**LOSSLESS, **settings}.items()] + [NO_MODEL]
-        self.bench, self.learner = bench, learner
-        self.node = bench.add(SkeletonActivityNode(lambda settings: learner, parameter_overrides=overrides))
-        self.heard: list[Any] = bench.listen(ActivityArray, "activity")
-        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-        self.estimator = bench.node.create_publisher(SkeletonArray, "skeletons", qos)
-        bench.matched(self.estimator, "skeletons")
-        bench.matched(self.node._activity, "activity")
-
-    def send(self, seconds: float, *people: Skeleton | str, **fields: Any) -> None:
-        """Publishes one frame and waits until the node has received it; a name is somebody standing left."""
-        count = self.counts("received") + 1
-        message = SkeletonArray(skeletons=[skeleton(p) if isinstance(p, str) else p for p in people], **fields)
-        message.header.stamp, message.header.frame_id = to_time(round(seconds * SEC)), "eye"
-        self.estimator.publish(message)
-        self.bench.until(lambda: self.counts("received") == count, "received")
-
-    def answered(self, count: int) -> list[Any]:
-        self.bench.until(lambda: len(self.heard) >= count, f"{count} answers")
-        return self.heard
-
-    def counts(self, event: str) -> int:
-        return int(self.node.tally.counts().get(event, 0))
-
-    def refused(self, kind: str) -> int:
-        return int(self.node._refused[kind])
 
 
 @pytest.fixture
@@ -78,33 +50,86 @@ def learner() -> FakePeopleLearner:
 
 
 @pytest.fixture
-def stream(bench: Any, learner: FakePeopleLearner, tmp_path: Path) -> Stream:
-    return Stream(bench, learner, snapshot_folder=str(tmp_path))
+def stream(bench: Any, learner: FakePeopleLearner, tmp_path: Path) -> SkeletonStream:
+    return SkeletonStream(bench, learner, snapshot_folder=str(tmp_path))
 
 
-def said(message: Any) -> list[tuple[str, int, str]]:
-    return [(activity.subject_id, activity.status, activity.label) for activity in message.activities]
-
-
-WARMING, VALID, STALE = Activity.STATUS_WARMING_UP, Activity.STATUS_VALID, Activity.STATUS_STALE
-
-
-def test_each_frame_is_answered_once_with_an_activity_for_everybody(stream: Stream) -> None:
-    stamps = [5 + i / 10 for i in range(6)]
-    for stamp in stamps:
-        stream.send(stamp, skeleton("anna", 40), skeleton("bert", 260))
+def test_each_frame_is_answered_with_an_activity_for_everybody(stream: SkeletonStream) -> None:
+    for tick in range(6):
+        stream.send(5 + tick / 10, skeleton("anna", 40), skeleton("bert", 260))
     heard = stream.answered(6)
-    assert [nanoseconds(message.header.stamp) for message in heard] == [round(stamp * SEC) for stamp in stamps]
-    assert {(m.header.frame_id, m.recognizer, m.label_set) for m in heard} == {("eye", "fake/places", "places")}
-    assert said(heard[0]) == [("anna", WARMING, ""), ("bert", WARMING, "")]
-    assert said(heard[5]) == [("anna", VALID, "left"), ("bert", VALID, "right")]
+    assert activities_of(heard[0]) == [("anna", WARMING, ""), ("bert", WARMING, "")]
+    assert activities_of(heard[5]) == [("anna", VALID, "left"), ("bert", VALID, "right")]
     assert heard[5].activities[0].progress == pytest.approx(6 / 8)
     assert nanoseconds(heard[5].activities[0].since) == round(5.3 * SEC)
-    assert sum(message.dropped_frames for message in heard) == 0
     assert stream.learner.batches == [2] * 6
 
 
-def test_regions_are_passed_on_or_drawn_around_the_joints(stream: Stream) -> None:
+def test_each_group_of_labels_is_an_activity_with_events_of_its_own(bench: Any) -> None:
+    """Somebody stands, then sits and waves; that there is no gesture is an answer, and no event."""
+
+    def script(number: int) -> tuple[float, ...]:
+        return (0.2, 0.8, 0.1, 0.9) if number >= 6 else (0.9, 0.1, 0.7, 0.3)
+
+    stream = SkeletonStream(bench, FakeGroupLearner(script), event_min_on_s=0.2, event_min_off_s=0.2)
+    infos = bench.listen(LabelInfo, "skeleton_activity/label_info", latched_qos())
+    events = bench.listen(ActivityEvent, "activity_events")
+    bench.matched(stream.node._event_publisher._publisher, "activity_events")
+    for tick in range(12):
+        stream.send(5 + tick / 10, "anna")
+    first, last = (stream.answered(12)[n].activities for n in (0, -1))
+    assert [(a.subject_id, a.group, a.label, a.class_id) for a in (*first, *last)] == [
+        ("anna", "posture", "standing", 0), ("anna", "arms", "no_gesture", 2),
+        ("anna", "posture", "sitting", 1), ("anna", "arms", "waving", 3),
+    ]  # fmt: skip
+    assert [list(a.scores) for a in last] == [pytest.approx([0.2, 0.8]), pytest.approx([0.1, 0.9])]
+    assert [[h.label for h in a.hypotheses] for a in last] == [["sitting", "standing"], ["waving", "no_gesture"]]
+    assert [round(a.since.sec + a.since.nanosec / 1e9, 1) for a in last] == [5.6, 5.6]
+    bench.until(lambda: infos and len(events) >= 4)
+    assert list(infos[-1].labels) == list(FakeGroupLearner.labels)
+    assert list(infos[-1].groups) == list(FakeGroupLearner.groups)
+    on, off = ActivityEvent.ONSET, ActivityEvent.OFFSET
+    assert [(e.kind, e.subject_id, e.group, e.label) for e in events] == [
+        (on, "anna", "posture", "standing"), (off, "anna", "posture", "standing"), (on, "anna", "posture", "sitting"),
+        (on, "anna", "arms", "waving"),
+    ]  # fmt: skip
+    assert "1 in sight (sitting · waving: 1)" in stream.node.state()
+
+
+def test_a_fall_is_an_event_beside_those_of_the_labels_and_ends_with_the_node(bench: Any) -> None:
+    """Somebody stands, falls for half a second, and lies; then everything is reset."""
+
+    def script(number: int) -> tuple[float, ...]:
+        return ((0.9, 0.1, 0.9, 0.1), (0.6, 0.4, 0.2, 0.8), (0.1, 0.9, 0.9, 0.1))[(number >= 6) + (number >= 11)]
+
+    stream = SkeletonStream(bench, FakeFallLearner(script))
+    events = bench.listen(ActivityEvent, "activity_events")
+    bench.matched(stream.node._event_publisher._publisher, "activity_events")
+    for tick in range(20):
+        stream.send(5 + tick / 10, "anna")
+    stream.answered(20)
+    stream.node._event_publisher.end()
+    bench.until(lambda: [e.kind for e in events if e.group == "fall"] == [ActivityEvent.ONSET, ActivityEvent.OFFSET])
+    fall, end = (event for event in events if event.group == "fall")
+    assert (fall.subject_id, fall.label, fall.score) == ("anna", "fall", pytest.approx(0.9))
+    assert [nanoseconds(stamp) for stamp in (fall.at, fall.header.stamp, end.at)] == [
+        round(seconds * SEC) for seconds in (6.1, 6.6, 6.9)
+    ]
+    assert "lying" in {event.label for event in events if event.group == "posture"}
+
+
+@pytest.mark.parametrize(("kind", "falls", "there"), [
+    (FakeFallLearner, True, True), (FakeFallLearner, False, False), (FakeGroupLearner, True, False),
+    (FakePeopleLearner, True, False),
+])  # fmt: skip
+def test_falls_are_looked_for_only_where_asked_for_and_possible(
+    bench: Any, kind: type[FakePeopleLearner], falls: bool, there: bool
+) -> None:
+    stream = SkeletonStream(bench, kind(), falls=falls)
+    assert stream.node._event_publisher.reports_falls == there
+
+
+def test_regions_are_passed_on_or_drawn_around_the_joints(stream: SkeletonStream) -> None:
     given = RegionOfInterest(x_offset=1, y_offset=2, width=30, height=40)
     stream.send(1.0, skeleton("a", roi=given), skeleton("b", 20.0), image_width=640, image_height=480)
     first, second = stream.answered(1)[0].activities
@@ -112,7 +137,7 @@ def test_regions_are_passed_on_or_drawn_around_the_joints(stream: Stream) -> Non
     assert second.roi.x_offset == 20
 
 
-def test_frames_faster_than_the_model_are_skipped_and_jitter_is_not_noticed(stream: Stream) -> None:
+def test_frames_faster_than_the_model_are_skipped_and_jitter_is_not_noticed(stream: SkeletonStream) -> None:
     wobble = [0, 0.01, -0.012, 0.004, -0.009, 0.013, 0.0, 0.011]
     for i, off in enumerate(wobble):
         stream.send(1 + i / 20 + off, "a")  # 20 Hz, the network has 10
@@ -122,18 +147,18 @@ def test_frames_faster_than_the_model_are_skipped_and_jitter_is_not_noticed(stre
     assert stream.counts("missing") == 0
 
 
-def test_missed_detections_are_filled_and_told(stream: Stream) -> None:
+def test_missed_detections_are_filled_and_told(stream: SkeletonStream) -> None:
     for tick, people in enumerate([("a", "b"), ("b",), ("b",), ("a", "b")]):
         stream.send(1 + tick / 10, *people)
     heard = stream.answered(4)
-    assert [said(message) for message in heard[1:3]] == [[("b", WARMING, ""), ("a", STALE, "")]] * 2
+    assert [activities_of(message) for message in heard[1:3]] == [[("b", WARMING, ""), ("a", STALE, "")]] * 2
     assert [len(stream.learner.shown[id]) for id in "ab"] == [4, 4]
-    assert [activity.progress for activity in heard[3].activities] == [0.5, 0.5]
+    assert [activity.progress for activity in heard[3].activities] == [0.25, 0.5]  # a was seen twice
     assert heard[3].state_epoch == 0
     assert stream.counts("missing") == 2
 
 
-def test_lost_frames_are_filled_for_everybody(stream: Stream) -> None:
+def test_lost_frames_are_filled_for_everybody(stream: SkeletonStream) -> None:
     stream.send(1.0, "a", "b")
     stream.send(1.4, "a", "b")
     stream.answered(2)
@@ -141,7 +166,7 @@ def test_lost_frames_are_filled_for_everybody(stream: Stream) -> None:
 
 
 def test_nobody_in_sight_is_answered_too_and_those_away_expire(bench: Any, learner: FakePeopleLearner) -> None:
-    stream = Stream(bench, learner, expire_s=0.25)
+    stream = SkeletonStream(bench, learner, expire_s=0.25)
     stream.send(1.0, "a")
     for tick in (1, 2, 3):
         stream.send(1 + tick / 10)
@@ -150,22 +175,13 @@ def test_nobody_in_sight_is_answered_too_and_those_away_expire(bench: Any, learn
 
 
 def test_a_long_absence_costs_one_person_the_state_and_is_an_epoch(bench: Any, learner: FakePeopleLearner) -> None:
-    stream = Stream(bench, learner, max_gap_s=0.25)
+    stream = SkeletonStream(bench, learner, max_gap_s=0.25)
     for tick in range(4):
         stream.send(1 + tick / 10, "b", *(["a"] if tick == 0 else []))
     stream.send(1.4, "a", "b")
     heard = stream.answered(5)
     assert [message.state_epoch for message in heard] == [0, 0, 0, 0, 1]
     assert {a.subject_id: a.progress for a in heard[4].activities} == {"a": 1 / 8, "b": 5 / 8}
-
-
-@pytest.mark.parametrize("jump_s", [-3.0, 10.0])
-def test_a_bag_that_loops_or_jumps_resets_everybody(stream: Stream, jump_s: float) -> None:
-    for stamp in (20.0, 20.1, 20.1 + jump_s, 20.2 + jump_s):
-        stream.send(stamp, "a")
-    heard = stream.answered(4)
-    assert [message.state_epoch for message in heard] == [0, 0, 1, 1]
-    assert [message.activities[0].progress for message in heard] == [1 / 8, 2 / 8, 1 / 8, 2 / 8]
 
 
 @pytest.mark.parametrize(
@@ -180,15 +196,17 @@ def test_a_bag_that_loops_or_jumps_resets_everybody(stream: Stream, jump_s: floa
         (skeleton("b", keypoints=[Keypoint()] * 17), "no joint found"),
     ],
 )
-def test_one_bad_person_is_counted_and_the_others_are_answered(stream: Stream, bad: Skeleton, kind: str) -> None:
+def test_one_bad_person_is_counted_and_the_others_are_answered(
+    stream: SkeletonStream, bad: Skeleton, kind: str
+) -> None:
     stream.send(1.0, "a", bad)
     stream.send(1.1, "a")
     heard = stream.answered(2)
-    assert [said(message) for message in heard] == [[("a", WARMING, "")]] * 2
+    assert [activities_of(message) for message in heard] == [[("a", WARMING, "")]] * 2
     assert stream.refused(kind) == 1
 
 
-def test_a_frame_that_cannot_be_read_at_all_is_a_counted_drop(stream: Stream, capfd: Any) -> None:
+def test_a_frame_that_cannot_be_read_at_all_is_a_counted_drop(stream: SkeletonStream, capfd: Any) -> None:
     stream.send(1.0, "a")
     stream.send(1.1, skeleton("a", layout="octopus8"))
     stream.send(1.2, "a")
@@ -200,7 +218,7 @@ def test_a_frame_that_cannot_be_read_at_all_is_a_counted_drop(stream: Stream, ca
 
 
 def test_five_hundred_people_are_bounded(bench: Any, learner: FakePeopleLearner) -> None:
-    stream = Stream(bench, learner, max_people=20)
+    stream = SkeletonStream(bench, learner, max_people=20)
     stream.send(1.0, *[f"p{i}" for i in range(500)])
     stream.send(1.1, *[f"q{i}" for i in range(500)])
     assert [len(message.activities) for message in stream.answered(2)] == [20, 20]
@@ -208,38 +226,20 @@ def test_five_hundred_people_are_bounded(bench: Any, learner: FakePeopleLearner)
     assert stream.refused("too many people") == 960
 
 
-def test_a_failing_learner_loses_one_frame(stream: Stream) -> None:
-    def fail_once(poses: Any) -> None:
-        stream.learner.before = lambda poses: None
-        raise RuntimeError("out of luck")
-
-    stream.learner.before = fail_once
-    stream.send(1.0, "a")
-    stream.send(1.1, "a")
-    assert stream.answered(1)[0].dropped_frames == 1
-    assert stream.counts("failed") == 1
-
-
-def test_a_burst_into_a_slow_learner_keeps_the_newest_and_its_tick(bench: Any, learner: FakePeopleLearner) -> None:
-    stream = Stream(bench, learner, queue_depth=1)
-    begun, go_on = Event(), Event()
-
-    def block(poses: Any) -> None:
-        begun.set()
-        assert go_on.wait(20)
-
-    learner.before = block
-    stream.send(1.0, "a")
-    bench.until(begun.is_set)
-    for stamp in (1.1, 1.2, 1.3):
-        stream.send(stamp, skeleton("a", 100.0))
-    go_on.set()
-    heard = stream.answered(2)
-    assert (nanoseconds(heard[1].header.stamp), heard[0].dropped_frames + heard[1].dropped_frames) == (1_300_000_000, 2)
-    assert learner.shown["a"] == [40.0, 40.0, 40.0, 100.0]
+def test_dropped_zero(stream: SkeletonStream) -> None:
+    """What the pose estimator dropped and took was not told any more."""
+    took = Duration(sec=2, nanosec=5)
+    stream.send(1.0, "a", dropped_frames=3, processing_latency=took)
+    stream.answered(1)
+    stream.send(1.001, "a", dropped_frames=4)  # comes too early for the network
+    stream.send(1.1, "a", dropped_frames=1)
+    first, second = stream.answered(2)
+    assert (first.dropped_frames, second.dropped_frames) == (3, 5)
+    assert first.processing_latency.sec == 2 and second.processing_latency.sec == 0
+    assert stream.node.counters.dropped == 0
 
 
-def test_one_subject_or_all_are_reset(stream: Stream) -> None:
+def test_one_subject_or_all_are_reset(stream: SkeletonStream) -> None:
     def ask(*ids: str) -> Any:
         return stream.bench.call(ResetState, "skeleton_activity/reset", subject_ids=ids)
 
@@ -257,36 +257,21 @@ def test_one_subject_or_all_are_reset(stream: Stream) -> None:
     assert ask().success
     stream.send(1.4, "a", "b")
     assert progress() == [1, 1]
-    assert [message.state_epoch for message in stream.heard] == [0, 0, 0, 1, 3]
-
-
-def test_snapshot_and_restore_across_two_nodes(stream: Stream, bench: Any, tmp_path: Path) -> None:
-    for tick in range(5):
-        stream.send(1 + tick / 10, "a", "b")
-    stream.answered(5)
-    answer = bench.call(Snapshot, "skeleton_activity/snapshot", path="sub/people", subject_ids=["a"])
-    assert (answer.success, answer.message, list(answer.subject_ids)) == (True, f"{tmp_path}/sub/people", ["a"])
-    bench.call(ResetState, "skeleton_activity/reset")
-    answer = bench.call(Restore, "skeleton_activity/restore", path="sub/people")
-    assert (answer.success, list(answer.subject_ids)) == (True, ["a"])
-    stream.send(77.0, "a", "b")
-    (last,) = stream.answered(6)[5:]
-    assert {a.subject_id: a.progress * 8 for a in last.activities} == {"a": 6, "b": 1}
-    assert last.state_epoch > 0
+    assert [message.state_epoch for message in stream.answers] == [0, 0, 0, 1, 3]
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "teaches"),
     [
         (Snapshot, {"path": "../x"}, "below"),
-        (Snapshot, {"path": "x", "subject_ids": ["nobody"]}, "nothing is known of"),
+        (Snapshot, {"path": "x", "subject_ids": ["nobody"]}, "no stream of"),
         (Restore, {"path": "/etc/passwd"}, "below"),
         (Restore, {"path": "absent"}, "absent"),
         (Restore, {"path": "half"}, "Expecting value"),
     ],
 )
 def test_a_service_that_cannot_be_done_says_why_and_changes_nothing(
-    stream: Stream, tmp_path: Path, kind: Any, fields: dict[str, Any], teaches: str
+    stream: SkeletonStream, tmp_path: Path, kind: Any, fields: dict[str, Any], teaches: str
 ) -> None:
     (tmp_path / "half").write_text("")
     stream.send(1.0, "a")
@@ -302,22 +287,16 @@ def test_a_service_that_cannot_be_done_says_why_and_changes_nothing(
 def test_frames_that_waited_while_a_state_was_restored_are_outdated(bench: Any, tmp_path: Path) -> None:
     """What is in the mailbox belongs to the stream before: it must not undo what was restored."""
     learner = FakePeopleLearner()
-    stream = Stream(bench, learner, snapshot_folder=str(tmp_path))
+    stream = SkeletonStream(bench, learner, snapshot_folder=str(tmp_path))
     (tmp_path / "file").write_text('{"a": [40, 40, 40]}')
-    begun, go_on = Event(), Event()
-
-    def block(poses: Any) -> None:
-        begun.set()
-        assert go_on.wait(20)
-
-    learner.before = block
+    gate = learner.before = Gate()
     stream.send(1.0, "b")
-    bench.until(begun.is_set)
+    bench.until(gate.entered.is_set)
     stream.send(1.1, "b")
     client = bench.node.create_client(Restore, "skeleton_activity/restore")
     bench.until(client.service_is_ready)
     future = client.call_async(Restore.Request(path="file"))
-    _release_once_asked(stream.node, go_on)
+    _open_once_asked(stream.node, gate)
     bench.until(future.done)
     assert future.result().success
     stream.send(9.0, "a")
@@ -326,68 +305,33 @@ def test_frames_that_waited_while_a_state_was_restored_are_outdated(bench: Any, 
     assert stream.counts("outdated") == 1
 
 
-def _release_once_asked(node: Any, go_on: Event) -> None:
+def _open_once_asked(node: Any, gate: Gate) -> None:
     """Lets the learner go on when the service waits for the worker, from a thread: the executor itself is waiting."""
     from threading import Thread
     from time import sleep
 
     def watch() -> None:
-        while not node._worker.mailbox._urgent:
+        while not node._worker.queue._urgent:
             sleep(0.001)
-        go_on.set()
+        gate.open()
 
     Thread(target=watch, daemon=True).start()
 
 
-def test_only_an_active_node_listens_and_activation_begins_an_epoch(stream: Stream) -> None:
-    stream.send(1.0, "a")
-    stream.answered(1)
-    assert stream.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-    stream.bench.until(lambda: stream.estimator.get_subscription_count() == 0)
-    assert stream.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    stream.bench.until(lambda: stream.estimator.get_subscription_count() == 1)
-    stream.send(1.1, "a")
-    assert [message.state_epoch for message in stream.answered(2)] == [0, 1]
-
-
-def test_a_whole_life_twice_and_shutdown_repeated(bench: Any, learner: FakePeopleLearner) -> None:
-    node = bench.add(SkeletonActivityNode(lambda settings: learner, parameter_overrides=[NO_MODEL]), up=False)
-    for _ in range(2):
-        assert bring_up(node)
-        assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-        assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
-    assert bring_up(node)
-    assert node.trigger_shutdown() == TransitionCallbackReturn.SUCCESS
-    node.on_shutdown(None)
-    assert learner.optimized == 3
-
-
-def test_labels_are_latched_and_diagnostics_tell_whom_it_follows(stream: Stream) -> None:
-    late = stream.bench.listen(LabelInfo, "skeleton_activity/label_info", latched_qos())
+def test_diagnostics_tell_whom_it_follows(stream: SkeletonStream) -> None:
     told = stream.bench.listen(DiagnosticArray, "/diagnostics")
-    stream.bench.until(lambda: late)
-    assert list(late[0].labels) == ["left", "middle", "right"]
     for tick in range(4):
         stream.send(1 + tick / 10, "a", skeleton("b", layout="octopus8"))
     stream.answered(4)
-    stream.bench.until(lambda: told and _values(told[-1]).get("people refused, unknown layout") == "4")
-    values, status = _values(told[-1]), told[-1].status[0]
+    stream.bench.until(lambda: told and diagnostic_values(told[-1]).get("people refused, unknown layout") == "4")
+    values, status = diagnostic_values(told[-1]), told[-1].status[0]
     assert (values["network"], values["people followed"], values["rate of the model (Hz)"]) == (
         "fake/places",
         "1",
         "10.000",
     )
-    assert (status.name, status.message) == ("skeleton_activity: stream", "1 in sight (left: 1)")
-
-
-def test_silence_is_explained_in_words_for_skeletons(bench: Any, learner: FakePeopleLearner) -> None:
-    overrides = [Parameter("silence_s", value=0.5), NO_MODEL]
-    bench.add(SkeletonActivityNode(lambda settings: learner, parameter_overrides=overrides))
-    told = bench.listen(DiagnosticArray, "/diagnostics")
-    bench.until(lambda: any(array.status[0].level == DiagnosticStatus.WARN for array in told))
-    message = next(array.status[0].message for array in told if array.status[0].level == DiagnosticStatus.WARN)
-    assert "No skeleton on /skeletons" in message
-    assert "pose estimator" in message
+    assert (status.name, status.message) == ("/skeleton_activity: stream", "1 in sight (left: 1)")
+    assert values["stage usable poses"] == "4 passed, 4 lost: 4 unknown layout"
 
 
 @pytest.mark.parametrize(("kind", "package"), [("hri", "hri_msgs"), ("yolo", "yolo_msgs")])
@@ -403,23 +347,6 @@ def test_an_input_whose_messages_are_not_installed_fails_configuration_and_says_
     assert f"input '{kind}' needs {package}" in capfd.readouterr().err
 
 
-def test_the_settings_name_the_weights(bench: Any, learner: FakePeopleLearner) -> None:
-    asked: list[Any] = []
-
-    def factory(settings: Any) -> Any:
-        asked.append(settings)
-        return learner
-
-    overrides: Sequence[Parameter] = [Parameter("model_path", value="/models/mine"), Parameter("max_people", value=7)]
-    node = bench.add(SkeletonActivityNode(factory, parameter_overrides=overrides))
-    assert (asked[0].max_people, learner.loaded_from) == (7, "/models/mine")
-    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-    assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
-    node.set_parameters([Parameter("model_path", value=""), Parameter("model", value="")])
-    assert bring_up(node)
-    assert learner.loaded_from is None
-
-
 def test_a_saved_model_runs_by_its_folder_alone(bench: Any, tmp_path: Path) -> None:
     """From poses on the wire to labels of the saved classes: network, layout, rate and classes come with the folder."""
     from co_perception.learners.skeleton import ContinualSkeletonLearner
@@ -427,18 +354,15 @@ def test_a_saved_model_runs_by_its_folder_alone(bench: Any, tmp_path: Path) -> N
     saved = ContinualSkeletonLearner("costgcn_short", classes=("sit", "stand"), min_progress=0.25, threads=1)
     saved._loaded = True
     saved.save(tmp_path / "model")
-    chosen = {**LOSSLESS, "model_path": str(tmp_path / "model"), "threads": 1, "optimize": False}
-    node = bench.add(SkeletonActivityNode(parameter_overrides=[Parameter(n, value=v) for n, v in chosen.items()]))
-    heard = bench.listen(ActivityArray, "activity")
-    estimator = bench.node.create_publisher(SkeletonArray, "skeletons", QoSProfile(depth=100))
-    bench.matched(estimator, "skeletons")
-    bench.matched(node._activity, "activity")
+    chosen = {**SkeletonStream.defaults, "model_path": str(tmp_path / "model"), "threads": 1, "optimize": False}
+    node = SkeletonActivityNode(parameter_overrides=overrides_of({"queue_depth": 100, **chosen}))
+    stream = RecognizerStream(bench, node, SkeletonStream.inputs)
     frames = 16
     for tick in range(frames):
         poses = [body(person, tick, f"p{person}") for person in (1, 2)]
         header = Header(stamp=to_time(SEC + tick * SEC // 15), frame_id="eye")
-        estimator.publish(skeleton_array(header, poses, "test", (640, 480)))
-        bench.until(lambda tick=tick: len(heard) > tick)
+        stream.publish({"skeletons": skeleton_array(header, poses, "test", (640, 480))})
+    heard = stream.answered(frames)
     for person, activity in zip((1, 2), heard[-1].activities, strict=True):
         saved.reset()
         for tick in range(frames):
@@ -448,6 +372,16 @@ def test_a_saved_model_runs_by_its_folder_alone(bench: Any, tmp_path: Path) -> N
     assert heard[-1].recognizer.startswith("costgcn_short/")
 
 
+def test_the_size_of_the_picture_behind_hri_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares of a picture of unknown aspect have no shape: 640 x 480 makes people of a wide camera too narrow."""
+    messages = SimpleNamespace(IdsList="IdsList", Skeleton2D="Skeleton2D")
+    monkeypatch.setitem(sys.modules, "hri_msgs", SimpleNamespace(msg=messages))
+    monkeypatch.setitem(sys.modules, "hri_msgs.msg", messages)
+    for width in (0, 640):
+        with pytest.raises(ValueError, match="set hri_image_width and hri_image_height to the size of the camera's"):
+            INPUTS["hri"](SkeletonNodeSettings(input="hri", hri_image_width=width))
+
+
 def test_humans_of_ros4hri_are_heard_body_by_body(
     bench: Any, learner: FakePeopleLearner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,7 +389,9 @@ def test_humans_of_ros4hri_are_heard_body_by_body(
     messages = SimpleNamespace(IdsList="IdsList", Skeleton2D="Skeleton2D")
     monkeypatch.setitem(sys.modules, "hri_msgs", SimpleNamespace(msg=messages))
     monkeypatch.setitem(sys.modules, "hri_msgs.msg", messages)
-    node = SkeletonActivityNode(lambda s: learner, parameter_overrides=[Parameter("input", value="hri"), NO_MODEL])
+    size = [Parameter("hri_image_width", value=640), Parameter("hri_image_height", value=480)]
+    overrides = [Parameter("input", value="hri"), *size, NO_MODEL]
+    node = SkeletonActivityNode(lambda s: learner, parameter_overrides=overrides)
     topics: dict[str, Any] = {}
 
     def subscribe(kind: str, topic: str, callback: Any, qos: Any) -> Any:
@@ -489,10 +425,6 @@ def test_humans_of_ros4hri_are_heard_body_by_body(
     assert set(topics) == {"/humans/bodies/tracked", "/humans/bodies/ab1/skeleton2d"}
     show("ab1", 4, 0.05)
     bench.until(lambda: len(heard) == 5)
-    assert said(heard[4]) == [("ab1", VALID, "left"), ("cd2", STALE, "")]
+    assert activities_of(heard[4]) == [("ab1", VALID, "left"), ("cd2", STALE, "")]
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert topics == {}
-
-
-def _values(array: Any) -> dict[str, str]:
-    return {value.key: value.value for value in array.status[0].values}

@@ -1,8 +1,9 @@
-"""Several recognisers in one node: a parameter says which answers, and no file is read for it."""
+"""Several recognizers in one node: a parameter says which answers, and no file is read for it."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,23 @@ import torch
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("torch_pruning")
 
-from drawn_people import ACTIVITIES, RATE_HZ, Figure  # noqa: E402
-from random_models import skeleton_model  # noqa: E402
+from helpers.drawn_people import ACTIVITIES, RATE_HZ, Figure  # noqa: E402
+from helpers.node_stream import RecognizerStream, overrides_of  # noqa: E402
+from helpers.random_models import skeleton_model  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from co_perception.adapters.attach import AdapterConfig, attach, attach_masks, plain_state, set_masks  # noqa: E402
-from co_perception.adapters.choice import chosen  # noqa: E402
 from co_perception.adapters.coupling import channel_groups  # noqa: E402
 from co_perception.adapters.file import extract  # noqa: E402
-from co_perception.adapters.groups import stay  # noqa: E402
-from co_perception.adapters.importance import channel_scores  # noqa: E402
-from co_perception.learners.recognisers import KINDS  # noqa: E402
+from co_perception.adapters.groups import retained_axes  # noqa: E402
+from co_perception.adapters.selection import channel_scores, select_channels  # noqa: E402
+from co_perception.engine.settings import values_of  # noqa: E402
+from co_perception.learners.adaptation import ADAPTER  # noqa: E402
+from co_perception.learners.recognizers import KINDS, SkeletonSettings  # noqa: E402
 from co_perception.learners.skeleton import ContinualSkeletonLearner  # noqa: E402
-from co_perception.learners.tasks import ADAPTER  # noqa: E402
 from co_perception.msg import ActivityArray, Keypoint, LabelInfo, Skeleton, SkeletonArray  # noqa: E402
-from co_perception.nodes.messages import to_time  # noqa: E402
-from co_perception.nodes.qos import latched_qos  # noqa: E402
+from co_perception.nodes.core.messages import to_time  # noqa: E402
+from co_perception.nodes.core.qos import latched_qos  # noqa: E402
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
 
 LOSSLESS = {"reliability": "reliable", "queue_depth": 100, "threads": 1}
@@ -43,8 +45,8 @@ def derive(model: Path, folder: Path, density: float, classes: tuple[str, ...], 
     torch.manual_seed(seed)
     attach(pupil, AdapterConfig(rank=2), {"fc.weight", "fc.bias"})
     attach_masks(pupil, groups)
-    kept = chosen(groups, channel_scores(groups, "magnitude", plain_state(pupil), {}), density)
-    axes = stay(groups, kept, {name: value.shape for name, value in state.items()})
+    kept = select_channels(groups, channel_scores(groups, "magnitude", plain_state(pupil), {}), density)
+    axes = retained_axes(groups, kept, {name: value.shape for name, value in state.items()})
     set_masks(pupil, axes)
     about = {"network": "costgcn_short", "labels": list(classes), "label_set": "own", "min_progress": 0.75,
              "threshold": 0.0}  # fmt: skip
@@ -70,27 +72,23 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return model, root / "tasks"
 
 
+@pytest.mark.slow
 def test_a_parameter_changes_who_answers(bench: Any, folders: tuple[Path, Path], tmp_path: Path) -> None:
     model, tasks = (Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders)
     settings = {**LOSSLESS, "model_path": str(model), "tasks": str(tasks), "task": "kitchen"}
-    overrides = [Parameter(name, value=value) for name, value in settings.items()]
-    node = bench.add(SkeletonActivityNode(parameter_overrides=overrides))
-    heard = bench.listen(ActivityArray, "activity")
+    stream = RecognizerStream(
+        bench, SkeletonActivityNode(parameter_overrides=overrides_of(settings)), {"skeletons": SkeletonArray}
+    )
+    node, heard = stream.node, stream.answers
     labels = bench.listen(LabelInfo, "skeleton_activity/label_info", latched_qos())
-    estimator = bench.node.create_publisher(SkeletonArray, "skeletons", 100)
-    bench.matched(estimator, "skeletons")
-    bench.matched(node._activity, "activity")
     shutil.rmtree(model)
     shutil.rmtree(tasks)  # whatever comes now is in memory
-    sent = 0
 
     def answers(count: int) -> ActivityArray:
-        nonlocal sent
-        for _ in range(count):
-            estimator.publish(frame(sent))
-            sent += 1
-        bench.until(lambda: len(heard) == sent)
-        return heard[-1]
+        before = len(heard)
+        for number in range(before, before + count):
+            stream.publish({"skeletons": frame(number)})
+        return stream.answered(before + count)[-1]
 
     first = answers(20)
     assert first.activities[0].label in ACTIVITIES and "wave" in labels[-1].labels
@@ -107,17 +105,14 @@ def test_a_parameter_changes_who_answers(bench: Any, folders: tuple[Path, Path],
     assert answers(20).activities[0].label in ACTIVITIES
 
 
+@pytest.mark.slow
 def test_a_replay_is_answered_by_the_task_too(folders: tuple[Path, Path]) -> None:
-    from types import SimpleNamespace
-
     kind = KINDS["skeleton"]
-    values = SimpleNamespace(**{setting.name: setting.default for setting in kind.table})
-    values.model_path, values.tasks, values.task = str(folders[0]), str(folders[1]), "gym"
+    values = values_of(SkeletonSettings, {"model_path": str(folders[0]), "tasks": str(folders[1]), "task": "gym"})
     learner = kind.loaded(values)
     assert learner.labels == ("lift", "rest", "row") and learner.pruned
-    values.task = "pool"
+    values = replace(values, task="pool")
     with pytest.raises(ValueError, match="no task 'pool'; there are: gym, kitchen"):
         kind.loaded(values)
-    values.tasks = str(folders[0])
     with pytest.raises(FileNotFoundError, match="co-perception adapt"):
-        kind.loaded(values)
+        kind.loaded(replace(values, tasks=str(folders[0])))

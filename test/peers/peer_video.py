@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.random_weights import randomize_norm
 from peers import authors
 from torch import Tensor, nn
 
@@ -43,12 +44,7 @@ PYTORCHVIDEO: dict[str, dict[str, Any]] = {
         "stem_conv_kernel_size": (5, 7, 7),
         "head_pool_kernel_size": (4, EXTENT, EXTENT),
         "stage1_pool": nn.MaxPool3d,
-        "stage_conv_a_kernel_size": (
-            (3, 1, 1),
-            [(3, 1, 1), (1, 1, 1)],
-            [(3, 1, 1), (1, 1, 1)],
-            [(1, 1, 1), (3, 1, 1)],
-        ),
+        "stage_conv_a_kernel_size": ((3, 1, 1), [(3, 1, 1), (1, 1, 1)], [(3, 1, 1), (1, 1, 1)], [(1, 1, 1), (3, 1, 1)]),
     },
 }
 
@@ -64,14 +60,7 @@ def give_random_numbers(network: nn.Module, seed: int) -> None:
     draw = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            for value, low, high in (
-                (module.weight, 0.5, 1.2),
-                (module.bias, -0.3, 0.3),
-                (module.running_mean, -0.3, 0.3),
-                (module.running_var, 0.5, 1.5),
-            ):
-                assert value is not None
-                value.data.copy_(torch.rand(value.shape, generator=draw) * (high - low) + low)
+            randomize_norm(module, draw)
         elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
             fan_in = module.weight[0].numel()
             module.weight.data.copy_(torch.randn(module.weight.shape, generator=draw) * (1.5 / fan_in) ** 0.5)

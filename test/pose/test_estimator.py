@@ -1,4 +1,4 @@
-"""The record of estimators, and what is said where something is missing."""
+"""The table of estimators, and the error texts where something is missing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import pytest
 
 from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator, estimator_variant
 from co_perception.pose.movenet import MoveNet
-from co_perception.runtime.assets import asset
+from co_perception.runtime.store.assets import asset
 from co_perception.skeletons.layouts import layout
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_records_fit_what_they_build(name: str) -> None:
     variant = estimator_variant(name)
-    assert variant.name == name
-    assert all(asset(model).kind == "model" for model in variant.models)
+    assert variant.name == name and all(asset(model).kind == "model" for model in variant.models)
     estimator: PoseEstimator = build_estimator(name)
-    assert estimator.layout == variant.layout
-    assert layout(estimator.layout)
+    assert estimator.layout == variant.layout and layout(estimator.layout)
     estimator.close()
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stick_figures import person
+from helpers.stick_figures import person
 
 from co_perception.engine.data import Image
 from co_perception.engine.settings import values_of
 from co_perception.engine.target import Pose
-from co_perception.pose.finder import FINDING, Finder, build
+from co_perception.pose.finder import Finder, PoseSettings, build
 
 PICTURE = np.zeros((200, 300, 3), np.uint8)
 
@@ -36,7 +36,7 @@ class Walker:
 
 def walk(frames: int, **settings: Any) -> tuple[list[Any], Finder, Walker]:
     walker = Walker()
-    finder = Finder(walker, values_of(FINDING, settings))
+    finder = Finder(walker, values_of(PoseSettings, settings))
     return [finder.find(Image(PICTURE, n * 40_000_000)) for n in range(frames)], finder, walker
 
 
@@ -68,4 +68,4 @@ def test_smoothing_calms_what_trembles() -> None:
 
 def test_options_that_an_estimator_refuses_are_told() -> None:
     with pytest.raises(ValueError, match="multiple of 32"):
-        build(values_of(FINDING, {"input_size": 100}))
+        build(values_of(PoseSettings, {"input_size": 100}))

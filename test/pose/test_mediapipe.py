@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stick_figures import frames
+from helpers.stick_figures import frames
 
 from co_perception.engine.data import Image
 from co_perception.engine.target import Pose
@@ -33,6 +33,7 @@ def height(pose: Pose) -> float:
     return float(np.ptp(pose.data[pose.found, 1]))
 
 
+@pytest.mark.slow
 def test_mediapipe_and_movenet_agree_on_the_largest_person(estimator: MediaPipePose) -> None:
     """Two networks of different make, on an athlete who leaps: within a tenth of the body's height, joint by joint."""
     movenet, apart = MoveNet(), []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stick_figures import frames
+from helpers.stick_figures import frames
 
 from co_perception.engine.data import Image
 from co_perception.pose import movenet
 from co_perception.pose.movenet import MoveNet
-from co_perception.runtime import store
+from co_perception.runtime.store import store
 
 CLIP = "pose2sim_multi_cam02"
 
@@ -111,8 +110,7 @@ def test_another_network_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_closed(frame: Image) -> None:
     estimator = MoveNet()
-    estimator.reset()
-    estimator.close()
-    estimator.close()
+    for call in (estimator.reset, estimator.close, estimator.close):
+        call()
     with pytest.raises(ValueError, match="closed"):
-        estimator.estimate(replace(frame))
+        estimator.estimate(frame)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stick_figures import person
+from helpers.stick_figures import person
 
 from co_perception.engine.target import Pose
 from co_perception.pose.smoothing import Smoother

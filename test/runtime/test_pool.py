@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,6 @@ from co_perception.networks.variants_skeleton import COSTGCN_SHORT
 from co_perception.runtime.pool import PoolFullError, StreamPool
 
 Frames = dict[str, Tensor]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tensors are tiny
-    yield
-    torch.set_num_threads(before)
 
 
 def network() -> CoStGcn:
@@ -72,8 +63,8 @@ def scene(people: int = 12, length: int = 60) -> list[Frames]:
         there: Frames = {}
         for person in draw.permutation(people):
             begins, ends, gap = 2 * int(person), length - 3 * (int(person) % 4), 10 + 3 * int(person)
-            seen = begins <= time < ends and not gap <= time < gap + 8 and draw.random() > 0.2
-            if seen:
+            present = begins <= time < ends and not gap <= time < gap + 8 and draw.random() > 0.2
+            if present:
                 there[f"track{person}"] = torch.from_numpy(draw.normal(size=(3, 17, 1)).astype(np.float32))
         frames.append(there)
     return frames
@@ -110,8 +101,8 @@ def test_all_present_are_stepped_without_moving_state() -> None:
         given.append(state)
         return x, state._replace(age=state.age + 1)
 
-    kept = torch.zeros(2, 4)
-    pool = StreamPool(step, lambda n: State(torch.zeros(n, dtype=torch.int64), (kept[:n],)))
+    shared = torch.zeros(2, 4)
+    pool = StreamPool(step, lambda n: State(torch.zeros(n, dtype=torch.int64), (shared[:n],)))
     frames = {"a": torch.zeros(1), "b": torch.ones(1)}
     for _ in range(3):
         pool.step(frames)
@@ -120,11 +111,11 @@ def test_all_present_are_stepped_without_moving_state() -> None:
     assert len(given[3].age) == 1 and pool.ages == {"a": 4, "b": 3}
 
 
-def test_the_longest_unseen_makes_place_and_is_counted() -> None:
+def test_the_longest_absent_makes_place_and_is_counted() -> None:
     pool = counters(3)
     give(pool, a=1, b=1, c=1)
     give(pool, a=1, c=1)
-    assert pool.longest_unseen[0] == "b"
+    assert pool.longest_absent[0] == "b"
     assert give(pool, d=7) == {"d": 7}
     assert set(pool.ids) == {"a", "c", "d"} and pool.evicted == 1
     assert give(pool, b=1) == {"b": 1}  # its former sum is gone

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from stepped import FAMILIES
+from helpers.stepper_networks import FAMILIES
 
-from co_perception.pose import optional
-from co_perception.runtime import onnx_stepper
-from co_perception.runtime.choose import stepper
-from co_perception.runtime.torch_file import SAFE_SINCE, load_plain
+from co_perception.pose import mediapipe
+from co_perception.runtime.steppers import onnx_stepper
+from co_perception.runtime.steppers.choose import stepper
+from co_perception.runtime.untrusted.torch_file import SAFE_SINCE, load_plain
 from co_perception.runtime.versions import is_since, numbers
 
 SETUP = (Path(__file__).parents[2] / "setup.py").read_text()
@@ -39,18 +39,24 @@ def test_what_is_installed_is_found_without_importing_it() -> None:
 
 @pytest.mark.parametrize("package", ["onnxruntime", "onnxruntime-gpu"])
 def test_an_onnx_runtime_that_reports_is_not_stepped_in(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _install(monkeypatch, package, dotted(onnx_stepper.TELLS_SINCE) + ".0")
-    network, shape = FAMILIES["encoder of 1"]()
+    _install(monkeypatch, package, dotted(onnx_stepper.REPORTS_SINCE) + ".0")
+    encoder = FAMILIES["encoder of 1"]()
     with pytest.raises(ImportError, match="report over the network .* pip install 'onnxruntime"):
-        stepper(network, shape, "onnxruntime")
-    made = stepper(network, shape)
-    assert made.name == "eager" and "report over the network" in made.said
+        stepper(*encoder, "onnxruntime")
+    made = stepper(*encoder)
+    assert made.name == "eager" and "report over the network" in made.summary
+
+
+def test_an_onnx_runtime_that_cannot_share_memory_is_not_stepped_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.__version__", "1.20.1")
+    with pytest.raises(ImportError, match=r"1\.20\.1 cannot share its memory .* pip install 'onnxruntime"):
+        onnx_stepper.import_onnxruntime()
 
 
 def test_a_mediapipe_that_reports_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    _install(monkeypatch, "mediapipe", dotted(optional.TELLS_SINCE))
+    _install(monkeypatch, "mediapipe", dotted(mediapipe.REPORTS_SINCE))
     with pytest.raises(ImportError, match="may report over the network .* MoveNet does without it"):
-        optional.mediapipe_tasks()
+        mediapipe.import_mediapipe()
 
 
 def test_no_checkpoint_is_read_by_a_torch_that_may_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,16 +69,16 @@ def test_no_checkpoint_is_read_by_a_torch_that_may_run_it(tmp_path: Path, monkey
 
 
 def test_setup_asks_for_no_version_that_is_refused() -> None:
-    assert f'"onnxruntime>=1.20,<{dotted(onnx_stepper.TELLS_SINCE)}"' in SETUP
-    assert f'"mediapipe>=0.10.21,<{dotted(optional.TELLS_SINCE)}"' in SETUP
+    assert f'"onnxruntime>={dotted(onnx_stepper.SHARES_SINCE)},<{dotted(onnx_stepper.REPORTS_SINCE)}"' in SETUP
+    assert f'"mediapipe>=0.10.21,<{dotted(mediapipe.REPORTS_SINCE)}"' in SETUP
     asked = re.search(r'"torch>=([\d.]+)"', SETUP)
     assert asked and numbers(asked[1]) >= SAFE_SINCE
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, package: str, version: str) -> None:
-    def told(asked: str) -> str:
+    def version_of(asked: str) -> str:
         if asked == package:
             return version
         raise metadata.PackageNotFoundError(asked)
 
-    monkeypatch.setattr(metadata, "version", told)
+    monkeypatch.setattr(metadata, "version", version_of)

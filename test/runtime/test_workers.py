@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tasks import refuse_zero, square
+from helpers.worker_tasks import refuse_zero, square
 
-from co_perception.runtime.ray_cluster import on_ray
-from co_perception.runtime.workers import in_order
+from co_perception.runtime.workers import in_order, on_ray
 
 TASKS = [5, 3, 0, 1]
 

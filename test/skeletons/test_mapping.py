@@ -1,4 +1,4 @@
-"""Maps between layouts against tables of numbers that others wrote down, and against themselves there and back."""
+"""Conversion between layouts against published tables, and there and back."""
 
 from __future__ import annotations
 
@@ -118,18 +118,12 @@ def test_nothing_unseen_leaks_into_a_joint(source: Layout, target: Layout) -> No
     assert not found[found[..., -1] == 0].any()
 
 
-def test_one_shoulder_is_no_neck() -> None:
+def test_one_shoulder_is_no_neck_and_a_middle_between_whole_pixels_is_not_rounded() -> None:
     keypoints = people(COCO17)
     keypoints[..., 5, :] = 0
     assert not convert(keypoints, COCO17, OPENPOSE18)[..., 1, :].any()
-
-
-def test_a_middle_between_whole_pixels_is_not_rounded() -> None:
     keypoints = np.zeros((17, 3), int)
     keypoints[5], keypoints[6] = (10, 20, 1), (15, 20, 1)
     assert np.array_equal(convert(keypoints, COCO17, OPENPOSE18)[1], (12.5, 20, 1))
-
-
-def test_errors_teach() -> None:
     with pytest.raises(ValueError, match="transpose"):
         convert(np.zeros((3, 10, 17, 1)), COCO17, OPENPOSE18)

@@ -21,7 +21,7 @@ from co_perception.training.config import TrainConfig, from_arguments
         ("label_smoothing", 1.0, "share from 0 to below 1"),
         ("patience", 0, "None to never stop"),
         ("seed", -1, "at least 0"),
-        ("colour", 1, "no setting colour; there are: epochs, batch_size"),
+        ("color", 1, "no setting 'color'; there are: accelerator, balance"),
     ],
 )
 def test_values_out_of_range_are_refused(setting: str, value: object, message: str) -> None:
@@ -57,9 +57,9 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_base(tmp_path
     assert from_arguments([], TrainConfig(seed=7)) == TrainConfig(seed=7)
 
 
-@pytest.mark.parametrize("argument", ["--train.lr=fast", "--train.mode=frog", "--train.colour=1", "stray"])
+@pytest.mark.parametrize("argument", ["--train.lr=fast", "--train.mode=frog", "--train.color=1", "stray"])
 def test_what_is_not_understood_is_refused(argument: str) -> None:
-    with pytest.raises(ValueError, match=r"lr|mode|colour|stray"):
+    with pytest.raises(ValueError, match=r"lr|mode|color|stray"):
         from_arguments([argument])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import CLASSES, CONFIG, Noise, small, train
+from helpers.tiny_training import CLASSES, CONFIG, Noise, small, train
 
 from co_perception.training.config import TrainConfig
 from co_perception.training.fit import evaluate, fit, predict
@@ -37,6 +37,7 @@ def test_the_best_epochs_weights_are_kept() -> None:
     assert evaluate(network, Noise(30, 2), CLASSES)["accuracy"] == pytest.approx(best["val_accuracy"])
 
 
+@pytest.mark.slow
 def test_two_runs_are_equal_whatever_loads_the_examples() -> None:
     assert train(None) == train(None, workers=2) != train(None, seed=1)
 
@@ -65,17 +66,14 @@ def test_nothing_is_printed_and_nothing_written_outside_the_folder(
     train(tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoints", "config.yaml", "logs"]
-    assert [path.name for path in sorted((tmp_path / "run/checkpoints").iterdir())] == [
-        "epoch-00003.ckpt",
-        "epoch-00004.ckpt",
-    ]
+    retained = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+    assert retained == ["epoch-00003.ckpt", "epoch-00004.ckpt"]
     assert TrainConfig.from_yaml(tmp_path / "run/config.yaml") == CONFIG
     assert capfd.readouterr() == ("", "") and not recwarn.list
 
 
 def test_the_log_holds_the_history(tmp_path: Path) -> None:
     events = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
-
     result = fit(small(), Noise(18, 1), Noise(9, 2), CONFIG, CLASSES, tmp_path)
     log = events.EventAccumulator(str(tmp_path / "logs")).Reload()
     for name in ("loss", "val_accuracy"):
@@ -84,16 +82,16 @@ def test_the_log_holds_the_history(tmp_path: Path) -> None:
 
 
 def test_on_epoch_is_told_and_may_end_it() -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
     def stop(epoch: int, measures: object) -> None:
-        told.append(epoch)
+        reported.append(epoch)
         if epoch == 2:
             raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
         fit(small(), Noise(18, 1), Noise(9, 2), CONFIG, CLASSES, on_epoch=stop)
-    assert told == [1, 2]
+    assert reported == [1, 2]
 
 
 def test_ctrl_c_stays_a_keyboard_interrupt() -> None:

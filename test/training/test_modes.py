@@ -10,20 +10,16 @@ from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.training.config import TrainConfig
-from co_perception.training.modes import answers, first_standing, least_frames, set_training, streamed
+from co_perception.training.modes import answers, first_counted, least_frames, set_training, streamed
 
 
 def network(padding: int = 0) -> co.Sequential:
     """Receptive field 7; strided by 2 in its second layer."""
     torch.manual_seed(0)
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        one=co.Conv1d(3, 4, 3, padding=padding),
-        norm=nn.BatchNorm1d(4),
-        relu=nn.ReLU(),
-        two=co.Conv1d(4, 4, 3, stride=2, padding=padding),
-        pool=co.AvgPool1d(2, stride=1),
-        fc=co.Linear(4, 5),
-    )
+        one=co.Conv1d(3, 4, 3, padding=padding), norm=nn.BatchNorm1d(4), relu=nn.ReLU(),
+        two=co.Conv1d(4, 4, 3, stride=2, padding=padding), pool=co.AvgPool1d(2, stride=1), fc=co.Linear(4, 5),
+    )  # fmt: skip
     net = co.Sequential(layers).double()
     nn.init.normal_(net.get_parameter("norm.weight"))
     return net.eval()
@@ -59,7 +55,7 @@ def test_answers_stand_from_min_progress_on(min_progress: float) -> None:
     offline = net.clip(x).movedim(1, 2)
     shares = [min(field, field - before + place * stride) / field for place in range(offline.shape[1])]
     first = next(place for place, share in enumerate(shares) if share >= min_progress)
-    assert first_standing(net, min_progress) == first
+    assert first_counted(net, min_progress) == first
     stream = streamed(net, x, min_progress=min_progress, chunk=3)
     torch.testing.assert_close(stream, offline[:, first : first + stream.shape[1]])
     least = least_frames(net, min_progress)

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_training import CLASSES, CONFIG, Noise, small
+from helpers.tiny_training import CLASSES, CONFIG, Noise, small
 from torch import nn
 
 from co_perception.training.config import TrainConfig
-from co_perception.training.search import Between, Found, OneOf, Space, search
+from co_perception.training.search import Between, OneOf, SearchResult, Space, search
+from co_perception.training.shared_content import check_separate
 
 SPACE: Space = {"lr": Between(1e-9, 5e-2, log=True), "optimizer": OneOf(("sgd", "adamw"))}
 BASE = CONFIG.replace(epochs=3, batch_size=15, balance=False, select="loss")
 
 
-def run(storage: Path | None, trials: int, network: Any = small, space: Space = SPACE) -> Found:
+def run(storage: Path | None, trials: int, network: Any = small, space: Space = SPACE) -> SearchResult:
     return search(network, Noise(60, 1), Noise(30, 2), CLASSES, space, base=BASE, trials=trials, storage=storage)
 
 
@@ -44,7 +45,7 @@ def test_it_finds_a_rate_that_trains_and_resumes(tmp_path: Path) -> None:
     [
         ({}, "varies settings"),
         ({"seed": Between(0, 9)}, "neither select nor seed"),
-        ({"colour": OneOf(("red",))}, "no setting colour"),
+        ({"color": OneOf(("red",))}, "no setting 'color'"),
         ({"optimizer": OneOf(("sgd", "lamb"))}, "one of adamw, adam, sgd"),
         ({"lr": Between(0.0, 1.0)}, "above 0"),
         ({"batch_size": Between(8.0, 32.0)}, "whole number"),
@@ -53,6 +54,20 @@ def test_it_finds_a_rate_that_trains_and_resumes(tmp_path: Path) -> None:
 def test_a_space_of_other_things_is_refused(space: Space, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run(None, 1, space=space)
+
+
+def test_sets_are_compared_once_and_not_in_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: each trial read all examples once more, to compare sets that had been compared."""
+    compared = list[list[str]]()
+
+    def counted(sets: dict[str, Any]) -> Any:
+        compared.append([*sets])
+        return check_separate(sets)
+
+    for module in ("fit", "search"):
+        monkeypatch.setattr(f"co_perception.training.{module}.check_separate", counted)
+    assert run(None, 2, space={"patience": OneOf((None, 2))}).trials == 2
+    assert compared == [["training", "validation"]]
 
 
 def test_whole_numbers_stay_whole() -> None:

@@ -1,8 +1,8 @@
-"""Whether a confidence of 0.8 is right eight times in ten.
+"""Calibration: whether a confidence of 0.8 is right eight times in ten (ECE, MCE, reliability diagram).
 
 Frames are put into bins of equal width by the confidence of their best class. ECE = sum over bins of (frames in it /
 all frames) |share of right ones - mean confidence| (Naeini et al., AAAI 2015; Guo et al., On Calibration of Modern
-Neural Networks, ICML 2017, with 15 bins). MCE is the largest of these differences.
+Neural Networks, ICML 2017, arXiv 1706.04599, with 15 bins). MCE is the largest of these differences.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Bins from 0 to 1, each (bins,): frames in it, their mean confidence, and the share of right ones (NaN in an empty
-    one)."""
+    """Bins of confidence from 0 to 1.
+
+    Args:
+        frames: (bins,) number of frames.
+        confidence: (bins,) their mean confidence, NaN in an empty bin.
+        accuracy: (bins,) share of right ones, NaN in an empty bin.
+    """
 
     frames: Floats
     confidence: Floats
@@ -39,7 +44,11 @@ class Reliability:
 
 
 def bin_of(confidence: NDArray[np.floating], bins: int = BINS) -> NDArray[np.int64]:
-    """(N,) the bin of each confidence 0..1: bin i holds (i / bins, (i + 1) / bins], the first one 0 too."""
+    """(N,) the bin of each confidence 0..1: bin i holds (i / bins, (i + 1) / bins], the first one 0 too.
+
+    >>> bin_of(np.array([0.0, 0.5, 0.51, 1.0]), bins=4).tolist()
+    [0, 1, 2, 3]
+    """
     edges = np.linspace(0, 1, bins + 1)[1:-1]
     return np.searchsorted(edges, confidence, side="left").astype(np.int64)
 
@@ -47,7 +56,20 @@ def bin_of(confidence: NDArray[np.floating], bins: int = BINS) -> NDArray[np.int
 def reliability(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = BINS, weights: Floats | None = None
 ) -> Reliability:
-    """The bins of frames with a confidence (N,) that are right or not (N,), each counted `weights` times."""
+    """The bins of frames.
+
+    Args:
+        confidence: (N,) 0..1.
+        right: (N,).
+        bins: number of bins.
+        weights: (N,) how often each frame counts; None: once.
+
+    Raises:
+        ValueError: without a bin.
+
+    >>> reliability(np.array([0.9, 0.9, 0.9, 0.3]), np.array([True, True, False, False]), bins=2).ece.__round__(3)
+    0.25
+    """
     if bins < 1:
         raise ValueError(f"there is at least 1 bin, got {bins}.")
     counts = np.ones(len(confidence)) if weights is None else weights

@@ -1,9 +1,9 @@
-"""How often single frames are right: shares and F1 out of a confusion matrix, and whether the truth is among the best.
+"""Frame measures: accuracy, precision, recall and F1 out of a confusion matrix, and top-k accuracy.
 
-Rows are what was true, columns what was said. Balanced accuracy is the mean recall over the classes that were shown
+Rows are true classes, columns predicted ones. Balanced accuracy is the mean recall over the classes that were shown
 (Brodersen et al., The balanced accuracy and its posterior distribution, ICPR 2010). Macro F1 is the mean over the
-classes that were shown or said of F1 = 2 TP / (2 TP + FP + FN), not the F1 of mean precision and mean recall; the two
-differ (Opitz and Burst, Macro F1 and macro F1, arXiv 1911.03347).
+classes that were shown or predicted of F1 = 2 TP / (2 TP + FP + FN), not the F1 of mean precision and mean recall; the
+two differ (Opitz and Burst, Macro F1 and macro F1, arXiv 1911.03347).
 """
 
 from __future__ import annotations
@@ -15,44 +15,72 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def confusion(truth: Ints, said: Ints, classes: int, weights: Floats | None = None) -> Floats:
+def confusion(truth: Ints, predicted: Ints, classes: int, weights: Floats | None = None) -> Floats:
     """(classes, classes) frames, each counted `weights` times (once without).
 
     Args:
-        truth, said: (N,) class indices, none of them negative.
+        truth, predicted: (N,) class indices, none of them negative.
+        classes: number of classes.
         weights: (N,).
+
+    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), classes=2).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
     """
-    counts = np.bincount(truth * classes + said, weights, minlength=classes * classes)
+    counts = np.bincount(truth * classes + predicted, weights, minlength=classes * classes)
     return counts.astype(np.float64).reshape(classes, classes)
 
 
 def accuracy(counts: Floats) -> float:
-    """Share of the frames on the diagonal; NaN without any frame."""
+    """Share of the frames on the diagonal; NaN without any frame.
+
+    >>> accuracy(np.array([[2.0, 1.0], [0.0, 1.0]]))
+    0.75
+    """
     return ratio(np.trace(counts), counts.sum())
 
 
 def recall(counts: Floats) -> Floats:
-    """(classes,) share of each class's frames that were recognised; NaN for one never shown."""
+    """(classes,) share of each class's frames that were recognized; NaN for one never shown.
+
+    >>> recall(np.array([[3.0, 1.0], [0.0, 1.0]])).tolist()
+    [0.75, 1.0]
+    """
     return ratios(np.diagonal(counts), counts.sum(axis=1))
 
 
 def precision(counts: Floats) -> Floats:
-    """(classes,) share of right ones among the frames in which a class was said; NaN for one never said."""
+    """(classes,) share of right ones among the frames in which a class was predicted; NaN for one never predicted.
+
+    >>> precision(np.array([[3.0, 1.0], [0.0, 1.0]])).tolist()
+    [1.0, 0.5]
+    """
     return ratios(np.diagonal(counts), counts.sum(axis=0))
 
 
 def f1(counts: Floats) -> Floats:
-    """(classes,) harmonic mean of precision and recall; NaN for a class neither shown nor said."""
+    """(classes,) harmonic mean of precision and recall; NaN for a class neither shown nor predicted.
+
+    >>> f1(np.array([[1.0, 1.0], [1.0, 2.0]])).round(3).tolist()
+    [0.5, 0.667]
+    """
     return ratios(2 * np.diagonal(counts), counts.sum(axis=0) + counts.sum(axis=1))
 
 
 def balanced_accuracy(counts: Floats) -> float:
-    """Mean recall over the classes shown."""
+    """Mean recall over the classes shown.
+
+    >>> balanced_accuracy(np.array([[8.0, 0.0], [1.0, 1.0]]))
+    0.75
+    """
     return mean(recall(counts))
 
 
 def macro_f1(counts: Floats) -> float:
-    """Mean F1 over the classes shown or said."""
+    """Mean F1 over the classes shown or predicted.
+
+    >>> macro_f1(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
+    0.3333333333333333
+    """
     return mean(f1(counts))
 
 
@@ -62,6 +90,10 @@ def in_top(scores: NDArray[np.float32], truth: Ints, k: int) -> NDArray[np.bool_
     Args:
         scores: (N, classes).
         truth: (N,) class indices; one that has no score (`classes` or above) is never among them.
+        k: how many are looked at.
+
+    >>> in_top(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], np.float32), np.array([1, 2]), k=2).tolist()
+    [True, False]
     """
     known = truth < scores.shape[1]
     index = np.where(known, truth, 0)[:, None]
@@ -71,16 +103,16 @@ def in_top(scores: NDArray[np.float32], truth: Ints, k: int) -> NDArray[np.bool_
 
 
 def ratio(part: float, whole: float) -> float:
-    """`part / whole`; NaN where there is nothing to divide by."""
+    """`part / whole`; NaN where `whole` is 0."""
     return float(part) / float(whole) if whole else float("nan")
 
 
 def ratios(part: Floats, whole: Floats) -> Floats:
-    """The same for each element."""
+    """`part / whole` for each element; NaN where `whole` is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
 
 
 def mean(values: Floats) -> float:
-    """Of the values that are not NaN; NaN without any."""
+    """Mean of the values that are not NaN; NaN without any."""
     known = values[~np.isnan(values)]
     return ratio(known.sum(), len(known))

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from helpers.random_search import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
-from co_perception.evaluation.metrics.average_precision import Ranking, average_precision, mean_average_precision
+from co_perception.evaluation.metrics.average_precision import Ranking
+from co_perception.evaluation.metrics.frame import mean
+
+
+def average_precision(positive: np.ndarray, scores: np.ndarray, calibrated: bool = False) -> float:
+    return Ranking(positive, scores).average_precisions()[calibrated]
+
+
+def mean_average_precision(truth: np.ndarray, scores: np.ndarray, calibrated: bool = False) -> float:
+    return mean(np.array([average_precision(truth == k, scores[:, k], calibrated) for k in range(scores.shape[1])]))
 
 
 def frames(seed: int, share: float = 0.2, levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +72,7 @@ def test_guessing_is_worth_a_half_when_calibrated_and_the_share_of_frames_when_n
     assert average_precision(positive, scores, calibrated=True) == pytest.approx(0.5, abs=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=30), st.randoms(use_true_random=False)
 )

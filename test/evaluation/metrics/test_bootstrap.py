@@ -36,9 +36,9 @@ def test_a_seed_gives_the_same_again_and_a_level_its_share() -> None:
 
 
 def test_each_draw_has_as_many_units_and_one_alone_has_no_interval() -> None:
-    seen: list[float] = []
-    percentile_intervals(7, lambda copies: {"n": seen.append(float(copies.sum())) or 0.0}, draws=20)  # type: ignore[func-returns-value]
-    assert set(seen) == {7.0}
+    visible: list[float] = []
+    percentile_intervals(7, lambda copies: {"n": visible.append(float(copies.sum())) or 0.0}, draws=20)  # type: ignore[func-returns-value]
+    assert set(visible) == {7.0}
     assert percentile_intervals(1, lambda copies: {"n": 0.0}) == {}
     assert percentile_intervals(5, lambda copies: {"n": 0.0}, draws=0) == {}
 

@@ -12,11 +12,11 @@ CLASSES = 7
 
 @pytest.fixture
 def answers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Truth (400,), what was said, weights; the last class is neither shown nor said."""
+    """Truth (400,), predictions, weights; the last class is neither annotated nor predicted."""
     rng = np.random.default_rng(3)
     truth = rng.integers(CLASSES - 1, size=400)
-    said = np.where(rng.random(400) < 0.5, truth, rng.integers(CLASSES - 1, size=400))
-    return truth, said, rng.integers(4, size=400).astype(np.float64)
+    predicted = np.where(rng.random(400) < 0.5, truth, rng.integers(CLASSES - 1, size=400))
+    return truth, predicted, rng.integers(4, size=400).astype(np.float64)
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found:UserWarning")
@@ -25,16 +25,17 @@ def test_all_figures_are_those_of_scikit_learn(
     answers: tuple[np.ndarray, np.ndarray, np.ndarray], weighted: bool
 ) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
-    truth, said, weights = answers
+    truth, predicted, weights = answers
     copies = weights if weighted else None
-    counts = frame.confusion(truth, said, CLASSES, copies)
-    theirs = metrics.confusion_matrix(truth, said, labels=range(CLASSES), sample_weight=copies)
+    counts = frame.confusion(truth, predicted, CLASSES, copies)
+    theirs = metrics.confusion_matrix(truth, predicted, labels=range(CLASSES), sample_weight=copies)
     assert counts.tolist() == theirs.tolist()
-    assert frame.accuracy(counts) == pytest.approx(metrics.accuracy_score(truth, said, sample_weight=copies))
-    balanced = metrics.balanced_accuracy_score(truth, said, sample_weight=copies)
+    assert frame.accuracy(counts) == pytest.approx(metrics.accuracy_score(truth, predicted, sample_weight=copies))
+    balanced = metrics.balanced_accuracy_score(truth, predicted, sample_weight=copies)
     assert frame.balanced_accuracy(counts) == pytest.approx(balanced)
-    assert frame.macro_f1(counts) == pytest.approx(metrics.f1_score(truth, said, average="macro", sample_weight=copies))
-    each = metrics.precision_recall_fscore_support(truth, said, labels=range(CLASSES - 1), sample_weight=copies)
+    wanted = metrics.f1_score(truth, predicted, average="macro", sample_weight=copies)
+    assert frame.macro_f1(counts) == pytest.approx(wanted)
+    each = metrics.precision_recall_fscore_support(truth, predicted, labels=range(CLASSES - 1), sample_weight=copies)
     for ours, expected in zip((frame.precision, frame.recall, frame.f1), each, strict=False):
         assert ours(counts)[:-1] == pytest.approx(expected)
         assert np.isnan(ours(counts)[-1])

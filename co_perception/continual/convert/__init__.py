@@ -1,0 +1,1 @@
+"""Conversion of plain torch networks to continual ones."""

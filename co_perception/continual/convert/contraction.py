@@ -1,0 +1,127 @@
+"""Products that sum over channels or space in `convert`: einsum, matmul and linear, of tensors and weights.
+
+Every frame is computed alone: time and streams are axes of each tensor and of the answer, and of no weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from string import ascii_letters
+
+import torch
+from torch import Tensor
+
+from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight
+from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, UnsupportedError
+from co_perception.continual.convert.tensors import Emitter, TracedTensor
+from co_perception.continual.layer import TIME
+
+Operand = TracedTensor | Weight
+
+
+def einsum(emitter: Emitter, equation: str, *operands: object) -> TracedTensor:
+    given = operands[0] if len(operands) == 1 and isinstance(operands[0], tuple | list) else operands
+    terms, arrow, answer = equation.replace(" ", "").partition("->")
+    if "." in equation or not arrow:
+        raise UnsupportedError("write all axes of the equation, those of the answer too: 'nctv,vw->nctw'")
+    return _contract(emitter, terms.split(","), _operands(given), answer)
+
+
+def matmul(emitter: Emitter, first: object, second: object) -> TracedTensor:
+    left, right = operands = _operands((first, second))
+    dims = [_dims(operand) for operand in operands]
+    if min(dims) < 1:
+        raise UnsupportedError("a product of matrices needs axes")
+    batch = max(dims) - min(2, min(dims))
+    letters = ascii_letters[3 : 3 + batch]
+    summed, row, column = "a", "b", "c"
+    heads = [letters[batch - (n - 2) :] if n > 2 else "" for n in dims]
+    terms = [
+        f"{heads[0]}{row}{summed}" if dims[0] > 1 else summed,
+        f"{heads[1]}{summed}{column}" if dims[1] > 1 else summed,
+    ]
+    answer = max(heads, key=len) + row * (dims[0] > 1) + column * (dims[1] > 1)
+    return _contract(emitter, terms, [left, right], answer)
+
+
+def linear(emitter: Emitter, value: object, weight: object, bias: object = None) -> TracedTensor:
+    operands = _operands((value, weight))
+    letters = ascii_letters[2 : 1 + _dims(operands[0])]
+    answer = _contract(emitter, [f"{letters}a", "ba"], operands, f"{letters}b")
+    return answer if bias is None else emitter.emit_call(torch.add, (answer, bias), {}, answer.axes)
+
+
+def _operands(given: object) -> list[Operand]:
+    operands = list(given) if isinstance(given, tuple | list) else []
+    for operand in operands:
+        if not isinstance(operand, TracedTensor | Weight):
+            raise UnsupportedError(f"a product of tensors and weights, got {type(operand).__name__}")
+    return operands
+
+
+def _dims(operand: Operand) -> int:
+    return operand.tensor().dim() if isinstance(operand, Weight) else len(operand.axes.order)
+
+
+def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand], answer: str) -> TracedTensor:
+    values = [(term, each) for term, each in zip(terms, operands, strict=True) if isinstance(each, TracedTensor)]
+    for term, operand in zip(terms, operands, strict=True):
+        if len(term) != _dims(operand) or len(set(term)) < len(term):
+            raise UnsupportedError(f"{term!r} does not name the axes of a tensor of {_dims(operand)} axes, each once")
+    streams, time = (_one_letter(values, place) for place in (STREAMS, TIME))
+    for letter, what in ((streams, "streams of the batch"), (time, "frames")):
+        weights = [term for term, operand in zip(terms, operands, strict=True) if isinstance(operand, Weight)]
+        if letter and (letter not in answer or any(letter in term for term in weights)):
+            raise UnsupportedError(
+                f"it sums over the {what}, or weighs each of them otherwise; they have to stay apart"
+            )
+    free = iter(letter for letter in ascii_letters if letter not in "".join(terms))
+    time = time or next(free)  # pooled: kept in the stream, one answer per frame
+    left = [letter for letter in answer if letter not in (streams, time)]
+    traced = "".join(term for term, _ in values)
+    channels = {term[each.axes.order.index(CHANNELS)] for term, each in values if CHANNELS in each.axes.order}
+    # What a weight brings in is what channels, summed over, become.
+    ranked = sorted(left, key=lambda letter: (letter not in channels, letter in traced))
+    channel = ranked[0] if ranked else ""
+    space = [letter for letter in left if letter != channel]
+    places = {streams: STREAMS, channel: CHANNELS, time: TIME} | {letter: 3 + i for i, letter in enumerate(space)}
+    inputs = [
+        _canonical(term, each, time, free) if isinstance(each, TracedTensor) else term
+        for term, each in zip(terms, operands, strict=True)
+    ]
+    equation = f"{','.join(inputs)}->{streams}{channel}{time}{''.join(space)}"
+    slots = iter(range(len(values)))
+    args = tuple(Slot(next(slots)) if isinstance(each, TracedTensor) else each for each in operands)
+    axes = replace(values[0][1].axes, order=tuple(places[letter] for letter in answer), space=len(space))
+    axes = replace(axes, newest=any(each.axes.newest for _, each in values))
+    return emitter.emit(FunctionLayer(_einsum, (equation, not channel, *args)), [each for _, each in values], axes)
+
+
+def _one_letter(values: Sequence[tuple[str, TracedTensor]], place: int) -> str:
+    """The letter of streams or time, the same in every tensor; empty where time was pooled in all."""
+    letters = {term[each.axes.order.index(place)] if place in each.axes.order else "" for term, each in values}
+    if len(letters) != 1:
+        raise UnsupportedError("it combines different frames or streams of two tensors; attention over time is a layer")
+    return letters.pop()
+
+
+def _canonical(term: str, value: TracedTensor, time: str, free: object) -> str:
+    """The letters of x (B, C, T, *space), in which an axis that the plain tensor has not is of length 1."""
+    axes: Axes = value.axes
+    letters = {place: letter for place, letter in zip(axes.order, term, strict=True)} | {TIME: time}
+    return "".join(letters[place] if place in letters else next(free) for place in range(3 + axes.space))  # type: ignore[call-overload]
+
+
+def _einsum(equation: str, without_channels: bool, *tensors: Tensor) -> Tensor:
+    y = torch.einsum(equation, *tensors)
+    return y.unsqueeze(CHANNELS) if without_channels else y
+
+
+CONTRACTIONS: Mapping[str, Callable[..., TracedTensor]] = {
+    "einsum": einsum,
+    "matmul": matmul,
+    "bmm": matmul,
+    "mm": matmul,
+    "linear": linear,
+}

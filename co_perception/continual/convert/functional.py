@@ -1,0 +1,167 @@
+"""Layers that apply a function or a module of torch to every frame alone, as they occur between a network's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, UnsupportedError
+from co_perception.continual.framewise import EachFrame, ModuleView
+from co_perception.continual.layer import TIME, Branched, share_registration
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Placeholder for the i-th input of a `FunctionLayer` among its arguments."""
+
+    i: int
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A parameter or buffer of `owner`."""
+
+    owner: nn.Module
+    name: str
+
+    def tensor(self) -> Tensor:
+        return getattr(self.owner, self.name)
+
+
+@dataclass(frozen=True)
+class Computation:
+    """What a function makes of weights alone, computed anew at every use: they may be trained or loaded meanwhile."""
+
+    function: Callable[..., Tensor]
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+
+    def tensor(self) -> Tensor:
+        args = (_fill(value, ()) for value in self.args)
+        return self.function(*args, **{name: _fill(value, ()) for name, value in self.kwargs.items()})
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Placeholder for weights, their axes moved to where those of the stream are."""
+
+    source: Attribute | Computation
+    order: tuple[int, ...] = ()  # for each axis of the weight, its place in (B, C, T, *space); () leaves them there
+    axes: int = 0  # of the stream
+
+    def tensor(self) -> Tensor:
+        weight = self.source.tensor()
+        if not self.order:
+            return weight
+        weight = weight.permute([self.order.index(place) for place in sorted(self.order)])
+        shape = iter(weight.shape)
+        return weight.reshape([next(shape) if place in self.order else 1 for place in range(self.axes)])
+
+
+class FunctionLayer(EachFrame):
+    """Applies function(*args, **kwargs), with a `Slot` for each input (x is a tuple where there are several)."""
+
+    def __init__(
+        self, function: Callable[..., Tensor], args: tuple[object, ...], kwargs: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__()
+        self._function, self._args, self._kwargs = function, args, dict(kwargs or {})
+
+    def extra_repr(self) -> str:
+        return getattr(self._function, "__name__", str(self._function))
+
+    def clip(self, x: Branched) -> Tensor:
+        values = x if isinstance(x, tuple) else (x,)
+        args = (_fill(value, values) for value in self._args)
+        return self._function(*args, **{name: _fill(value, values) for name, value in self._kwargs.items()})
+
+    def frame_out(self, shape: Branched) -> tuple[int, ...]:
+        shapes = shape if isinstance(shape[0], tuple) else (shape,)
+        weights = [value.tensor() for value in parts(self._args) if isinstance(value, Weight)]
+        like = weights[0] if weights else torch.empty(0)
+        y = self.clip(tuple(like.new_empty(0, each[0], 1, *each[1:]) for each in shapes))
+        return (y.shape[1], *y.shape[TIME + 1 :])
+
+
+class FramewiseModule(ModuleView):
+    """A module applied as it is, whose parameters and children are this layer's, under their own names."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module)
+        share_registration(self, module)
+        self.train(module.training)
+
+    def train(self, mode: bool = True) -> FramewiseModule:
+        self._viewed[0].train(mode)
+        super().train(mode)
+        return self
+
+    def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        y = self.clip(next(self.parameters(), torch.empty(0)).new_empty(0, shape[0], 1, *shape[1:]))
+        return (y.shape[1], *y.shape[TIME + 1 :])
+
+
+class ChannelsLast(FramewiseModule):
+    """A module that works on the last axis, applied to the channels."""
+
+    def clip(self, x: Tensor) -> Tensor:
+        return super().clip(x.movedim(CHANNELS, -1)).movedim(-1, CHANNELS)
+
+
+def fold_axes(axes: Axes, start: int, end: int) -> tuple[FunctionLayer, Axes]:
+    """`torch.flatten(x, start, end)` on a plain tensor with these axes."""
+    dims = range(len(axes.order))
+    first, last = dims[start], dims[end]
+    folded = [place for place in axes.order[first : last + 1] if place != TIME]
+    if TIME in axes.order[first : last + 1] and not axes.pooled:
+        raise UnsupportedError(
+            f"it merges time with other axes of {axes}, so that channels would depend on the length of the clip. Pool "
+            "over time first, for instance with AdaptiveAvgPool, or flatten space alone",
+            replace(axes, order=(STREAMS, CHANNELS), space=0, pooled=True),
+        )
+    if STREAMS in folded and len(folded) > 1:
+        raise UnsupportedError(
+            f"it merges the streams with other axes of {axes}; streams have to stay apart: start at axis 1"
+        )
+    target = CHANNELS if CHANNELS in folded else min(folded, default=TIME)
+    others = [place for place in range(TIME + 1, 3 + axes.space) if place not in folded]
+    gone = sorted(place for place in folded if place > TIME and place != target)
+    order = (*axes.order[:first], *((target,) if folded else ()), *axes.order[last + 1 :])
+    after = replace(axes, order=tuple(p - sum(g < p for g in gone) for p in order), space=axes.space - len(gone))
+    return FunctionLayer(_fold, (Slot(0), tuple(folded), target, tuple(others))), after
+
+
+def _fold(x: Tensor, folded: tuple[int, ...], target: int, others: tuple[int, ...]) -> Tensor:
+    """x (B, C, T, *space) with the axes `folded`, in that order, merged into one at place `target`."""
+    if len(folded) < 2:
+        return x
+    if target == CHANNELS:
+        return x.permute(STREAMS, *folded, TIME, *others).flatten(1, len(folded))
+    before = [place for place in others if place < target]
+    after = [place for place in others if place > target]
+    first = 3 + len(before)
+    return x.permute(STREAMS, CHANNELS, TIME, *before, *folded, *after).flatten(first, first + len(folded) - 1)
+
+
+def _fill(argument: object, values: tuple[Tensor, ...]) -> object:
+    if isinstance(argument, Slot):
+        return values[argument.i]
+    if isinstance(argument, Weight):
+        return argument.tensor()
+    if isinstance(argument, tuple | list):
+        return tuple(_fill(part, values) for part in argument)
+    return argument
+
+
+def parts(argument: object) -> list[object]:
+    """The arguments of an operation one by one, out of tuples, lists, dicts and slices."""
+    if isinstance(argument, dict):
+        argument = tuple(argument.values())
+    if isinstance(argument, slice):
+        argument = (argument.start, argument.stop, argument.step)
+    if isinstance(argument, tuple | list):
+        return [part for each in argument for part in parts(each)]
+    return [argument]

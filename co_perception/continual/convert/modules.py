@@ -1,0 +1,221 @@
+"""Continual forms of torch's modules in `convert`: layers of this package with the module's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import TypeVar
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from co_perception.continual import conv, framewise, norm, pool
+from co_perception.continual.convert.adopt import adopt, check_ordinary
+from co_perception.continual.convert.functional import FramewiseModule, fold_axes
+from co_perception.continual.convert.sequences import SEQUENCES
+from co_perception.continual.convert.site import (
+    CHANNELS,
+    STREAMS,
+    Axes,
+    Converted,
+    Converter,
+    Site,
+    UnsupportedError,
+)
+from co_perception.continual.convert.space import MODULES_OF_SPACE, frame_by_frame
+from co_perception.continual.framewise import FRAMEWISE
+from co_perception.continual.layer import TIME, Streaming
+
+T = TypeVar("T")
+L = TypeVar("L", bound=nn.Module)
+Pool = nn.modules.pooling._MaxPoolNd | nn.modules.pooling._AvgPoolNd
+AdaptivePool = nn.modules.pooling._AdaptiveAvgPoolNd | nn.modules.pooling._AdaptiveMaxPoolNd
+
+
+# Convolutions and pools: x (B, C, T, *space) only -------------------------------------------------------------------
+
+
+def _conv(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
+    def converter(module: _ConvNd, site: Site) -> Converted:
+        _check_axes(module, site.axes, len(module.kernel_size))
+        kernel, stride, dilation = (_numbers(sizes) for sizes in (module.kernel_size, module.stride, module.dilation))
+        if module.padding == "same":
+            totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+            pads = [(total // 2, total - total // 2) for total in totals]
+        else:
+            pads = [(0, 0) if module.padding == "valid" else (int(pad), int(pad)) for pad in module.padding]
+        _check_time(site.axes, "the convolution", kernel[0], stride[0], pads[0])
+        if module.padding_mode not in ("zeros", "replicate") and (kernel[0], stride[0], pads[0]) == (1, 1, (0, 0)):
+            check_ordinary(module)
+            return FramewiseModule(module)  # what it repeats around a frame is of that frame
+        if site.axes.pads != (0, 0) and module.padding_mode != "zeros" and pads[0] != (0, 0):
+            raise UnsupportedError("zero frames are put around the clip, and others around those; use one of the two")
+        pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
+        make = partial(
+            kind,
+            int(module.in_channels),
+            int(module.out_channels),
+            kernel,
+            stride=stride,
+            padding=pads,
+            dilation=dilation,
+            groups=int(module.groups),
+            bias=module.bias is not None,
+            padding_mode=module.padding_mode,
+            temporal_padding_mode="zeros" if site.axes.pads != (0, 0) else None,
+        )
+        return adopt(make, module), replace(site.axes, pads=(0, 0))
+
+    return converter
+
+
+def _window(kind: Callable[..., Streaming], axes: int, *settings: str) -> Converter:
+    def converter(module: Pool, site: Site) -> Converted:
+        _check_axes(module, site.axes, axes)
+        if getattr(module, "divisor_override", None):
+            raise UnsupportedError("divisor_override is not supported; scale the answer instead")
+        kernel, stride, padding = (_each(getattr(module, size), axes) for size in ("kernel_size", "stride", "padding"))
+        _check_time(site.axes, "pooling", kernel[0], stride[0], padding[0])
+        if module.ceil_mode and frame_by_frame(kernel[0], stride[0], padding[0]):
+            return FramewiseModule(module)
+        more = {name: getattr(module, name) for name in settings}
+        return _new(kind(kernel, stride=stride, padding=padding, ceil_mode=module.ceil_mode, **more), module)
+
+    return converter
+
+
+def _adaptive(kind: Callable[..., Streaming], axes: int) -> Converter:
+    def converter(module: AdaptivePool, site: Site) -> Converted:
+        _check_axes(module, site.axes, axes)
+        over_time, *over_space = _each(module.output_size, axes)
+        frames, after = 1, site.axes
+        if over_time is not None and not site.axes.pooled:
+            if over_time != 1:
+                raise UnsupportedError(
+                    f"it divides the clip into {over_time} parts, and a stream has no length to divide"
+                )
+            after = site.axes.reduced()
+            frames = window_of(site, after)
+        return _new(kind((1, *over_space), frames), module), after
+
+    return converter
+
+
+def window_of(site: Site, after: Axes) -> int:
+    """Frames that a pool over the whole clip pools; `after` are the axes of its answer."""
+    try:
+        site.axes.need_frames("pooling")
+        return site.window("pooling over time")
+    except UnsupportedError as refused:
+        raise UnsupportedError(str(refused), after) from None
+
+
+def _each(size: T | Sequence[T], axes: int) -> tuple[T, ...]:
+    return tuple(size) if isinstance(size, Sequence) else (size,) * axes
+
+
+def _numbers(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes as Python's integers; those of NumPy do not go into a file's metadata."""
+    return tuple(int(size) for size in sizes)
+
+
+def _new(layer: L, module: nn.Module) -> L:
+    """A layer without parameters in the place and mode of `module`."""
+    check_ordinary(module)
+    return layer.train(module.training)
+
+
+def _check_axes(module: nn.Module, axes: Axes, expected: int) -> None:
+    if not axes.canonical or axes.space != expected - 1:
+        wanted = Axes(tuple(range(expected + 2)), expected - 1)
+        raise UnsupportedError(
+            f"it has to be given {wanted}, time first of its {expected} axes, but is given {axes}. Frames without a "
+            "time axis (folded into streams, or time left out) need the module with an axis more, of kernel 1 over time"
+        )
+    if getattr(module, "return_indices", False):
+        raise UnsupportedError("a stream has no use for the indices of its maxima; return_indices=False")
+
+
+def _check_time(axes: Axes, what: str, kernel: int, stride: int, pad: int | tuple[int, int]) -> None:
+    if (kernel, stride) != (1, 1) or pad not in (0, (0, 0)):
+        axes.need_frames(what)
+
+
+# Channels -----------------------------------------------------------------------------------------------------------
+
+
+def _linear(module: nn.Linear, site: Site) -> Converted:
+    place = site.axes.place(-1)
+    if place == CHANNELS:
+        return adopt(lambda: framewise.Linear(module.in_features, module.out_features, module.bias is not None), module)
+    if place == 2 + site.axes.space and place != TIME:
+        return FramewiseModule(module)
+    what = "time" if place == TIME else "streams" if place == STREAMS else "an axis that is not the stream's last"
+    raise UnsupportedError(
+        f"it maps the last axis of {site.axes}, which is {what}, not channels. Move channels last before it "
+        "(x.transpose(1, -1)), or flatten an answer that was pooled over time (torch.flatten(x, 1))"
+    )
+
+
+def _layer_norm(module: nn.LayerNorm, site: Site) -> Converted:
+    places = [site.axes.place(-1 - back) for back in reversed(range(len(module.normalized_shape)))]
+    if places == [CHANNELS]:
+        affine, bias = module.weight is not None, module.bias is not None
+        size = module.normalized_shape[0]
+        return adopt(lambda: norm.LayerNorm(size, module.eps, affine, bias), module)
+    if places == list(range(3 + site.axes.space))[-len(places) :] and TIME not in places:
+        return FramewiseModule(module)
+    raise UnsupportedError(
+        f"it normalizes the last {len(places)} axes of {site.axes}. Statistics that include time are known at a "
+        "clip's end only, and other axes have to be channels alone or the whole space"
+    )
+
+
+def _over_channels(module: nn.Module, site: Site) -> Converted:
+    if site.axes.order[1] != CHANNELS:
+        raise UnsupportedError(f"its channels are axis 1, which is another one here: {site.axes}")
+    space = next((space for space, kind in enumerate(norm.NORMS) if isinstance(module, kind)), None)
+    if space is not None and site.axes.space != space:
+        _check_axes(module, site.axes, space + 1)
+    return module
+
+
+def _softmax(module: nn.Softmax | nn.LogSoftmax, site: Site) -> Converted:
+    if module.dim is None:
+        raise UnsupportedError(
+            "it has no dim, so that its axis would depend on the number of axes; say dim=1 for channels"
+        )
+    place = site.axes.place(module.dim)
+    if place in (STREAMS, TIME):
+        raise UnsupportedError("it divides by a sum over time or streams; a stream knows its past frames only")
+    return _new(type(module)(place), module)
+
+
+_CHANNELWISE = (*norm.NORMS, nn.SyncBatchNorm, nn.PReLU, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+CONVERTERS: Mapping[type[nn.Module], Converter] = MappingProxyType(
+    {kind: lambda module, site: module for kind in FRAMEWISE}
+    | {kind: _over_channels for kind in _CHANNELWISE}
+    | {nn.Conv1d: _conv(conv.Conv1d), nn.Conv2d: _conv(conv.Conv2d), nn.Conv3d: _conv(conv.Conv3d)}
+    | dict(MODULES_OF_SPACE)
+    | {
+        getattr(nn, f"{name}{axes}d"): converter(getattr(pool, f"{name}{axes}d"), axes, *settings)
+        for axes in (1, 2, 3)
+        for name, converter, settings in (
+            ("MaxPool", _window, ("dilation",)),
+            ("AvgPool", _window, ("count_include_pad",)),
+            ("AdaptiveAvgPool", _adaptive, ()),
+            ("AdaptiveMaxPool", _adaptive, ()),
+        )
+    }
+    | {
+        nn.Linear: _linear,
+        nn.LayerNorm: _layer_norm,
+        nn.Softmax: _softmax,
+        nn.LogSoftmax: _softmax,
+        nn.Flatten: lambda module, site: fold_axes(site.axes, module.start_dim, module.end_dim),
+    }
+    | dict(SEQUENCES)
+)

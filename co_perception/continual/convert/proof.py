@@ -1,0 +1,102 @@
+"""Proof of a conversion: the continual network against the plain one on random clips, before `convert` returns it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from co_perception.continual.convert.site import Axes, ConversionError, UnsupportedOperation
+from co_perception.continual.layer import Streaming, evaluation_mode
+
+TOLERANCE = 1e-3  # relative to the largest answer: single precision, and products added in another order
+STREAMS = 2
+
+
+def prove(layer: Streaming, plain: nn.Module, frame_shape: Sequence[int], given: Axes, answered: Axes) -> None:
+    """Compares the two networks in evaluation mode on clips of two lengths and two streams, norm statistics drawn.
+
+    Where the plain network looks at a whole clip, its answer is held against the last one to a clip of which each
+    window is filled once. The weights of both stay as they are.
+
+    Args:
+        layer: the converted network.
+        plain: what it was converted from.
+        frame_shape: (C, *space) of an input frame.
+        given: axes of the plain network's input.
+        answered: axes of its answer.
+
+    Raises:
+        ConversionError: where they answer differently, or the plain network refuses the clip.
+    """
+    plain, layer = copy.deepcopy(plain), copy.deepcopy(layer)
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(plain), evaluation_mode(layer):
+        torch.manual_seed(0)
+        _draw_statistics(plain)
+        layer.load_state_dict(plain.state_dict())
+        whole = answered.pooled or answered.newest
+        for frames in _lengths(layer, answered):
+            own = next(plain.parameters(), torch.empty(0))
+            x = torch.randn(STREAMS, frame_shape[0], frames, *frame_shape[1:]).to(own)
+            wanted, got = _plain_answer(plain, x, given, answered), layer.clip(x)
+            if whole and got.shape[2] == 0:
+                _refuse(f"it has no answer to a clip of {frames} frames, which fills its windows")
+            _compare(got[:, :, -1:] if whole else got, wanted[:, :, -1:] if whole else wanted, frames)
+
+
+def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes) -> Tensor:
+    """The answer to x (B, C, T, *space), laid out as a stream's (B, C', T', *space')."""
+    gone = [place for place in range(x.dim()) if place not in given.order]
+    laid_out = x.permute([*given.order, *gone])
+    try:
+        # By themselves these two answer with more than one tensor, and attention asks for keys and values.
+        y = plain(laid_out, laid_out, laid_out) if isinstance(plain, nn.MultiheadAttention) else plain(laid_out)
+        y = y[0] if isinstance(plain, nn.MultiheadAttention | nn.RNNBase) else y
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        _refuse(f"the plain network does not take a clip of shape {tuple(laid_out.shape)}: {error}")
+    if not isinstance(y, Tensor) or y.dim() != len(answered.order):
+        _refuse("the plain network answers otherwise than was read")
+    for place in range(3 + answered.space):
+        if place not in answered.order:
+            y = y.unsqueeze(-1)
+    order = [*answered.order, *(place for place in range(3 + answered.space) if place not in answered.order)]
+    return y.permute([order.index(place) for place in range(len(order))])
+
+
+def _lengths(layer: Streaming, answered: Axes) -> list[int]:
+    """Frames of the clips that are tried."""
+    timing = layer.timing
+    if answered.newest and timing.before:
+        return [timing.before]  # attention looks at what there is of its window, and counts the rest as padding
+    if answered.pooled or answered.newest:
+        filled = timing.receptive_field - timing.before - timing.after
+        return [filled if filled > 1 else 7]  # a recurrent network has no window: any clip will do
+    steps = timing.receptive_field // timing.stride + 2
+    return [steps * timing.stride, (steps + 3) * timing.stride]
+
+
+def _compare(got: Tensor, wanted: Tensor, frames: int) -> None:
+    if got.shape != wanted.shape:
+        _refuse(f"a clip of {frames} frames has answers of shape {tuple(got.shape)}, plainly {tuple(wanted.shape)}")
+    difference, scale = float((got - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
+    if not difference <= TOLERANCE * scale:
+        _refuse(
+            f"it answers otherwise than the plain network, by {difference:.3g} of {scale:.3g} on a random clip of "
+            f"{frames} frames. Something it does was not read as it is: a value that depends on the clip's length or "
+            "content, or a window that does not fill with the others"
+        )
+
+
+def _draw_statistics(network: nn.Module) -> None:
+    """Running statistics of norms: fresh ones, 0 and 1, would hide a norm that is left out."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None:
+            nn.init.normal_(module.get_buffer("running_mean"))
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2.0)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ConversionError([UnsupportedOperation("", "the whole network", reason)])

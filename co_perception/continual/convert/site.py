@@ -1,0 +1,204 @@
+"""Bookkeeping of a conversion: the axes of each tensor, the place in the network, and what could not be converted.
+
+A plain network permutes, flattens and drops axes; a stream does not. While a network is converted, `Axes` follows each
+of its tensors, so that a step knows where channels, time and space went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from co_perception.continual.layer import TIME
+
+STREAMS, CHANNELS = 0, 1
+HOOKED = (
+    "has forward hooks, which a stream would not run; remove them. The weight_norm of torch.nn.utils.parametrizations "
+    "converts, and reads files of the one of torch.nn.utils, which is a hook"
+)
+
+
+class UnsupportedError(ValueError):
+    """An operation has no continual form.
+
+    Attributes:
+        axes: of the answer that it would have, with which the conversion goes on after it; None where unknown.
+        always: it has none whatever it is given, so that an earlier refusal cannot be the reason of this one.
+    """
+
+    def __init__(self, reason: str, axes: Axes | None = None, always: bool = False) -> None:
+        super().__init__(reason)
+        self.axes, self.always = axes, always
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Which axis of a plain network's tensor is which axis of a stream's x (B, C, T, *space).
+
+    Attributes:
+        order: for each axis of the plain tensor, its place in (B, C, T, *space).
+        space: number of axes after T.
+        pooled: the plain tensor has one answer for a whole clip (T dropped or 1), where the stream has one per frame.
+        newest: each answer is the plain network's answer to the last frame of a clip that ends there.
+        unsure: an operation before it has no continual form, so that these axes and the timing are a guess.
+        pads: zero frames (before, after) that the plain network has put around the clip, for a convolution to take.
+    """
+
+    order: tuple[int, ...]
+    space: int
+    pooled: bool = False
+    newest: bool = False
+    unsure: bool = False
+    pads: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def named(cls, letters: str) -> Axes:
+        """Axes by letters, such as "BCTHW" or "BTC": B, C and T once each, others for space in their order."""
+        if any(letters.count(letter) != 1 for letter in letters) or not set("BCT") <= set(letters):
+            raise ValueError(
+                f"layout has B, C and T once and a letter per axis of space, such as 'BCTHW', got {letters!r}"
+            )
+        places = "BCT" + "".join(letter for letter in letters if letter not in "BCT")
+        return cls(tuple(places.index(letter) for letter in letters), len(places) - 3)
+
+    def __str__(self) -> str:
+        letters = ["B", "C", "T", *("HW" if self.space == 2 else "VUW"[: self.space] if self.space < 4 else "S" * 9)]
+        return "(" + ", ".join(letters[place] for place in self.order) + ")"
+
+    @property
+    def canonical(self) -> bool:
+        """Whether the plain tensor is laid out as the stream is."""
+        return self.order == tuple(range(3 + self.space))
+
+    def place(self, dim: int) -> int:
+        """The place in (B, C, T, *space) of axis `dim` of the plain tensor (from the end if negative)."""
+        if not -len(self.order) <= dim < len(self.order):
+            raise UnsupportedError(f"axis {dim} of a tensor {self}; is `layout` right?")
+        return self.order[dim]
+
+    def places(self, dims: int | Sequence[int] | None) -> list[int]:
+        """`place` of several; all of them if None."""
+        each = range(len(self.order)) if dims is None else (dims,) if isinstance(dims, int) else dims
+        return [self.place(dim) for dim in each]
+
+    def permuted(self, dims: Sequence[int]) -> Axes:
+        return replace(self, order=tuple(self.place(dim) for dim in dims))
+
+    def without(self, places: Sequence[int]) -> Axes:
+        """Drop axes of the plain tensor. T and C stay in the stream (C with size 1), axes of space do not."""
+        gone = sorted(place for place in places if place > TIME)
+        left = [place for place in self.order if place not in places]
+        return replace(self, order=tuple(p - sum(g < p for g in gone) for p in left), space=self.space - len(gone))
+
+    def reduced(self) -> Axes:
+        """Mark the tensor as pooled over time."""
+        return replace(self, pooled=True)
+
+    def need_frames(self, what: str) -> None:
+        """Raise UnsupportedError for `what`, which combines frames, after pooling over time or attention."""
+        if self.pooled:
+            raise UnsupportedError(
+                f"{what} combines frames, but time was pooled or left out before it: one answer is left per clip"
+            )
+        if self.newest:
+            raise UnsupportedError(
+                f"{what} combines answers of attention, and a stream has those for its newest frame only: earlier ones "
+                "would change as frames arrive. Put attention layers into one nn.TransformerEncoder, and take its "
+                "answer to the last frame, as in y[:, -1]"
+            )
+
+
+def joint(values: Sequence[Axes]) -> Axes:
+    """The axes of values that are combined element by element."""
+    first = values[0]
+    if any((other.order, other.space) != (first.order, first.space) for other in values):
+        raise UnsupportedError(
+            f"it combines tensors {' and '.join(map(str, values))}, whose axes do not match one to one"
+        )
+    if len({other.pooled for other in values}) > 1:
+        raise UnsupportedError(
+            "it combines single frames with an answer over the whole clip, which a stream gets to know when its last "
+            "frame has come. SqueezeExcite(window=...) gates by the mean of past frames"
+        )
+    return replace(first, newest=any(other.newest for other in values), unsure=any(other.unsure for other in values))
+
+
+Converted = nn.Module | tuple[nn.Module, Axes]
+Converter = Callable[[Any, "Site"], Converted]  # of a module of the class that it is registered for
+Visit = Callable[[nn.Module, "Site"], tuple[nn.Module, Axes]]
+
+
+class UnsupportedOperation(NamedTuple):
+    """One operation that has no continual form.
+
+    Attributes:
+        path: of the module, as in `named_modules`.
+        operation: the module, or the line of source.
+        reason: why a stream cannot do it.
+    """
+
+    path: str
+    operation: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the network itself'}: {self.operation}: {self.reason}"
+
+
+class ConversionError(ValueError):
+    """A network has no continual form.
+
+    Attributes:
+        unsupported: every operation that has no continual form, in the order of the computation.
+    """
+
+    def __init__(self, unsupported: list[UnsupportedOperation]) -> None:
+        super().__init__("the network has no continual form:\n" + "\n".join(f"  {each}" for each in unsupported))
+        self.unsupported = unsupported
+
+
+@dataclass(frozen=True)
+class Site:
+    """The place of a module in the network that is converted.
+
+    Attributes:
+        path: as in `named_modules`.
+        axes: of the tensor that the module is given.
+        find: gives the function that converts a module, None where none is known.
+        visit: converts the module at a site; handed in, because what modules convert to depends on their children.
+        windows: frames that operations over the whole clip look at, or by path.
+        unsupported: operations without continual form, shared by all sites of one conversion.
+    """
+
+    path: str
+    axes: Axes
+    find: Callable[[nn.Module], Converter | None]
+    visit: Visit
+    windows: int | Mapping[str, int] | None = None
+    unsupported: list[UnsupportedOperation] = field(default_factory=list)
+
+    def window(self, what: str) -> int:
+        """Frames that `what` looks at, as given to `convert`."""
+        given = self.windows.get(self.path) if isinstance(self.windows, Mapping) else self.windows
+        if given is None:
+            raise UnsupportedError(
+                f"{what} looks at the whole clip; say how many frames it is to look at, counted here (after temporal "
+                f"strides): convert(..., window=n) or convert(..., window={{{self.path!r}: n}})"
+            )
+        return given
+
+    def at(self, name: str, axes: Axes) -> Site:
+        """The place of the submodule called `name`."""
+        return replace(self, path=f"{self.path}.{name}" if self.path else name, axes=axes)
+
+    def refuse(self, operation: str, error: ValueError) -> None:
+        """Report an operation that has no continual form, unless that may follow from one reported before."""
+        if self.axes.unsure and isinstance(error, UnsupportedError) and not error.always:
+            return
+        self.report(operation, str(error))
+
+    def report(self, operation: str, reason: str, path: str | None = None) -> None:
+        self.unsupported.append(UnsupportedOperation(self.path if path is None else path, operation, reason))

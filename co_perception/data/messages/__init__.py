@@ -1,0 +1,1 @@
+"""Conversion of image and skeleton messages, without ROS."""

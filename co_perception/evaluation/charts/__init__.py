@@ -1,1 +1,0 @@
-"""Charts of the report as SVG: pure functions from figures to markup."""

@@ -1,0 +1,1 @@
+"""Figures with matplotlib: timelines of runs, and time series."""

@@ -1,0 +1,117 @@
+"""Preprocessing of camera frames and video clips: rate, crop, resize, normalize."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from co_perception.engine.data import Data, Video
+from co_perception.engine.target import Category
+from co_perception.engine.time import frames_at_rate
+from co_perception.networks.variants import VideoVariant
+from co_perception.pose.resize import AxisSamples, axis_samples, bilinear
+from co_perception.training.augment import ClipAugment, ClipView
+
+CENTER = ClipView()
+
+
+def to_input(
+    frame: NDArray[np.uint8], variant: VideoVariant, *, device: torch.device | str = "cpu", view: ClipView = CENTER
+) -> Tensor:
+    """One frame as the network's input, normalized as the network expects.
+
+    As published: the short side is scaled to `short_side` (bilinear, two samples per axis, as OpenCV's default, which
+    the networks were trained with; an antialiased resize measurably lowers the scores of large frames), then the
+    center is cropped.
+
+    Args:
+        frame: (H, W, 3) uint8 in RGB order.
+        view: another crop, scale or light, for training.
+
+    Returns:
+        (3, size, size) float32.
+
+    Raises:
+        ValueError: for anything else than such a frame.
+    """
+    if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        what = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise ValueError(f"expected an RGB frame (H, W, 3) of uint8, got {what}")
+    if 0 in frame.shape:
+        raise ValueError(f"the frame has no pixels: {frame.shape}")
+    down, across = _places(frame.shape[0], frame.shape[1], variant.size, round(variant.short_side * view.scale), view)
+    square = bilinear(frame, down, across)
+    square /= np.float32(255 * variant.std / view.gain)
+    planes = np.empty((3, variant.size, variant.size), np.float32)
+    np.subtract(square.transpose(1, 0, 2), np.float32((variant.mean - view.shift) / variant.std), out=planes)
+    return torch.from_numpy(planes).to(device)
+
+
+@lru_cache(maxsize=16)
+def _places(height: int, width: int, size: int, short_side: int, view: ClipView) -> tuple[AxisSamples, AxisSamples]:
+    """Sampling of the view's rows and columns, (size,) each; the frame's shorter side is scaled to `short_side`."""
+    factor = short_side / min(height, width)
+    scaled = [max(round(length * factor), short_side) for length in (height, width)]
+    top, left = int((scaled[0] - size) * view.down), int((scaled[1] - size) * view.right)
+    across = axis_samples(width, scaled[1], left, left + size)
+    return axis_samples(height, scaled[0], top, top + size), across.mirrored() if view.mirrored else across
+
+
+def clip_frames(video: Data, variant: VideoVariant, least: int) -> NDArray[np.uint8]:
+    """Frames (T, H, W, 3) of a clip at the network's rate, the nearest one for each instant.
+
+    Raises:
+        ValueError: for anything but a Video (3, T, H, W) of uint8 with a rate and at least `least` of those frames.
+    """
+    if not isinstance(video, Video) or video.data.dtype != np.uint8 or video.data.shape[0] != 3:
+        what = f"{video.data.shape} {video.data.dtype}" if isinstance(video, Video) else type(video).__name__
+        raise ValueError(f"expected a Video (3, T, H, W) of uint8 with T at least {least}, got {what}")
+    frames = video.data.transpose(1, 2, 3, 0)
+    chosen = frames_at_rate(len(frames), video.rate_hz, variant.rate_hz, tolerance=0)
+    if len(chosen) < least:
+        raise ValueError(
+            f"expected a Video with T at least {least} frames at {variant.rate_hz:g} Hz, got {len(frames)} at "
+            f"{video.rate_hz or variant.rate_hz:g} Hz, which is {len(chosen)}"
+        )
+    return frames if video.rate_hz in (None, variant.rate_hz) else frames[chosen]
+
+
+def clip_input(
+    frames: NDArray[np.uint8], variant: VideoVariant, *, device: torch.device | str = "cpu", view: ClipView = CENTER
+) -> Tensor:
+    """(3, T, size, size) from frames (T, H, W, 3)."""
+    return torch.stack([to_input(frame, variant, device=device, view=view) for frame in frames], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class VideoExamples:
+    """(Video, Category) pairs as inputs of a network: the middle of each, or a random part varied by `augment`."""
+
+    dataset: Sequence[tuple[Data, Category]]  # by index, each read when it is needed
+    labels: Sequence[int]
+    variant: VideoVariant
+    frames: int  # of a clip
+    augment: ClipAugment  # random views in training
+    stride: int = 1  # of the network in time
+    most: int | None = None  # instead of `frames` all that a Video has, up to this many, cut to a multiple of `stride`
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def tensor(self, index: int, rng: np.random.Generator | None) -> Tensor:
+        """(3, T, size, size) float32, normalized. ValueError for a Video that is too short, or something else."""
+        try:
+            frames = clip_frames(self.dataset[index][0], self.variant, self.frames)
+        except ValueError as error:
+            raise ValueError(f"example {index}: {error}") from error
+        length = self.frames if self.most is None else min(len(frames), self.most) // self.stride * self.stride
+        spare = len(frames) - length
+        begin = spare // 2 if rng is None else int(rng.integers(spare + 1))
+        view = CENTER if rng is None else self.augment.draw(rng)
+        return clip_input(frames[begin : begin + length], self.variant, view=view)

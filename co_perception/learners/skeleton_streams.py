@@ -1,0 +1,181 @@
+"""Streams of a skeleton learner as values and as a file: what is known of each beside the network's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from co_perception.continual import state as states
+from co_perception.continual.state import State
+from co_perception.data.parsing import parse_errors
+from co_perception.runtime.pool import PoolState
+
+
+@dataclass(frozen=True)
+class PresenceHistory:
+    """In which of the last frames a person was present, packed into the bits of one integer.
+
+    >>> history = PresenceHistory().append(True, length=8).append(False, length=8)
+    >>> history.now, history.count(8), history.count(8, skip=1)
+    (False, 1, 1)
+
+    Args:
+        bits: bit n is whether the person was present n frames ago.
+    """
+
+    bits: int = 0
+
+    def append(self, present: bool, length: int) -> PresenceHistory:
+        """The history one frame later, cut to `length` frames."""
+        return PresenceHistory((self.bits << 1 | present) & (1 << length) - 1)
+
+    def count(self, frames: int, skip: int = 0) -> int:
+        """In how many of `frames` frames the person was present; the newest `skip` frames are left out."""
+        return (self.bits >> skip & (1 << frames) - 1).bit_count()
+
+    @property
+    def now(self) -> bool:
+        """Whether the person is present in the newest frame."""
+        return bool(self.bits & 1)
+
+    @property
+    def total(self) -> int:
+        """In how many frames of the whole history the person was present."""
+        return self.bits.bit_count()
+
+    def as_list(self, length: int) -> list[bool]:
+        """Presence in the last `length` frames, the newest first."""
+        return [bool(self.bits >> ago & 1) for ago in range(length)]
+
+    @staticmethod
+    def from_list(present: Sequence[bool]) -> PresenceHistory:
+        """The history that `as_list` gave."""
+        return PresenceHistory(sum(1 << ago for ago, bit in enumerate(present) if bit))
+
+
+class SkeletonStream(NamedTuple):
+    """One stream beside the network's state."""
+
+    waiting: tuple[Tensor, ...] = ()  # frames (C, V, M) that wait for their step
+    frames: int = 0  # so far
+    presence: PresenceHistory = PresenceHistory()
+    whole: PresenceHistory = PresenceHistory()  # frames that show enough of the body for a label
+    logits: Tensor | None = None  # (classes,) of the latest answer, None before the first
+
+
+class Snapshot(NamedTuple):
+    """Running streams: a value that `snapshot` returns and `restore` takes."""
+
+    held: PoolState  # the network's states
+    streams: Mapping[str, SkeletonStream]  # by id
+    slots: Mapping[str, int]  # place of each person in a frame of several, in the order of last presence
+
+
+class StreamOwner(NamedTuple):
+    """The model whose streams a file holds: a state means something to its own weights and classes alone."""
+
+    network: str  # its name
+    digest: str  # of weights and class names, as a learner's `digest` gives it
+
+    def check(self, metadata: Mapping[str, str], path: Path | str) -> None:
+        """Raises ValueError where the metadata of a file name another model."""
+        if metadata.get("network") != self.network:
+            raise ValueError(f"{path} holds streams of {metadata.get('network')}, this network is {self.network}")
+        if metadata.get("model") != self.digest:
+            raise ValueError(
+                f"{path} holds streams of another model of {self.network} (digest {metadata.get('model')}, here "
+                f"{self.digest}): its weights or classes differ. Restore them into the model that they were saved "
+                "from, or begin anew and save again"
+            )
+
+
+class SkeletonStreamSizes(NamedTuple):
+    """Sizes in a stream."""
+
+    memory: int  # frames of the presence history
+    stride: int  # frames of a step
+    frame: tuple[int, ...]  # (C, V, M)
+    classes: int
+
+
+class _SkeletonTensors(NamedTuple):
+    """Streams as tensors (N, ...) for a file; the names are those in the file. What a stream lacks is zeros, and
+    `waits` and `stands` tell how much there is."""
+
+    state: State
+    waiting: Tensor
+    waits: Tensor
+    frames: Tensor
+    real: Tensor
+    whole: Tensor
+    logits: Tensor
+    stands: Tensor
+
+
+def save(snapshot: Snapshot, sizes: SkeletonStreamSizes, path: Path | str, owner: StreamOwner) -> None:
+    """Write streams to a safetensors file, whole or not at all, with the model they belong to, which `load` checks.
+
+    Raises:
+        ValueError: where there is no stream.
+    """
+    ids = snapshot.held.ids
+    if not ids:
+        raise ValueError("there are no streams to write: nobody was seen yet, or none of those asked for")
+    metadata = {"network": owner.network, "model": owner.digest}
+    metadata |= {"ids": json.dumps(ids), "slots": json.dumps(list(snapshot.slots.items()))}
+    streams = [snapshot.streams[name] for name in ids]
+    states.save(_to_tensors(snapshot.held.state, streams, sizes), path, metadata)
+
+
+def load(path: Path | str, sizes: SkeletonStreamSizes, fresh: State, owner: StreamOwner) -> Snapshot:
+    """The streams of a file; `fresh` is any state of the network.
+
+    Raises:
+        ValueError: for a file that is damaged or of another model.
+        FileNotFoundError: where there is none.
+    """
+    metadata = states.read_metadata(path)
+    owner.check(metadata, path)
+    tensors = states.load(path, _to_tensors(fresh, [SkeletonStream()], sizes))
+    with parse_errors(path, "streams that `save` wrote"):
+        ids, slots = json.loads(metadata["ids"]), dict(json.loads(metadata["slots"]))
+        if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+            raise ValueError("the names of its streams are no list of texts")
+        if len(set(ids)) != len(tensors.frames) or len(ids) != len(tensors.frames):
+            raise ValueError(f"it names {len(ids)} streams and holds {len(tensors.frames)}")
+        valid = [type(place) is int and place >= 0 for place in slots.values()]
+        if not all(valid) or len(set(slots.values())) < len(slots):
+            raise ValueError("its places are no numbers of one person each")
+        streams = {}
+        for row, name in enumerate(ids):
+            waits, frames, room = int(tensors.waits[row]), int(tensors.frames[row]), tensors.waiting.shape[1]
+            if not 0 <= waits <= room or frames < waits:
+                raise ValueError(f"{waits} of {frames} frames wait in stream {row}, there is room for {room}")
+            presence = PresenceHistory.from_list(tensors.real[row].tolist())
+            whole = PresenceHistory.from_list(tensors.whole[row].tolist())
+            logits = tensors.logits[row] if tensors.stands[row] else None
+            streams[name] = SkeletonStream(tuple(tensors.waiting[row, :waits]), frames, presence, whole, logits)
+    return Snapshot(PoolState(tuple(ids), (0,) * len(ids), tensors.state, 0), streams, slots)
+
+
+def _to_tensors(state: State, streams: Sequence[SkeletonStream], sizes: SkeletonStreamSizes) -> _SkeletonTensors:
+    device = state.age.device
+    no_frame, no_logits = torch.zeros(sizes.frame, device=device), torch.zeros(sizes.classes, device=device)
+    room = max(sizes.stride - 1, 1)
+    waiting = [torch.stack([*stream.waiting, *[no_frame] * (room - len(stream.waiting))]) for stream in streams]
+    return _SkeletonTensors(
+        state=state,
+        waiting=torch.stack(waiting),
+        waits=torch.tensor([len(stream.waiting) for stream in streams]),
+        frames=torch.tensor([stream.frames for stream in streams]),
+        real=torch.tensor([stream.presence.as_list(sizes.memory) for stream in streams]),
+        whole=torch.tensor([stream.whole.as_list(sizes.memory) for stream in streams]),
+        logits=torch.stack([no_logits if stream.logits is None else stream.logits for stream in streams]),
+        stands=torch.tensor([stream.logits is not None for stream in streams]),
+    )

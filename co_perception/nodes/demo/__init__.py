@@ -1,0 +1,1 @@
+"""The demo: all nodes in one process over a video, with a report (`python -m co_perception.nodes.demo`)."""

@@ -1,0 +1,1 @@
+"""Backends that step a network: torch, ONNX Runtime, OpenVINO, Inductor, CUDA graphs."""

@@ -1,0 +1,1 @@
+"""The local store of published weights and sample data, fetched with checksums."""

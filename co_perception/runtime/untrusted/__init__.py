@@ -1,0 +1,1 @@
+"""Bounded readers of untrusted files: pickles, checkpoints, lengths."""

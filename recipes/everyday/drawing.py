@@ -1,0 +1,89 @@
+"""How examples of the everyday model are drawn, and what a batch of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.everyday.labels import GROUPS
+
+Floats = NDArray[np.floating]
+Random = np.random.Generator
+
+RATE_HZ = 15.0
+POSTURE, MOTION, ARMS, ACTION = range(4)
+STAND, SIT, LIE = range(3)
+CLASS = {(group, name): number for group, names in enumerate(GROUPS.values()) for number, name in enumerate(names)}
+WALKING, RUNNING, FALLING = (CLASS[MOTION, name] for name in ("walking", "running", "falling"))
+RAISING = (CLASS[ARMS, "raising_left"], CLASS[ARMS, "raising_right"])
+DRINKING = CLASS[ARMS, "drinking"]
+MOUTH = np.array([0.05, 0.3, -0.22], np.float32)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How examples are drawn. Shares are of the windows that they can be applied to.
+
+    Args:
+        frames: of a window at 15 Hz.
+        seated, lying, idle, drinking, falling, gestures, transitions: shares of composed bodies.
+        exchanged: share of windows in which left and right are taken for each other, as of people seen from behind.
+        speed: range of the speed, times that of the take.
+        late: share of windows whose person appears within them.
+        cut: share of windows in which the picture ends within the body.
+        noise: range of the tremor's deviation, in heights of the person.
+        lost: highest probability that a joint is lost in a window.
+        legless: share of windows whose knees and ankles are all lost.
+        jumps: highest share of a joint's frames in which it is found elsewhere, or on the other side of the body.
+        picture_share: share of windows that come from takes in a picture, JHMDB's among them.
+        simulated: share of windows that come from simulated falls and movements that are none (`falls`).
+    """
+
+    frames: int = 40
+    seated: float = 0.3
+    lying: float = 0.15
+    idle: float = 0.12
+    drinking: float = 0.04
+    falling: float = 0.05
+    gestures: float = 0.06
+    transitions: float = 0.15
+    exchanged: float = 0.05
+    speed: tuple[float, float] = (0.65, 1.45)
+    late: float = 0.25
+    cut: float = 0.1
+    noise: tuple[float, float] = (0.003, 0.02)
+    lost: float = 0.25
+    legless: float = 0.06
+    jumps: float = 0.04
+    picture_share: float = 0.2
+    simulated: float = 0.06
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Windows of one person each.
+
+    Args:
+        joints: (B, T, 13, 3) x, y in any unit and 1 where the joint is seen, else three zeros.
+        targets: (B, T, 4) class in each group and number of the data set's own action, or UNKNOWN.
+    """
+
+    joints: Floats
+    targets: NDArray[np.int64]
+
+
+DEFAULT_DRAWING = Drawing()
+
+
+def smooth(shape: tuple[int, ...], width: float, rng: Random) -> Floats:
+    """Noise (B, T, ...) of deviation one that changes within about `width` frames."""
+    count, frames = shape[:2]
+    knots = max(int(np.ceil(frames / width)) + 2, 3)
+    noise = rng.standard_normal((count, knots, *shape[2:])).astype(np.float32)
+    at = np.arange(frames) / width + rng.random()
+    low = np.minimum(at.astype(int), knots - 2)
+    share = (at - low).reshape(-1, *[1] * (len(shape) - 2)).astype(np.float32)
+    share = share * share * (3 - 2 * share)
+    return noise[:, low] * (1 - share) + noise[:, low + 1] * share

@@ -1,0 +1,116 @@
+"""Recordings of one dimension as one array, from which windows of the everyday model are drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.everyday import bodies as body
+from recipes.everyday.drawing import (
+    ACTION,
+    RATE_HZ,
+    STAND,
+    Floats,
+    Random,
+)
+from recipes.everyday.figure import RATE_HZ as FIGURE_HZ
+from recipes.everyday.key_poses import Motion
+from recipes.everyday.labels import UNKNOWN, act_of, label_of, moving_span, targets
+from recipes.readers.takes import Take
+
+
+class TakePool:
+    """Recordings of one dimension as one array, from which windows are drawn.
+
+    Args:
+        joints: (T, 13, 2 or 3) of each, without gaps.
+        goals: (T, 4) class of each frame in each group and number of the data set's own action, or UNKNOWN.
+        rates: frames per second of each.
+        weights: how often each is drawn, in sum 1.
+        actions: how many actions of data sets the numbers stand for.
+    """
+
+    def __init__(
+        self,
+        joints: Sequence[Floats],
+        goals: Sequence[NDArray[np.integer]],
+        rates: Sequence[float],
+        weights: Floats,
+        actions: int = 0,
+    ) -> None:
+        self.joints, self.targets, self.actions = np.concatenate(joints), np.concatenate(goals), actions
+        self.lengths = np.array([len(each) for each in joints])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.rates = np.array(rates)
+        self.chances = np.cumsum(weights)
+        self.quiet = np.flatnonzero((self.targets[:, :ACTION] == [STAND, 0, 0]).all(1))
+
+    @classmethod
+    def of_takes(cls, takes: Sequence[Take]) -> TakePool:
+        """Takes, drawn so that every class comes equally often."""
+        joints = [body.completed(take.joints) if take.joints.shape[-1] == 3 else take.joints for take in takes]
+        actions = sorted({(take.dataset, take.action) for take in takes})
+        goals = [_with_action(take, actions.index((take.dataset, take.action))) for take in takes]
+        return cls(joints, goals, [take.rate_hz for take in takes], _chances(takes), len(actions))
+
+    @classmethod
+    def of_motions(cls, motions: Sequence[Motion]) -> TakePool:
+        """Simulated motions, each drawn equally often."""
+        goals = [np.pad(each.targets, ((0, 0), (0, 1)), constant_values=UNKNOWN) for each in motions]
+        weights = np.full(len(motions), 1 / len(motions))
+        return cls([each.joints for each in motions], goals, [FIGURE_HZ] * len(motions), weights)
+
+    def draw(
+        self, count: int, frames: int, speed: tuple[float, float], rng: Random
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Windows (count, frames, 13, 2 or 3) and their targets (count, frames, 4), at `speed` times their own.
+
+        Before its beginning and after its end a take stands still; long after its end nothing is known but the posture.
+        """
+        which = np.minimum(np.searchsorted(self.chances, rng.random(count)), len(self.lengths) - 1)
+        step = self.rates[which] / RATE_HZ * np.exp(rng.uniform(np.log(speed[0]), np.log(speed[1]), count))
+        last = self.lengths[which] - 1
+        end = rng.uniform(0.3, 1.1, count) * np.maximum(last, 1) + rng.uniform(0, 0.5, count) * frames * step
+        end = np.minimum(end, np.maximum(last + 6 * step, frames * step * rng.uniform(0.5, 1, count)))
+        at = end[:, None] - np.arange(frames - 1, -1, -1) * step[:, None]
+        beyond = (at > last[:, None] + 8 * step[:, None]) | (at < -4 * step[:, None])
+        at = np.clip(at, 0, last[:, None])
+        low = np.minimum(at.astype(int), np.maximum(last[:, None] - 1, 0))
+        share = (at - low)[..., None, None].astype(np.float32)
+        index = self.starts[which][:, None] + low
+        joints = self.joints[index] * (1 - share) + self.joints[index + 1] * share
+        goals = self.targets[self.starts[which][:, None] + np.rint(at).astype(int)].astype(np.int64)
+        goals[..., 1:][beyond] = UNKNOWN
+        return joints, goals
+
+    def stills(self, count: int, frames: int, rng: Random) -> Floats:
+        """Bodies that stand still, (count, frames, 13, 3)."""
+        chosen = self.joints[rng.choice(self.quiet, count)]
+        return np.repeat(chosen[:, None], frames, 1)
+
+
+def _with_action(take: Take, number: int) -> NDArray[np.int16]:
+    """Targets (T, 4): the three groups, and the number of the data set's own action while it lasts."""
+    action = np.full((len(take), 1), UNKNOWN, np.int16)
+    first, last = (0, len(take)) if act_of(take).held else moving_span(take)
+    action[first:last] = number
+    return np.concatenate([targets(take), action], 1)
+
+
+def _chances(takes: Sequence[Take]) -> Floats:
+    """How often each take is drawn: labels by the fourth root of their takes, their sets by the square root.
+
+    Takes of other acts, and those of which only a part is known, come as often as five labels and as one and a half.
+    """
+    pairs = [(str(label_of(take)), take.dataset) for take in takes]
+    counts = Counter(pairs)
+    weights = np.zeros(len(takes))
+    labels = Counter(name for name, _ in pairs)
+    for number, (name, dataset) in enumerate(pairs):
+        roots = sum(np.sqrt(count) for (other, _), count in counts.items() if other == name)
+        often = {"none": 5.0, "None": 1.5}.get(name, (labels[name] / 30) ** 0.25)
+        weights[number] = often * np.sqrt(counts[name, dataset]) / roots / counts[name, dataset]
+    return np.asarray(weights / weights.sum())

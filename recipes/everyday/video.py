@@ -1,0 +1,146 @@
+"""The whole chain on real video: pose estimator, tracker and recognizer as their nodes have them, by second.
+
+GMDCSA-24 (Alam et al., Data in Brief 2024): clips of falls and daily life with intervals in seconds. UT-Interaction
+(Ryoo and Aggarwal, 2010): clips in which one of two people kicks, points at, punches or pushes the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from co_perception.data.messages.people import from_poses
+from co_perception.data.video import VideoReader
+from co_perception.engine.data import Image
+from co_perception.engine.target import Category, Pose, Status
+from co_perception.engine.time import NANO
+from co_perception.learners.recognizers import SkeletonSettings, skeleton_recognizer
+from co_perception.learners.skeleton import ContinualSkeletonLearner
+from co_perception.online.pacing import Verdict
+from co_perception.pose.finder import Finder, PoseSettings, build
+from recipes.everyday.measure import TOLD
+
+SHORT_SIDE = 480  # pixels
+FOUR = {2: "kicking", 3: "pointing", 4: "punching", 5: "pushing"}
+SPAN = r"(\w+)\s*(?:\(\w+\))?\s*\[\s*([\d.]+) to ([\d.]+)\s*\]"  # "Falling (BW)[0.4 to 4]"
+SETTLED_S = 0.5  # after an interval begins and before it ends, in which answers do not count
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The people of one picture.
+
+    Args:
+        stamp_ns: its time.
+        poses: with ids.
+        size: width and height.
+    """
+
+    stamp_ns: int
+    poses: tuple[Pose, ...]
+    size: tuple[int, int]
+
+
+def people(path: Path) -> list[Frame]:
+    """Everybody in every picture of a clip, by the pose node's own code."""
+    values = PoseSettings(threads=1)
+    estimator = build(values)
+    finder, frames = Finder(estimator, values), []
+    with VideoReader(str(path), SHORT_SIDE) as reader:
+        for picture in reader:
+            image = Image(picture.pixels, round(picture.time_s * NANO))
+            height, width = image.data.shape[:2]
+            frames.append(Frame(image.stamp_ns or 0, finder.find(image).poses, (width, height)))
+    estimator.close()
+    return frames
+
+
+def answered(learner: ContinualSkeletonLearner, frames: Sequence[Frame]) -> Iterator[tuple[float, str, Category]]:
+    """(seconds, id, answer) of everybody, by the recognizer of the node; of each group by itself."""
+    recognizer = skeleton_recognizer(learner, SkeletonSettings())
+    for frame in frames:
+        admission = recognizer.admit(frame.stamp_ns)
+        if admission.verdict != Verdict.TAKE:
+            continue
+        found = recognizer.answer(from_poses(frame.poses, frame.size), frame.stamp_ns, admission)
+        for answer in found.answers if found else ():
+            yield frame.stamp_ns / NANO, answer.subject, answer.category
+
+
+def intervals(folder: Path) -> dict[str, list[tuple[str, float, float]]]:
+    """(what, from, to in seconds) of each clip of GMDCSA-24, by its path; of clips that are not there too."""
+    found = {}
+    for table in sorted(folder.rglob("*.csv")):
+        for row in csv.reader(table.read_text("utf-8").splitlines()[1:]):
+            spans = re.findall(SPAN, ",".join(row[5:]))
+            path = str(table.with_suffix("") / row[0])
+            found[path] = [(name, float(begin), float(end)) for name, begin, end in spans]
+    return found
+
+
+def daily_life(learner: ContinualSkeletonLearner, folder: Path) -> Counter[tuple[str, str, str]]:
+    """Answers within the intervals of GMDCSA-24: how many of (group, what is annotated, what is answered)."""
+    counts = Counter[tuple[str, str, str]]()
+    for path, spans in intervals(folder).items():
+        if not Path(path).exists():
+            continue
+        for seconds, _, each in answered(learner, people(Path(path))):
+            for name, begin, end in spans:
+                if begin + SETTLED_S <= seconds <= end - SETTLED_S / 2:
+                    counts[each.group, name, told(each)] += 1
+    return counts
+
+
+def gestures(learner: ContinualSkeletonLearner, folder: Path) -> list[tuple[str, str]]:
+    """(what is done, what is told longest of the four) of each clip of UT-Interaction; "" where none is told."""
+    found = []
+    for path in sorted(folder.glob("*_*_*.avi")):
+        wanted = FOUR.get(int(path.stem.split("_")[2]))
+        if wanted is None:
+            continue
+        longest = Counter[str]()
+        runs: dict[tuple[str, str], tuple[str, int]] = {}
+        for _, subject, each in answered(learner, people(path)):
+            name = told(each)
+            before, length = runs.get((subject, each.group), ("", 0))
+            length = length + 1 if name == before else 1
+            runs[subject, each.group] = name, length
+            if name in FOUR.values() and length >= TOLD:
+                longest[name] += 1
+        found.append((wanted, longest.most_common(1)[0][0] if longest else ""))
+    return found
+
+
+def told(answer: Category) -> str:
+    """The label, or the status where it is not valid."""
+    return str(answer.description) if answer.status == Status.VALID else answer.status.name
+
+
+def measured(learner: ContinualSkeletonLearner, folder: Path) -> dict[str, Any]:
+    """All figures of the clips in `folder`."""
+    counts = daily_life(learner, folder / "gmdcsa24")
+    clips = gestures(learner, folder / "ut_interaction")
+    return {
+        "daily life": [[*key, count] for key, count in sorted(counts.items())],
+        "gestures": [list(pair) for pair in clips],
+    }
+
+
+def shares(rows: Sequence[Sequence[Any]], group: str, name: str) -> dict[str, float]:
+    """Shares of the answers of a group while `name` is annotated, the commonest first."""
+    found = {answer: count for own, what, answer, count in rows if (own, what) == (group, name)}
+    total = sum(found.values())
+    return {answer: count / total for answer, count in sorted(found.items(), key=lambda item: -item[1])}
+
+
+def right_share(rows: Sequence[Sequence[Any]], group: str, name: str, label: str) -> float:
+    """Share of the answers of a group that are `label` while `name` is annotated, NaN without any."""
+    found = shares(rows, group, name)
+    return found.get(label, 0.0) if found else float(np.nan)

@@ -1,0 +1,89 @@
+"""Poses from skeleton messages; here the messages are plain objects."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from co_perception.data.messages.people import METRES, PIXELS, from_bodies, from_detections, from_skeletons, poses_of
+from co_perception.skeletons.layouts import LAYOUTS
+
+NAN = float("nan")
+
+
+def message(coordinates: int, *joints: tuple[float, float, float, float], score: float = 0.5) -> Any:
+    keypoints = [SimpleNamespace(x=x, y=y, z=z, score=s) for x, y, z, s in joints]
+    skeleton = SimpleNamespace(subject_id="p1", layout="coco17", score=score, keypoints=keypoints)
+    header = SimpleNamespace(frame_id="eye_optical_frame")
+    return SimpleNamespace(header=header, coordinates=coordinates, skeletons=[skeleton])
+
+
+def test_pixels_are_x_y_score_whatever_z_says() -> None:
+    (pose,) = poses_of(message(PIXELS, (1, 2, NAN, 0.5), (3, 4, 9, 0.25)))
+    assert pose.data.tolist() == [[1, 2, 0.5], [3, 4, 0.25]]
+    assert (pose.id, pose.layout, pose.confidence) == ("p1", "coco17", 0.5)
+
+
+def test_metres_keep_z_where_every_found_joint_has_one() -> None:
+    (pose,) = poses_of(message(METRES, (1, 2, 3, 0.5), (9, 9, NAN, 0)))
+    assert pose.data.tolist() == [[1, 2, 3, 0.5], [0, 0, 0, 0]]
+    (flat,) = poses_of(message(METRES, (1, 2, 3, 0.5), (4, 5, NAN, 0.5)))
+    assert flat.data.tolist() == [[1, 2, 0.5], [4, 5, 0.5]]
+
+
+def test_a_lost_joint_is_zeros_and_an_odd_score_is_no_reason_to_fail() -> None:
+    (pose,) = poses_of(message(PIXELS, (1, NAN, 0, 0.5), (7, 8, 0, 0), (float("inf"), 1, 0, 1), score=NAN))
+    assert not pose.data.any()
+    assert np.isfinite(pose.data).all()
+    assert pose.confidence == 0.0
+
+
+def test_joints_at_zero_in_a_picture_are_not_found_and_are_places_in_metres() -> None:
+    (pose,) = poses_of(message(PIXELS, (0, 0, NAN, 0.44), (0, 4, NAN, 0.9)))
+    assert pose.data.tolist() == [[0, 0, 0], [0, 4, np.float32(0.9)]]
+    (pose,) = poses_of(message(METRES, (0, 0, 0, 0.5), (0, 1, 0, 0.5)))
+    assert pose.data[:, 3].tolist() == [0.5, 0.5]
+
+
+def test_a_joint_that_is_given_twice_in_one_detection_is_refused_and_never_replaced() -> None:
+    point = SimpleNamespace(x=40.0, y=50.0)
+    joints = [SimpleNamespace(id=number, point=point, score=0.9) for number in (1, 2, 3, 2)]
+    twice, once = (
+        SimpleNamespace(id=name, score=0.9, keypoints=SimpleNamespace(data=points))
+        for name, points in (("7", joints), ("8", joints[:3]))
+    )
+    people = from_detections(SimpleNamespace(detections=[twice, once]))
+    assert [pose.id for pose in people.poses] == ["8"]
+    [refusal] = people.refused
+    assert refusal.kind == "wrong joints" and "'7' has joint number 2 more than once" in refusal.why
+
+
+def test_scores_and_depths_that_are_missing_together_refuse_nobody() -> None:
+    joints = [(10.0 * n + 1, 5.0 * n + 1, NAN, 0.0) for n in range(17)]
+    given = message(PIXELS, *joints)
+    given.image_width, given.image_height = 640, 480
+    given.skeletons[0].roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
+    people = from_skeletons(given)
+    assert people.refused == []
+    assert people.poses[0].found.all()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 480), (480, 640)])
+@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 120])
+def test_angles_of_hri_are_those_in_the_picture(size: tuple[int, int], degrees: int) -> None:
+    """Its joints are shares of width and height: scaled by another picture's size, an elbow of 45 degrees has 37."""
+    width, height = size
+    upper, lower = np.array([0.0, 60.0]), 60 * np.array([np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
+    places = np.array([[width / 2 + 4 * n, height / 2 - 3 * n] for n in range(18)])  # [pixels]
+    shoulder, elbow, wrist = (LAYOUTS["hri18"].joints.index(f"left_{name}") for name in ("shoulder", "elbow", "wrist"))
+    places[shoulder] = width / 2, height / 3
+    places[elbow] = places[shoulder] + upper
+    places[wrist] = places[elbow] + lower
+    points = [SimpleNamespace(x=x / width, y=y / height, c=0.9) for x, y in places]
+    [pose] = from_bodies({"p": SimpleNamespace(skeleton=points)}, size).poses
+    one, other = (pose.data[end, :2] - pose.data[begin, :2] for begin, end in ((shoulder, elbow), (elbow, wrist)))
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert abs(np.degrees(np.arccos(np.clip(cosine, -1, 1))) - degrees) <= 1
