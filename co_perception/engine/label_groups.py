@@ -47,11 +47,11 @@ def group_of(message: Any) -> str:
     return str(getattr(message, "group", ""))
 
 
-def joined_caption(said: Sequence[tuple[str, str, str]]) -> str:
+def joined_caption(answers: Sequence[tuple[str, str, str]]) -> str:
     """One text for a subject, "sitting · waving", out of the label, group and text of each of its answers.
 
     Labels of none (`is_none`) are left out if there is another. Without a label it is the first text, which says why.
     """
-    labels = [text for label, _, text in said if label]
-    telling = [text for label, group, text in said if label and not is_none(label, group)]
-    return " · ".join(telling or labels) or said[0][2]
+    labels = [text for label, _, text in answers if label]
+    telling = [text for label, group, text in answers if label and not is_none(label, group)]
+    return " · ".join(telling or labels) or answers[0][2]

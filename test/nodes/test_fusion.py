@@ -332,7 +332,7 @@ def test_a_fall_is_told_where_both_recognizers_answer(bench: Any, stage: Any) ->
     bench.matched(node._event_publisher._publisher, "activity_events")
     labels, groups = ["standing", "lying", "no_motion", "falling"], ["posture", "posture", "motion", "motion"]
     node._on_labels("skeleton", LabelInfo(recognizer="skeleton", label_set="skeleton", labels=labels, groups=groups))
-    assert node._event_publisher.reports_falls
+    assert node._event_publisher._falls is not None
     for tick in range(25):
         posture, motion = ([0.9, 0.1], [0.9, 0.1]) if tick < 6 else ([0.5, 0.5], [0.1, 0.9])
         posture, motion = ([0.1, 0.9], [0.9, 0.1]) if tick > 10 else (posture, motion)
@@ -343,7 +343,7 @@ def test_a_fall_is_told_where_both_recognizers_answer(bench: Any, stage: Any) ->
         node._on_activity("skeleton", message)
     bench.until(lambda: [event.kind for event in events if event.group == "fall"] == [ActivityEvent.ONSET], "a fall")
     node._on_labels("skeleton", LabelInfo(recognizer="skeleton", label_set="skeleton", labels=["walk"]))
-    assert not node._event_publisher.reports_falls
+    assert node._event_publisher._falls is None
     bench.until(lambda: sum(event.group == "fall" for event in events) == 2, "its end")
 
 

@@ -59,11 +59,6 @@ class EventPublisher:
         timer = self._node.create_timer(CHECK_S, self._end_if_silent, clock=steady)
         self._node.while_active.callback(self._node.destroy_timer, timer)
 
-    @property
-    def reports_falls(self) -> bool:
-        """Whether the events of a fall detector are published too."""
-        return self._falls is not None
-
     def watch_falls(
         self, settings: FallRuleSettings, labels: Sequence[str], groups: Sequence[str], max_gap_s: float
     ) -> None:

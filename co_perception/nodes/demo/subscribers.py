@@ -211,12 +211,12 @@ def compose(
 
 def captions_of(records: Mapping[str, FrameRecord], classes: Sequence[str]) -> dict[str, str]:
     """The text at each person: the labels of all groups but those of none ("sitting 0.90 · waving 0.80")."""
-    said: dict[str, list[tuple[str, str, str]]] = {}
+    answers: dict[str, list[tuple[str, str, str]]] = {}
     for row, record in records.items():
         subject = record.subject if record.group else row
         if subject != SCENE:
-            said.setdefault(subject, []).append((record.label(classes), record.group, caption(record, classes)))
-    return {subject: joined_caption(each) for subject, each in said.items()}
+            answers.setdefault(subject, []).append((record.label(classes), record.group, caption(record, classes)))
+    return {subject: joined_caption(each) for subject, each in answers.items()}
 
 
 def row_of(record: FrameRecord) -> str:
