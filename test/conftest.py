@@ -38,6 +38,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+SCHEDULING = os.sched_getscheduler(0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """No test leaves a real-time process behind, see `helpers.processes.own_scheduling`."""
+    if os.sched_getscheduler(0) != SCHEDULING:
+        os.sched_setscheduler(0, SCHEDULING, os.sched_param(0))
+        pytest.fail(f"{item.nodeid} changed how this process is scheduled")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
     """A learner's `threads` holds for its whole process: the next module begins with one again."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.processes import own_scheduling
 
 av = pytest.importorskip("av")
 cv2 = pytest.importorskip("cv2")
@@ -38,7 +39,7 @@ def encoded(path: Path, codec: str, ticks: Sequence[int], **options: str) -> boo
     if codec not in av.codecs_available:
         return False
     try:
-        with av.open(str(path), "w", options=options) as container:
+        with own_scheduling(), av.open(str(path), "w", options=options) as container:
             out = container.add_stream(codec, rate=RATE_HZ)
             formats = [each.name for each in out.codec_context.codec.video_formats or ()] or ["yuv420p"]
             out.width, out.height, out.bit_rate = 64, 64, 2_000_000

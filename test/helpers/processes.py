@@ -13,6 +13,20 @@ from typing import Any
 
 
 @contextmanager
+def own_scheduling() -> Iterator[None]:
+    """Gives the thread its scheduling back afterwards.
+
+    SVT-AV1's encoder, where root runs it, makes its caller a real-time thread of the highest priority (SCHED_FIFO 99).
+    Everything that is started later inherits that: two busy nodes on two cores then keep everybody else from running.
+    """
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameter)
+
+
+@contextmanager
 def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A process, killed at the end where it has not ended; `options` as of Popen."""
     with subprocess.Popen(command, **options) as process:

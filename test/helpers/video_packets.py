@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.processes import own_scheduling
+
 SIZE = (64, 64)  # width, height
 KEYFRAMES = 8  # from one keyframe to the next
 # Encoder of each codec, and options with which no picture waits for a later one.
@@ -38,12 +40,13 @@ def packets(codec: str = "h264", count: int = 24, b_frames: int = 0) -> list[tup
     context.gop_size, context.max_b_frames, context.thread_count = KEYFRAMES, b_frames, 1
     context.options = {} if b_frames else options
     made = list[Any]()
-    for number in range(count):
-        pixels = np.full((SIZE[1], SIZE[0], 3), brightness(number), np.uint8)
-        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-        frame.pts = number
-        made += context.encode(frame)
-    made += context.encode(None)
+    with own_scheduling():
+        for number in range(count):
+            pixels = np.full((SIZE[1], SIZE[0], 3), brightness(number), np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number
+            made += context.encode(frame)
+        made += context.encode(None)
     return [(bytes(packet), packet.is_keyframe, packet.pts) for packet in made]
 
 

@@ -78,12 +78,12 @@ class ManagedNode(LifecycleNode, ABC, Generic[S]):
     """Whether there is something slow to `load`."""
 
     def __init__(self, node_name: str, settings: type[S], **options: object) -> None:
-        super().__init__(node_name, **options)
-        # destroy_node() closes them, even where a setting below is refused.
+        # destroy_node() looks at them, even where a setting below is refused or a signal comes in the middle.
         self.while_configured, self.while_active = ExitStack(), ExitStack()
+        self._preparation: Preparation[Any] | None = None
+        super().__init__(node_name, **options)
         self.log = ThrottledLog(self.get_logger())
         """For what may be wrong again and again; `get_logger()` is for all else."""
-        self._preparation: Preparation[Any] | None = None
         self._turn = Lock()
         self._background = self._active = False
         self.failure = ""

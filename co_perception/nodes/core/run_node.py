@@ -177,7 +177,9 @@ def _status(make: Callable[[], LifecycleNode], guard: SignalGuard) -> int:
         return 0  # a signal shuts ROS down at once, and any call in progress fails
     finally:
         # rclpy would look whose handlers there are by setting the default ones for a moment, in which a signal kills.
-        rclpy.try_shutdown(uninstall_handlers=False)
+        # It destroys all nodes of the context, also one that a signal interrupted while it was made: that may fail.
+        with suppress(Exception):
+            rclpy.try_shutdown(uninstall_handlers=False)
 
 
 def _run(make: Callable[[], LifecycleNode], guard: SignalGuard) -> int:

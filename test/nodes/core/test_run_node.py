@@ -68,6 +68,25 @@ def test_a_signal_while_the_node_is_being_made_is_no_failure() -> None:
     assert run(make) == 0
 
 
+def test_a_signal_in_the_middle_of_a_node_being_made_is_no_failure_either() -> None:
+    text = """
+from rclpy.lifecycle import LifecycleNode
+from co_perception.nodes.core import managed_node
+from co_perception.nodes.core.run_node import main
+from co_perception.nodes.fusion import FusionNode
+
+def interrupted(node, name, **options):
+    own(node, name, **options)
+    raise KeyboardInterrupt
+
+own = LifecycleNode.__init__
+LifecycleNode.__init__ = interrupted
+main(FusionNode)
+"""
+    process = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert (process.returncode, process.stderr) == (0, "")
+
+
 def test_a_defect_is_not_taken_for_a_signal() -> None:
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 // 0)
