@@ -32,11 +32,13 @@ class Dag(Streaming):
     Args:
         nodes: in an order in which they can be computed.
         owner: the module whose parameters, buffers and children become this layer's, under the names they have there.
+        frame_shape: (C, *space) of the only frames that it takes; None for all that its layers take.
     """
 
-    def __init__(self, nodes: Sequence[DagNode], owner: nn.Module) -> None:
+    def __init__(self, nodes: Sequence[DagNode], owner: nn.Module, frame_shape: tuple[int, ...] | None = None) -> None:
         super().__init__()
         share_registration(self, owner)
+        self._frame_shape = frame_shape
         self._nodes = list(nodes)
         last_use = {i: number for number, node in enumerate(self._nodes) for i in node.inputs}
         # For each node the values that none after it needs.
@@ -94,6 +96,11 @@ class Dag(Streaming):
         return needed
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
+        if self._frame_shape not in (None, tuple(signal.shape)):
+            raise ValueError(
+                f"this network computes with the size of its frames, {self._frame_shape}, and is given frames of "
+                f"{tuple(signal.shape)}. Convert the plain network with an example of that size"
+            )
         histories = []
 
         def lay_out(layer: Streaming, signals: list[Signal]) -> Signal:

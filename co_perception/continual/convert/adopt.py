@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from co_perception.continual.convert.site import HOOKED, UnsupportedError
 
@@ -23,7 +26,7 @@ def adopt(make: Callable[[], L], module: nn.Module) -> L:
         original = module.get_submodule(name)
         for weights in ("_parameters", "_buffers"):
             for key, value in getattr(original, weights).items():
-                setattr(child, key, value)
+                getattr(child, weights)[key] = value
         _adopt_parametrizations(child, original)
         child.train(original.training)
     return layer
@@ -40,6 +43,27 @@ def _adopt_parametrizations(layer: nn.Module, original: nn.Module) -> None:
 
 
 def check_ordinary(module: nn.Module) -> None:
+    """Raises UnsupportedError where hooks do more than to compute the weight from parameters in evaluation mode."""
     for name, child in module.named_modules():
-        if child._forward_hooks or child._forward_pre_hooks:
+        known = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+        norms = (WeightNorm, SpectralNorm) if type(child) in known and not child.training else WeightNorm
+        hooks = [hook for hook in child._forward_pre_hooks.values() if not isinstance(hook, norms)]
+        if hooks or child._forward_hooks or (child._forward_pre_hooks and type(child) not in known):
             raise UnsupportedError(f"{name or 'it'} {HOOKED}", always=True)
+
+
+def copied(module: L) -> L:
+    """A deep copy. Torch refuses that of tensors computed from parameters, such as the weight of weight_norm."""
+    computed = [
+        (child, name, value)
+        for child in module.modules()
+        for name, value in vars(child).items()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    try:
+        for child, name, value in computed:
+            vars(child)[name] = value.detach()
+        return copy.deepcopy(module)
+    finally:
+        for child, name, value in computed:
+            vars(child)[name] = value

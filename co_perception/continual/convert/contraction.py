@@ -14,7 +14,7 @@ from torch import Tensor
 
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight
 from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, UnsupportedError
-from co_perception.continual.convert.tensors import Emitter, TracedTensor
+from co_perception.continual.convert.tensors import Emitter, StandIn, TracedTensor
 from co_perception.continual.layer import TIME
 
 Operand = TracedTensor | Weight
@@ -25,11 +25,12 @@ def einsum(emitter: Emitter, equation: str, *operands: object) -> TracedTensor:
     terms, arrow, answer = equation.replace(" ", "").partition("->")
     if "." in equation or not arrow:
         raise UnsupportedError("write all axes of the equation, those of the answer too: 'nctv,vw->nctw'")
-    return _contract(emitter, terms.split(","), _operands(given), answer)
+    return _contract(emitter, terms.split(","), _operands(emitter, given), answer)
 
 
 def matmul(emitter: Emitter, first: object, second: object) -> TracedTensor:
-    left, right = operands = _operands((first, second))
+    plain = [_without_batch_of_one(emitter, each) for each in (first, second)]
+    left, right = operands = _operands(emitter, plain)
     dims = [_dims(operand) for operand in operands]
     if min(dims) < 1:
         raise UnsupportedError("a product of matrices needs axes")
@@ -45,19 +46,31 @@ def matmul(emitter: Emitter, first: object, second: object) -> TracedTensor:
     return _contract(emitter, terms, [left, right], answer)
 
 
+def _without_batch_of_one(emitter: Emitter, matrix: object) -> object:
+    """A matrix for every stream and frame alike, which may come with axes of 1 for these."""
+    if (
+        isinstance(matrix, StandIn)
+        or not isinstance(matrix, Tensor)
+        or matrix.dim() < 3
+        or set(matrix.shape[:-2]) != {1}
+    ):
+        return matrix
+    return emitter.of_weights(Tensor.reshape, matrix, tuple(matrix.shape[-2:]))
+
+
 def linear(emitter: Emitter, value: object, weight: object, bias: object = None) -> TracedTensor:
-    operands = _operands((value, weight))
+    operands = _operands(emitter, (value, weight))
     letters = ascii_letters[2 : 1 + _dims(operands[0])]
     answer = _contract(emitter, [f"{letters}a", "ba"], operands, f"{letters}b")
     return answer if bias is None else emitter.emit_call(torch.add, (answer, bias), {}, answer.axes)
 
 
-def _operands(given: object) -> list[Operand]:
+def _operands(emitter: Emitter, given: object) -> list[Operand]:
     operands = list(given) if isinstance(given, tuple | list) else []
     for operand in operands:
-        if not isinstance(operand, TracedTensor | Weight):
+        if not isinstance(operand, Tensor) or isinstance(operand, StandIn) and not isinstance(operand, TracedTensor):
             raise UnsupportedError(f"a product of tensors and weights, got {type(operand).__name__}")
-    return operands
+    return [each if isinstance(each, TracedTensor) else emitter.weight(each) for each in operands]
 
 
 def _dims(operand: Operand) -> int:
@@ -65,10 +78,13 @@ def _dims(operand: Operand) -> int:
 
 
 def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand], answer: str) -> TracedTensor:
-    values = [(term, each) for term, each in zip(terms, operands, strict=True) if isinstance(each, TracedTensor)]
     for term, operand in zip(terms, operands, strict=True):
         if len(term) != _dims(operand) or len(set(term)) < len(term):
             raise UnsupportedError(f"{term!r} does not name the axes of a tensor of {_dims(operand)} axes, each once")
+    merged = _merged(terms, operands)
+    if merged:
+        return _contract_merged(emitter, terms, operands, answer, merged)
+    values = [(term, each) for term, each in zip(terms, operands, strict=True) if isinstance(each, TracedTensor)]
     streams, time = (_one_letter(values, place) for place in (STREAMS, TIME))
     for letter, what in ((streams, "streams of the batch"), (time, "frames")):
         weights = [term for term, operand in zip(terms, operands, strict=True) if isinstance(operand, Weight)]
@@ -96,6 +112,43 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     axes = replace(values[0][1].axes, order=tuple(places[letter] for letter in answer), space=len(space))
     axes = replace(axes, newest=any(each.axes.newest for _, each in values))
     return emitter.emit(FunctionLayer(_einsum, (equation, not channel, *args)), [each for _, each in values], axes)
+
+
+def _merged(terms: Sequence[str], operands: Sequence[Operand]) -> dict[str, int]:
+    """Letters of axes that are several merged into one, and how many."""
+    merged: dict[str, int] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        for letter, part in zip(term, operand.axes.order if isinstance(operand, TracedTensor) else (), strict=False):
+            if isinstance(part, tuple) and merged.setdefault(letter, len(part)) != len(part):
+                raise UnsupportedError(f"axis {letter!r} is merged of other axes in one tensor than in another")
+    return merged
+
+
+def _contract_merged(
+    emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand], answer: str, merged: Mapping[str, int]
+) -> TracedTensor:
+    """The product with a letter for each of the axes that are merged into one."""
+    free = iter(letter for letter in ascii_letters if letter not in "".join([*terms, answer]))
+    letters = {letter: "".join(next(free) for _ in range(count)) for letter, count in merged.items()}
+    apart: list[Operand] = []
+    for term, operand in zip(terms, operands, strict=True):
+        for letter in merged:
+            at = term.find(letter)
+            if at >= 0 and (isinstance(operand, Weight) or not isinstance(operand.axes.order[at], tuple)):
+                raise UnsupportedError(f"axis {letter!r} is merged of several in one tensor, and in another it is not")
+        flat = (
+            operand
+            if isinstance(operand, Weight)
+            else operand.with_axes(replace(operand.axes, order=operand.axes.every))
+        )
+        apart.append(flat)
+    spelled = ["".join(letters.get(letter, letter) for letter in term) for term in [*terms, answer]]
+    y = _contract(emitter, spelled[:-1], apart, spelled[-1])
+    places = iter(y.axes.every)
+    order = tuple(
+        tuple(next(places) for _ in range(merged[letter])) if letter in merged else next(places) for letter in answer
+    )
+    return y.with_axes(replace(y.axes, order=order))
 
 
 def _one_letter(values: Sequence[tuple[str, TracedTensor]], place: int) -> str:

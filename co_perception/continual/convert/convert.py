@@ -10,23 +10,25 @@ operations over a whole clip look at the last `window` frames instead.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar, overload
+from functools import partial
+from typing import Any, TypeVar, overload
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.convert import graph
+from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.functional import FramewiseModule
 from co_perception.continual.convert.modules import CONVERTERS
 from co_perception.continual.convert.proof import prove
 from co_perception.continual.convert.site import (
-    HOOKED,
+    CHANNELS,
     STREAMS,
     Axes,
     ConversionError,
@@ -115,6 +117,8 @@ def convert(
     window: int | Mapping[str, int] | None = None,
     layout: str | None = None,
     example: Tensor | Sequence[int] | None = None,
+    arguments: Mapping[str, object] | None = None,
+    output: int | str | None = None,
     proof: bool = True,
     registry: Registry | None = None,
 ) -> Streaming:
@@ -134,7 +138,12 @@ def convert(
         example: a clip as the plain network takes it, or the shape (C, *space) of a frame. On random clips of such
             frames the continual network is held against the plain one before it is returned, see `proof.prove`. Without
             an example that is done where the first layer tells the shape; elsewhere a warning says that nothing is
-            proved, and so it does for networks with continual layers, which do not answer to clips by themselves.
+            proved, and so it does for networks with continual layers, which do not answer to clips by themselves. A
+            network that computes with the size of a frame is one for frames of that size. With a clip it may compute
+            with the number of frames, too, and is one for clips of that length then.
+        arguments: what `forward` is given by name beside the clip, such as {"mask": torch.ones(1, 1, 1)}. Others keep
+            their defaults.
+        output: number or key of the answer, where `forward` returns several in a tuple, list or dict.
         proof: False for a network that is not meant to be equal, as with a layer of `registry` that is another one.
         registry: converters of the user's own layers; see `Registry`.
 
@@ -145,24 +154,34 @@ def convert(
         ConversionError: lists all operations that cannot be continual, and why; or the network that is converted does
             not answer as the plain one.
     """
-    plain = _copied(module)
+    plain = copied(module)
     axes = Axes.named(layout or first_layout(plain))
-    site = Site("", axes, (registry or Registry()).find, convert_module, window)
+    frame, frames = _frame_shape(module, axes, example), None
+    if isinstance(example, Tensor):
+        frames = example.shape[axes.order.index(TIME)]
+    call: dict[str, Any] = {"arguments": dict(arguments or {}), "output": output}
+    site = Site("", axes, (registry or Registry()).find, convert_module, window, frame, frames, **call)
     converted, axes = convert_module(plain, site)
-    if axes.pads != (0, 0) and not site.unsupported:
-        site.report(type(module).__name__, f"its answer is padded: {PADDED}")
+    if not site.unsupported:
+        _check_answer(axes, site.at("", axes))
     if site.unsupported:
         raise ConversionError(site.unsupported)
     layer = converted if isinstance(converted, Streaming) else FramewiseModule(converted)
     if proof:
-        _prove(layer, module, site.axes, axes, example)
+        _prove(layer, module, site, axes)
     return layer
 
 
-def _prove(
-    layer: Streaming, module: nn.Module, given: Axes, answered: Axes, example: Tensor | Sequence[int] | None
-) -> None:
-    frame_shape = _frame_shape(module, given, example)
+def _check_answer(axes: Axes, site: Site) -> None:
+    if axes.pads != (0, 0):
+        site.report("its answer", f"it is padded: {PADDED}", "")
+    for dim, part in enumerate(axes.order):
+        if isinstance(part, tuple):
+            site.report("its answer", axes.merged(dim), "")
+
+
+def _prove(layer: Streaming, module: nn.Module, site: Site, answered: Axes) -> None:
+    given, frame_shape = site.axes, site.frame
     if any(isinstance(child, Streaming) for child in module.modules()):
         warnings.warn("convert: not proved on random clips: the network has continual layers already", stacklevel=3)
     elif frame_shape is None:
@@ -172,19 +191,13 @@ def _prove(
             stacklevel=3,
         )
     else:
-        prove(layer, module, frame_shape, given, answered)
+        clip = site.clip if site.of_one_length else None
+        prove(layer, module, frame_shape, given, answered, partial(_called, site), clip)
 
 
-def _copied(module: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(module)
-    except RuntimeError as error:  # of torch, for a tensor that was computed from parameters
-        computed = [
-            UnsupportedOperation(path, type(child).__name__, f"it {HOOKED}")
-            for path, child in module.named_modules()
-            if any(isinstance(value, Tensor) and not value.is_leaf for value in vars(child).values())
-        ]
-        raise ConversionError(computed or [UnsupportedOperation("", type(module).__name__, str(error))]) from error
+def _called(site: Site, network: nn.Module, x: Tensor) -> Any:
+    answer = network(x, **site.arguments)
+    return answer if site.output is None else answer[site.output]
 
 
 def _frame_shape(module: nn.Module, axes: Axes, example: Tensor | Sequence[int] | None) -> tuple[int, ...] | None:
@@ -192,14 +205,14 @@ def _frame_shape(module: nn.Module, axes: Axes, example: Tensor | Sequence[int] 
     if isinstance(example, Tensor):
         if example.dim() != len(axes.order):
             raise ValueError(f"an example clip has the axes {axes}, got a tensor of shape {tuple(example.shape)}")
-        lengths = dict(zip(axes.order, example.shape, strict=True))
+        lengths = {CHANNELS: 1} | dict(zip(axes.every, example.shape, strict=True))
         return tuple(lengths[place] for place in range(3 + axes.space) if place not in (STREAMS, TIME))
     if example is not None:
         if len(example) != 1 + axes.space:
             raise ValueError(f"the shape of a frame has {1 + axes.space} axes (C, *space) here, got {tuple(example)}")
         return tuple(example)
-    if axes.space:
-        return None
+    if CHANNELS not in axes.every or axes.space:
+        return None if axes.space else (1,)
     for layer in module.modules():
         for name in _WIDTHS:
             if isinstance(width := getattr(layer, name, None), int):
@@ -244,17 +257,10 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         if not isinstance(layer, Streaming):
             streaming(layer)  # raises ValueError where it has no streaming form
         return layer, axes
-    if module._forward_hooks or module._forward_pre_hooks:
-        raise UnsupportedError(f"it {HOOKED}", always=True)
-    if computes_as(module, nn.Sequential):
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        axes = site.axes
-        for name, child in module.named_children():
-            layers[name], axes = convert_module(child, site.at(name, axes))
-        converted = Sequential(layers) if layers else Sequential(nn.Identity())
-        converted.training = module.training  # the children have their own mode
-        return converted, axes
-    if type(module).__module__.startswith("torch.nn."):
+    hooked = bool(module._forward_hooks or module._forward_pre_hooks)
+    if computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None:
+        return _sequential(module, site)
+    if type(module).__module__.startswith("torch.nn.") and type(module) is not nn.Sequential:
         if any(kind in CONVERTERS for kind in type(module).__mro__):
             raise UnsupportedError(
                 "its forward was changed, on the class or on the object; register a converter for it", always=True
@@ -262,3 +268,17 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         streaming(module)
         raise UnsupportedError("no continual form of it is known; register one", always=True)
     return graph.read(module, site)
+
+
+def _sequential(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    axes, frame, clip = site.axes, site.frame, site.clip
+    for name, child in module.named_children():
+        before = len(site.unsupported)
+        layers[name], axes = convert_module(child, replace(site.at(name, axes), frame=frame, clip=clip))
+        layer = streaming(layers[name]) if len(site.unsupported) == before else None
+        frame = graph.frame_after(layer, frame) if layer and frame else None
+        clip = int(layer.length(torch.tensor(clip))) + sum(axes.pads) if layer and clip else None
+    converted = Sequential(layers) if layers else Sequential(nn.Identity())
+    converted.training = module.training  # the children have their own mode
+    return converted, axes

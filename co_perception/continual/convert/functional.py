@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, UnsupportedError
+from co_perception.continual.convert.site import CHANNELS
 from co_perception.continual.framewise import EachFrame, ModuleView
 from co_perception.continual.layer import TIME, Branched, share_registration
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class FunctionLayer(EachFrame):
         super().__init__()
         self._function, self._args, self._kwargs = function, args, dict(kwargs or {})
 
+    @property
+    def args(self) -> tuple[object, ...]:
+        """The arguments of the function, with slots for its inputs."""
+        return self._args
+
     def extra_repr(self) -> str:
         return getattr(self._function, "__name__", str(self._function))
 
@@ -111,41 +119,6 @@ class ChannelsLast(FramewiseModule):
         return super().clip(x.movedim(CHANNELS, -1)).movedim(-1, CHANNELS)
 
 
-def fold_axes(axes: Axes, start: int, end: int) -> tuple[FunctionLayer, Axes]:
-    """`torch.flatten(x, start, end)` on a plain tensor with these axes."""
-    dims = range(len(axes.order))
-    first, last = dims[start], dims[end]
-    folded = [place for place in axes.order[first : last + 1] if place != TIME]
-    if TIME in axes.order[first : last + 1] and not axes.pooled:
-        raise UnsupportedError(
-            f"it merges time with other axes of {axes}, so that channels would depend on the length of the clip. Pool "
-            "over time first, for instance with AdaptiveAvgPool, or flatten space alone",
-            replace(axes, order=(STREAMS, CHANNELS), space=0, pooled=True),
-        )
-    if STREAMS in folded and len(folded) > 1:
-        raise UnsupportedError(
-            f"it merges the streams with other axes of {axes}; streams have to stay apart: start at axis 1"
-        )
-    target = CHANNELS if CHANNELS in folded else min(folded, default=TIME)
-    others = [place for place in range(TIME + 1, 3 + axes.space) if place not in folded]
-    gone = sorted(place for place in folded if place > TIME and place != target)
-    order = (*axes.order[:first], *((target,) if folded else ()), *axes.order[last + 1 :])
-    after = replace(axes, order=tuple(p - sum(g < p for g in gone) for p in order), space=axes.space - len(gone))
-    return FunctionLayer(_fold, (Slot(0), tuple(folded), target, tuple(others))), after
-
-
-def _fold(x: Tensor, folded: tuple[int, ...], target: int, others: tuple[int, ...]) -> Tensor:
-    """x (B, C, T, *space) with the axes `folded`, in that order, merged into one at place `target`."""
-    if len(folded) < 2:
-        return x
-    if target == CHANNELS:
-        return x.permute(STREAMS, *folded, TIME, *others).flatten(1, len(folded))
-    before = [place for place in others if place < target]
-    after = [place for place in others if place > target]
-    first = 3 + len(before)
-    return x.permute(STREAMS, CHANNELS, TIME, *before, *folded, *after).flatten(first, first + len(folded) - 1)
-
-
 def _fill(argument: object, values: tuple[Tensor, ...]) -> object:
     if isinstance(argument, Slot):
         return values[argument.i]
@@ -153,6 +126,8 @@ def _fill(argument: object, values: tuple[Tensor, ...]) -> object:
         return argument.tensor()
     if isinstance(argument, tuple | list):
         return tuple(_fill(part, values) for part in argument)
+    if isinstance(argument, dict):
+        return {name: _fill(part, values) for name, part in argument.items()}
     return argument
 
 
@@ -165,3 +140,16 @@ def parts(argument: object) -> list[object]:
     if isinstance(argument, tuple | list):
         return [part for each in argument for part in parts(each)]
     return [argument]
+
+
+def mapped(argument: T, function: Callable[[object], object]) -> T:
+    """The arguments of an operation with `function` applied to each, in tuples, lists, dicts and slices."""
+    if isinstance(argument, dict):
+        return {key: mapped(value, function) for key, value in argument.items()}  # type: ignore[return-value]
+    if isinstance(argument, slice):
+        ends = (mapped(end, function) for end in (argument.start, argument.stop, argument.step))
+        return slice(*ends)  # type: ignore[return-value]
+    if isinstance(argument, tuple | list):
+        each = [mapped(part, function) for part in argument]
+        return each if isinstance(argument, list) else tuple(each)  # type: ignore[return-value]
+    return function(argument)  # type: ignore[return-value]

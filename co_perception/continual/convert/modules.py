@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -13,7 +12,9 @@ from torch.nn.modules.conv import _ConvNd
 
 from co_perception.continual import conv, framewise, norm, pool
 from co_perception.continual.convert.adopt import adopt, check_ordinary
-from co_perception.continual.convert.functional import FramewiseModule, fold_axes
+from co_perception.continual.convert.functional import FramewiseModule
+from co_perception.continual.convert.layer_weights import adopt_weight
+from co_perception.continual.convert.rearrangement import flattened
 from co_perception.continual.convert.sequences import SEQUENCES
 from co_perception.continual.convert.site import (
     CHANNELS,
@@ -39,48 +40,56 @@ AdaptivePool = nn.modules.pooling._AdaptiveAvgPoolNd | nn.modules.pooling._Adapt
 
 def _conv(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
     def converter(module: _ConvNd, site: Site) -> Converted:
-        _check_axes(module, site.axes, len(module.kernel_size))
-        kernel, stride, dilation = (_numbers(sizes) for sizes in (module.kernel_size, module.stride, module.dilation))
+        order = _time_first(module, site.axes, len(module.kernel_size))
+        sizes: list[Sequence[int]] = [module.kernel_size, module.stride, module.dilation]
+        kernel, stride, dilation = (_numbers(_each(size, order)) for size in sizes)
         if module.padding == "same":
             totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
             pads = [(total // 2, total - total // 2) for total in totals]
         else:
-            pads = [(0, 0) if module.padding == "valid" else (int(pad), int(pad)) for pad in module.padding]
+            padding = (0,) * len(kernel) if module.padding == "valid" else _each(module.padding, order)  # type: ignore[arg-type]
+            pads = [(int(pad), int(pad)) for pad in padding]
         _check_time(site.axes, "the convolution", kernel[0], stride[0], pads[0])
-        if module.padding_mode not in ("zeros", "replicate") and (kernel[0], stride[0], pads[0]) == (1, 1, (0, 0)):
+        within_frames = (kernel[0], stride[0], pads[0]) == (1, 1, (0, 0))
+        if module.padding_mode not in ("zeros", "replicate") and within_frames and site.axes.canonical:
             check_ordinary(module)
             return FramewiseModule(module)  # what it repeats around a frame is of that frame
         if site.axes.pads != (0, 0) and module.padding_mode != "zeros" and pads[0] != (0, 0):
             raise UnsupportedError("zero frames are put around the clip, and others around those; use one of the two")
         pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
-        make = partial(
-            kind,
-            int(module.in_channels),
-            int(module.out_channels),
-            kernel,
-            stride=stride,
-            padding=pads,
-            dilation=dilation,
-            groups=int(module.groups),
-            bias=module.bias is not None,
-            padding_mode=module.padding_mode,
-            temporal_padding_mode="zeros" if site.axes.pads != (0, 0) else None,
-        )
-        return adopt(make, module), replace(site.axes, pads=(0, 0))
+
+        def make(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> conv.Conv1d | conv.Conv2d | conv.Conv3d:
+            return kind(
+                int(module.in_channels),
+                int(module.out_channels),
+                kernel,
+                stride=stride,
+                padding=pads,
+                dilation=dilation,
+                groups=int(module.groups),
+                bias=module.bias is not None,
+                padding_mode=module.padding_mode,
+                temporal_padding_mode="zeros" if site.axes.pads != (0, 0) else None,
+            )
+
+        return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
 
     return converter
 
 
 def _window(kind: Callable[..., Streaming], axes: int, *settings: str) -> Converter:
     def converter(module: Pool, site: Site) -> Converted:
-        _check_axes(module, site.axes, axes)
+        order = _time_first(module, site.axes, axes)
         if getattr(module, "divisor_override", None):
             raise UnsupportedError("divisor_override is not supported; scale the answer instead")
-        kernel, stride, padding = (_each(getattr(module, size), axes) for size in ("kernel_size", "stride", "padding"))
+        sizes = (getattr(module, name) for name in ("kernel_size", "stride", "padding"))
+        kernel, stride, padding = (_numbers(_each(size, order)) for size in sizes)
         _check_time(site.axes, "pooling", kernel[0], stride[0], padding[0])
-        if module.ceil_mode and frame_by_frame(kernel[0], stride[0], padding[0]):
+        if module.ceil_mode and frame_by_frame(kernel[0], stride[0], padding[0]) and site.axes.canonical:
             return FramewiseModule(module)
         more = {name: getattr(module, name) for name in settings}
+        if "dilation" in more:
+            more["dilation"] = _each(more["dilation"], order)
         return _new(kind(kernel, stride=stride, padding=padding, ceil_mode=module.ceil_mode, **more), module)
 
     return converter
@@ -88,8 +97,7 @@ def _window(kind: Callable[..., Streaming], axes: int, *settings: str) -> Conver
 
 def _adaptive(kind: Callable[..., Streaming], axes: int) -> Converter:
     def converter(module: AdaptivePool, site: Site) -> Converted:
-        _check_axes(module, site.axes, axes)
-        over_time, *over_space = _each(module.output_size, axes)
+        over_time, *over_space = _each(module.output_size, _time_first(module, site.axes, axes))
         frames, after = 1, site.axes
         if over_time is not None and not site.axes.pooled:
             if over_time != 1:
@@ -112,8 +120,9 @@ def window_of(site: Site, after: Axes) -> int:
         raise UnsupportedError(str(refused), after) from None
 
 
-def _each(size: T | Sequence[T], axes: int) -> tuple[T, ...]:
-    return tuple(size) if isinstance(size, Sequence) else (size,) * axes
+def _each(size: T | Sequence[T], order: Sequence[int]) -> tuple[T, ...]:
+    """The sizes of a module's axes, in another order."""
+    return tuple(size[axis] for axis in order) if isinstance(size, Sequence) else (size,) * len(order)
 
 
 def _numbers(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -127,15 +136,24 @@ def _new(layer: L, module: nn.Module) -> L:
     return layer.train(module.training)
 
 
+def _time_first(module: nn.Module, axes: Axes, expected: int) -> tuple[int, ...]:
+    """The axes of time and space of a module in the order of the stream, which has time first."""
+    given = [place for place in axes.order[2:] if place != TIME]
+    if axes.order[:2] != (STREAMS, CHANNELS) or TIME not in axes.order or given != list(range(3, 2 + expected)):
+        _check_axes(module, axes, expected)
+    if getattr(module, "return_indices", False):
+        raise UnsupportedError("a stream has no use for the indices of its maxima; return_indices=False")
+    time = axes.order[2:].index(TIME)
+    return (time, *(axis for axis in range(expected) if axis != time))
+
+
 def _check_axes(module: nn.Module, axes: Axes, expected: int) -> None:
     if not axes.canonical or axes.space != expected - 1:
         wanted = Axes(tuple(range(expected + 2)), expected - 1)
         raise UnsupportedError(
-            f"it has to be given {wanted}, time first of its {expected} axes, but is given {axes}. Frames without a "
-            "time axis (folded into streams, or time left out) need the module with an axis more, of kernel 1 over time"
+            f"it has to be given {wanted}, but is given {axes}. Is `layout` right? Frames without a time axis need the "
+            "module with an axis more, of kernel 1 over time"
         )
-    if getattr(module, "return_indices", False):
-        raise UnsupportedError("a stream has no use for the indices of its maxima; return_indices=False")
 
 
 def _check_time(axes: Axes, what: str, kernel: int, stride: int, pad: int | tuple[int, int]) -> None:
@@ -149,7 +167,8 @@ def _check_time(axes: Axes, what: str, kernel: int, stride: int, pad: int | tupl
 def _linear(module: nn.Linear, site: Site) -> Converted:
     place = site.axes.place(-1)
     if place == CHANNELS:
-        return adopt(lambda: framewise.Linear(module.in_features, module.out_features, module.bias is not None), module)
+        sizes = (module.in_features, module.out_features, module.bias is not None)
+        return adopt_weight(framewise.Linear, lambda kind: kind(*sizes), module)
     if place == 2 + site.axes.space and place != TIME:
         return FramewiseModule(module)
     what = "time" if place == TIME else "streams" if place == STREAMS else "an axis that is not the stream's last"
@@ -179,6 +198,7 @@ def _over_channels(module: nn.Module, site: Site) -> Converted:
     space = next((space for space, kind in enumerate(norm.NORMS) if isinstance(module, kind)), None)
     if space is not None and site.axes.space != space:
         _check_axes(module, site.axes, space + 1)
+    check_ordinary(module)
     return module
 
 
@@ -191,6 +211,10 @@ def _softmax(module: nn.Softmax | nn.LogSoftmax, site: Site) -> Converted:
     if place in (STREAMS, TIME):
         raise UnsupportedError("it divides by a sum over time or streams; a stream knows its past frames only")
     return _new(type(module)(place), module)
+
+
+def _single(site: Site) -> Axes:
+    return site.axes.reduced() if site.clip == 1 else site.axes
 
 
 _CHANNELWISE = (*norm.NORMS, nn.SyncBatchNorm, nn.PReLU, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -215,7 +239,7 @@ CONVERTERS: Mapping[type[nn.Module], Converter] = MappingProxyType(
         nn.LayerNorm: _layer_norm,
         nn.Softmax: _softmax,
         nn.LogSoftmax: _softmax,
-        nn.Flatten: lambda module, site: fold_axes(site.axes, module.start_dim, module.end_dim),
+        nn.Flatten: lambda module, site: flattened(_single(site), module.start_dim, module.end_dim),
     }
     | dict(SEQUENCES)
 )

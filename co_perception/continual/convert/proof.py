@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.site import Axes, ConversionError, UnsupportedOperation
 from co_perception.continual.layer import Streaming, evaluation_mode
 
@@ -16,7 +17,18 @@ TOLERANCE = 1e-3  # relative to the largest answer: single precision, and produc
 STREAMS = 2
 
 
-def prove(layer: Streaming, plain: nn.Module, frame_shape: Sequence[int], given: Axes, answered: Axes) -> None:
+Call = Callable[[nn.Module, Tensor], Any]  # a network's answer to a clip as it takes it
+
+
+def prove(
+    layer: Streaming,
+    plain: nn.Module,
+    frame_shape: Sequence[int],
+    given: Axes,
+    answered: Axes,
+    call: Call,
+    clip: int | None = None,
+) -> None:
     """Compares the two networks in evaluation mode on clips of two lengths and two streams, norm statistics drawn.
 
     Where the plain network looks at a whole clip, its answer is held against the last one to a clip of which each
@@ -28,32 +40,34 @@ def prove(layer: Streaming, plain: nn.Module, frame_shape: Sequence[int], given:
         frame_shape: (C, *space) of an input frame.
         given: axes of the plain network's input.
         answered: axes of its answer.
+        call: gives the plain network's answer.
+        clip: frames of the only clips that the network is for; None for clips of any length.
 
     Raises:
         ConversionError: where they answer differently, or the plain network refuses the clip.
     """
-    plain, layer = copy.deepcopy(plain), copy.deepcopy(layer)
+    plain, layer = copied(plain), copy.deepcopy(layer)
     with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(plain), evaluation_mode(layer):
         torch.manual_seed(0)
         _draw_statistics(plain)
         layer.load_state_dict(plain.state_dict())
         whole = answered.pooled or answered.newest
-        for frames in _lengths(layer, answered):
+        for frames in [clip] if clip else _lengths(layer, answered):
             own = next(plain.parameters(), torch.empty(0))
             x = torch.randn(STREAMS, frame_shape[0], frames, *frame_shape[1:]).to(own)
-            wanted, got = _plain_answer(plain, x, given, answered), layer.clip(x)
+            wanted, got = _plain_answer(plain, x, given, answered, call), layer.clip(x)
             if whole and got.shape[2] == 0:
                 _refuse(f"it has no answer to a clip of {frames} frames, which fills its windows")
             _compare(got[:, :, -1:] if whole else got, wanted[:, :, -1:] if whole else wanted, frames)
 
 
-def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes) -> Tensor:
+def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes, call: Call) -> Tensor:
     """The answer to x (B, C, T, *space), laid out as a stream's (B, C', T', *space')."""
     gone = [place for place in range(x.dim()) if place not in given.order]
-    laid_out = x.permute([*given.order, *gone])
+    laid_out = x.permute([*given.every, *gone]).flatten(len(given.order) - 1)
     try:
         # By themselves these two answer with more than one tensor, and attention asks for keys and values.
-        y = plain(laid_out, laid_out, laid_out) if isinstance(plain, nn.MultiheadAttention) else plain(laid_out)
+        y = plain(laid_out, laid_out, laid_out) if isinstance(plain, nn.MultiheadAttention) else call(plain, laid_out)
         y = y[0] if isinstance(plain, nn.MultiheadAttention | nn.RNNBase) else y
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         _refuse(f"the plain network does not take a clip of shape {tuple(laid_out.shape)}: {error}")

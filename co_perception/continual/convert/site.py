@@ -6,10 +6,15 @@ of its tensors, so that a step knows where channels, time and space went.
 
 from __future__ import annotations
 
+import contextlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
+import torch
 from torch import nn
 
 from co_perception.continual.layer import TIME
@@ -34,12 +39,20 @@ class UnsupportedError(ValueError):
         self.axes, self.always = axes, always
 
 
+Place = int | tuple[int, ...]  # of one axis; several places are axes merged into one, the first of them outermost
+
+
+def atoms(place: Place) -> tuple[int, ...]:
+    return place if isinstance(place, tuple) else (place,)
+
+
 @dataclass(frozen=True)
 class Axes:
     """Which axis of a plain network's tensor is which axis of a stream's x (B, C, T, *space).
 
     Attributes:
-        order: for each axis of the plain tensor, its place in (B, C, T, *space).
+        order: for each axis of the plain tensor, its place in (B, C, T, *space). Where a plain network has merged the
+            batch or time with other axes, a stream has them apart: then the places of all of these.
         space: number of axes after T.
         pooled: the plain tensor has one answer for a whole clip (T dropped or 1), where the stream has one per frame.
         newest: each answer is the plain network's answer to the last frame of a clip that ends there.
@@ -47,7 +60,7 @@ class Axes:
         pads: zero frames (before, after) that the plain network has put around the clip, for a convolution to take.
     """
 
-    order: tuple[int, ...]
+    order: tuple[Place, ...]
     space: int
     pooled: bool = False
     newest: bool = False
@@ -56,8 +69,11 @@ class Axes:
 
     @classmethod
     def named(cls, letters: str) -> Axes:
-        """Axes by letters, such as "BCTHW" or "BTC": B, C and T once each, others for space in their order."""
-        if any(letters.count(letter) != 1 for letter in letters) or not set("BCT") <= set(letters):
+        """Axes by letters, such as "BCTHW" or "BTC": B, C and T once each, others for space in their order.
+
+        Without C, as in "BT", a frame has one channel.
+        """
+        if any(letters.count(letter) != 1 for letter in letters) or not set("BT") <= set(letters):
             raise ValueError(
                 f"layout has B, C and T once and a letter per axis of space, such as 'BCTHW', got {letters!r}"
             )
@@ -65,33 +81,65 @@ class Axes:
         return cls(tuple(places.index(letter) for letter in letters), len(places) - 3)
 
     def __str__(self) -> str:
+        return "(" + ", ".join(self._letter(place) for place in self.order) + ")"
+
+    def _letter(self, place: Place) -> str:
         letters = ["B", "C", "T", *("HW" if self.space == 2 else "VUW"[: self.space] if self.space < 4 else "S" * 9)]
-        return "(" + ", ".join(letters[place] for place in self.order) + ")"
+        return "*".join(letters[each] for each in atoms(place))
 
     @property
     def canonical(self) -> bool:
         """Whether the plain tensor is laid out as the stream is."""
         return self.order == tuple(range(3 + self.space))
 
-    def place(self, dim: int) -> int:
-        """The place in (B, C, T, *space) of axis `dim` of the plain tensor (from the end if negative)."""
+    @property
+    def every(self) -> tuple[int, ...]:
+        """The places of all axes, merged ones one by one."""
+        return tuple(each for place in self.order for each in atoms(place))
+
+    def part(self, dim: int) -> Place:
+        """Where axis `dim` of the plain tensor (from the end if negative) is in (B, C, T, *space)."""
         if not -len(self.order) <= dim < len(self.order):
             raise UnsupportedError(f"axis {dim} of a tensor {self}; is `layout` right?")
         return self.order[dim]
 
+    def place(self, dim: int) -> int:
+        """`part` of an axis that is not merged with others."""
+        part = self.part(dim)
+        if isinstance(part, tuple):
+            raise UnsupportedError(self.merged(dim))
+        return part
+
+    def merged(self, dim: int) -> str:
+        """Why nothing is computed along an axis that is several merged into one."""
+        part = atoms(self.part(dim))
+        if TIME in part and STREAMS not in part:
+            return (
+                f"it merges time with other axes ({self}), so that channels would depend on the length of the clip. "
+                "Pool over time first, for instance with AdaptiveAvgPool, or flatten space alone"
+            )
+        return (
+            f"axis {dim} of {self} is several axes merged into one, the batch among them; do it before they are merged"
+        )
+
     def places(self, dims: int | Sequence[int] | None) -> list[int]:
-        """`place` of several; all of them if None."""
+        """The places of several axes, merged ones one by one; all of them if None."""
         each = range(len(self.order)) if dims is None else (dims,) if isinstance(dims, int) else dims
-        return [self.place(dim) for dim in each]
+        return [place for dim in each for place in atoms(self.part(dim))]
 
     def permuted(self, dims: Sequence[int]) -> Axes:
-        return replace(self, order=tuple(self.place(dim) for dim in dims))
+        return replace(self, order=tuple(self.part(dim) for dim in dims))
 
     def without(self, places: Sequence[int]) -> Axes:
         """Drop axes of the plain tensor. T and C stay in the stream (C with size 1), axes of space do not."""
         gone = sorted(place for place in places if place > TIME)
-        left = [place for place in self.order if place not in places]
-        return replace(self, order=tuple(p - sum(g < p for g in gone) for p in left), space=self.space - len(gone))
+        left = [place for place in self.order if not set(atoms(place)) <= set(places)]
+
+        def moved(place: int) -> int:
+            return place - sum(each < place for each in gone)
+
+        order = tuple(tuple(map(moved, place)) if isinstance(place, tuple) else moved(place) for place in left)
+        return replace(self, order=order, space=self.space - len(gone))
 
     def reduced(self) -> Axes:
         """Mark the tensor as pooled over time."""
@@ -170,7 +218,12 @@ class Site:
         find: gives the function that converts a module, None where none is known.
         visit: converts the module at a site; handed in, because what modules convert to depends on their children.
         windows: frames that operations over the whole clip look at, or by path.
+        frame: shape (C, *space) of a frame that the module is given; None where it is not known.
+        clip: frames of the clip that the module is given; None for clips of any length.
+        arguments: of forward beside the clip.
+        output: which of several answers is the network's.
         unsupported: operations without continual form, shared by all sites of one conversion.
+        of_one_length: paths of modules that took the number of frames of a clip, shared likewise.
     """
 
     path: str
@@ -178,7 +231,12 @@ class Site:
     find: Callable[[nn.Module], Converter | None]
     visit: Visit
     windows: int | Mapping[str, int] | None = None
+    frame: tuple[int, ...] | None = None
+    clip: int | None = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    output: int | str | None = None
     unsupported: list[UnsupportedOperation] = field(default_factory=list)
+    of_one_length: list[str] = field(default_factory=list)
 
     def window(self, what: str) -> int:
         """Frames that `what` looks at, as given to `convert`."""
@@ -192,7 +250,8 @@ class Site:
 
     def at(self, name: str, axes: Axes) -> Site:
         """The place of the submodule called `name`."""
-        return replace(self, path=f"{self.path}.{name}" if self.path else name, axes=axes)
+        path = f"{self.path}.{name}" if self.path else name
+        return replace(self, path=path, axes=axes, arguments={}, output=None)
 
     def refuse(self, operation: str, error: ValueError) -> None:
         """Report an operation that has no continual form, unless that may follow from one reported before."""
@@ -202,3 +261,12 @@ class Site:
 
     def report(self, operation: str, reason: str, path: str | None = None) -> None:
         self.unsupported.append(UnsupportedOperation(self.path if path is None else path, operation, reason))
+
+
+_OWN = (str(Path(__file__).parent), str(Path(torch.__file__).parent), contextlib.__file__, mock.__file__)
+
+
+def user_line(error: BaseException | None = None) -> str:
+    """The line of the network's source that is being run, or that raised `error`; empty where there is none."""
+    frames = traceback.extract_tb(error.__traceback__) if error else traceback.extract_stack()
+    return next((frame.line or "" for frame in reversed(frames) if not frame.filename.startswith(_OWN)), "")

@@ -41,7 +41,7 @@ def pad(
 
 
 def _beside(value: TracedTensor, axes: Axes) -> TracedTensor:
-    return TracedTensor(value.index, replace(axes, unsure=value.axes.unsure))
+    return TracedTensor(value.node, replace(axes, unsure=value.axes.unsure))
 
 
 def padding_of(axes: Axes, pad: Sequence[int], mode: str, fill: float | None) -> tuple[tuple[int, ...], Axes]:

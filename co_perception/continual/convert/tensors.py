@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import NoReturn, Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError
+from co_perception.continual.convert.functional import Weight
+from co_perception.continual.convert.lengths import Length, Size
+from co_perception.continual.convert.site import Axes, Site, UnsupportedError
 from co_perception.continual.layer import TIME, Streaming
 
 
@@ -18,60 +22,113 @@ class Storage:
         self.version = 0
 
 
-class TracedTensor:
+class StandIn(Tensor):
+    """What the forward that is read takes for a tensor; it has no numbers."""
+
+    @staticmethod
+    def __new__(cls, *_: object, **__: object) -> StandIn:
+        return Tensor._make_subclass(cls, torch.empty(0, device="meta"), False)
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @classmethod
+    def __torch_function__(cls, *_: object) -> NoReturn:  # while a forward is read, `Interception` comes before this
+        raise UnsupportedError("it is used where no operation is read: after the forward, or in another thread")
+
+    def __repr__(self, **_: object) -> str:  # type: ignore[override]
+        return type(self).__name__
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __deepcopy__(self, _: object) -> StandIn:
+        return self
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        raise UnsupportedError("it is stored as a file; nothing is computed yet")
+
+
+class TracedTensor(StandIn):
     """A tensor of the plain network.
 
     Attributes:
-        index: number of its value in the `Dag`. A function in place changes it for all that refer to the tensor.
+        node: number of its value in the `Dag`. A function in place changes it for all that refer to the tensor.
         axes: where its axes are in the stream.
     """
 
-    def __init__(self, index: int, axes: Axes) -> None:
-        self.index, self.axes = index, axes
+    node: int
+    axes: Axes
+
+    def __init__(self, node: int, axes: Axes) -> None:
+        super().__init__()
+        self.node, self.axes = node, axes
         self._storage = Storage()
-        self._version = 0
+        self._traced_version = 0
 
-    def copy(self) -> TracedTensor:
+    def __repr__(self, **_: object) -> str:  # type: ignore[override]
+        return f"tensor {self.axes}"
+
+    def __deepcopy__(self, _: object) -> TracedTensor:
+        return self.apart()
+
+    def apart(self) -> TracedTensor:
         """A tensor of its own with the same values."""
-        return TracedTensor(self.index, self.axes)
+        return TracedTensor(self.node, self.axes)
 
-    def view_of(self, other: TracedTensor) -> None:
-        """From now on it shares its memory with `other`."""
-        self._storage, self._version = other._storage, other._version
+    def with_axes(self, axes: Axes) -> TracedTensor:
+        """The same values with other axes of the plain tensor."""
+        return TracedTensor(self.node, axes)
 
-    def change(self, index: int) -> None:
+    def shares_memory_of(self, other: TracedTensor) -> None:
+        """From now on it is a view of `other`, or `other` of it."""
+        self._storage, self._traced_version = other._storage, other._traced_version
+
+    def change(self, node: int) -> None:
         """An operation in place gives it another value; its views and what it is a view of become `outdated`."""
         self._storage.version += 1
-        self.index, self._version = index, self._storage.version
+        self.node, self._traced_version = node, self._storage.version
 
     @property
     def outdated(self) -> bool:
-        """Whether its memory was changed through another tensor, so that `index` is not its value any more."""
-        return self._version != self._storage.version
+        """Whether its memory was changed through another tensor, so that `node` is not its value any more."""
+        return self._traced_version != self._storage.version
 
 
-class TracedShape(TracedTensor):
-    """The shape of a tensor, `x.shape`."""
+class Filled(StandIn):
+    """A tensor of one number, of a shape that only the clip tells: `torch.zeros(x.size(0), 8)`.
+
+    Attributes:
+        number: the number.
+        sizes: lengths of its axes.
+    """
+
+    number: float
+    sizes: tuple[Size, ...]
+
+    def __init__(self, number: float, sizes: Sequence[Size]) -> None:
+        super().__init__()
+        self.number, self.sizes = number, tuple(sizes)
 
 
-class AxisLength:
-    """The length of axis `dim` of a plain tensor."""
+class FinalState(StandIn):
+    """The second result of a recurrent layer: the states (layers, B, C) after the last frame."""
 
-    def __init__(self, value: TracedTensor, dim: int) -> None:
-        self.value, self.place = value, value.axes.place(dim)
-
-
-class FinalState:
-    """The second result of a recurrent layer: the state (layers, B, C) of each of its layers after the last frame."""
+    other = "it computes with the states of a recurrent layer; only the last layer's is an answer: h[-1]"
 
     def __init__(self, answer: TracedTensor, layers: int) -> None:
-        self._index, self._unsure, self._layers = answer.index, answer.axes.unsure, layers
+        super().__init__()
+        self._answer, self._layers = answer, layers
 
     def of_layer(self, number: object) -> TracedTensor:
         """The state of one layer (B, C): of the last one alone, which is the layer's answer."""
         if number not in (-1, self._layers - 1):
             raise UnsupportedError("only the last layer's state is an answer: h[-1]")
-        return TracedTensor(self._index, Axes((STREAMS, CHANNELS), 0, pooled=True, unsure=self._unsure))
+        given = self._answer.axes
+        order = tuple(place for place in given.order if place != TIME)  # (T, B, C) or (B, T, C)
+        return self._answer.with_axes(replace(given, order=order, pooled=True))
 
     def without_layers(self, dims: object, name: str) -> TracedTensor:
         """`h.squeeze(0)` or `h.mean(0)`, the state of the only layer."""
@@ -83,28 +140,23 @@ class FinalState:
         return self.of_layer(-1)
 
 
-class EqualParts:
-    """`whole.split(size, dim)`: as many parts as there are; `place` is that of the axis in (B, C, T, *space)."""
+class Absent(StandIn):
+    """An answer that no stream has; whoever uses it is told the reason."""
 
-    def __init__(self, whole: TracedTensor, size: int, place: int) -> None:
-        self.whole, self.size, self.place = whole, size, place
-
-
-class UnknownResult:
-    """The answer of an operation that is reported as unsupported already."""
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
 
 
-def whole_clip(sizes: object, value: TracedTensor) -> bool:
-    """Whether the sizes of a window, time first, are those of the whole clip: `x.shape[2:]`."""
-    if not isinstance(sizes, tuple) or not all(isinstance(size, AxisLength) for size in sizes):
-        return False
-    return [size.place for size in sizes] == list(range(TIME, 3 + value.axes.space))
+class UnknownResult(StandIn):
+    """The answer of an operation that is reported as unsupported already; what is done with it follows from that."""
 
 
 class Emitter(Protocol):
     """Collects the layers of the continual network; what the functions that are read write to."""
 
     here: Site
+    like: Tensor  # of the network's device and precision
 
     def emit(self, layer: Streaming, inputs: list[TracedTensor], axes: Axes) -> TracedTensor:
         """Append a layer to the network."""
@@ -115,3 +167,46 @@ class Emitter(Protocol):
     ) -> TracedTensor:
         """Append a function applied as it is; its `TracedTensor`s become slots and weights find their axes."""
         ...
+
+    def call_module(self, module: nn.Module, value: TracedTensor) -> TracedTensor:
+        """Append what a module becomes that is no part of the network."""
+        ...
+
+    def of_weights(self, function: Callable[..., Tensor], *args: object) -> Tensor:
+        """What a function gives of tensors that do not depend on the input."""
+        ...
+
+    def weight(self, tensor: Tensor) -> Weight:
+        """A placeholder for a tensor that does not depend on the input."""
+        ...
+
+    def sizes(self, value: TracedTensor) -> tuple[Size, ...]:
+        """The shape of the plain tensor."""
+        ...
+
+    def size_at(self, value: TracedTensor, place: int) -> Size:
+        """The length of the axis at a place in (B, C, T, *space)."""
+        ...
+
+    def knows_frame(self, value: TracedTensor) -> bool:
+        """Whether the sizes of channels and space are known."""
+        ...
+
+    def single(self, value: TracedTensor) -> bool:
+        """Whether there is one frame of it for a whole clip."""
+        ...
+
+
+def whole_clip(emitter: Emitter, sizes: object, value: TracedTensor) -> bool:
+    """Whether the sizes of a window, time first, are those of the whole clip: `x.shape[2:]`."""
+    if not isinstance(sizes, tuple | list) or not any(isinstance(size, Length) for size in sizes):
+        return False
+    own = emitter.sizes(value)[2:]
+    return (
+        value.axes.order[2] == TIME
+        and len(own) == len(sizes)
+        and all(
+            isinstance(mine, Length) == isinstance(size, Length) and mine == size
+            for mine, size in zip(own, sizes, strict=True)
+        )
+    )

@@ -378,13 +378,19 @@ class Many(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = torch.flip(x, [2])
-        return self.up(x).cumsum(2)
+        return self.up(x).logcumsumexp(2)
 
 
 def test_every_operation_that_cannot_be_continual_is_named() -> None:
     with pytest.raises(ConversionError) as refused:
         convert(Many())
-    assert [each.path for each in refused.value.unsupported] == ["blocks.0.0", "blocks.1.0", "flip", "up", "cumsum"]
+    assert [each.path for each in refused.value.unsupported] == [
+        "blocks.0.0",
+        "blocks.1.0",
+        "flip",
+        "up",
+        "logcumsumexp",
+    ]
     assert "torch.flip(x, [2])" in str(refused.value) and "GroupNorm(2, 4" in str(refused.value)
     with pytest.raises(ConversionError) as refused:
         convert(nn.Sequential(nn.Conv1d(2, 4, 3), Many(), nn.GroupNorm(1, 4)))
@@ -487,7 +493,6 @@ def test_convert_slice(how: str, learned: bool) -> None:
 @pytest.mark.parametrize(
     "forward",
     [
-        lambda x, weight: x[:, :, : x.size(2)],
         lambda x, weight: x + weight.transpose(1, 2)[:, :2].transpose(1, 2),
     ],
 )

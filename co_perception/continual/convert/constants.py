@@ -1,0 +1,142 @@
+"""Tensors of one number, of a shape that only the clip tells, in `convert`: zeros, ones and masks of ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from co_perception.continual.convert.functional import parts
+from co_perception.continual.convert.lengths import RECYCLING, Length, Shape, Size, product
+from co_perception.continual.convert.site import UnsupportedError
+from co_perception.continual.convert.tensors import Emitter, Filled, StandIn, TracedTensor
+
+_NUMBERS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "empty": 0.0}
+_SAME = ("to", "type", "type_as", "cuda", "cpu", "float", "half", "double", "bool", "long", "int", "contiguous",
+         "detach", "clone", "requires_grad_")  # fmt: skip
+
+
+def made(emitter: Emitter, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """`torch.zeros(...)` and others whose sizes are lengths of a clip."""
+    sizes = [*args, *([kwargs["size"]] if "size" in kwargs else [])]
+    if name in _NUMBERS:
+        return _filled(emitter, _NUMBERS[name], sizes)
+    if name == "full":
+        return _filled(emitter, args[1] if len(args) > 1 else kwargs["fill_value"], sizes[:1])
+    if any(isinstance(part, StandIn) for part in parts((args, kwargs))):
+        raise UnsupportedError(
+            "it makes a tensor of numbers of others; use the tensors themselves, as with torch.stack"
+        )
+    raise UnsupportedError(
+        f"it makes a tensor of the length of an axis, which a stream does not have. If these are positions: {RECYCLING}"
+    )
+
+
+def _filled(emitter: Emitter, number: object, sizes: Sequence[Any]) -> Tensor:
+    flat = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else tuple(sizes)
+    if not isinstance(number, int | float):
+        raise UnsupportedError("it fills a tensor with what is no number")
+    if any(isinstance(size, Length) for size in flat):
+        return Filled(float(number), flat)
+    return torch.full(flat, number, dtype=emitter.like.dtype, device=emitter.like.device)
+
+
+def _like(number: float) -> Callable[..., Tensor]:
+    return lambda emitter, value, **_: _filled(emitter, number, emitter.sizes(value))
+
+
+def _new(number: float) -> Callable[..., Tensor]:
+    return lambda emitter, value, *sizes, **_: _filled(emitter, number, sizes)
+
+
+def _random(emitter: Emitter, value: object, *_: object, **__: object) -> Tensor:
+    raise UnsupportedError("it draws random numbers, others each time", None, True)
+
+
+MADE: Mapping[str, Callable[..., Any]] = {
+    "zeros_like": _like(0.0),
+    "ones_like": _like(1.0),
+    "empty_like": _like(0.0),
+    "full_like": lambda emitter, value, number, **_: _filled(emitter, number, emitter.sizes(value)),
+    "new_zeros": _new(0.0),
+    "new_ones": _new(1.0),
+    "new_empty": _new(0.0),
+    "new_full": lambda emitter, value, sizes, number, **_: _filled(emitter, number, [sizes]),
+    "rand_like": _random,
+    "randn_like": _random,
+    "bernoulli": _random,
+}
+
+
+def asked(value: Filled, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """An attribute, or what a method says about it."""
+    if name == "shape" or (name == "size" and not args and not kwargs):
+        return Shape(value.sizes)
+    if name == "size":
+        return value.sizes[args[0] if args else kwargs["dim"]]
+    if name in ("dim", "ndim", "ndimension"):
+        return len(value.sizes)
+    if name == "numel":
+        return product(value.sizes)
+    if name in ("dtype", "device"):
+        return getattr(torch.empty(0), name)
+    raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+
+
+def computed(
+    value: Filled, name: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> object:
+    """What an operation makes of it; None where other tensors are in it."""
+    if name in _SAME:
+        return value
+    if any(isinstance(part, TracedTensor) for part in parts((args, kwargs))):
+        return None
+    if name == "getitem":
+        return Filled(value.number, _cut(value.sizes, args[1] if isinstance(args[1], tuple) else (args[1],)))
+    if name == "unsqueeze":
+        at = args[1] % (len(value.sizes) + 1)
+        return Filled(value.number, (*value.sizes[:at], 1, *value.sizes[at:]))
+    if name in ("chunk", "split", "transpose", "permute"):
+        return _rearranged(value, function, args[1:], kwargs)
+    if any(isinstance(part, Tensor) for part in parts((args[1:], kwargs))):
+        return None
+    answer = function(torch.full((1,) * len(value.sizes), value.number), *args[1:], **kwargs)
+    if isinstance(answer, Tensor) and answer.shape == (1,) * len(value.sizes):
+        return Filled(float(answer.reshape(())), value.sizes)
+    raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+
+
+def _rearranged(value: Filled, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """What cuts or moves axes, done on a tensor whose lengths stand for themselves, and large numbers for lengths."""
+    stands = {10007 + i: size for i, size in enumerate(value.sizes) if isinstance(size, Length)}
+    lengths = iter(stands)
+    sizes = [next(lengths) if isinstance(size, Length) else size for size in value.sizes]
+    answer = function(torch.empty(sizes, device="meta"), *args, **kwargs)
+    made = [Filled(value.number, [stands.get(size, size) for size in part.shape]) for part in parts(answer)]  # type: ignore[attr-defined]
+    return tuple(made) if isinstance(answer, tuple) else made[0]
+
+
+def _cut(sizes: Sequence[Size], index: Sequence[object]) -> list[Size]:
+    left: list[Size] = []
+    for size, part in zip(sizes, [*index, *[slice(None)] * (len(sizes) - len(index))], strict=True):
+        if isinstance(part, slice) and isinstance(size, int):
+            left.append(len(range(size)[part]))
+        elif part == slice(None):
+            left.append(size)
+        elif not isinstance(part, int):
+            raise UnsupportedError("it is cut to a part of the clip, which a stream does not have")
+    return left
+
+
+def number_beside(emitter: Emitter, value: Filled, other: TracedTensor) -> float:
+    """The number, which stands for the tensor beside another one that is as long."""
+    theirs = emitter.sizes(other)
+    for own, size in zip(reversed(value.sizes), reversed(theirs), strict=False):
+        alike = own == size if isinstance(own, Length) == isinstance(size, Length) else False
+        if not alike and (isinstance(own, Length) or own != 1):
+            raise UnsupportedError(f"a tensor of {tuple(map(str, value.sizes))} meets one of {tuple(map(str, theirs))}")
+    if len(value.sizes) > len(theirs):
+        raise UnsupportedError("a tensor meets one of more axes")
+    return value.number
