@@ -58,6 +58,8 @@ class NetworkLearner(Learner):
     labels: tuple[str, ...]
     label_set: str
     pruned = False  # layers are narrower than the record says
+    threshold: float  # least probability of a VALID label; where groups have their own, the lowest of them
+    thresholds: dict[str, float]  # by group, where they have their own
     trained_on = ContentSketch.of(())  # what the recordings showed that the weights were trained on; empty: not known
     _name = ""  # computed when it is first asked for: a digest takes a tenth of a second
 
@@ -67,7 +69,6 @@ class NetworkLearner(Learner):
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         self.device = torch.device(self.options.device)
-        self._set_limits(MIN_PROGRESS, THRESHOLD)
         self.variant, self.label_set, classes = variant, variant.labels, self.options.classes
         if classes is None:
             self.labels = read_labels(self.label_set) if self.label_set else ()
@@ -77,6 +78,7 @@ class NetworkLearner(Learner):
                 raise ValueError(f"classes are at least two different names, got {classes!r}")
             self.labels, self.label_set = names, label_set_name(OWN, names)
             self.variant = dataclasses.replace(variant, classes=len(names), labels=self.label_set)
+        self._set_limits(MIN_PROGRESS, THRESHOLD)
         self._build()
 
     @abstractmethod
@@ -181,7 +183,8 @@ class NetworkLearner(Learner):
             )
         self.variant, self.pruned = self._restored(saved), saved.pruned
         self.labels, self.label_set = saved.labels, self.variant.labels
-        self._set_limits(saved.min_progress, saved.threshold)
+        by_group = dict(zip(names_of(self.groups), saved.thresholds, strict=True)) if saved.thresholds else None
+        self._set_limits(saved.min_progress, by_group or saved.threshold)
         file = path / saved.weights
         with torch.device("meta"):  # a damaged record may describe more than the memory holds: none is built then
             needs = sum(value.numel() for value in self._network().parameters())
@@ -207,6 +210,7 @@ class NetworkLearner(Learner):
             stride=self.stride,
             min_progress=self.min_progress,
             threshold=self.threshold,
+            thresholds=tuple(self.thresholds[name] for name in names_of(self.groups)) if self.thresholds else (),
             pruned=self.pruned,
             trained_on=self.trained_on.to_text(),
         )
@@ -282,7 +286,7 @@ class NetworkLearner(Learner):
         for name in names_of(groups):
             others = torch.tensor([group != name for group in groups], device=logits.device)
             shares = torch.softmax(logits.float().masked_fill(others, -torch.inf), 0)
-            found.append(dataclasses.replace(self._answer(shares, progress, delay, doubtful), group=name))
+            found.append(self._answer(shares, progress, delay, doubtful, name))
         return dataclasses.replace(found[0], others=tuple(found[1:]))
 
     def _without_score(self, progress: float, delay: int = 0) -> Category:
@@ -293,12 +297,13 @@ class NetworkLearner(Learner):
         )
         return dataclasses.replace(first, others=tuple(others))
 
-    def _answer(self, shares: Tensor, progress: float, delay: int, doubtful: bool) -> Category:
-        """The best class by its share of one; see `_score`."""
+    def _answer(self, shares: Tensor, progress: float, delay: int, doubtful: bool, group: str = "") -> Category:
+        """The best class of a group by its share of one; see `_score`."""
         probabilities = shares.cpu().numpy()
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        status = Status.VALID if confidence >= self.threshold and not doubtful else Status.UNCERTAIN
+        limit = self.thresholds.get(group, self.threshold)
+        status = Status.VALID if confidence >= limit and not doubtful else Status.UNCERTAIN
         return Category(
             best,
             description=self.labels[best] if self.labels else None,
@@ -307,6 +312,7 @@ class NetworkLearner(Learner):
             status=status if progress >= self.min_progress else Status.WARMING_UP,
             progress=progress,
             delay=delay,
+            group=group,
         )
 
     def _run_with(self, steppers: Sequence[Stepper]) -> None:
@@ -325,11 +331,20 @@ class NetworkLearner(Learner):
         self._loaded = True
         self._use(self.model, eager)
 
-    def _set_limits(self, min_progress: float, threshold: float) -> None:
-        """Set both limits: the caller's option where there is one, else these."""
+    def _set_limits(self, min_progress: float, threshold: float | Mapping[str, float]) -> None:
+        """Set both limits: the caller's option where there is one, else these.
+
+        Raises:
+            ValueError: for thresholds by group that are not those of the label set's groups.
+        """
         chosen = self.options
         self.min_progress = min_progress if chosen.min_progress is None else chosen.min_progress
-        self.threshold = threshold if chosen.threshold is None else chosen.threshold
+        limit = threshold if chosen.threshold is None else chosen.threshold
+        self.thresholds = dict(limit) if isinstance(limit, Mapping) else {}
+        names = names_of(self.groups)
+        if isinstance(limit, Mapping) and set(limit) != set(names):
+            raise ValueError(f"a threshold by group is of each group, {', '.join(names)}; got {', '.join(limit)}")
+        self.threshold = min(limit.values()) if isinstance(limit, Mapping) else limit
 
     def _asset(self) -> str:
         """The name of the published weights, where they can be fetched."""

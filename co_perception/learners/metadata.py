@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_type_hints
 
 from co_perception.data.parsing import parse_errors, read_json
+from co_perception.engine.label_groups import names_of
 from co_perception.engine.names import no_such
 from co_perception.engine.target import label_set_name
 from co_perception.skeletons.body import PARTS
@@ -37,7 +38,8 @@ class Metadata:
     window: int  # frames of the receptive field
     stride: int  # frames between answers
     min_progress: float  # share of the receptive field that must be real for a VALID label
-    threshold: float  # least probability of a VALID label
+    threshold: float  # least probability of a VALID label; with `thresholds` the lowest of them
+    thresholds: tuple[float, ...] = ()  # that of each group of labels in their order; empty: one for all
     weights: str = "weights.safetensors"  # file beside the JSON
     framework: str = "pytorch"
     version: int = FORMAT  # of this format
@@ -77,6 +79,9 @@ class Metadata:
             values = {key: _checked(key, value, types[key]) for key, value in content.items()}
             if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
                 raise ValueError("labels are at least two different names")
+            groups = names_of(values.get("groups", ()))
+            if values.get("thresholds") and len(values["thresholds"]) != len(groups):
+                raise ValueError(f"thresholds are one of each group of labels, {len(groups)}, or none")
             if Path(values.get("weights", "file")).name != values.get("weights", "file"):
                 raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
             return KINDS[kind](**values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -17,7 +17,8 @@ class LearnerOptions:
         min_progress: share of the receptive field that must be real before a label counts as VALID; None: that of a
             saved learner that is loaded, else 0.75. A network that does not pad has no answer before its field is full;
             there the share is that of the frames that show the person.
-        threshold: least probability of a VALID label; None: that of a saved learner that is loaded, else 0.
+        threshold: least probability of a VALID label, of all groups of labels or by the name of each; None: that of a
+            saved learner that is loaded, else 0.
         threads: CPU threads of torch in this process; None: unchanged.
 
     Raises:
@@ -27,11 +28,13 @@ class LearnerOptions:
     classes: Sequence[str] | None = None
     device: str = "cpu"
     min_progress: float | None = None
-    threshold: float | None = None
+    threshold: float | Mapping[str, float] | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name, share in (("min_progress", self.min_progress), ("threshold", self.threshold)):
+        by_group = self.threshold if isinstance(self.threshold, Mapping) else {"": self.threshold}
+        limits = [("min_progress", self.min_progress), *(("threshold", share) for share in by_group.values())]
+        for name, share in limits:
             if share is not None and not 0 <= share <= 1:
                 raise ValueError(f"{name} is a share 0..1, got {share}")
 
@@ -42,5 +45,5 @@ class OptionKeywords(TypedDict, total=False):
     classes: Sequence[str] | None
     device: str
     min_progress: float | None
-    threshold: float | None
+    threshold: float | Mapping[str, float] | None
     threads: int | None

@@ -2,7 +2,7 @@
 
     python -m recipes.everyday --data DATA [--steps 9000] [--out FOLDER]
 
-Trains twice: without a fifth of the people of each set, to whom temperatures and the threshold are fitted, and with
+Trains twice: without a fifth of the people of each set, to whom temperatures and thresholds are fitted, and with
 all, which is what is shipped. A training that was run before with the same settings, by `recipes.everyday.accuracy`
 too, is not run again.
 
@@ -13,7 +13,7 @@ folder that `ContinualSkeletonLearner("cotcn").load(folder)` reads.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -48,12 +48,12 @@ def main() -> None:
 def everyday_model(takes: Sequence[Take], settings: TrainSettings, folder: Path) -> ContinualSkeletonLearner:
     """The model of all people, calibrated on those whom a training of its own did not see, written into the folder."""
     known, others = person_folds(takes, FOLDS, 0)
-    by_group, threshold = fitted(trained_once("fold 0", known, settings), streams(others, seed=100, views=2))
-    print(f"temperatures {by_group}, threshold {threshold:.3f}", flush=True)
-    return saved(calibrated(trained_once("all", takes, settings), by_group), folder, threshold)
+    by_group, limits = fitted(trained_once("fold 0", known, settings), streams(others, seed=100, views=2))
+    print(f"temperatures {by_group}, thresholds {limits}", flush=True)
+    return saved(calibrated(trained_once("all", takes, settings), by_group), folder, limits)
 
 
-def saved(network: CoTcn, folder: Path, threshold: float = 0.0) -> ContinualSkeletonLearner:
+def saved(network: CoTcn, folder: Path, threshold: float | Mapping[str, float] = 0.0) -> ContinualSkeletonLearner:
     """A learner with the weights of this network, written into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"

@@ -31,7 +31,7 @@ from recipes.everyday.__main__ import everyday_model
 from recipes.everyday.accuracy_page import page
 from recipes.everyday.calibration import calibrated, calibration_error, fitted, rejected
 from recipes.everyday.card import NAME, card
-from recipes.everyday.labels import NONE
+from recipes.everyday.labels import GROUPS, NONE
 from recipes.everyday.measure import (
     ANSWERS,
     Floats,
@@ -74,7 +74,9 @@ def main() -> None:
     TABLE.write_text(page(content), "utf-8")
     shipped = MODELS / NAME
     if shipped.is_dir():
-        (shipped / "README.md").write_text(card(content, Metadata.read(shipped).threshold), "utf-8")
+        saved = Metadata.read(shipped)
+        limits = saved.thresholds or (saved.threshold,) * len(GROUPS)
+        (shipped / "README.md").write_text(card(content, limits), "utf-8")
     print(f"written: {TABLE.relative_to(ROOT)} and the card of {NAME}")
 
 
@@ -107,20 +109,21 @@ def fold_results(takes: Sequence[Take], fold: int, settings: TrainSettings) -> d
     network = trained_once(f"fold {fold}", known, settings)
     tests = streams(unseen, seed=100 + fold, views=2)
     trees = floor(known)
-    # Temperatures and threshold of every second person, errors of the others.
+    # Temperatures and thresholds of every second person, errors of the others.
     people = sorted({(test.take.dataset, test.take.person) for test in tests})
     half = [test for test in tests if people.index((test.take.dataset, test.take.person)) % 2]
     others = [test for test in tests if not people.index((test.take.dataset, test.take.person)) % 2]
-    by_group, limit = fitted(network, half)
+    by_group, limits = fitted(network, half)
     rows = probabilities(calibrated(network, by_group), [test.joints for test in others])
     return {
         "wanted": [test.label for test in tests],
         "person": [f"{test.take.dataset} {test.take.person}" for test in tests],
         "network": answers(scores(network, tests)),
         "floor": answers(trees(tests)),
+        "thresholds": limits,
         "calibration": calibration_error(rows, others),
-        "rejected": rejected(rows, others, limit),
-        "alarms": false_alarms(rows, others, limit),
+        "rejected": rejected(rows, others, limits),
+        "alarms": false_alarms(rows, others, limits),
     }
 
 

@@ -94,16 +94,17 @@ def people(folds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _calibration(folds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Errors of the confidence, and what the threshold costs."""
+    """Errors of the confidence, and what the thresholds cost."""
     groups = folds[0]["calibration"]
     errors = {group: float(np.mean([fold["calibration"][group] for fold in folds])) for group in groups}
     each = ", ".join(f"{group} {error:.3f}" for group, error in errors.items())
     yield f"Expected calibration error of single frames, temperatures fitted on other people: {each} (aim: .05)."
-    right, sure, limit = (
-        float(np.mean([fold["rejected"][key] for fold in folds])) for key in ("right", "right and sure", "threshold")
-    )
+    right, sure = (float(np.mean([fold["rejected"][key] for fold in folds])) for key in ("right", "right and sure"))
+    limits = {group: float(np.mean([fold["thresholds"][group] for fold in folds])) for group in groups}
+    named = ", ".join(f"{group} {limit:.2f}" for group, limit in limits.items())
     yield (
-        f"Answers below the threshold ({limit:.2f}, the mean of the folds' own) are UNCERTAIN: of all frames "
+        f"Answers below the threshold of their group ({named}; "
+        f"means of the folds' own) are UNCERTAIN: of all frames "
         f"{right:.3f} are right, {sure:.3f} right and not turned down (aim: a loss of .03 at most)."
     )
     alarms, hours = (sum(fold["alarms"][key] for fold in folds) for key in ("alarms", "hours"))

@@ -1,4 +1,4 @@
-"""Calibration of the everyday model on people that it was not trained on: a temperature for each group, a threshold.
+"""Calibration of the everyday model on people that it was not trained on: a temperature and a threshold for each group.
 
 Guo et al., On Calibration of Modern Neural Networks, ICML 2017, arXiv:1706.04599. Scores of a group are divided by its
 temperature, which becomes a part of the last layer, so that nothing has to know of it afterwards.
@@ -46,12 +46,13 @@ def calibrated(network: CoTcn, by_group: Mapping[str, float]) -> CoTcn:
     return copied
 
 
-def threshold(rows: Sequence[Floats], tests: Sequence[Stream]) -> float:
-    """The confidence below which `COST` of the right answers lie, over the frames of all groups."""
-    right = [
-        shares.max(1)[shares.argmax(1) == goals] for shares, goals in _known_frames(rows, tests).values()
-    ]  # fmt: skip
-    return float(np.quantile(np.concatenate(right), COST))
+def thresholds(rows: Sequence[Floats], tests: Sequence[Stream]) -> dict[str, float]:
+    """By group, the confidence below which `COST` of its right answers lie."""
+    found = {}
+    for group, (shares, goals) in _known_frames(rows, tests).items():
+        right = shares.max(1)[shares.argmax(1) == goals]
+        found[group] = float(np.quantile(right, COST)) if len(right) else 0.0
+    return found
 
 
 def calibration_error(rows: Sequence[Floats], tests: Sequence[Stream], bins: int = 10) -> dict[str, float]:
@@ -68,19 +69,19 @@ def calibration_error(rows: Sequence[Floats], tests: Sequence[Stream], bins: int
     return found
 
 
-def rejected(rows: Sequence[Floats], tests: Sequence[Stream], limit: float) -> dict[str, float]:
-    """Of frames whose class is known: the share that is right, and the share that is right and not below the limit."""
-    pairs = list(_known_frames(rows, tests).values())
-    right = np.concatenate([shares.argmax(1) == goals for shares, goals in pairs])
-    sure = np.concatenate([shares.max(1) >= limit for shares, _ in pairs])
-    return {"threshold": limit, "right": float(right.mean()), "right and sure": float((right & sure).mean())}
+def rejected(rows: Sequence[Floats], tests: Sequence[Stream], limits: Mapping[str, float]) -> dict[str, float]:
+    """Of frames whose class is known: the share that is right, and the share that is right and not below the limits."""
+    pairs = _known_frames(rows, tests)
+    right = np.concatenate([shares.argmax(1) == goals for shares, goals in pairs.values()])
+    sure = np.concatenate([shares.max(1) >= limits[group] for group, (shares, _) in pairs.items()])
+    return {"right": float(right.mean()), "right and sure": float((right & sure).mean())}
 
 
-def fitted(network: CoTcn, tests: Sequence[Stream]) -> tuple[dict[str, float], float]:
-    """Temperatures by group, and the threshold after them."""
+def fitted(network: CoTcn, tests: Sequence[Stream]) -> tuple[dict[str, float], dict[str, float]]:
+    """Temperatures by group, and the thresholds after them."""
     joints = [test.joints for test in tests]
     by_group = temperatures(probabilities(network, joints), tests)
-    return by_group, threshold(probabilities(calibrated(network, by_group), joints), tests)
+    return by_group, thresholds(probabilities(calibrated(network, by_group), joints), tests)
 
 
 def _known_frames(rows: Sequence[Floats], tests: Sequence[Stream]) -> dict[str, tuple[Floats, np.ndarray]]:

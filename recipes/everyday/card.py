@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipes.everyday.accuracy_page import people, sets, videos
@@ -13,8 +13,8 @@ HEAD = """# {name}
 
 What: `cotcn` (0.21 M parameters, 2.1 s at 15 Hz, `body13`, one person) on everyday activities in three groups, each
 with an answer of its own: {groups}.
-`no_motion` and `no_gesture` mean that nothing of the group's list happens. Answers below the threshold of the model
-({threshold:.2f}) are UNCERTAIN.
+`no_motion` and `no_gesture` mean that nothing of the group's list happens. Answers below the threshold of their
+group ({thresholds}) are UNCERTAIN.
 
 Data, all with terms that allow training and sharing what was learned: UTD-MHAD skeletons (ICIP 2015; public domain, as
 its authors say), the adults of Kinder-Gator (2018; README: for use in animation and recognition), JHMDB joints of split
@@ -25,7 +25,7 @@ gesture, idle people, gestures, ways down and up are composed; falls are simulat
 docs/recipes.md). Nothing of `test/` or of any video that is reported was trained on.
 
 Split and figures, by `make accuracy` ({settings}): folds by person, the same settings in all. The weights here were
-trained once more on everybody; temperatures and the threshold come from a fold whose people were not trained on.
+trained once more on everybody; temperatures and thresholds come from a fold whose people were not trained on.
 """
 FOOT = """
 ## Where it breaks
@@ -46,13 +46,14 @@ health, work or intent, and identifies nobody.
 """
 
 
-def card(content: Mapping[str, Any], threshold: float) -> str:
-    """The card, from what `accuracy` measured and the threshold of the model."""
+def card(content: Mapping[str, Any], thresholds: Sequence[float]) -> str:
+    """The card, from what `accuracy` measured and the thresholds of the model's groups."""
     names, begin, groups = class_names(), 0, []
     for group, classes in GROUPS.items():
         groups.append(f"{group} ({', '.join(names[begin : begin + len(classes)])})")
         begin += len(classes)
+    limits = ", ".join(f"{group} {limit:.2f}" for group, limit in zip(GROUPS, thresholds, strict=True))
     folds = [content[name] for name in sorted(content) if name.startswith("fold")]
-    head = HEAD.format(name=NAME, groups="; ".join(groups), threshold=threshold, settings=content["settings"])
+    head = HEAD.format(name=NAME, groups="; ".join(groups), thresholds=limits, settings=content["settings"])
     lines = [head, *people(folds), "", *sets(content), *(videos(content["video"]) if "video" in content else ())]
     return "\n".join(lines) + "\n" + FOOT

@@ -6,7 +6,7 @@ A take has one label, of motion or of arms. Its answer is the label with the hig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,12 +79,12 @@ def take_scores(probabilities: Floats) -> Floats:
     return np.concatenate([means[:, :1].min(0), np.quantile(means[:, 1:], 0.75, axis=0)])
 
 
-def false_alarms(rows: Sequence[Floats], tests: Sequence[Stream], limit: float) -> dict[str, float]:
+def false_alarms(rows: Sequence[Floats], tests: Sequence[Stream], limits: Mapping[str, float]) -> dict[str, float]:
     """How often a label of motion or arms is told of people who do something else, and their hours.
 
     Args:
         rows: probabilities (T, classes) of each stream.
-        limit: least probability of an answer that counts.
+        limits: least probability of an answer that counts, by group.
     """
     alarms, frames = 0, 0
     for shares, test in zip(rows, tests, strict=True):
@@ -93,7 +93,7 @@ def false_alarms(rows: Sequence[Floats], tests: Sequence[Stream], limit: float) 
         frames += len(shares)
         for group in ("motion", "arms"):
             own = shares[:, SLICES[group]]
-            label = np.where(own.max(1) >= limit, own.argmax(1), 0)
+            label = np.where(own.max(1) >= limits[group], own.argmax(1), 0)
             starts = np.flatnonzero(np.diff(label, prepend=0))
             ends = np.append(starts[1:], len(label))
             alarms += int(((label[starts] > 0) & (ends - starts >= TOLD)).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import nn
 from co_perception.continual.check import check_streaming
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Pose, Status
+from co_perception.learners.metadata import FILE, Metadata
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.temporal import FASTEST, CoTcn, JointMotion
 from co_perception.networks.variants_skeleton import COTCN
@@ -109,6 +111,43 @@ def test_each_group_of_labels_has_an_answer(tmp_path: Path) -> None:
     assert answer.probabilities.sum() == pytest.approx(1) and not answer.probabilities[2:].any()
     assert arms.probabilities.sum() == pytest.approx(1) and not arms.probabilities[:2].any()
     assert again.variant.groups == SMALL.groups and again.labels == learner.labels
+
+
+def test_each_group_has_its_own_threshold_and_the_option_is_that_of_all(tmp_path: Path) -> None:
+    own = {"arms": 0.25, "body": 1.0}
+    learner = ContinualSkeletonLearner(SMALL, classes=CLASSES, min_progress=0.1, threshold=own)
+    learner._loaded = True
+    learner.save(tmp_path)
+    saved = Metadata.read(tmp_path)
+    assert (saved.threshold, saved.thresholds) == (0.25, (1.0, 0.25))
+
+    def statuses(threshold: float | None = None) -> tuple[list[Status], ContinualSkeletonLearner]:
+        made = ContinualSkeletonLearner(SMALL, threshold=threshold)
+        made.load(tmp_path)
+        for frame in people(1, 8)[0]:
+            (answer,) = made.infer([Pose(frame, "body13", id="a")])
+        return [each.status for each in answer.each_group()], made
+
+    answers, made = statuses()
+    assert answers == [Status.UNCERTAIN, Status.VALID] and (made.thresholds, made.threshold) == (own, 0.25)
+    answers, made = statuses(threshold=0.1)
+    assert answers == [Status.VALID, Status.VALID] and (made.thresholds, made.threshold) == ({}, 0.1)
+    assert statuses(threshold=1.0)[0] == [Status.UNCERTAIN, Status.UNCERTAIN]
+    old = json.loads((tmp_path / FILE).read_text())
+    del old["thresholds"]  # of earlier versions
+    (tmp_path / FILE).write_text(json.dumps(old | {"threshold": 0.3}))
+    answers, made = statuses()
+    assert answers == [Status.VALID, Status.VALID] and (made.thresholds, made.threshold) == ({}, 0.3)
+    (tmp_path / FILE).write_text(json.dumps(old | {"thresholds": [0.3]}))
+    with pytest.raises(ValueError, match="thresholds are one of each group of labels, 2, or none"):
+        Metadata.read(tmp_path)
+
+
+def test_thresholds_of_other_groups_are_refused() -> None:
+    with pytest.raises(ValueError, match="a threshold by group is of each group, body, arms; got legs"):
+        ContinualSkeletonLearner(SMALL, classes=CLASSES, threshold={"legs": 0.5})
+    with pytest.raises(ValueError, match=r"threshold is a share 0..1, got 1.5"):
+        ContinualSkeletonLearner(SMALL, classes=CLASSES, threshold={"body": 0.5, "arms": 1.5})
 
 
 def test_each_group_is_warming_up_while_there_are_no_scores() -> None:

@@ -179,6 +179,10 @@ def test_a_training_is_run_once_for_its_settings(tmp_path: Path, monkeypatch: py
         training.trained_once("a b", [take()], dataclasses.replace(settings, seed=1))
 
 
+def limits(one: float) -> dict[str, float]:
+    return dict.fromkeys(GROUPS, one)
+
+
 def test_labels_told_of_people_who_do_something_else_are_counted() -> None:
     rows = np.zeros((60, 23))
     rows[:, [SLICES["motion"].start, SLICES["arms"].start]] = 1.0
@@ -186,8 +190,9 @@ def test_labels_told_of_people_who_do_something_else_are_counted() -> None:
     rows[30:34, SLICES["arms"].start : SLICES["arms"].start + 2] = [0.2, 0.8]  # too short
     other = Stream(np.zeros((60, 13, 3)), np.zeros((60, 3), np.int8), "none", take("draw x"))
     waves = dataclasses.replace(other, label="waving")
-    assert false_alarms([rows, rows], [other, waves], 0.5) == {"alarms": 1, "hours": pytest.approx(4 / 3600)}
-    assert false_alarms([rows], [other], 0.9)["alarms"] == 0
+    assert false_alarms([rows, rows], [other, waves], limits(0.5)) == {"alarms": 1, "hours": pytest.approx(4 / 3600)}
+    assert false_alarms([rows], [other], limits(0.9))["alarms"] == 0
+    assert false_alarms([rows], [other], limits(0.9) | {"arms": 0.5})["alarms"] == 1
 
 
 def test_intervals_of_a_clip_are_read(tmp_path: Path) -> None:
@@ -259,7 +264,7 @@ def test_figures_count_labels_and_other_acts_apart() -> None:
 def test_a_model_is_trained_saved_and_answers_as_in_training(tmp_path: Path) -> None:
     takes = [take(action, f"s{n}") for n in range(3) for action in ("wave", "draw x")]
     network = trained(takes, TrainSettings(steps=3, batch=8, drawing=PLAIN))
-    saved(network, tmp_path)
+    saved(network, tmp_path, {"posture": 0.6, "motion": 0.0, "arms": 1.0})
     learner = ContinualSkeletonLearner("cotcn")
     learner.load(tmp_path)
     (stream, *_) = streams(takes, seed=0)
@@ -268,6 +273,7 @@ def test_a_model_is_trained_saved_and_answers_as_in_training(tmp_path: Path) -> 
         (answer,) = learner.infer([Pose(frame * np.array([1000, 1000, 0.6], np.float32), BODY13.name, id="a")])
     each = [answer, *answer.others]
     assert [one.group for one in each] == list(GROUPS)
+    assert learner.thresholds == {"posture": 0.6, "motion": 0.0, "arms": 1.0} and learner.threshold == 0.0
     for one, part in zip(each, SLICES.values(), strict=True):
         assert one.probabilities is not None
         np.testing.assert_allclose(one.probabilities[part], offline[part].softmax(0).numpy(), atol=1e-3)
@@ -292,8 +298,16 @@ def test_temperatures_make_overconfident_scores_as_sure_as_they_are_right() -> N
     torch.testing.assert_close(after[:, SLICES["arms"]] * 2, before[:, SLICES["arms"]])
     torch.testing.assert_close(after[:, SLICES["motion"]], before[:, SLICES["motion"]])
     rows = [np.tile(sure[:100], (1, 1))]
-    right = calibration.threshold(rows, [dataclasses.replace(tests[0], goals=goals[:100])])
-    assert 0 < right < 1
+    some = [dataclasses.replace(tests[0], goals=goals[:100])]
+    chosen = calibration.thresholds(rows, some)
+    assert list(chosen) == list(GROUPS) and 0 < min(chosen.values()) < max(chosen.values()) < 1
+    for number, (group, part) in enumerate(SLICES.items()):
+        shares, wanted = rows[0][8:, part], goals[8:100, number]
+        right = shares.max(1)[shares.argmax(1) == wanted]
+        assert (right < chosen[group]).mean() == pytest.approx(0.03, abs=0.03)
+    cost = calibration.rejected(rows, some, chosen)
+    assert 0.94 < cost["right and sure"] / cost["right"] < 1
+    assert calibration.rejected(rows, some, limits(1.0))["right and sure"] < 0.1
 
 
 def test_the_page_says_what_was_measured() -> None:
@@ -303,8 +317,9 @@ def test_the_page_says_what_was_measured() -> None:
     own = {"network, common labels": common, "floor, common labels": ["waving"] * 4}
     own["network, common labels and none"] = common
     calibrated = {"calibration": {"posture": 0.02, "arms": 0.04}}
-    rejected: dict[str, dict[str, float]] = {"rejected": {"threshold": 0.35, "right": 0.9, "right and sure": 0.88}}
+    rejected: dict[str, dict[str, float]] = {"rejected": {"right": 0.9, "right and sure": 0.88}}
     rejected["alarms"] = {"alarms": 3, "hours": 0.5}
+    rejected["thresholds"] = {"posture": 0.7, "arms": 0.35}
     daily = [["posture", "Sitting", "sitting", 6], ["posture", "Sitting", "UNCERTAIN", 2]]
     content = {
         "settings": "4 steps",
@@ -314,9 +329,8 @@ def test_the_page_says_what_was_measured() -> None:
         "video": {"daily life": daily, "gestures": [["kicking", "kicking"], ["punching", ""]]},
     }
     text = accuracy_page.page(content)
-    assert (
-        "1 of 5 folds" in text and "arms 0.040" in text and "(0.35, the mean of the folds' own) are UNCERTAIN" in text
-    )
+    assert "1 of 5 folds" in text and "arms 0.040" in text
+    assert "of their group (posture 0.70, arms 0.35; means of the folds' own) are UNCERTAIN" in text
     assert "| walking | 0.50 | 0.00 | 2 | none 0.50 |" in text and "- nw_ucla: walking 0.50 (bending 0.50)" in text
     assert "3 labels in 0.5 h, 6 an hour" in text
     assert "| Sitting | posture | 0.75 | .90 | sitting 0.75, UNCERTAIN 0.25 |" in text
