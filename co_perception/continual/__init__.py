@@ -14,6 +14,7 @@ from co_perception.continual.attention import RetroactiveAttention, SingleOutput
 from co_perception.continual.container import Broadcast, BroadcastReduce, Parallel, Reduce, Residual, Sequential
 from co_perception.continual.conv import Conv1d, Conv2d, Conv3d, same_padding
 from co_perception.continual.convert.convert import ConversionError, Registry, convert
+from co_perception.continual.cumulative import CumulativeSum, FrameNumber
 from co_perception.continual.dag import Dag
 from co_perception.continual.encoder import (
     EncoderLayer,
@@ -24,7 +25,7 @@ from co_perception.continual.encoder import (
 from co_perception.continual.framewise import Add, Constant, EachFrame, Framewise, Lambda, Linear, Multiply
 from co_perception.continual.gating import Conditional, SqueezeExcite
 from co_perception.continual.graph import AdaptiveGraphConv, GraphConv, JointAttention
-from co_perception.continual.history import Crop, Delay
+from co_perception.continual.history import Crop, Delay, PadFrames
 from co_perception.continual.layer import Streaming
 from co_perception.continual.norm import FrameGroupNorm, LayerNorm
 from co_perception.continual.pool import (
@@ -49,10 +50,11 @@ from co_perception.continual.timing import Timing
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveGraphConv", "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d", "AdaptiveMaxPool3d", "Add", "AvgPool1d", "AvgPool2d", "AvgPool3d", "Broadcast",
-    "BroadcastReduce", "Conditional", "Constant", "Conv1d", "Conv2d", "Conv3d", "ConversionError", "Crop", "Dag",
-    "Delay", "EachFrame", "EncoderLayer", "FrameGroupNorm", "Framewise", "GRU", "GraphConv", "JointAttention", "LSTM",
-    "Lambda", "LayerNorm", "Linear", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Multiply", "Parallel", "RNN",
-    "RecyclingPositionalEncoding", "Reduce", "Registry", "Residual", "RetroactiveAttention",
-    "RetroactiveEncoderLayer", "Sequential", "SingleOutputAttention", "SingleOutputEncoderLayer", "SqueezeExcite",
-    "State", "Streaming", "Timing", "TransformerEncoder", "WindowAttention", "convert", "same_padding",
+    "BroadcastReduce", "Conditional", "Constant", "Conv1d", "Conv2d", "Conv3d", "ConversionError", "Crop",
+    "CumulativeSum", "Dag", "Delay", "EachFrame", "EncoderLayer", "FrameGroupNorm", "FrameNumber", "Framewise", "GRU",
+    "GraphConv", "JointAttention", "LSTM", "Lambda", "LayerNorm", "Linear", "MaxPool1d", "MaxPool2d", "MaxPool3d",
+    "Multiply", "PadFrames", "Parallel", "RNN", "RecyclingPositionalEncoding", "Reduce", "Registry", "Residual",
+    "RetroactiveAttention", "RetroactiveEncoderLayer", "Sequential", "SingleOutputAttention",
+    "SingleOutputEncoderLayer", "SqueezeExcite", "State", "Streaming", "Timing", "TransformerEncoder",
+    "WindowAttention", "convert", "same_padding",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Histories of past frames, and the layers that delay or crop frames.
+"""Histories of past frames, and the layers that delay, crop or pad frames.
 
 A history of large frames is a tuple of frames (B, C, *space), oldest first, one leaf each. A step hands the frames that
 stay on to the next state without touching them: moving a large frame costs as much as computing with it, and this moves
@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import prod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from co_perception.continual.layer import TIME, Frames, Streaming
@@ -196,3 +197,41 @@ class Crop(Streaming):
 
     def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
         return frames, past
+
+
+class PadFrames(Streaming):
+    """Puts frames of one value before and after a clip, in answers of their own.
+
+    The padding of a convolution or pool is cheaper where one follows: those before the clip make every answer late by
+    as many frames.
+    """
+
+    def __init__(self, before: int, after: int, value: float = 0.0) -> None:
+        super().__init__()
+        if before < 0 or after < 0:
+            raise ValueError(
+                f"cannot add a negative number of frames, got {before} and {after}; Crop leaves frames out"
+            )
+        # An answer is the oldest frame of a window of which the others are not looked at.
+        self.timing = Timing(before + 1, before=before, after=before + after, unused=before)
+        self.value = value
+
+    def extra_repr(self) -> str:
+        return f"before={self.timing.before}, after={self.timing.after - self.timing.before}, value={self.value}"
+
+    def clip(self, x: Tensor) -> Tensor:
+        after = self.timing.after - self.timing.before
+        return F.pad(x, (*[0, 0] * (x.dim() - 3), self.timing.before, after), value=self.value)
+
+    def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
+        y, past_after = hold(x, past)
+        masks = self.timing.has_borders(clock)
+        return mask_outside(y, clock_of_window(clock, past), self.value) if masks else y, past_after
+
+    def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
+        if self.timing.has_borders(clock) and not clock.settled:
+            return super().unrolled(frames, past, clock)
+        return hold_frames(frames, past)
+
+    def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
+        return init(batch_size, self.timing.before, signal, like)

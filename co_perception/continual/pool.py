@@ -37,11 +37,6 @@ class _Pool(Streaming):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
-        if ceil_mode:
-            raise ValueError(
-                "ceil_mode adds an output where a clip's length leaves a remainder, which a stream cannot know before "
-                "its end. Pad the end instead: padding=[(before, after), ...]"
-            )
         self.kernel_size = _tuple(kernel_size, self.axes)
         self.stride = self.kernel_size if stride is None else _tuple(stride, self.axes)
         self.pads = pairs(padding, self.axes)
@@ -53,6 +48,13 @@ class _Pool(Streaming):
             )
         self.timing = Timing(spans[0], self.stride[0], *self.pads[0])
         self._over_time_only = set(self.kernel_size[1:]) | set(self.stride[1:]) <= {1}
+        self.ceil_mode = ceil_mode
+        if ceil_mode and (not self._over_time_only or (sum(self.pads[0]) - spans[0]) % self.stride[0]):
+            raise ValueError(
+                "ceil_mode adds an output where a clip's length leaves a remainder, which a stream cannot know before "
+                "its end. Pad the end instead: padding=[(before, after), ...]. A pool over time alone may have it if "
+                "its windows end with the last frame of a whole number of strides"
+            )
 
     def extra_repr(self) -> str:
         dilation = f", dilation={self.dilation}" if set(self.dilation) != {1} else ""
@@ -77,15 +79,40 @@ class _Pool(Streaming):
         field, stride, dilation = self.timing.receptive_field, self.stride[0], self.dilation[0]
         return [window[start : start + field : dilation] for start in range(0, len(window) - field + 1, stride)]
 
+    def _check_remainder(self, x: Tensor) -> None:
+        if self.ceil_mode and (x.shape[TIME] + sum(self.pads[0]) - self.timing.receptive_field) % self.stride[0]:
+            raise ValueError(
+                f"{x.shape[TIME]} frames leave a remainder of the stride {self.stride[0]}, of which ceil_mode makes an "
+                "answer that a stream does not give; use clips of a whole number of steps"
+            )
+
     def _pad_time(self, x: Tensor, fill: float) -> Tensor:
         return pad_axes(x, (self.pads[0], *[(0, 0)] * (x.dim() - 3)), fill)
 
 
 class _MaxPool(_Pool):
-    """Maximum over a window. Borders are -inf, as in torch."""
+    """Maximum over a window.
+
+    Args:
+        border: what the frames padded before and after a clip hold; -inf, as in torch, unless given.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        ceil_mode: bool = False,
+        border: float = NEVER,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+        self.border = border
 
     def clip(self, x: Tensor) -> Tensor:
-        return self._over_time(self._pad_time(self._over_space(x), NEVER))
+        self._check_remainder(x)
+        return self._over_time(self._pad_time(self._over_space(x), self.border))
 
     def stream(self, x: Tensor, past: History, clock: Clock) -> tuple[Tensor, History]:
         x = self._over_space(x)
@@ -94,7 +121,7 @@ class _MaxPool(_Pool):
         if not self.timing.has_borders(clock):
             return self._over_time(window[:, :, part]), past_after
         # The whole window, not only x: what a fresh history holds is zero, and zero is no border of a maximum.
-        window = history.mask_outside(window, history.clock_of_window(clock, past), NEVER)
+        window = history.mask_outside(window, history.clock_of_window(clock, past), self.border)
         y = self._over_time(window[:, :, part])
         # Windows that lie wholly outside the clip are -inf now; later layers would make NaN of them.
         return history.mask_outside(y, through(self, clock), 0.0), past_after
@@ -139,6 +166,7 @@ class _AvgPool(_Pool):
         self.count_include_pad = count_include_pad
 
     def clip(self, x: Tensor) -> Tensor:
+        self._check_remainder(x)
         inside = x.new_ones(1, 1, x.shape[TIME])
         return self._over_time(self._pad_time(self._over_space(x), 0.0), self._pad_time(inside, 0.0))
 

@@ -48,12 +48,14 @@ class Timing:
         stride: frames between outputs; also the number of frames that a step takes.
         before: frames that the offline layer pads before a clip; a negative value crops instead.
         after: frames that the offline layer pads after a clip; a negative value crops instead.
+        unused: newest frames of the receptive field that no output depends on.
     """
 
     receptive_field: int = 1
     stride: int = 1
     before: int = 0
     after: int = 0
+    unused: int = 0
 
     def __post_init__(self) -> None:
         if self.receptive_field < 1 or self.stride < 1:
@@ -100,7 +102,7 @@ class Timing:
             ValueError: where `following` pads after frames that this layer leaves out at a clip's end. A stream has
                 answered with them before it knows that they are the last.
         """
-        if self.after < 0 < following.after:
+        if self.after < 0 < following.after - following.unused:
             raise ValueError(
                 f"{-self.after} frames are left out at a clip's end, and padding of {following.after} stands in their "
                 "place later, which a stream learns too late; leave them out after the layer that pads"

@@ -91,7 +91,19 @@ def test_counts_hold_behind_layers_that_answer_late_and_at_uneven_borders() -> N
 
 
 def test_pools_that_a_stream_cannot_be_are_refused_with_advice() -> None:
-    assert_refused("Pad the end instead", co.MaxPool1d, 3, ceil_mode=True)
+    assert_refused("Pad the end instead", co.MaxPool1d, 3, stride=2, ceil_mode=True)
+    assert_refused("A pool over time alone", co.MaxPool2d, 2, ceil_mode=True)
+    assert_refused("5 frames leave a remainder", co.AvgPool1d(2, ceil_mode=True).clip, torch.zeros(1, 2, 5))
     assert_refused("no output is made of padding alone", co.AvgPool1d, 3, padding=[(0, 3)])
     assert_refused("A stream has no length to divide", co.AdaptiveAvgPool3d, (2, 1, 1), 8)
     assert_refused("one size for each of 2 axes", co.MaxPool2d, (1, 2, 3))
+
+
+@pytest.mark.parametrize("border", [0.0, 1.5])
+def test_a_maximum_may_have_another_border(border: float) -> None:
+    layer = co.MaxPool2d((3, 1), stride=(2, 1), padding=[(1, 2), 0], border=border)
+
+    def reference(x: torch.Tensor) -> torch.Tensor:
+        return F.max_pool2d(F.pad(x, (0, 0, 1, 2), value=border), (3, 1), (2, 1))
+
+    check_streaming(layer, (2, 3), reference=reference)

@@ -1,0 +1,244 @@
+"""A network of others through `convert`, tried in a process of its own: `python -m bench.converted NETWORK THREADS`.
+
+Prints one line of JSON, a `Record`. The sources of the network are on PYTHONPATH. Beyond the proof of `convert`, the
+comparison here streams the clip step by step, with one stream and with three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import importlib
+import io
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.clock import interleaved
+from co_perception.continual.check import stream_clip
+from co_perception.continual.convert.convert import ConversionError, convert
+from co_perception.continual.convert.proof import _draw_statistics as draw_weights
+from co_perception.continual.layer import Streaming
+
+ENTRIES = ("bench.converted_video", "bench.converted_sequences")  # modules with NETWORKS
+TOLERANCE = 1e-3  # of the largest answer, in single precision
+EQUAL, REFUSED, DIFFERENT, TRACEBACK = "equal", "refused", "DIFFERENT", "TRACEBACK"
+ABSENT, BROKEN, TIMEOUT = "absent", "does not run", "TIMEOUT"  # no source here; the plain network fails by itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicNetwork:
+    """A network that others published, and how it is given to `convert`.
+
+    Attributes:
+        name: unique.
+        source: a package of a registry ("torchvision"), or OWNER/NAME of a repository, looked for in the folder NAME.
+        license: of the source.
+        make: builds the network; imports its source itself.
+        clip: lengths of the axes of one clip in the order of `layout`, the batch left out.
+        layout: letters of the axes that the plain network takes.
+        answer: letters of the axes of its answer, "BC" where it answers once per clip.
+        frames: further lengths of clips that are compared.
+        settings: further arguments of `convert`.
+        comment: for the table.
+    """
+
+    name: str
+    source: str
+    license: str
+    make: Callable[[], nn.Module]
+    clip: tuple[int, ...]
+    layout: str = "BCTHW"
+    answer: str = "BC"
+    frames: tuple[int, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    comment: str = ""
+
+    @property
+    def registry(self) -> bool:
+        """Whether it comes as a package."""
+        return "/" not in self.source
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Lengths of the axes by letter."""
+        return dict(zip(self.layout.replace("B", ""), self.clip, strict=True))
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """(C, *space), space in the order of `layout`."""
+        return tuple(self.sizes[letter] for letter in canonical(self.layout) if letter not in "BT")
+
+    def plain_clip(self, x: Tensor) -> Tensor:
+        """x (B, C, T, *space) as the plain network takes it."""
+        letters = canonical(self.layout)
+        return x.permute([letters.index(letter) for letter in self.layout]).contiguous()
+
+    def stream_answer(self, y: Tensor) -> Tensor:
+        """The plain network's answer as (B, C, T, *space)."""
+        letters = self.answer
+        for missing in (letter for letter in "BCT" if letter not in letters):
+            y, letters = y.unsqueeze(-1), letters + missing
+        return y.permute([letters.index(letter) for letter in canonical(letters)])
+
+
+def canonical(layout: str) -> str:
+    """The letters in the order of a stream's axes."""
+    return "BCT" + "".join(letter for letter in layout if letter not in "BCT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What came of a network. None: not measured.
+
+    reasons: of refusals, each "path: operation: reason", or the error.
+    difference: the largest of stream and plain network, as a share of the largest answer.
+    clips: how many were compared.
+    convert_s: seconds; step_ms, clip_ms: of one stream on ONNX Runtime, a step of `stride` frames and the plain network
+    on the clip; untimed: why they are not there.
+    """
+
+    name: str
+    outcome: str
+    reasons: list[str] = field(default_factory=list)
+    difference: float | None = None
+    clips: int = 0
+    convert_s: float | None = None
+    stride: int | None = None
+    step_ms: float | None = None
+    clip_ms: float | None = None
+    untimed: str = ""
+
+
+def networks() -> dict[str, PublicNetwork]:
+    """All that are known, by name."""
+    found: dict[str, PublicNetwork] = {}
+    for entry in ENTRIES:
+        with contextlib.suppress(ModuleNotFoundError):
+            for network in importlib.import_module(entry).NETWORKS:
+                found[network.name] = network
+    return found
+
+
+def trial(network: PublicNetwork, threads: int | None = None) -> Record:
+    """Convert and compare; with `threads`, time a step and a clip as well."""
+    torch.manual_seed(0)
+    random = torch.randn(1, *network.clip)
+    example = random if network.layout[0] == "B" else random.movedim(0, network.layout.index("B"))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            plain = network.make().eval()
+            draw_weights(plain)
+            copy.deepcopy(plain)(example)
+    except ImportError as error:
+        return Record(name=network.name, outcome=ABSENT, reasons=[str(error)])
+    except Exception:
+        return Record(name=network.name, outcome=BROKEN, reasons=_last_error())
+    begin = perf_counter()
+    try:
+        layer = convert(plain, **{"layout": network.layout, "example": example, **network.settings})
+    except ConversionError as refused:
+        seconds = perf_counter() - begin
+        reasons = [str(each) for each in refused.unsupported]
+        return Record(name=network.name, outcome=REFUSED, reasons=reasons, convert_s=seconds)
+    except Exception:
+        return Record(name=network.name, outcome=TRACEBACK, reasons=_last_error())
+    seconds = perf_counter() - begin
+    try:
+        differences = list(compared(network, plain, layer))
+    except Exception:
+        return Record(name=network.name, outcome=TRACEBACK, reasons=_last_error(), convert_s=seconds)
+    worst = max(differences, key=lambda off: off if off == off else float("inf"))
+    record = Record(
+        name=network.name, outcome=EQUAL if worst <= TOLERANCE else DIFFERENT, difference=worst,
+        clips=len(differences), convert_s=seconds, stride=layer.timing.stride,
+    )  # fmt: skip
+    return record if threads is None else _timed(record, network, plain, layer, threads)
+
+
+@torch.no_grad()
+def compared(network: PublicNetwork, plain: nn.Module, layer: Streaming) -> Iterator[float]:
+    """Differences of the streamed clip and of `clip` from the plain network, each as a share of the largest answer."""
+    for frames in (network.sizes["T"], *network.frames):
+        for streams in (1, 3):
+            x = torch.randn(streams, network.frame_shape[0], frames, *network.frame_shape[1:])
+            # A copy, since a plain network may remember the clip before (MoViNet does) and write into what it is given.
+            wanted = network.stream_answer(copy.deepcopy(plain)(network.plain_clip(x)))
+            for got in (stream_clip(layer, x, layer.timing.stride), layer.clip(x)):
+                if "T" not in network.answer:
+                    got = got[:, :, -1:]
+                if got.shape != wanted.shape:
+                    raise ValueError(f"{frames} frames give {tuple(got.shape)}, plainly {tuple(wanted.shape)}")
+                yield float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6))
+
+
+def _timed(record: Record, network: PublicNetwork, plain: nn.Module, layer: Streaming, threads: int) -> Record:
+    from co_perception.runtime.steppers.choose import stepper
+    from co_perception.runtime.steppers.options import StepOptions
+
+    try:
+        made = stepper(layer, network.frame_shape, "onnxruntime", StepOptions(threads))
+        state = made.init_state(1)
+        chunk = torch.randn(1, network.frame_shape[0], layer.timing.stride, *network.frame_shape[1:])
+        clip = _clip_on_onnxruntime(plain, network, threads)
+    except Exception as error:
+        return dataclasses.replace(record, untimed=f"{type(error).__name__}: {error}"[:300])
+
+    def step() -> None:
+        nonlocal state
+        _, state = made(chunk, state)
+
+    found = interleaved({"step": lambda: _block(step), "clip": lambda: _block(clip)}, seconds=2.0, least=3)
+    step_ms, clip_ms = (sorted(found[name])[len(found[name]) // 2] / 1e6 for name in ("step", "clip"))
+    return dataclasses.replace(record, step_ms=step_ms, clip_ms=clip_ms)
+
+
+def _block(call: Callable[[], object]) -> list[int]:
+    begin = perf_counter()
+    call()
+    return [int((perf_counter() - begin) * 1e9)]
+
+
+def _clip_on_onnxruntime(plain: nn.Module, network: PublicNetwork, threads: int) -> Callable[[], object]:
+    import onnxruntime
+
+    x = torch.randn(1, *network.clip)
+    x = x if network.layout[0] == "B" else x.movedim(0, network.layout.index("B")).contiguous()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder, "clip.onnx")
+        program: Any = torch.onnx.export(copy.deepcopy(plain), (x,), dynamo=True, verbose=False)
+        program.save(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    given = {session.get_inputs()[0].name: x.numpy()}
+    return lambda: session.run(None, given)
+
+
+def _last_error() -> list[str]:
+    kind, error, trace = sys.exc_info()
+    place = traceback.extract_tb(trace)[-1]
+    return [f"{kind.__name__ if kind else ''}: {error} ({Path(place.filename).name}:{place.lineno})"]
+
+
+def main(given: Sequence[str]) -> int:
+    """Try one network."""
+    name, threads = given[0], int(given[1])
+    torch.set_num_threads(threads)
+    record = trial(networks()[name], threads)
+    print(json.dumps(dataclasses.asdict(record)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
