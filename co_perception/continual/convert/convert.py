@@ -4,7 +4,7 @@
     y, state = layer(frame, layer.init_state(1, (3, 112, 112)))
 
 Layers become those of this package, `nn.Sequential` becomes `Sequential`, and a module with a forward of its own is
-read with torch.fx: at its additions and concatenations the early values wait for the late ones. Attention and all other
+read as it runs once, on stand-ins for tensors: at its additions and concatenations the early values wait for the late ones. Attention and all other
 operations over a whole clip look at the last `window` frames instead.
 """
 
@@ -24,6 +24,7 @@ from torch.nn.modules.conv import _ConvNd
 from co_perception.continual.container import Sequential
 from co_perception.continual.convert import graph
 from co_perception.continual.convert.adopt import copied
+from co_perception.continual.convert.builder import frame_after
 from co_perception.continual.convert.functional import FramewiseModule
 from co_perception.continual.convert.modules import CONVERTERS
 from co_perception.continual.convert.proof import prove
@@ -277,7 +278,7 @@ def _sequential(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         before = len(site.unsupported)
         layers[name], axes = convert_module(child, replace(site.at(name, axes), frame=frame, clip=clip))
         layer = streaming(layers[name]) if len(site.unsupported) == before else None
-        frame = graph.frame_after(layer, frame) if layer and frame else None
+        frame = frame_after(layer, frame) if layer and frame else None
         clip = int(layer.length(torch.tensor(clip))) + sum(axes.pads) if layer and clip else None
     converted = Sequential(layers) if layers else Sequential(nn.Identity())
     converted.training = module.training  # the children have their own mode

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from co_perception.continual.convert.functions import transposed
 from co_perception.continual.convert.lengths import Shape, Size, product
+from co_perception.continual.convert.shapes import transposed
 from co_perception.continual.convert.site import STREAMS, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, TracedTensor
 

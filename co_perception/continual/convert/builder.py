@@ -1,0 +1,153 @@
+"""Building of a `Dag`, layer by layer, with the timing, the axes and the frames of every value, in `convert`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight, mapped
+from co_perception.continual.convert.lengths import (
+    RECYCLING,
+    ClipLength,
+    FrameCount,
+    Length,
+    Size,
+    product,
+)
+from co_perception.continual.convert.operations import named
+from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError
+from co_perception.continual.convert.tensors import (
+    Filled,
+    TracedTensor,
+)
+from co_perception.continual.convert.weights import Weights
+from co_perception.continual.dag import DagNode, reach
+from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.timing import Timing
+
+
+class FollowsError(Exception):
+    """The forward cannot go on, for a reason that is reported already."""
+
+
+class DagBuilder:
+    """Collects the layers of the continual network of a module.
+
+    Args:
+        module: whose tensors the layers use.
+        site: its place.
+    """
+
+    def __init__(self, module: nn.Module, site: Site) -> None:
+        self.module, self.site, self.here = module, site, site
+        self.weights = Weights(module)
+        self.like = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0)).detach()
+        self.reaches: list[tuple[Timing, int]] = [(Timing(), 0)]
+        self.frames: list[tuple[int, ...] | None] = [site.frame]
+        self.nodes: list[DagNode] = []
+        self.bound = False  # to the size of a frame, by numbers that the forward took
+        self.clip = ClipLength(site.clip)
+
+    def emit(self, layer: Streaming, inputs: list[TracedTensor], axes: Axes) -> TracedTensor:
+        numbers = tuple(value.node for value in inputs)
+        try:
+            reached = reach(layer, [self.reaches[i] for i in numbers])
+        except ValueError as error:
+            raise UnsupportedError(str(error)) from error
+        unsure = any(value.axes.unsure for value in inputs)
+        shapes = [self.frames[i] for i in numbers]
+        frame = (
+            None if unsure or None in shapes else frame_after(layer, shapes[0] if len(shapes) == 1 else tuple(shapes))
+        )
+        self.frames.append(frame)
+        self.reaches.append(reached)
+        self.nodes.append(DagNode(layer, numbers))
+        return TracedTensor(len(self.nodes), replace(axes, unsure=unsure))
+
+    def emit_call(
+        self, function: Callable[..., Tensor], args: Sequence[object], kwargs: Mapping[str, object], axes: Axes
+    ) -> TracedTensor:
+        inputs: list[TracedTensor] = []
+
+        def slot(part: object) -> object:
+            if isinstance(part, Filled | Length):
+                raise UnsupportedError("it computes with the length of an axis, which a stream does not have")
+            if isinstance(part, TracedTensor):
+                inputs.append(part)
+                return Slot(len(inputs) - 1)
+            if isinstance(part, Tensor):
+                return aligned_weight(self.weights.weight(part), axes)
+            return part
+
+        args, kwargs = mapped(tuple(args), slot), mapped(dict(kwargs), slot)
+        return self.emit(FunctionLayer(function, tuple(args), kwargs), inputs, axes)
+
+    def of_weights(self, function: Callable[..., Tensor], *args: object) -> Tensor:
+        return self.weights.compute(named(function), function, args, {})
+
+    def weight(self, tensor: Tensor) -> Weight:
+        return self.weights.weight(tensor)
+
+    def sizes(self, value: TracedTensor) -> tuple[Size, ...]:
+        return tuple(
+            product([self.size_at(value, place) for place in (part if isinstance(part, tuple) else (part,))])
+            for part in value.axes.order
+        )
+
+    def size_at(self, value: TracedTensor, place: int) -> Size:
+        if place == STREAMS:
+            return Length(1, True, None, self.clip)
+        if place == TIME:
+            if self.single(value):
+                return 1
+            count = FrameCount.after(self.reaches[value.node][0])
+            return Length(1, False, replace(count, shorter=count.shorter - sum(value.axes.pads)), self.clip)
+        frame = self.frames[value.node]
+        if frame is None:
+            if value.axes.unsure:
+                raise FollowsError
+            raise UnsupportedError(
+                "it asks for the size of a frame, which is not known: give a clip or the shape of a frame, such as "
+                "convert(..., example=(3, 112, 112))"
+            )
+        self.bound = self.bound or place > TIME
+        return frame[0 if place == CHANNELS else place - TIME]
+
+    def knows_frame(self, value: TracedTensor) -> bool:
+        return self.frames[value.node] is not None
+
+    def single(self, value: TracedTensor) -> bool:
+        if value.axes.pooled or self.site.clip is None:
+            return value.axes.pooled
+        return self.reaches[value.node][0].length(self.site.clip) + sum(value.axes.pads) == 1
+
+
+def frame_after(layer: Streaming, shape: Any) -> tuple[int, ...]:
+    """Shape of a frame of a layer's answer. Raises UnsupportedError where the layer does not take such frames."""
+    try:
+        with torch.no_grad():
+            return tuple(int(size) for size in layer.frame_out(shape))
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise UnsupportedError(f"it does not take frames of shape {shape}: {error}") from error
+
+
+def aligned_weight(weight: Weight, axes: Axes) -> Weight:
+    """A weight that is combined with a tensor of these axes."""
+    tensor = weight.tensor()
+    if tensor.dim() == 0:
+        return weight
+    order = axes.order[len(axes.order) - tensor.dim() :] if tensor.dim() <= len(axes.order) else None
+    if order is None:
+        raise UnsupportedError(f"a weight of {tensor.dim()} axes meets a tensor {axes}")
+    for place, length in zip(order, tensor.shape, strict=True):
+        if (isinstance(place, tuple) or place in (STREAMS, TIME)) and length != 1:
+            raise UnsupportedError(
+                f"a weight of shape {tuple(tensor.shape)} differs from frame to frame of {axes}, and a stream has more "
+                f"frames than any table. {RECYCLING}"
+            )
+    places = tuple(place[0] if isinstance(place, tuple) else place for place in order)
+    return replace(weight, order=places, axes=3 + axes.space)

@@ -1,0 +1,254 @@
+"""Cutting, picking and joining of tensors in `convert`: indices, split, chunk, cat and stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from co_perception.continual.convert.functional import FunctionLayer, Slot
+from co_perception.continual.convert.functions import handles, inside
+from co_perception.continual.convert.lengths import Length, Size
+from co_perception.continual.convert.rearrangement import relaid
+from co_perception.continual.convert.shapes import unsqueeze
+from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint
+from co_perception.continual.convert.tensors import Emitter, Filled, FinalState, TracedTensor
+from co_perception.continual.history import Crop
+from co_perception.continual.layer import TIME
+
+# Parts --------------------------------------------------------------------------------------------------------------
+
+
+@handles("getitem")
+def getitem(emitter: Emitter, value: object, index: object) -> object:
+    if isinstance(value, FinalState):
+        return value.of_layer(index)
+    if not isinstance(value, TracedTensor):
+        raise UnsupportedError("it indexes a weight by the input; make it a module and register a converter for it")
+    return _slice(emitter, value, index if isinstance(index, tuple) else (index,))
+
+
+def _slice(emitter: Emitter, value: TracedTensor, index: tuple[object, ...]) -> TracedTensor:
+    at, dim = [i for i, part in enumerate(index) if part is Ellipsis], 0
+    if at:
+        named = sum(part is not None and part is not Ellipsis for part in index)
+        middle = (slice(None),) * (len(value.axes.order) - named)
+        index = (*index[: at[0]], *middle, *index[at[0] + 1 :])
+    for part in index:
+        if part is None:
+            value = unsqueeze(emitter, value, dim)
+            dim += 1
+        elif isinstance(part, slice):
+            value = between(emitter, value, dim, part)
+            dim += 1
+        elif isinstance(part, int):
+            value = select(emitter, value, dim, part)
+        elif isinstance(part, list | range) or (type(part) is Tensor and part.dim() == 1):
+            value = index_select(emitter, value, dim, torch.as_tensor(part))
+            dim += 1
+        else:
+            raise UnsupportedError("it is indexed by something else than numbers and slices")
+    return value
+
+
+@handles("select")
+def select(emitter: Emitter, value: TracedTensor, dim: int, index: int) -> TracedTensor:
+    place = value.axes.place(dim)
+    if place == STREAMS:
+        raise UnsupportedError("it picks streams out of the batch; streams have to stay apart")
+    if place != TIME:
+        axes = value.axes.without([place])
+        part = (*[slice(None)] * place, slice(index, index + 1 or None))
+        squeezed = (place,) if place > TIME else ()
+        return emitter.emit(FunctionLayer(_pick, (Slot(0), part, squeezed)), [value], axes)
+    if index == -1 or emitter.single(value):
+        return value.with_axes(value.axes.without([TIME]).reduced())
+    raise UnsupportedError(f"it picks frame {index} of a clip; in a stream only the newest, -1, keeps its meaning")
+
+
+@handles("narrow")
+def narrow(emitter: Emitter, value: TracedTensor, dim: int, start: Size, length: Size) -> TracedTensor:
+    return between(emitter, value, dim, slice(start, start + length))
+
+
+def between(emitter: Emitter, value: TracedTensor, dim: int, part: slice) -> TracedTensor:
+    if part == slice(None):
+        return value
+    place = value.axes.place(dim)
+    if place == STREAMS:
+        if part.step in (None, 1) and not part.start and part.stop == emitter.size_at(value, STREAMS):
+            return value
+        raise UnsupportedError("it picks streams out of the batch; streams have to stay apart")
+    if place == TIME:
+        return _frames_of(emitter, value, part)
+    if any(isinstance(end, Length) for end in (part.start, part.stop, part.step)):
+        raise UnsupportedError("it cuts channels or space by the length of a clip, which a stream does not have")
+    return emitter.emit(FunctionLayer(_pick, (Slot(0), (*[slice(None)] * place, part), ())), [value], value.axes)
+
+
+def _frames_of(emitter: Emitter, value: TracedTensor, part: slice) -> TracedTensor:
+    """x[:, :, part]: all frames but some at both ends."""
+    length = emitter.size_at(value, TIME)
+    first, last = _from_start(part.start, length), min(_from_end(part.stop, length), 0)
+    if part.step not in (None, 1) or first < 0 or (isinstance(part.stop, int) and part.stop > 0):
+        raise UnsupportedError(
+            f"it picks the frames {first}:{part.stop}:{part.step} of a clip; a stream can leave out frames at both "
+            "ends (x[:, :, a:-b]). Use the stride of a convolution or pool to skip frames"
+        )
+    if (first, last) == (0, 0):
+        return value
+    value.axes.need_frames("leaving out frames")
+    return emitter.emit(Crop(first, -last), [value], value.axes)
+
+
+def _from_start(start: Size | None, length: Size) -> int:
+    """Frames that are left out before `start`: a number, or minus the length of another tensor, -y.size(2)."""
+    if not isinstance(start, Length):
+        return start or 0
+    left_out = length - (-start) if start.factor < 0 else start
+    return max(left_out, 0) if isinstance(left_out, int) else -1
+
+
+def _from_end(stop: Size | None, length: Size) -> int:
+    """Minus the frames that are left out after `stop`: a number, or the length of another tensor."""
+    if not isinstance(stop, Length):
+        return stop or 0
+    left_out = stop - length
+    return left_out if isinstance(left_out, int) else 0
+
+
+@handles("index_select")
+def index_select(emitter: Emitter, value: TracedTensor, dim: int, index: Tensor) -> TracedTensor:
+    place = inside(value.axes, dim, "it picks frames or streams by their numbers")
+    index = index.nonzero().flatten() if index.dtype == torch.bool else index
+    return emitter.emit(FunctionLayer(torch.index_select, (Slot(0), place, emitter.weight(index))), [value], value.axes)
+
+
+@handles("setitem")
+def setitem(emitter: Emitter, value: object, index: object, part: object) -> None:
+    raise UnsupportedError(
+        "it writes into a part of a tensor; put the parts together with torch.cat instead", None, True
+    )
+
+
+@handles("chunk", "tensor_split")
+def chunk(emitter: Emitter, value: TracedTensor, chunks: int, dim: int = 0) -> tuple[TracedTensor, ...]:
+    place = inside(value.axes, dim, "it cuts time or the batch into parts")
+    parts = [FunctionLayer(_chunk_part, (Slot(0), chunks, place, i)) for i in range(chunks)]
+    return tuple(emitter.emit(part, [value], value.axes) for part in parts)
+
+
+@handles("split", "split_with_sizes")
+def split(emitter: Emitter, value: TracedTensor, split_size: object, dim: int = 0) -> tuple[TracedTensor, ...]:
+    place = inside(value.axes, dim, "it cuts time or the batch into parts")
+    if isinstance(split_size, int):
+        size = emitter.size_at(value, place)
+        assert isinstance(size, int)
+        starts = range(0, size, split_size)
+        return tuple(between(emitter, value, dim, slice(start, start + split_size)) for start in starts)
+    if not isinstance(split_size, tuple | list) or not all(isinstance(size, int) for size in split_size):
+        raise UnsupportedError("its sizes are no numbers; write them as such, or use chunk")
+    ends = [sum(split_size[: i + 1]) for i in range(len(split_size))]
+    pairs = zip(split_size, ends, strict=True)
+    return tuple(between(emitter, value, dim, slice(end - size, end)) for size, end in pairs)
+
+
+@handles("unbind", "iter")
+def unbind(emitter: Emitter, value: TracedTensor, dim: int = 0) -> tuple[TracedTensor, ...]:
+    place = inside(value.axes, dim, "it goes through frames or streams one by one")
+    size = emitter.size_at(value, place)
+    assert isinstance(size, int)
+    return tuple(select(emitter, value, dim, i) for i in range(size))
+
+
+# Joining ------------------------------------------------------------------------------------------------------------
+
+
+@handles("cat", "concat", "concatenate")
+def cat(emitter: Emitter, tensors: Sequence[object], dim: int = 0, axis: int | None = None) -> TracedTensor:
+    dim = dim if axis is None else axis
+    values = [value for value in tensors if isinstance(value, TracedTensor)]
+    if not values:
+        raise UnsupportedError("it joins parts that do not depend on the input alone")
+    place = values[0].axes.place(dim)
+    if place == TIME and len(values) == 1:
+        return _padded(emitter, tensors, values[0])
+    if len(values) == 1 and place not in (STREAMS, TIME):
+        return _beside_numbers(emitter, tensors, values[0], dim)
+    if len(values) < len(tensors):
+        raise UnsupportedError(
+            "it puts weights beside the input, as a class token does; a stream has no place for them"
+        )
+    values = [relaid(emitter, value, values[0].axes.order, values[0].axes.space) for value in values]
+    axes = joint([value.axes for value in values])
+    if place in (STREAMS, TIME):
+        raise UnsupportedError(
+            "it puts clips one after the other along " + ("time" if place == TIME else "the batch") + "; a stream "
+            "can be joined with others along channels and space only"
+        )
+    return emitter.emit_call(torch.cat, (values,), {"dim": place}, axes)
+
+
+def _padded(emitter: Emitter, tensors: Sequence[object], value: TracedTensor) -> TracedTensor:
+    """Zero frames put before and after a clip."""
+    at = next(i for i, each in enumerate(tensors) if each is value)
+    counts = [0, 0]
+    for i, each in enumerate(tensors):
+        if each is value:
+            continue
+        zeros = _frames_of_zeros(each, value.axes)
+        if zeros is None:
+            raise UnsupportedError("it puts other frames than zeros before or after a clip, which a stream never ends")
+        counts[i > at] += zeros
+    value.axes.need_frames("padding over time")
+    before, after = value.axes.pads
+    return value.with_axes(replace(value.axes, pads=(before + counts[0], after + counts[1])))
+
+
+def _beside_numbers(emitter: Emitter, tensors: Sequence[object], value: TracedTensor, dim: int) -> TracedTensor:
+    """Channels or space before and after a tensor that are zeros, or another number everywhere."""
+    for each in tensors:
+        if each is value:
+            continue
+        if not isinstance(each, Filled) or len(each.sizes) != len(value.axes.order):
+            raise UnsupportedError(
+                "it puts weights beside the input, as a class token does; a stream has no place for them"
+            )
+        amount, place = each.sizes[dim], value.axes.place(dim)
+        if not isinstance(amount, int):
+            raise UnsupportedError("it puts as many numbers beside the input as a clip has frames")
+        before = tensors.index(each) < tensors.index(value) if isinstance(tensors, list) else False
+        pads = [0, 0] * (2 + value.axes.space - place) + ([amount, 0] if before else [0, amount])
+        value = emitter.emit(FunctionLayer(F.pad, (Slot(0), tuple(pads), "constant", each.number)), [value], value.axes)
+    return value
+
+
+def _frames_of_zeros(tensor: object, axes: Axes) -> int | None:
+    dim = axes.order.index(TIME)
+    if isinstance(tensor, Filled) and tensor.number == 0 and len(tensor.sizes) == len(axes.order):
+        frames = tensor.sizes[dim]
+        return frames if isinstance(frames, int) else None
+    if isinstance(tensor, Tensor) and type(tensor) is Tensor and tensor.dim() == len(axes.order) and not tensor.any():
+        return tensor.shape[dim]
+    return None
+
+
+@handles("stack")
+def stack(emitter: Emitter, tensors: Sequence[TracedTensor], dim: int = 0) -> TracedTensor:
+    if not all(isinstance(value, TracedTensor) for value in tensors):
+        raise UnsupportedError("it puts weights beside the input; a stream has no place for them")
+    order, space = tensors[0].axes.order, tensors[0].axes.space
+    alike = [relaid(emitter, value, order, space) for value in tensors]
+    at = dim % (len(order) + 1)
+    return cat(emitter, [unsqueeze(emitter, value, at) for value in alike], at)
+
+
+def _pick(x: Tensor, index: tuple[slice, ...], squeezed: tuple[int, ...]) -> Tensor:
+    return x[index].squeeze(squeezed) if squeezed else x[index]
+
+
+def _chunk_part(x: Tensor, chunks: int, place: int, i: int) -> Tensor:
+    return x.chunk(chunks, place)[i]
