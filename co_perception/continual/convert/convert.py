@@ -4,8 +4,8 @@
     y, state = layer(frame, layer.init_state(1, (3, 112, 112)))
 
 Layers become those of this package, `nn.Sequential` becomes `Sequential`, and a module with a forward of its own is
-read as it runs once, on stand-ins for tensors: at its additions and concatenations the early values wait for the late ones. Attention and all other
-operations over a whole clip look at the last `window` frames instead.
+read: it runs once, on stand-ins for tensors. At its additions and concatenations the early values wait for the late
+ones. Attention and all other operations over a whole clip look at the last `window` frames instead.
 """
 
 from __future__ import annotations
