@@ -82,6 +82,8 @@ EXTRAS = {
     ],
 }
 
+DATA = ["py.typed", "labels/*.txt", "evaluation/report/*.html", "models/*/*", "models/*/bundle/*"]
+
 setup(
     name="co_perception",
     version="0.1.0",
@@ -89,7 +91,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["co_perception", "co_perception.*"]),
-    package_data={"co_perception": ["py.typed", "labels/*.txt", "evaluation/report/*.html", "models/*/*"]},
+    package_data={"co_perception": DATA},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["co-perception = co_perception.cli:main"]},

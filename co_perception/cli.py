@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from co_perception.commands import adapt, evaluate, networks, record, train, weights
+from co_perception.commands import adapt, bundle, evaluate, networks, record, train, weights
 
-COMMANDS = (record, train, adapt, evaluate, weights, networks)
+COMMANDS = (record, train, adapt, evaluate, bundle, weights, networks)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -152,7 +152,9 @@ def _weights() -> Iterator[tuple[str, bytes]]:
         states.save(FRESH, path)
         yield "state/0_fresh", path.read_bytes()
         presence = skeleton_streams.PresenceHistory(1)
-        stream = skeleton_streams.SkeletonStream((torch.zeros(SIZES.frame),), 1, presence, presence, torch.ones(2))
+        stream = skeleton_streams.SkeletonStream(
+            (np.zeros(SIZES.frame, np.float32),), 1, presence, presence, np.ones(2, np.float32)
+        )
         snapshot = skeleton_streams.Snapshot(PoolState(("p",), (0,), FRESH, 0), {"p": stream}, {"p": 0})
         skeleton_streams.save(snapshot, SIZES, path, OWNER)
         yield "people_streams/0_one", path.read_bytes()

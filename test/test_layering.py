@@ -18,10 +18,10 @@ from helpers.package_source import PACKAGE, ROOT, trees
 LAYERS: dict[str, set[str]] = {
     "engine": set(),
     "skeletons": set(),
-    "continual": set(),
+    "continual": {"engine.array_library", "engine.state_tree"},
     "networks": {"continual", "skeletons"},
-    "adapters": {"continual"},
-    "runtime": {"networks.variants", "continual"},
+    "adapters": {"continual", "engine.files"},
+    "runtime": {"networks.variants", "continual", "engine.array_library", "engine.files", "engine.state_tree"},
     "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.untrusted"},
     "evaluation": {"engine", "data", "online", "runtime"},
@@ -39,7 +39,7 @@ LAYERS: dict[str, set[str]] = {
 # Layer: what it may import from outside, beside the standard library and the optional packages. typing_extensions comes
 # with torch: it is the standard library's typing for older Pythons.
 LIBRARIES: dict[str, set[str]] = {
-    "engine": {"numpy"},
+    "engine": {"numpy", "safetensors"},
     "skeletons": {"numpy"},
     "continual": {"torch", "safetensors", "typing_extensions"},
     "networks": {"torch", "numpy", "typing_extensions"},

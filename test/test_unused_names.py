@@ -23,7 +23,6 @@ CALLED_BY_LIBRARIES = {
     "train_dataloader", "val_dataloader", "on_save_checkpoint", "on_load_checkpoint",
 }  # fmt: skip
 PUBLIC_ANYWAY = {
-    "split_rows",  # the inverse of join_rows
     "from_opencv", "from_frames",  # ways in, for users who have arrays
     "opendr_name", "pyslowfast_name",  # for checkpoints of those projects
     "ages",  # of the streams in a pool

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from co_perception.adapters.attach import PROTOTYPES, AdapterConfig, forms, plain_state
 from co_perception.adapters.forms import AdapterForm, Blocks, CenterTap, LowRank, Prototypes
 from co_perception.adapters.groups import Axes, sliced
-from co_perception.continual.state import write_files
+from co_perception.engine.files import write_files
 
 FORMAT = "1"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # measured, not learned

@@ -10,22 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from co_perception.continual.layer import Streaming
 from co_perception.continual.norm import fold_batch_norm
-from co_perception.continual.state import write_files
 from co_perception.data.content_sketch import ContentSketch
 from co_perception.data.parsing import parse_errors
+from co_perception.engine.files import write_files
 from co_perception.engine.label_groups import names_of
-from co_perception.engine.learners import Learner
-from co_perception.engine.target import Category, Status, label_set_name
+from co_perception.engine.target import label_set_name
 from co_perception.engine.target import labels as read_labels
 from co_perception.learners import weights
 from co_perception.learners.metadata import FILE, Metadata, own_fields, restored, shipped, shipped_names
 from co_perception.learners.options import LearnerOptions, OptionKeywords
+from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD, ScoringLearner
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
@@ -38,14 +40,13 @@ from co_perception.runtime.steppers.stepper import EagerStepper, Stepper
 if TYPE_CHECKING:
     from typing import Unpack  # from Python 3.11 on
 
-MIN_PROGRESS, THRESHOLD = 0.75, 0.0
 NetworkVariant = VideoVariant | SkeletonVariant | FeatureVariant
 StepperFactory = Callable[..., Stepper]  # of (network, shape of its frames, lag)
 NARROWER = 200  # times as many numbers as a pruned network, of one in fourteen channels, may have been pruned from
 OWN = "own"  # label set of classes that the caller named
 
 
-class NetworkLearner(Learner):
+class NetworkLearner(ScoringLearner):
     """A learner around one streaming network, `model`, built from its record, `variant`, and from `LearnerOptions`.
 
     The interface is that of OpenDR (Passalis et al., arXiv:2203.00403). Weights come with `load` or `fit`, never in the
@@ -55,11 +56,7 @@ class NetworkLearner(Learner):
     kind: ClassVar[type[Metadata]]
     model: Streaming
     variant: NetworkVariant
-    labels: tuple[str, ...]
-    label_set: str
     pruned = False  # layers are narrower than the record says
-    threshold: float  # least probability of a VALID label; where groups have their own, the lowest of them
-    thresholds: dict[str, float]  # by group, where they have their own
     trained_on = ContentSketch.of(())  # what the recordings showed that the weights were trained on; empty: not known
     _name = ""  # computed when it is first asked for: a digest takes a tenth of a second
 
@@ -78,7 +75,7 @@ class NetworkLearner(Learner):
                 raise ValueError(f"classes are at least two different names, got {classes!r}")
             self.labels, self.label_set = names, label_set_name(OWN, names)
             self.variant = dataclasses.replace(variant, classes=len(names), labels=self.label_set)
-        self._set_limits(MIN_PROGRESS, THRESHOLD)
+        self._choose_limits(MIN_PROGRESS, THRESHOLD)
         self._build()
 
     @abstractmethod
@@ -183,8 +180,7 @@ class NetworkLearner(Learner):
             )
         self.variant, self.pruned = self._restored(saved), saved.pruned
         self.labels, self.label_set = saved.labels, self.variant.labels
-        by_group = dict(zip(names_of(self.groups), saved.thresholds, strict=True)) if saved.thresholds else None
-        self._set_limits(saved.min_progress, by_group or saved.threshold)
+        self._choose_limits(saved.min_progress, saved.limit)
         file = path / saved.weights
         with torch.device("meta"):  # a damaged record may describe more than the memory holds: none is built then
             needs = sum(value.numel() for value in self._network().parameters())
@@ -198,9 +194,14 @@ class NetworkLearner(Learner):
 
     def save(self, path: Path | str) -> None:
         """Write weights and metadata into the folder `path`; a second save replaces the first."""
-        self._need_weights()
         folder = Path(path)
+        metadata, content = self.saved_content()
         folder.mkdir(parents=True, exist_ok=True)
+        write_files({folder / metadata.weights: content, folder / FILE: metadata.to_json().encode()})
+
+    def saved_content(self) -> tuple[Metadata, bytes]:
+        """The metadata and the file of weights that `save` writes."""
+        self._need_weights()
         metadata = self._metadata(
             network=self.variant.name,
             labels=self.labels,
@@ -214,8 +215,7 @@ class NetworkLearner(Learner):
             pruned=self.pruned,
             trained_on=self.trained_on.to_text(),
         )
-        tensors = {name: value.contiguous() for name, value in self.model.state_dict().items()}
-        write_files({folder / metadata.weights: to_bytes(tensors), folder / FILE: metadata.to_json().encode()})
+        return metadata, to_bytes({name: value.contiguous() for name, value in self.model.state_dict().items()})
 
     def optimize(self, backend: str = AUTO, *, threads: int | None = None, precision: str = FLOAT32) -> None:
         """Step by the fastest backend on this machine; answers stay the network's to 1e-4. Resets all streams.
@@ -274,47 +274,6 @@ class NetworkLearner(Learner):
     def _restored(self, saved: Metadata) -> NetworkVariant:
         return restored(self.variant, saved)
 
-    def _score(self, logits: Tensor, progress: float, delay: int = 0, *, doubtful: bool = False) -> Category:
-        """An answer from logits (classes,), `delay` frames late; `doubtful`: they do not describe the newest frame.
-
-        Of a label set in groups it is that of the first group, with those of the others in `others`.
-        """
-        groups = self.groups
-        if not groups:
-            return self._answer(torch.softmax(logits.float(), 0), progress, delay, doubtful)
-        found = []
-        for name in names_of(groups):
-            others = torch.tensor([group != name for group in groups], device=logits.device)
-            shares = torch.softmax(logits.float().masked_fill(others, -torch.inf), 0)
-            found.append(self._answer(shares, progress, delay, doubtful, name))
-        return dataclasses.replace(found[0], others=tuple(found[1:]))
-
-    def _without_score(self, progress: float, delay: int = 0) -> Category:
-        """An answer while there are no logits, in every group."""
-        first, *others = (
-            Category(-1, status=Status.WARMING_UP, progress=progress, delay=delay, group=name)
-            for name in names_of(self.groups)
-        )
-        return dataclasses.replace(first, others=tuple(others))
-
-    def _answer(self, shares: Tensor, progress: float, delay: int, doubtful: bool, group: str = "") -> Category:
-        """The best class of a group by its share of one; see `_score`."""
-        probabilities = shares.cpu().numpy()
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        limit = self.thresholds.get(group, self.threshold)
-        status = Status.VALID if confidence >= limit and not doubtful else Status.UNCERTAIN
-        return Category(
-            best,
-            description=self.labels[best] if self.labels else None,
-            confidence=min(confidence, 1.0),
-            probabilities=probabilities,
-            status=status if progress >= self.min_progress else Status.WARMING_UP,
-            progress=progress,
-            delay=delay,
-            group=group,
-        )
-
     def _run_with(self, steppers: Sequence[Stepper]) -> None:
         """Use these steppers from now on."""
         self._name = ""  # the weights may be others
@@ -331,21 +290,6 @@ class NetworkLearner(Learner):
         self._loaded = True
         self._use(self.model, eager)
 
-    def _set_limits(self, min_progress: float, threshold: float | Mapping[str, float]) -> None:
-        """Set both limits: the caller's option where there is one, else these.
-
-        Raises:
-            ValueError: for thresholds by group that are not those of the label set's groups.
-        """
-        chosen = self.options
-        self.min_progress = min_progress if chosen.min_progress is None else chosen.min_progress
-        limit = threshold if chosen.threshold is None else chosen.threshold
-        self.thresholds = dict(limit) if isinstance(limit, Mapping) else {}
-        names = names_of(self.groups)
-        if isinstance(limit, Mapping) and set(limit) != set(names):
-            raise ValueError(f"a threshold by group is of each group, {', '.join(names)}; got {', '.join(limit)}")
-        self.threshold = min(limit.values()) if isinstance(limit, Mapping) else limit
-
     def _asset(self) -> str:
         """The name of the published weights, where they can be fetched."""
         if self.variant.weights is None:
@@ -361,6 +305,11 @@ class NetworkLearner(Learner):
             if self.variant.weights:
                 how = f"load() (after `co-perception weights fetch {self.variant.weights}`)"
             raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
+
+
+def host_array(numbers: Tensor) -> NDArray[np.float32]:
+    """Numbers, such as logits, as NumPy's in float32."""
+    return numbers.float().cpu().numpy()
 
 
 def eager(network: Streaming, shape: tuple[int, ...], lag: int = 0) -> Stepper:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_type_hints
@@ -63,28 +64,38 @@ class Metadata:
             what = f"there is no {FILE} in {folder}" if folder.is_dir() else f"there is no folder {folder}"
             raise FileNotFoundError(f"{what}: give the folder that save(path) wrote")
         with parse_errors(path, "what a learner's save() wrote"):
-            content = read_json(path, MOST_BYTES)
-            if not isinstance(content, dict) or content.get("version") != FORMAT:
-                raise ValueError(f"it is not of format {FORMAT}; save the learner again with this version")
-            kind = content.pop("kind", VideoMetadata.kind)  # which the first files did not name
-            if kind not in KINDS:
-                raise ValueError(f"it is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
-            known = fields(KINDS[kind])
-            names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
-            for name in content.keys() - names:
-                raise ValueError(no_such("key", name, names))
-            if missing := needed - content.keys():
-                raise ValueError(f"missing {sorted(missing)}")
-            types = get_type_hints(KINDS[kind])
-            values = {key: _checked(key, value, types[key]) for key, value in content.items()}
-            if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
-                raise ValueError("labels are at least two different names")
-            groups = names_of(values.get("groups", ()))
-            if values.get("thresholds") and len(values["thresholds"]) != len(groups):
-                raise ValueError(f"thresholds are one of each group of labels, {len(groups)}, or none")
-            if Path(values.get("weights", "file")).name != values.get("weights", "file"):
-                raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
-            return KINDS[kind](**values)
+            return Metadata.from_content(read_json(path, MOST_BYTES))
+
+    @staticmethod
+    def from_content(content: Any) -> Metadata:
+        """The metadata that `to_json` wrote, from what is in its JSON. Raises: ValueError, or what stumbles over it."""
+        if not isinstance(content, dict) or content.get("version") != FORMAT:
+            raise ValueError(f"it is not of format {FORMAT}; save the learner again with this version")
+        kind = content.get("kind", VideoMetadata.kind)  # which the first files did not name
+        if kind not in KINDS:
+            raise ValueError(f"it is of a learner of kind {kind!r}; there are: {', '.join(KINDS)}")
+        known = fields(KINDS[kind])
+        names, needed = {f.name for f in known}, {f.name for f in known if f.default is MISSING}
+        for name in content.keys() - names - {"kind"}:
+            raise ValueError(no_such("key", name, names))
+        if missing := needed - content.keys():
+            raise ValueError(f"missing {sorted(missing)}")
+        types = get_type_hints(KINDS[kind])
+        values = {key: _checked(key, value, types[key]) for key, value in content.items() if key != "kind"}
+        if len(values["labels"]) < 2 or len(set(values["labels"])) < len(values["labels"]):
+            raise ValueError("labels are at least two different names")
+        groups = names_of(values.get("groups", ()))
+        if values.get("thresholds") and len(values["thresholds"]) != len(groups):
+            raise ValueError(f"thresholds are one of each group of labels, {len(groups)}, or none")
+        if Path(values.get("weights", "file")).name != values.get("weights", "file"):
+            raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
+        return KINDS[kind](**values)
+
+    @property
+    def limit(self) -> float | Mapping[str, float]:
+        """The threshold, or that of each group of labels."""
+        names = names_of(getattr(self, "groups", ()))
+        return dict(zip(names, self.thresholds, strict=True)) if self.thresholds else self.threshold
 
 
 @dataclass(frozen=True, kw_only=True)

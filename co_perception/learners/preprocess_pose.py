@@ -5,31 +5,24 @@ Another layout is mapped by joint name, joints are normalized, and a person with
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from co_perception.engine.confidences import found, rescaled
 from co_perception.engine.coordinates import KINECT, PIXELS, change_axes, default_coordinates, to_picture
-from co_perception.engine.data import Data, SkeletonSequence
-from co_perception.engine.target import Category, Pose
+from co_perception.engine.data import SkeletonSequence
+from co_perception.engine.target import Pose
 from co_perception.engine.time import frames_at_rate
 from co_perception.networks.variants_skeleton import SkeletonVariant
-from co_perception.skeletons.body import parts_found, whole
+from co_perception.skeletons.body import whole
 from co_perception.skeletons.layouts import layout
 from co_perception.skeletons.mapping import convert
 from co_perception.skeletons.normalize import normalize, placed
-from co_perception.training.augment import SkeletonAugment, mirrored_label
 
 MIN_JOINTS = 0.25  # share of the network's joints below which a person counts as absent: a face alone does nothing
-
-# Mild: other people, cameras and detectors, and no other activity.
-AUGMENT = SkeletonAugment(rotation=10, scale=0.1, time_warp=0.2, joint_dropout=0.1, jitter=0.01, mirror=0.5)
 
 
 class PoseInput(NamedTuple):
@@ -126,10 +119,10 @@ def frame_input(poses: Sequence[Pose], variant: SkeletonVariant, slots: PersonSl
 
 def clip_input(sequence: SkeletonSequence, variant: SkeletonVariant) -> PoseInput:
     """A whole clip, as `network_clip` cuts it."""
-    return _clip_input(network_clip(sequence, variant), sequence.layout, variant)
+    return cut_clip_input(network_clip(sequence, variant), sequence.layout, variant)
 
 
-def _clip_input(values: NDArray[np.float32], source: str, variant: SkeletonVariant) -> PoseInput:
+def cut_clip_input(values: NDArray[np.float32], source: str, variant: SkeletonVariant) -> PoseInput:
     """What `network_clip` gave, augmented or not, as input."""
     coordinates = PIXELS if len(values) == 3 else KINECT
     return to_input(values.transpose(1, 3, 2, 0), source, variant, coordinates)
@@ -205,61 +198,3 @@ class PersonSlots:
 
     def restore(self, places: Mapping[str, int]) -> None:
         self._places = dict(places)
-
-
-class PoseExamples:
-    """(SkeletonSequence, Category) pairs as inputs of a network.
-
-    Clips of `variant.clip` frames: the middle of longer ones, or a random part where augmentation draws. An example is
-    mirrored only where its class is its own mirror image by name: `mirrored_label`. Pairs are read when needed.
-    """
-
-    def __init__(
-        self,
-        dataset: Sequence[tuple[Data, Category]],
-        labels: Sequence[int],
-        classes: Sequence[str],
-        variant: SkeletonVariant,
-        augment: SkeletonAugment | None,
-    ) -> None:
-        self.dataset, self.labels, self.variant = dataset, labels, variant
-        augment = augment or SkeletonAugment()
-        unmirrored = dataclasses.replace(augment, mirror=0.0)
-        mirrors = mirrored_label(classes)
-        self._augment = [augment if other == label else unmirrored for label, other in enumerate(mirrors)]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def parts(self, needs: Sequence[str], most: int = 200) -> tuple[str, ...]:
-        """Those parts of the body that most frames with a person show, in `most` examples spread over all."""
-        target, found_in, frames = layout(self.variant.layout), np.zeros(len(needs)), 0
-        for index in np.unique(np.linspace(0, len(self) - 1, min(len(self), most)).astype(int)):
-            sequence = self._sequence(int(index))
-            joints = convert(
-                network_clip(sequence, self.variant).transpose(1, 3, 2, 0), layout(sequence.layout), target
-            )
-            visible = joints[..., -1] > 0
-            frames += int(visible.any(-1).sum())
-            found_in += parts_found(visible, target, needs).sum((0, 1))
-        return tuple(part for part, count in zip(needs, found_in, strict=True) if 2 * count > frames)
-
-    def _sequence(self, index: int) -> SkeletonSequence:
-        sequence = self.dataset[index][0]
-        if not isinstance(sequence, SkeletonSequence):
-            raise ValueError(f"example {index}: expected a SkeletonSequence, got {type(sequence).__name__}")
-        return sequence
-
-    def tensor(self, index: int, rng: np.random.Generator | None) -> Tensor:
-        """(3, T, V, M) float32, normalized."""
-        sequence = self._sequence(index)
-        try:
-            values = network_clip(sequence, self.variant)
-        except ValueError as error:
-            raise ValueError(f"example {index}: {error}") from error
-        spare = values.shape[1] - self.variant.clip
-        start = spare // 2 if rng is None else int(rng.integers(spare + 1))
-        values = values[:, start : start + self.variant.clip]
-        if rng is not None:
-            values = self._augment[self.labels[index]](values, layout(sequence.layout), rng)
-        return torch.from_numpy(_clip_input(values, sequence.layout, self.variant).values)

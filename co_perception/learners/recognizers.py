@@ -131,13 +131,43 @@ def policy(values: RecognizerSettings) -> Policy:
 
 
 def skeleton_learner(values: SkeletonSettings) -> PeopleLearner:
-    """The learner these settings ask for, without weights yet."""
+    """The learner these settings ask for, without weights yet; that of a bundle where there is one that can be used."""
+    folder = skeleton_weights(values)
+    if folder and runs_from_bundle(Path(folder), values):
+        from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
+
+        options = {key: value for key, value in _options(values).items() if key != "device"}
+        return BundleSkeletonLearner(capacity=values.max_people, **options)
     from co_perception.learners.metadata import Metadata
     from co_perception.learners.skeleton import ContinualSkeletonLearner
 
-    folder = skeleton_weights(values)
     network = values.network or (Metadata.read(Path(folder)).network if folder else "costgcn_short")
     return ContinualSkeletonLearner(network, capacity=values.max_people, **_options(values))
+
+
+def runs_from_bundle(folder: Path, values: SkeletonSettings) -> bool:
+    """Whether a model is run from its bundle, without torch: there is one, and settings ask for nothing else.
+
+    Raises: ValueError for a bundle alone, without the model's weights, of which settings ask for something else.
+    """
+    from co_perception.learners.bundle_file import find_bundle
+    from co_perception.learners.metadata import FILE
+    from co_perception.runtime.steppers.onnx_session import is_available
+
+    if find_bundle(folder) is None:
+        return False
+    asked = {
+        "optimize": (values.optimize, (True,)),
+        "backend": (values.backend, (AUTO, "onnxruntime")),
+        "precision": (values.precision, (FLOAT32,)),
+        "device": (values.device, ("cpu",)),
+        "tasks": (values.tasks, ("",)),
+    }
+    others = [f"{name} {given!r}" for name, (given, fit) in asked.items() if given not in fit]
+    alone = not (folder / FILE).is_file()
+    if others and alone:
+        raise ValueError(f"{folder} is a bundle, which has no {' and no '.join(others)}: give the model's own folder")
+    return not others and (alone or is_available() or values.backend != AUTO)
 
 
 def skeleton_tasks(source: Any, values: SkeletonSettings) -> Callable[[str], Any]:
@@ -146,9 +176,11 @@ def skeleton_tasks(source: Any, values: SkeletonSettings) -> Callable[[str], Any
     Raises:
         FileNotFoundError, ValueError: as `AdapterTasks.read`. The function raises ValueError for an unknown task.
     """
-    from co_perception.learners.adaptation import AdapterTasks
+    tasks = None
+    if values.tasks:
+        from co_perception.learners.adaptation import AdapterTasks
 
-    tasks = AdapterTasks.read(source, values.tasks) if values.tasks else None
+        tasks = AdapterTasks.read(source, values.tasks)
 
     def learner(name: str) -> Any:
         if not name:
@@ -203,15 +235,17 @@ def _find_published(values: RecognizerSettings) -> None:
 
 def _find_saved(path: Path, network: str) -> None:
     """Looks for a model that a learner saved, or a checkpoint. Raises as `RecognizerKind.find_weights`."""
+    from co_perception.learners.bundle_file import FILE, read_description
     from co_perception.learners.metadata import Metadata, shipped, shipped_names
 
     if path.is_file():
         return
     saved_in = shipped(str(path)) if str(path) in shipped_names() else path
-    saved = Metadata.read(saved_in)
+    alone = (saved_in / FILE).is_file()
+    saved = Metadata.from_content(read_description(saved_in)["model"]) if alone else Metadata.read(saved_in)
     if network and saved.network != network:
         raise ValueError(f"{path} holds {saved.network}, and network is {network}: set network to what it holds")
-    if not (saved_in / saved.weights).is_file():
+    if not alone and not (saved_in / saved.weights).is_file():
         raise FileNotFoundError(f"{path} has no {saved.weights}, of which its record speaks: copy the whole folder")
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from co_perception.continual import state as states
-from co_perception.continual.state import State
 from co_perception.data.parsing import parse_errors
+from co_perception.engine import state_tree
+from co_perception.engine.state_tree import State
 from co_perception.runtime.pool import PoolState
 
 
@@ -62,11 +62,11 @@ class PresenceHistory:
 class SkeletonStream(NamedTuple):
     """One stream beside the network's state."""
 
-    waiting: tuple[Tensor, ...] = ()  # frames (C, V, M) that wait for their step
+    waiting: tuple[NDArray[np.float32], ...] = ()  # frames (C, V, M) that wait for their step
     frames: int = 0  # so far
     presence: PresenceHistory = PresenceHistory()
     whole: PresenceHistory = PresenceHistory()  # frames that show enough of the body for a label
-    logits: Tensor | None = None  # (classes,) of the latest answer, None before the first
+    logits: NDArray[np.float32] | None = None  # (classes,) of the latest answer, None before the first
 
 
 class Snapshot(NamedTuple):
@@ -104,18 +104,18 @@ class SkeletonStreamSizes(NamedTuple):
     classes: int
 
 
-class _SkeletonTensors(NamedTuple):
-    """Streams as tensors (N, ...) for a file; the names are those in the file. What a stream lacks is zeros, and
-    `waits` and `stands` tell how much there is."""
+class _SkeletonArrays(NamedTuple):
+    """Streams as arrays (N, ...) for a file; the names are those in the file. What a stream lacks is zeros, and `waits`
+    and `stands` tell how much there is."""
 
     state: State
-    waiting: Tensor
-    waits: Tensor
-    frames: Tensor
-    real: Tensor
-    whole: Tensor
-    logits: Tensor
-    stands: Tensor
+    waiting: NDArray[np.float32]
+    waits: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    real: NDArray[np.bool_]
+    whole: NDArray[np.bool_]
+    logits: NDArray[np.float32]
+    stands: NDArray[np.bool_]
 
 
 def save(snapshot: Snapshot, sizes: SkeletonStreamSizes, path: Path | str, owner: StreamOwner) -> None:
@@ -130,7 +130,7 @@ def save(snapshot: Snapshot, sizes: SkeletonStreamSizes, path: Path | str, owner
     metadata = {"network": owner.network, "model": owner.digest}
     metadata |= {"ids": json.dumps(ids), "slots": json.dumps(list(snapshot.slots.items()))}
     streams = [snapshot.streams[name] for name in ids]
-    states.save(_to_tensors(snapshot.held.state, streams, sizes), path, metadata)
+    state_tree.save(_to_arrays(snapshot.held.state, streams, sizes), path, metadata)
 
 
 def load(path: Path | str, sizes: SkeletonStreamSizes, fresh: State, owner: StreamOwner) -> Snapshot:
@@ -140,42 +140,41 @@ def load(path: Path | str, sizes: SkeletonStreamSizes, fresh: State, owner: Stre
         ValueError: for a file that is damaged or of another model.
         FileNotFoundError: where there is none.
     """
-    metadata = states.read_metadata(path)
+    metadata = state_tree.read_metadata(path)
     owner.check(metadata, path)
-    tensors = states.load(path, _to_tensors(fresh, [SkeletonStream()], sizes))
+    arrays = state_tree.load(path, _to_arrays(fresh, [SkeletonStream()], sizes))
     with parse_errors(path, "streams that `save` wrote"):
         ids, slots = json.loads(metadata["ids"]), dict(json.loads(metadata["slots"]))
         if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
             raise ValueError("the names of its streams are no list of texts")
-        if len(set(ids)) != len(tensors.frames) or len(ids) != len(tensors.frames):
-            raise ValueError(f"it names {len(ids)} streams and holds {len(tensors.frames)}")
+        if len(set(ids)) != len(arrays.frames) or len(ids) != len(arrays.frames):
+            raise ValueError(f"it names {len(ids)} streams and holds {len(arrays.frames)}")
         valid = [type(place) is int and place >= 0 for place in slots.values()]
         if not all(valid) or len(set(slots.values())) < len(slots):
             raise ValueError("its places are no numbers of one person each")
         streams = {}
         for row, name in enumerate(ids):
-            waits, frames, room = int(tensors.waits[row]), int(tensors.frames[row]), tensors.waiting.shape[1]
+            waits, frames, room = int(arrays.waits[row]), int(arrays.frames[row]), arrays.waiting.shape[1]
             if not 0 <= waits <= room or frames < waits:
                 raise ValueError(f"{waits} of {frames} frames wait in stream {row}, there is room for {room}")
-            presence = PresenceHistory.from_list(tensors.real[row].tolist())
-            whole = PresenceHistory.from_list(tensors.whole[row].tolist())
-            logits = tensors.logits[row] if tensors.stands[row] else None
-            streams[name] = SkeletonStream(tuple(tensors.waiting[row, :waits]), frames, presence, whole, logits)
-    return Snapshot(PoolState(tuple(ids), (0,) * len(ids), tensors.state, 0), streams, slots)
+            presence = PresenceHistory.from_list(arrays.real[row].tolist())
+            whole = PresenceHistory.from_list(arrays.whole[row].tolist())
+            logits = arrays.logits[row] if arrays.stands[row] else None
+            streams[name] = SkeletonStream(tuple(arrays.waiting[row, :waits]), frames, presence, whole, logits)
+    return Snapshot(PoolState(tuple(ids), (0,) * len(ids), arrays.state, 0), streams, slots)
 
 
-def _to_tensors(state: State, streams: Sequence[SkeletonStream], sizes: SkeletonStreamSizes) -> _SkeletonTensors:
-    device = state.age.device
-    no_frame, no_logits = torch.zeros(sizes.frame, device=device), torch.zeros(sizes.classes, device=device)
+def _to_arrays(state: State, streams: Sequence[SkeletonStream], sizes: SkeletonStreamSizes) -> _SkeletonArrays:
+    no_frame, no_logits = np.zeros(sizes.frame, np.float32), np.zeros(sizes.classes, np.float32)
     room = max(sizes.stride - 1, 1)
-    waiting = [torch.stack([*stream.waiting, *[no_frame] * (room - len(stream.waiting))]) for stream in streams]
-    return _SkeletonTensors(
+    waiting = [np.stack([*stream.waiting, *[no_frame] * (room - len(stream.waiting))]) for stream in streams]
+    return _SkeletonArrays(
         state=state,
-        waiting=torch.stack(waiting),
-        waits=torch.tensor([len(stream.waiting) for stream in streams]),
-        frames=torch.tensor([stream.frames for stream in streams]),
-        real=torch.tensor([stream.presence.as_list(sizes.memory) for stream in streams]),
-        whole=torch.tensor([stream.whole.as_list(sizes.memory) for stream in streams]),
-        logits=torch.stack([no_logits if stream.logits is None else stream.logits for stream in streams]),
-        stands=torch.tensor([stream.logits is not None for stream in streams]),
+        waiting=np.stack(waiting),
+        waits=np.array([len(stream.waiting) for stream in streams], np.int64),
+        frames=np.array([stream.frames for stream in streams], np.int64),
+        real=np.array([stream.presence.as_list(sizes.memory) for stream in streams], np.bool_),
+        whole=np.array([stream.whole.as_list(sizes.memory) for stream in streams], np.bool_),
+        logits=np.stack([no_logits if stream.logits is None else stream.logits for stream in streams]),
+        stands=np.array([stream.logits is not None for stream in streams], np.bool_),
     )

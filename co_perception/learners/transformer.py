@@ -18,7 +18,7 @@ from co_perception.engine.data import Timeseries, Vector
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category
 from co_perception.engine.time import frames_at_rate
-from co_perception.learners.base import StepperFactory
+from co_perception.learners.base import StepperFactory, host_array
 from co_perception.learners.metadata import FeatureMetadata, Metadata, restored
 from co_perception.learners.options import OptionKeywords
 from co_perception.learners.trainable import Pairs, TrainableLearner, indexed
@@ -93,7 +93,7 @@ class ContinualTransformerLearner(TrainableLearner):
         if isinstance(data, Timeseries):
             rows = at_rate(data, self.variant)
             logits = self.model.clip(to_input(rows).to(self.device)[None])[0, :, -1]
-            answer = self._score(logits, 1.0)
+            answer = self._score(host_array(logits), 1.0)
             return [dataclasses.replace(answer, progress=min(len(rows) / self.receptive_field, 1.0))]
         vectors = list(data) if isinstance(data, Sequence) else [data]
         if not all(isinstance(vector, Vector) for vector in vectors):
@@ -108,7 +108,9 @@ class ContinualTransformerLearner(TrainableLearner):
             x = to_input(vector.data[None]).to(self.device)
             logits, state = self._steps(x[None], self._stream.state)
             self._stream = FeatureStream(state, self._stream.frames + 1)
-            answers.append(self._score(logits[0, :, 0], min(self._stream.frames / self.receptive_field, 1.0)))
+            answers.append(
+                self._score(host_array(logits[0, :, 0]), min(self._stream.frames / self.receptive_field, 1.0))
+            )
         return answers
 
     def reset(self) -> None:

@@ -17,7 +17,7 @@ from co_perception.continual.state import state_bytes
 from co_perception.engine.data import Image, Video
 from co_perception.engine.target import Category, Status
 from co_perception.learners import video_streams
-from co_perception.learners.base import StepperFactory
+from co_perception.learners.base import StepperFactory, host_array
 from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
 from co_perception.learners.options import OptionKeywords
 from co_perception.learners.preprocess_video import VideoExamples, clip_frames, clip_input, to_input
@@ -88,7 +88,7 @@ class ContinualVideoLearner(TrainableLearner):
             inputs = clip_input(frames[:whole], self.variant, device=self.device)
             logits = self._running.classify(inputs.unsqueeze(0))[0]
             real = min(1.0, (data.rate_hz or self.rate_hz) / self.rate_hz)  # of a slower clip frames are repeated
-            answer = self._score(logits, real * min(whole / self.receptive_field, 1.0))
+            answer = self._score(host_array(logits), real * min(whole / self.receptive_field, 1.0))
             enough = real >= self.min_progress
             return [dataclasses.replace(answer, status=Status.VALID if enough else Status.WARMING_UP)]
         if isinstance(data, Image) or (isinstance(data, np.ndarray) and data.ndim == 3):
@@ -146,7 +146,9 @@ class ContinualVideoLearner(TrainableLearner):
         if logits is None:
             return Category(-1, status=Status.WARMING_UP, progress=min(frames + 1, field - padding - 1) / field)
         described = (answers - 1 - self._lag) * self.stride
-        return self._score(logits, min(field, field - padding + described) / field, delay=frames - described)
+        return self._score(
+            host_array(logits), min(field, field - padding + described) / field, delay=frames - described
+        )
 
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> VideoExamples:
         """Clips of a multiple of the stride, by default as long as the network's authors used."""

@@ -60,7 +60,7 @@ def prepare(name: str, progress: store.Progress | None = None) -> Path:
         progress(f"converting {name}", 0, 0)
     from safetensors.numpy import save
 
-    from co_perception.continual.state import write_files
+    from co_perception.engine.files import write_files
 
     arrays, path = _conversion(name).convert(read_arrays(source)), path_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -113,13 +113,14 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
     # Every second
 
     def values(self) -> dict[str, object]:
-        """Network and weights, people followed and refused, and counts."""
+        """Network, weights and backend, people followed and refused, and counts."""
         current = self.settings.current
         weights = current.model_path or current.model or "published"
         values: dict[str, object] = {"network": current.network, "weights": weights}
         if self.ready:
             recognizer = self._recognizer
             values |= {"network": recognizer.learner.name, "rate of the model (Hz)": float(recognizer.pacer.rate_hz)}
+            values |= {"backend": getattr(recognizer.learner, "backend", "")}
             values |= {"people followed": len(recognizer.people.subjects), "epoch": recognizer.people.state_epoch}
         return values | self._refusals.diagnostics() | super().values()
 

@@ -1,7 +1,7 @@
 """Pool of independent streams that are stepped in one batch: each id has a row of one batched state.
 
 Streams come and go. A step takes the rows of the ids it has frames for, and leaves the others unchanged: the answers of
-a stream do not depend on which others there are.
+a stream do not depend on which others there are. Frames, answers and states are arrays of any library.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Literal, NamedTuple
 
-import torch
-from torch import Tensor
+from co_perception.engine.array_library import Array, library_of
+from co_perception.engine.state_tree import State, copied, fitted, join_rows, put_rows, rows_of, state_bytes, take_rows
 
-from co_perception.continual.state import State, join_rows, put_rows, state_bytes, take_rows, tree_map
-
-Step = Callable[[Tensor, State], tuple[Tensor, State]]
+Step = Callable[[Array, State], tuple[Array, State]]
 WhenFull = Literal["oldest", "refuse"]
 
 
@@ -42,7 +40,7 @@ class PoolState(NamedTuple):
     def only(self, names: Container[str]) -> PoolState:
         """The streams among `names`, copied."""
         rows = [row for row, name in enumerate(self.ids) if name in names]
-        state = take_rows(self.state, torch.tensor(rows, dtype=torch.int64, device=self.state.age.device))
+        state = take_rows(self.state, rows_of(self.state, rows))
         ids, last_turns = tuple(self.ids[row] for row in rows), tuple(self.last_turns[row] for row in rows)
         return PoolState(ids, last_turns, state, self.turn)
 
@@ -96,18 +94,19 @@ class StreamPool:
         """Memory of one stream's state; the pool never holds more than `capacity` times as much."""
         return state_bytes(self._init(1))
 
-    def step(self, frames: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def step(self, frames: Mapping[str, Array]) -> dict[str, Array]:
         """Answers to one frame of each stream given, all of one shape. New ids begin with a fresh state."""
         if not frames:
             return {}
         held = self._admit(frames)
         rows = [row for name, row in held.rows.items() if name in frames]
         present = [held.ids[row] for row in rows]
-        x = torch.stack([frames[name] for name in present])
+        given = [frames[name] for name in present]
+        x = library_of(given[0]).stack(given)
         if len(rows) == len(held.ids):
             answers, state = self._step(x, held.state)
         else:
-            which = torch.tensor(rows, device=held.state.age.device)
+            which = rows_of(held.state, rows)
             answers, stepped = self._step(x, take_rows(held.state, which))
             state = put_rows(held.state, which, stepped)
         self._replace_content(held._replace(state=state))
@@ -143,21 +142,21 @@ class StreamPool:
 
     def restore(self, name: str, state: State) -> None:
         """Continue a stream, known or new, from a snapshot."""
-        _check_fits(state, self._init(1))
+        state = fitted(state, self._init(1))
         held = self._admit([name])
-        row = torch.tensor([held.rows[name]], device=held.state.age.device)
+        row = rows_of(held.state, [held.rows[name]])
         self._replace_content(held._replace(state=put_rows(held.state, row, state)))
 
     def snapshot_all(self) -> PoolState:
         """All streams, as a value."""
-        return self._held._replace(state=tree_map(torch.clone, self._held.state))
+        return self._held._replace(state=copied(self._held.state))
 
     def restore_all(self, held: PoolState) -> None:
         """Continue from `snapshot_all`, of this pool or of another with the same step."""
         if len(held.ids) > self.capacity:
             raise PoolFullError(f"{len(held.ids)} streams were held, here is place for {self.capacity}")
-        _check_fits(held.state, self._init(len(held.ids)))
-        self._held = held._replace(state=tree_map(torch.clone, held.state))
+        state = fitted(held.state, self._init(len(held.ids)))
+        self._held = held._replace(state=copied(state))
 
     def _admit(self, names: Iterable[str]) -> PoolState:
         """The content once all `names` have a row and count as present."""
@@ -182,17 +181,3 @@ class StreamPool:
     def _replace_content(self, held: PoolState) -> None:
         self.evicted += len(set(self._held.ids) - set(held.ids))
         self._held = held
-
-
-def _check_fits(state: State, like: State) -> None:
-    """ValueError for a state of another network or of another number of streams."""
-
-    def check(given: Tensor, own: Tensor) -> Tensor:
-        if given.shape != own.shape or given.dtype != own.dtype:
-            raise ValueError(
-                f"this is a state of another network or another number of streams: {given.dtype} "
-                f"{tuple(given.shape)} instead of {own.dtype} {tuple(own.shape)}"
-            )
-        return given
-
-    tree_map(check, state, like)

@@ -136,7 +136,7 @@ class TrainConfig:
         """Write all settings, so that `from_yaml` gives them back. Raises OSError that names the file."""
         parser = _parser()
         parser.add_class_arguments(TrainConfig)
-        from co_perception.continual.state import write_files
+        from co_perception.engine.files import write_files
 
         text = parser.dump(parser.parse_object(dataclasses.asdict(self)), skip_unset=False)
         write_files({Path(path): text.encode()})

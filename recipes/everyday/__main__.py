@@ -7,7 +7,8 @@ all, which is what is shipped. A training that was run before with the same sett
 too, is not run again.
 
 DATA is a folder with train/, the sets as their authors gave them (docs/recipes.md says where they come from). Writes a
-folder that `ContinualSkeletonLearner("cotcn").load(folder)` reads.
+folder that `ContinualSkeletonLearner("cotcn").load(folder)` reads, with a bundle in it. The bundle of the shipped
+weights alone is made anew by `co-perception bundle cotcn_everyday`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from co_perception.learners.bundle_file import FOLDER
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.temporal import CoTcn
 from recipes.everyday.calibration import calibrated, fitted
@@ -41,7 +43,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     settings, takes = TrainSettings(steps=chosen.steps), train_takes(chosen.data)
-    everyday_model(takes, settings, chosen.out)
+    everyday_model(takes, settings, chosen.out).bundle(chosen.out / FOLDER)
     print(f"written: {chosen.out}")
 
 

@@ -27,8 +27,8 @@ from co_perception.continual.state import (
     take_rows,
     to,
     unflatten,
-    write_files,
 )
+from co_perception.engine.files import write_files
 
 
 def some_state() -> State:

@@ -22,14 +22,8 @@ from co_perception.data.messages import people as doors
 from co_perception.engine.coordinates import COORDINATES
 from co_perception.engine.data import Image, SkeletonSequence
 from co_perception.engine.target import Pose
-from co_perception.learners.preprocess_pose import (
-    AUGMENT,
-    PersonSlots,
-    PoseExamples,
-    clip_input,
-    frame_input,
-    to_input,
-)
+from co_perception.learners.pose_examples import AUGMENT, PoseExamples
+from co_perception.learners.preprocess_pose import PersonSlots, clip_input, frame_input, to_input
 from co_perception.networks.temporal import JointMotion
 from co_perception.networks.variants_skeleton import COSTGCN_SHORT, COTCN, SKELETON_VARIANTS
 from co_perception.pose.mediapipe import MediaPipePose

@@ -43,6 +43,7 @@ PLACES = {
     "data/bags/labeled_bags.py _windows": "test_one_person.py test_recordings",
     "pose/tracker.py expected": "makes no person: where those that it follows should be, for a second look",
     "commands/adapt.py _step_ms": "makes no person: random joints, to measure time",
+    "learners/bundle_writer.py drawn_steps": "makes no person: random joints, to compare programs",
 }
 
 

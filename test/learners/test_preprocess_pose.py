@@ -11,7 +11,8 @@ from helpers.synthetic_poses import body, sequence
 
 from co_perception.engine.data import Data, SkeletonSequence, Timeseries
 from co_perception.engine.target import Category
-from co_perception.learners.preprocess_pose import PoseExamples, to_input
+from co_perception.learners.pose_examples import PoseExamples
+from co_perception.learners.preprocess_pose import to_input
 from co_perception.networks.variants_skeleton import COSTGCN_SHORT
 from co_perception.training.augment import SkeletonAugment
 

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Category, Pose, Status
 from co_perception.learners.preprocess_pose import MIN_JOINTS, to_input
+from co_perception.learners.scoring import softmax
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants_skeleton import COAGCN, COSTGCN, COSTGCN_SHORT, COSTR, SkeletonVariant
 from co_perception.runtime.pool import PoolFullError
@@ -178,8 +179,8 @@ def learner_logits(answer: Category, made: ContinualSkeletonLearner) -> NDArray[
     """What the stream of "0" holds after the step that gave this answer, up to what a softmax forgets."""
     logits = made.snapshot("0").streams["0"].logits
     assert logits is not None and answer.probabilities is not None
-    np.testing.assert_allclose(torch.softmax(logits, 0), answer.probabilities, atol=1e-6)
-    return logits.numpy()
+    np.testing.assert_allclose(softmax(logits), answer.probabilities, atol=1e-6)
+    return logits
 
 
 @pytest.mark.parametrize("variant", [SMALL, dataclasses.replace(STRIDED, layout="coco17", normalization="body")])

@@ -11,7 +11,7 @@ import torch
 from helpers.stepper_networks import FAMILIES
 
 from co_perception.pose import mediapipe
-from co_perception.runtime.steppers import onnx_stepper
+from co_perception.runtime.steppers import onnx_session
 from co_perception.runtime.steppers.choose import stepper
 from co_perception.runtime.untrusted.torch_file import SAFE_SINCE, load_plain
 from co_perception.runtime.versions import is_since, numbers
@@ -39,7 +39,7 @@ def test_what_is_installed_is_found_without_importing_it() -> None:
 
 @pytest.mark.parametrize("package", ["onnxruntime", "onnxruntime-gpu"])
 def test_an_onnx_runtime_that_reports_is_not_stepped_in(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _install(monkeypatch, package, dotted(onnx_stepper.REPORTS_SINCE) + ".0")
+    _install(monkeypatch, package, dotted(onnx_session.REPORTS_SINCE) + ".0")
     encoder = FAMILIES["encoder of 1"]()
     with pytest.raises(ImportError, match="report over the network .* pip install 'onnxruntime"):
         stepper(*encoder, "onnxruntime")
@@ -50,7 +50,7 @@ def test_an_onnx_runtime_that_reports_is_not_stepped_in(package: str, monkeypatc
 def test_an_onnx_runtime_that_cannot_share_memory_is_not_stepped_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.__version__", "1.20.1")
     with pytest.raises(ImportError, match=r"1\.20\.1 cannot share its memory .* pip install 'onnxruntime"):
-        onnx_stepper.import_onnxruntime()
+        onnx_session.import_onnxruntime()
 
 
 def test_a_mediapipe_that_reports_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_no_checkpoint_is_read_by_a_torch_that_may_run_it(tmp_path: Path, monkey
 
 
 def test_setup_asks_for_no_version_that_is_refused() -> None:
-    assert f'"onnxruntime>={dotted(onnx_stepper.SHARES_SINCE)},<{dotted(onnx_stepper.REPORTS_SINCE)}"' in SETUP
+    assert f'"onnxruntime>={dotted(onnx_session.SHARES_SINCE)},<{dotted(onnx_session.REPORTS_SINCE)}"' in SETUP
     assert f'"mediapipe>=0.10.21,<{dotted(mediapipe.REPORTS_SINCE)}"' in SETUP
     asked = re.search(r'"torch>=([\d.]+)"', SETUP)
     assert asked and numbers(asked[1]) >= SAFE_SINCE

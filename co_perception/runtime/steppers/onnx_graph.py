@@ -16,10 +16,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx
 
-from co_perception.continual.state import write_files
+from co_perception.engine.files import write_files
 from co_perception.runtime.steppers.onnx_operations import OPERATIONS, Input, Named, Place, UnsupportedOperationError
 from co_perception.runtime.steppers.program import Program
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from onnx import ValueInfoProto
 
 OPSET = 20
+SHARED = 1024  # bytes from which on `share_constants` takes a constant out
 TRACED = 2  # streams; one would count as an axis that is always 1
 
 
@@ -92,6 +95,34 @@ def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, 
     described = onnx.load_model_from_string(model)
     onnx.helper.set_model_props(described, metadata)
     write_files({Path(path): described.SerializeToString()})
+
+
+def share_constants(model: ModelProto, constants: dict[str, NDArray[np.generic]]) -> bytes:
+    """The model with its large constants taken out: they are in `constants`, and added there where they are missing.
+
+    It reads as a model with external data; `onnx_session.open_session` is given the numbers.
+    """
+    from onnx import TensorProto, numpy_helper
+
+    renamed = {}
+    for stored in model.graph.initializer:
+        if len(stored.raw_data) < SHARED:
+            continue
+        array = numpy_helper.to_array(stored)
+        known = (name for name, other in constants.items() if _is_same(array, other))
+        name = next(known, f"shared.{len(constants)}")
+        constants[name], renamed[stored.name], stored.name = array, name, name
+        stored.ClearField("raw_data")
+        stored.data_location = TensorProto.EXTERNAL
+        stored.external_data.add(key="location", value="constants")
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _is_same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
+    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def needed(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[NodeProto]:

@@ -234,6 +234,14 @@ def _binary(kind: str) -> Callable[..., Named]:
     return translate
 
 
+def _floor_divide(at: Place, x: Named, divisor: Scalar) -> Named:
+    """Of whole numbers: ONNX's own quotient is rounded towards zero, and its remainder has the divisor's sign."""
+    if isinstance(divisor, Named) or x.like.is_floating_point():
+        raise UnsupportedOperationError("a rounded quotient of other than whole numbers by a constant")
+    by = torch.as_tensor(divisor, dtype=x.like.dtype)
+    return at("Div", at("Sub", x, at("Mod", x, by)), by)
+
+
 def _where(at: Place, condition: Input, x: Scalar, y: Scalar) -> Named:
     x, y = (v if isinstance(v, Named | Tensor) else torch.tensor(v, dtype=at.like.dtype) for v in (x, y))
     return at("Where", condition, x, y)
@@ -250,7 +258,7 @@ def _same(at: Place, x: Named, *_: object, **__: object) -> Named:
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv1d": _convolution, "conv2d": _convolution, "conv3d": _convolution, "linear": _linear,
     "matmul": _binary("MatMul"), "add": _binary("Add"), "sub": _binary("Sub"), "mul": _binary("Mul"),
-    "div": _binary("Div"), "maximum": _binary("Max"), "remainder": _binary("Mod"),
+    "div": _binary("Div"), "maximum": _binary("Max"), "remainder": _binary("Mod"), "floor_divide": _floor_divide,
     "ge": _binary("GreaterOrEqual"), "lt": _binary("Less"),
     "__or__": _binary("Or"), "bitwise_or": _binary("Or"), "__and__": _binary("And"), "bitwise_and": _binary("And"),
     "relu": _unary("Relu"), "sigmoid": _unary("Sigmoid"), "tanh": _unary("Tanh"),

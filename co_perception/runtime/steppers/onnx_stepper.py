@@ -2,8 +2,6 @@
 
 The graph is written from a trace of the step (`onnx_graph`). torch's tensors and ONNX Runtime's share memory, and
 nothing is copied between steps. State images stay in the layout of its convolutions (`nchwc_state`).
-
-The package `onnxruntime` is imported here, when it is needed.
 """
 
 from __future__ import annotations
@@ -11,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,30 +21,18 @@ from co_perception.continual import export
 from co_perception.continual.layer import Frames, Streaming
 from co_perception.continual.state import PackedState, State, Tree, leaves
 from co_perception.runtime.steppers import nchwc_state
+from co_perception.runtime.steppers.bundle_step import NEW
 from co_perception.runtime.steppers.onnx_graph import OnnxGraph, one_operation, onnx_graph, read_model, write_model
+from co_perception.runtime.steppers.onnx_session import Session, import_onnxruntime, open_session, quantized
 from co_perception.runtime.steppers.options import StepOptions
-from co_perception.runtime.steppers.program import NEW, Program
+from co_perception.runtime.steppers.program import Program
 from co_perception.runtime.steppers.stepper import DEFAULT, Stepper
-from co_perception.runtime.versions import is_since, numbers
 
 if TYPE_CHECKING:
     from co_perception.runtime.steppers.onnx_graph import ModelProto
 
-PIP_INSTALL = "pip install 'onnxruntime>=1.21,<1.29'"
 CHANNELS = 4  # what channels of depthwise convolutions have to be a multiple of for the fast layout
-MOST_THREADS = 4  # unless more are asked for
-REPORTS_SINCE = (1, 29)  # from here on ONNX Runtime reports over the network how it is used (docs/security.md)
-SHARES_SINCE = (1, 21)  # from here on its values have DLPack
 OrtValue = Any  # onnxruntime.OrtValue; the package has no types
-
-
-class Session(Protocol):
-    """The part of `onnxruntime.InferenceSession` that is used here."""
-
-    def run(self, names: Sequence[str] | None, inputs: Mapping[str, object]) -> list[Any]: ...
-    def run_with_ort_values(self, names: Sequence[str], inputs: Mapping[str, OrtValue]) -> list[OrtValue]: ...
-    def get_inputs(self) -> list[Any]: ...
-    def get_modelmeta(self) -> Any: ...
 
 
 class OnnxStepper(Stepper):
@@ -221,53 +206,6 @@ class OnnxStep:
         return y, dict(zip(state, new, strict=True))
 
 
-def import_onnxruntime() -> ModuleType:
-    """The package `onnxruntime`. ImportError names the extra, or says why the installed version is not used."""
-    if any(is_since(package, REPORTS_SINCE) for package in ("onnxruntime", "onnxruntime-gpu")):
-        raise ImportError(
-            "ONNX Runtime 1.29 and later report over the network how they are used, and here nothing uses the network: "
-            + PIP_INSTALL
-        )
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError("to step in ONNX Runtime: pip install 'co_perception[onnx]'") from error
-    if numbers(onnxruntime.__version__) < SHARES_SINCE:
-        version = onnxruntime.__version__
-        raise ImportError(f"ONNX Runtime {version} cannot share its memory with torch: {PIP_INSTALL}")
-    return onnxruntime
-
-
-def default_threads() -> int:
-    """The cores this process may use, at most 4: beyond, a step of one stream gains little, and a robot has other
-    work."""
-    return min(len(os.sched_getaffinity(0)), MOST_THREADS)
-
-
-def open_session(
-    model: bytes | str, threads: int | None, *, optimize: bool = True, written: Path | None = None
-) -> Session:
-    """A session on the CPU. Its threads wait actively within a step only: a robot shares its cores.
-
-    Args:
-        model: an ONNX file's bytes or its path.
-        threads: None: `default_threads`.
-        optimize: False for a graph that ONNX Runtime has optimized already.
-        written: file for the optimized graph.
-    """
-    runtime = import_onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads or default_threads()
-    options.log_severity_level = 3
-    if not optimize:
-        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if written is not None:
-        options.optimized_model_filepath = str(written)
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    session: Session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return session
-
-
 def optimized(model: bytes) -> ModelProto:
     """The graph that ONNX Runtime's optimizer makes of a model."""
     with tempfile.TemporaryDirectory() as folder:
@@ -282,18 +220,3 @@ def block_size() -> int:
     x = torch.arange(64.0).view(1, 32, 1, 2)
     (y,) = open_session(one_operation("ReorderInput", x.shape, nchwc_state.DOMAIN), 1).run(None, {"x": x.numpy()})
     return int(y.reshape(-1).tolist().index(float(x[0, 0, 0, 1])))
-
-
-def quantized(model: ModelProto) -> bytes:
-    """The model with the weights of its matrix products as integers -64..64, the same on every processor.
-
-    x86 processors without VNNI add two products of an unsigned and a signed byte in 16 bits, which saturate
-    (pmaddubsw). With weights of 7 bits they cannot: 2 * 255 * 64 = 32640 < 32768.
-    """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "int8.onnx")
-        products = ["MatMul", "Gemm"]
-        quantize_dynamic(model, path, op_types_to_quantize=products, weight_type=QuantType.QInt8, reduce_range=True)
-        return path.read_bytes()

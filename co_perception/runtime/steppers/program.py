@@ -1,4 +1,4 @@
-"""The step of a network in steady state as a function of tensors alone, for compilers and exporters.
+"""The step of a network, as a rule in steady state, as a function of tensors alone, for compilers and exporters.
 
 It takes the frames, the ages and the leaves of the state, and gives the answers and those leaves of the next state that
 are new. Leaves that are handed on unchanged are no outputs: the caller moves references (`next_layers`).
@@ -19,11 +19,11 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from co_perception.continual.layer import Frames
 from co_perception.continual.state import Tree, leaves, named_leaves, unflatten
 from co_perception.continual.timing import Clock, Signal
+from co_perception.runtime.steppers.bundle_step import ALONE, NEW, numbered
 from co_perception.runtime.steppers.padding import fit, widened
 from co_perception.runtime.steppers.stepper import Stepper
 
 FORMAT, VERSION = "co_perception.program", "1"
-NEW = "new_"  # before the name of a leaf that a program makes
 
 
 class Program:
@@ -33,18 +33,20 @@ class Program:
         stepper: whose network, frame shape and lag it has.
         multiple: channels of depthwise convolutions are padded to a multiple of this (`padding.widened`) within the
             program; the state keeps its shapes.
+        settled: whether it is for streams in steady state only; else it masks what lies before a clip, by `age`.
 
     Attributes: answers: their number; shapes: of all outputs, for one stream; names, leaf_shapes: of the state;
     rotation: the source of each leaf of the next state: (False, i) the i-th leaf given, (True, i) the i-th made.
     """
 
-    def __init__(self, stepper: Stepper, *, multiple: int = 1) -> None:
+    def __init__(self, stepper: Stepper, *, multiple: int = 1, settled: bool = True) -> None:
+        self._settled = settled
         self.network, self.lag, self.stride = widened(stepper.network, multiple), stepper.lag, stepper.stride
         self.frame_shape = stepper.frame_shape
         self._like = stepper.init_state(1).layers
         like = next(iter(leaves(self._like)), torch.empty(0))
         self._within = leaves(self.network.init_history(1, Signal(self.frame_shape, self.lag), like))
-        self.names = [name or "state" for name, _ in named_leaves(self._like)]
+        self.names = [name or ALONE for name, _ in named_leaves(self._like)]
         self.leaf_shapes = [tuple(leaf.shape[1:]) for leaf in leaves(self._like)]
         self.rotation: list[tuple[bool, int]] = []
         answers, made = self._trace(*self.example(1))
@@ -81,13 +83,13 @@ class Program:
     @property
     def input_names(self) -> list[str]:
         """x (several where a step takes several frames: x.0, x.1 ...), age, and the state's leaves."""
-        return [*_numbered("x", self.stride), "age", *self.names]
+        return [*numbered("x", self.stride), "age", *self.names]
 
     @property
     def output_names(self) -> list[str]:
         """y, and the leaves that are new under the names they have in the next state, `new_` before them."""
         named = {source: name for name, (new, source) in zip(self.names, self.rotation, strict=True) if new}
-        return [*_numbered("y", self.answers), *(NEW + named[i] for i in range(len(named)))]
+        return [*numbered("y", self.answers), *(NEW + named[i] for i in range(len(named)))]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -122,7 +124,7 @@ class Program:
     def _trace(self, *tensors: Tensor) -> tuple[Frames, list[Tensor]]:
         frames, age, past = tensors[: self.stride], tensors[self.stride], list(tensors[self.stride + 1 :])
         past = [fit(leaf, within) for leaf, within in zip(past, self._within, strict=True)]
-        clock = Clock(age, None, self.lag, settled=True)
+        clock = Clock(age, None, self.lag, settled=self._settled)
         answers, layers = self.network.unrolled(frames, unflatten(self._like, past), clock)
         places = {id(leaf): place for place, leaf in enumerate(past)}
         made: list[Tensor] = []
@@ -135,10 +137,6 @@ class Program:
             # A copy: the caller may write into the frame again.
             made.append(fit(leaf.clone() if any(leaf is frame for frame in frames) else leaf, like))
         return answers, made
-
-
-def _numbered(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
 
 
 def trim_memory() -> None:

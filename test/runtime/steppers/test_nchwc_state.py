@@ -22,7 +22,8 @@ from co_perception.continual.norm import fold_batch_norm
 from co_perception.continual.state import PackedState, leaves, named_leaves, state_bytes, unpacked
 from co_perception.runtime.steppers import nchwc_state, onnx_stepper
 from co_perception.runtime.steppers.choose import difference, stepper
-from co_perception.runtime.steppers.onnx_stepper import OnnxStepper, block_size, open_session, optimized
+from co_perception.runtime.steppers.onnx_session import open_session
+from co_perception.runtime.steppers.onnx_stepper import OnnxStepper, block_size, optimized
 from co_perception.runtime.steppers.options import StepOptions
 from co_perception.runtime.steppers.stepper import EagerStepper
 

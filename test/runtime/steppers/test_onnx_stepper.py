@@ -20,10 +20,11 @@ from torch import nn
 import co_perception.continual as co
 from co_perception.continual.norm import fold_batch_norm
 from co_perception.continual.state import named_leaves
-from co_perception.runtime.steppers import onnx_stepper
+from co_perception.runtime.steppers import onnx_session
 from co_perception.runtime.steppers.choose import difference, stepper
 from co_perception.runtime.steppers.onnx_graph import onnx_graph
-from co_perception.runtime.steppers.onnx_stepper import OnnxStepper, default_threads, open_session, quantized
+from co_perception.runtime.steppers.onnx_session import default_threads, open_session, quantized
+from co_perception.runtime.steppers.onnx_stepper import OnnxStepper
 from co_perception.runtime.steppers.options import StepOptions
 from co_perception.runtime.steppers.program import Program
 from co_perception.runtime.steppers.stepper import EagerStepper
@@ -63,7 +64,7 @@ def test_whoever_reads_the_file_alone_steps_as_the_network_does(family: str, tmp
 
 def test_threads_are_bounded_unless_more_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
-    assert default_threads() == onnx_stepper.MOST_THREADS
+    assert default_threads() == onnx_session.MOST_THREADS
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3})
     assert default_threads() == 1
 

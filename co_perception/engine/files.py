@@ -1,0 +1,34 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together, whole or not at all, as readable as the user's umask says.
+
+    All are written beside their places before the first one is renamed: after an error the earlier files are as they
+    were. (The writer of safetensors makes files that only their owner can read.)
+
+    Raises:
+        OSError: names the file that could not be written, also where the disk is full.
+    """
+    unfinished = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}") for path in contents}
+    try:
+        for path, content in contents.items():
+            try:
+                with unfinished[path].open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        for path, part in unfinished.items():
+            os.replace(part, path)
+    finally:
+        for part in unfinished.values():
+            part.unlink(missing_ok=True)
