@@ -142,7 +142,7 @@ def _block(width: int, kernel: int, dilation: int, dropout: float) -> co.Sequent
         OrderedDict(
             conv=co.Conv1d(width, width, kernel, dilation=dilation, padding=((dilation * (kernel - 1), 0),)),
             bn=nn.BatchNorm1d(width),
-            dropout=nn.Dropout(dropout),
+            dropout=nn.Dropout1d(dropout),
         )
     )
     return co.Sequential(OrderedDict(sum=co.Residual(body), relu=nn.ReLU()))

@@ -1,6 +1,6 @@
 """Recipe: everyday activities of people, `cotcn` trained on all sets whose terms allow it.
 
-    python -m recipes.everyday --data DATA [--steps 9000] [--out FOLDER]
+    python -m recipes.everyday --data DATA [--steps 11000] [--out FOLDER]
 
 Trains twice: without a fifth of the people of each set, to whom temperatures and thresholds are fitted, and with
 all, which is what is shipped. A training that was run before with the same settings, by `recipes.everyday.accuracy`
@@ -27,7 +27,7 @@ from recipes.everyday.calibration import calibrated, fitted
 from recipes.everyday.labels import class_names
 from recipes.everyday.measure import streams
 from recipes.everyday.sets import FOLDS, person_folds, train_takes
-from recipes.everyday.training import VARIANT, TrainSettings, trained_once
+from recipes.everyday.training import TrainSettings, trained_once
 from recipes.readers.takes import Take
 from recipes.report import ROOT
 
@@ -60,7 +60,9 @@ def saved(network: CoTcn, folder: Path, threshold: float | Mapping[str, float] =
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
     save_file(network.state_dict(), weights)
-    learner = ContinualSkeletonLearner(VARIANT, classes=class_names(), min_progress=MIN_PROGRESS, threshold=threshold)
+    learner = ContinualSkeletonLearner(
+        network.variant, classes=class_names(), min_progress=MIN_PROGRESS, threshold=threshold
+    )
     learner.load(weights)
     learner.save(folder)
     return learner

@@ -18,7 +18,8 @@ from recipes.everyday.measure import Floats, Stream
 from recipes.everyday.training import SLICES, probabilities
 
 TEMPERATURES = np.geomspace(0.2, 4, 60)
-COST = 0.03  # share of right answers that the threshold may turn down
+COST = 0.03  # share of right answers that a threshold may turn down
+ENOUGH = 0.6  # confidence that no threshold asks more than: where a group is hardly ever wrong, nothing is gained
 WARM_UP = 8  # frames of a stream that do not count
 
 
@@ -47,11 +48,11 @@ def calibrated(network: CoTcn, by_group: Mapping[str, float]) -> CoTcn:
 
 
 def thresholds(rows: Sequence[Floats], tests: Sequence[Stream]) -> dict[str, float]:
-    """By group, the confidence below which `COST` of its right answers lie."""
+    """By group, the confidence below which `COST` of its right answers lie, `ENOUGH` at most."""
     found = {}
     for group, (shares, goals) in _known_frames(rows, tests).items():
         right = shares.max(1)[shares.argmax(1) == goals]
-        found[group] = float(np.quantile(right, COST)) if len(right) else 0.0
+        found[group] = min(float(np.quantile(right, COST)), ENOUGH) if len(right) else 0.0
     return found
 
 

@@ -11,8 +11,8 @@ from recipes.everyday.labels import GROUPS, class_names
 NAME = "cotcn_everyday"
 HEAD = """# {name}
 
-What: `cotcn` (0.21 M parameters, 2.1 s at 15 Hz, `body13`, one person) on everyday activities in three groups, each
-with an answer of its own: {groups}.
+What: `cotcn` (0.32 M parameters, 160 channels, 2.1 s at 15 Hz, `body13`, one person) on everyday activities in three
+groups, each with an answer of its own: {groups}.
 `no_motion` and `no_gesture` mean that nothing of the group's list happens. Answers below the threshold of their
 group ({thresholds}) are UNCERTAIN.
 

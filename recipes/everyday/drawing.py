@@ -30,6 +30,8 @@ class Drawing:
         frames: of a window at 15 Hz.
         seated, lying, idle, drinking, falling, gestures, transitions: shares of composed bodies.
         exchanged: share of windows in which left and right are taken for each other, as of people seen from behind.
+        single: share of windows of one short act between stretches of standing still (`single_acts`).
+        single_speed: range of its speed.
         speed: range of the speed, times that of the take.
         late: share of windows whose person appears within them.
         cut: share of windows in which the picture ends within the body.
@@ -50,13 +52,15 @@ class Drawing:
     gestures: float = 0.06
     transitions: float = 0.15
     exchanged: float = 0.05
+    single: float = 0.1
+    single_speed: tuple[float, float] = (0.8, 2.0)
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1
-    noise: tuple[float, float] = (0.003, 0.02)
-    lost: float = 0.25
+    noise: tuple[float, float] = (0.003, 0.014)
+    lost: float = 0.18
     legless: float = 0.06
-    jumps: float = 0.04
+    jumps: float = 0.03
     picture_share: float = 0.2
     simulated: float = 0.06
 

@@ -43,8 +43,8 @@ def estimated(points: Floats, goals: NDArray[np.int64], how: Drawing, rng: Rando
     count, frames = points.shape[:2]
     known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(-1))
     points = np.where(known[..., None], points, 0)
-    low, high = (np.where(known[..., None], points, side).reshape(count, frames, 13, 2) for side in (np.inf, -np.inf))
-    extent = np.maximum((high.max(2) - low.min(2)).max(-1), 1e-3)  # (B, T)
+    low, high = (np.moveaxis(np.where(known[..., None], points, side), 2, 0).copy() for side in (np.inf, -np.inf))
+    extent = np.maximum((high.max(0) - low.min(0)).max(-1), 1e-3)  # (B, T)
     height = np.median(np.where(np.isfinite(extent), extent, 1), 1)[:, None, None, None]
     level = np.exp(rng.uniform(np.log(how.noise[0]), np.log(how.noise[1]), (count, 1, 1, 1)))
     # Joints differ: wrists, elbows and ankles are found worse than shoulders.

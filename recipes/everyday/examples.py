@@ -35,6 +35,7 @@ from recipes.everyday.drawing import (
 from recipes.everyday.estimator import estimated, rolled, seen_from_anywhere
 from recipes.everyday.key_poses import Motion
 from recipes.everyday.labels import UNKNOWN
+from recipes.everyday.single_acts import SingleActs
 from recipes.everyday.take_pool import TakePool
 from recipes.readers.takes import Take
 
@@ -53,7 +54,9 @@ class ExampleSource:
     ) -> None:
         self.drawing = drawing
         flat = [take for take in takes if take.joints.shape[-1] == 2]
-        self.space = TakePool.of_takes([take for take in takes if take.joints.shape[-1] == 3])
+        space = [take for take in takes if take.joints.shape[-1] == 3]
+        self.space = TakePool.of_takes(space)
+        self.single = SingleActs(space, self.space)
         self.flat = TakePool.of_takes(flat) if flat else None
         self.motions = TakePool.of_motions(motions) if motions else None
         self.actions = self.space.actions + (self.flat.actions if self.flat else 0)
@@ -78,7 +81,11 @@ class ExampleSource:
     def _space(self, count: int, rng: Random) -> tuple[Floats, NDArray[np.int64]]:
         """Points (count, T, 13, 2) and targets of people in space before random cameras."""
         how = self.drawing
-        people, goals = self.space.draw(count, how.frames, how.speed, rng)
+        single = round(count * how.single) if self.single.acts else 0
+        people, goals = self.space.draw(count - single, how.frames, how.speed, rng)
+        if single:
+            acts, act_goals, _ = self.single.draw(single, how.frames, how.single_speed, rng)
+            people, goals = np.concatenate([people, acts]), np.concatenate([goals, act_goals])
         compose_idle(people, goals, self.space, how, rng)
         compose_gestures(people, goals, self.space, how.gestures, rng)
         people, goals = _mirror(people, goals, rng)

@@ -28,6 +28,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 NONE_NAMES = {"motion": "no_motion", "arms": "no_gesture"}  # of a group's none beside the labels of other groups
+SHORT = ("kicking", "pointing", "throwing", "punching", "pushing")  # acts that may last half a second
+HELD_S = 0.4  # after the end of such an act it is told still, or it could hardly be told at all
 UNKNOWN = -1  # target of a frame of which nothing is known
 RAISING = "raising"  # of the arm that the joints show
 
@@ -171,7 +173,8 @@ def targets(take: Take) -> NDArray[np.int8]:
         classes = list(GROUPS.values())[column]
         found[: max(first - round(take.rate_hz * 0.1), 0), column] = 0
         found[last + round(take.rate_hz) :, column] = 0
-        found[first if label == NONE else onset : last, column] = classes.index(label)
+        end = last + round(HELD_S * take.rate_hz) * (label in SHORT and not act.held)
+        found[first if label == NONE else onset : end, column] = classes.index(label)
     _set_postures(found, act.posture, first, last)
     return found
 

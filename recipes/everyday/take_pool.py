@@ -45,7 +45,7 @@ class TakePool:
         self.lengths = np.array([len(each) for each in joints])
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.rates = np.array(rates)
-        self.chances = np.cumsum(weights)
+        self.shares, self.chances = weights, np.cumsum(weights)
         self.quiet = np.flatnonzero((self.targets[:, :ACTION] == [STAND, 0, 0]).all(1))
 
     @classmethod
@@ -67,7 +67,6 @@ class TakePool:
         self, count: int, frames: int, speed: tuple[float, float], rng: Random
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Windows (count, frames, 13, 2 or 3) and their targets (count, frames, 4), at `speed` times their own.
-
         Before its beginning and after its end a take stands still; long after its end nothing is known but the posture.
         """
         which = np.minimum(np.searchsorted(self.chances, rng.random(count)), len(self.lengths) - 1)
@@ -78,13 +77,17 @@ class TakePool:
         at = end[:, None] - np.arange(frames - 1, -1, -1) * step[:, None]
         beyond = (at > last[:, None] + 8 * step[:, None]) | (at < -4 * step[:, None])
         at = np.clip(at, 0, last[:, None])
-        low = np.minimum(at.astype(int), np.maximum(last[:, None] - 1, 0))
-        share = (at - low)[..., None, None].astype(np.float32)
-        index = self.starts[which][:, None] + low
-        joints = self.joints[index] * (1 - share) + self.joints[index + 1] * share
+        joints = self.between(which, at)
         goals = self.targets[self.starts[which][:, None] + np.rint(at).astype(int)].astype(np.int64)
         goals[..., 1:][beyond] = UNKNOWN
         return joints, goals
+
+    def between(self, which: NDArray[np.integer], at: Floats) -> Floats:
+        """Joints (count, frames, 13, 2 or 3) of takes at frames (count, frames), linear between them."""
+        low = np.minimum(at.astype(int), np.maximum(self.lengths[which, None] - 2, 0))
+        share = (at - low)[..., None, None].astype(np.float32)
+        index = self.starts[which][:, None] + low
+        return np.asarray(self.joints[index] * (1 - share) + self.joints[index + 1] * share)
 
     def stills(self, count: int, frames: int, rng: Random) -> Floats:
         """Bodies that stand still, (count, frames, 13, 3)."""
