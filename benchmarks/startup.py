@@ -9,7 +9,6 @@ process sees it, the memory then and five seconds later, and both as ratios to t
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from time import perf_counter, sleep
 
 import rclpy
 from people import own_domain
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from bench.remote import ROOT
@@ -28,19 +26,31 @@ from co_perception.evaluation.provenance import machine, versions
 from co_perception.learners.metadata import shipped
 from co_perception.nodes.soak.processes import usage
 
-TOPIC = "skeletons"
-LIMIT_S, LATER_S, LOOK_S = 60.0, 5.0, 0.005
-BARE = f"""
+LIMIT_S, LATER_S, LOOK_S = 180.0, 5.0, 0.005
+BARE = """
+import sys
 import rclpy, numpy, onnxruntime
 from co_perception.msg import ActivityArray, SkeletonArray
 rclpy.init()
 node = rclpy.create_node("bare")
 node.create_publisher(ActivityArray, "activity", 10)
-node.create_subscription(SkeletonArray, "{TOPIC}", lambda message: None, 10)
+node.create_subscription(SkeletonArray, sys.argv[1], lambda message: None, 10)
 rclpy.spin(node)
 """
-NODE = [sys.executable, "-m", "co_perception.nodes.entry", "skeleton_activity"]
-CASES = {"bare": [sys.executable, "-c", BARE], "bundle": NODE, "torch": [*NODE, "--ros-args", "-p", "model_path:={}"]}
+NODE = [
+    sys.executable,
+    "-m",
+    "co_perception.nodes.entry",
+    "skeleton_activity",
+    "--ros-args",
+    "-r",
+    "skeletons:={topic}",
+]
+CASES = {
+    "bare": [sys.executable, "-c", BARE, "{topic}"],
+    "bundle": NODE,
+    "torch": [*NODE, "-p", "model_path:={model}"],
+}
 
 
 def without_bundle(folder: Path) -> Path:
@@ -52,25 +62,20 @@ def without_bundle(folder: Path) -> Path:
     return folder
 
 
-def start(bench: Node, command: Sequence[str]) -> dict[str, float]:
-    """Executes a node, and waits until it listens; it is ended."""
-    executor = SingleThreadedExecutor()
-    executor.add_node(bench)
-    while bench.count_subscribers(TOPIC):  # of the one before
-        executor.spin_once(timeout_sec=LOOK_S)
+def start(bench: Node, command: Sequence[str], topic: str) -> dict[str, float]:
+    """Executes a node, and waits until it listens on this topic, on which nobody did before; it is killed."""
     began = perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            while not bench.count_subscribers(TOPIC):
+            while not bench.count_subscribers(topic):
                 if perf_counter() > began + LIMIT_S or process.poll() is not None:
-                    raise RuntimeError(f"{command} does not listen on {TOPIC}")
+                    raise RuntimeError(f"{command} does not listen on {topic}")
                 sleep(LOOK_S)
             ready_s, first_mb = perf_counter() - began, usage(process.pid).memory_mb
             sleep(LATER_S)
             return {"ready_s": ready_s, "first_mb": first_mb, "later_mb": usage(process.pid).memory_mb}
         finally:
-            process.terminate()
-            executor.shutdown()
+            process.kill()  # a plain rclpy may wait for its middleware forever as it ends
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,18 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     own_domain()
     plain = without_bundle(chosen.out / "startup_model")
-    commands = {name: [part.format(plain) for part in CASES[name]] if name != "bare" else CASES[name]
-                for name in chosen.cases}  # fmt: skip
     rclpy.init()
     bench = rclpy.create_node("startup")
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
-    for number in range(chosen.rounds + 1):
-        for name, command in commands.items():
-            one = start(bench, command)
-            if number:  # the first round reads files from the disk
-                found[name].append(one)
-    bench.destroy_node()
-    rclpy.shutdown()
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in chosen.cases}
+    try:
+        for number in range(chosen.rounds + 1):
+            for name in chosen.cases:
+                topic = f"skeletons_{name}_{number}"
+                command = [part.replace("{topic}", topic).replace("{model}", str(plain)) for part in CASES[name]]
+                one = start(bench, command, topic)
+                if number:  # the first round reads files from the disk
+                    found[name].append(one)
+    finally:
+        bench.destroy_node()
+        rclpy.shutdown()
     rows = {name: {key: median(one[key] for one in each) for key in each[0]} for name, each in found.items()}
     print(f"{'case':8} {'ready s':>8} {'MB then':>8} {'MB later':>9} {'x bare s':>9} {'x bare MB':>10}")
     bare = rows.get("bare")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -129,3 +131,14 @@ def test_coordinates_of_a_few_takes(tmp_path: Path, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert "2 takes of 1 people to train on, 2 of others held out." in printed and "chance 3.7%" in printed
     assert printed.count("+0.0 points between the forms") == 2
+
+
+def test_startup_of_a_node_from_its_bundle(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy")
+    command = [sys.executable, "benchmarks/startup.py", "--rounds", "1", "--cases", "bare", "bundle"]
+    subprocess.run(
+        [*command, "--out", str(tmp_path)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
+    )  # of its own: ROS begins once in a process
+    rows = json.loads((tmp_path / "startup.json").read_text())["rows"]
+    assert rows.keys() == {"bare", "bundle"} and all(row["ready_s"] > 0 for row in rows.values())
+    assert rows["bundle"]["later_mb"] < 150 and rows["bundle"]["later_mb"] < 2 * rows["bare"]["later_mb"]
