@@ -64,7 +64,7 @@ class StampOrder:
         self.newest_ns: int | None = None
         """Newest stamp of the present epoch; None before the first message."""
         self._ended_ns: int | None = None  # newest stamp of the epoch before, late ones too
-        self._epoch = 0
+        self._epoch = self._ended_epoch = 0  # as the sender counts
         self._behind, self._behind_ns = 0, 0  # late messages in a row, each newer than the one before; the last of them
 
     def place(self, stamp_ns: int, epoch: int = 0) -> Placement:
@@ -72,7 +72,8 @@ class StampOrder:
 
         Args:
             stamp_ns: of its header.
-            epoch: as the sender counts, where it does: a message of another epoch that is no newer begins one here.
+            epoch: as the sender counts, where it does: a message of another epoch that is no newer begins one here, and
+                none counts to the epoch before but by its number.
         """
         if self.newest_ns is None:
             self.newest_ns, self._epoch = stamp_ns, epoch
@@ -84,23 +85,25 @@ class StampOrder:
             if 0 < step_ns <= self._gap_ns:
                 self.newest_ns, self._epoch, self._behind = stamp_ns, epoch, 0
                 return Placement(Order.NEXT, step_ns)
-            if self._is_late(stamp_ns, step_ns):
+            if self._is_late(stamp_ns, step_ns, epoch):
                 return Placement(Order.LATE, step_ns)
         self.begin(stamp_ns, epoch)
         return Placement(Order.JUMP, step_ns)
 
     def begin(self, stamp_ns: int, epoch: int = 0) -> None:
         """Makes the message of this stamp the first of an epoch: others tell that it is."""
-        self._ended_ns, self.newest_ns, self._epoch, self._behind = self.newest_ns, stamp_ns, epoch, 0
+        self._ended_ns, self._ended_epoch = self.newest_ns, self._epoch
+        self.newest_ns, self._epoch, self._behind = stamp_ns, epoch, 0
 
     def restart(self) -> None:
         """Forgets all messages: the next one is the first."""
         self.newest_ns = self._ended_ns = None
         self._behind = 0
 
-    def _is_late(self, stamp_ns: int, step_ns: int) -> bool:
+    def _is_late(self, stamp_ns: int, step_ns: int, epoch: int) -> bool:
         overtaken = -self._gap_ns <= step_ns < 0
-        of_before = self._ended_ns is not None and abs(stamp_ns - self._ended_ns) <= self._gap_ns
+        near = self._ended_ns is not None and abs(stamp_ns - self._ended_ns) <= self._gap_ns
+        of_before = near and epoch == self._ended_epoch
         if not (overtaken or of_before):
             return False
         if self._ended_ns is not None and not overtaken:

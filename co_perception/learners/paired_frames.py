@@ -16,6 +16,7 @@ from co_perception.online.synchronizer import SKELETONS_WAIT_S, Synchronizer
 PICTURES, PEOPLE = "pictures", "people"
 # What becomes of messages, as the diagnostics of `video_activity` name it.
 OUTDATED, LATE_PEOPLE, WAITING = "outdated", "late skeletons", "left at stop"
+DOUBLED, DOUBLED_PEOPLE = "duplicate", "doubled skeletons"
 UNPAIRED, ALONE = "without skeletons", "skeletons without a picture"
 
 
@@ -29,15 +30,16 @@ def paired(
 
     Args:
         pictures, people: both in the order in which they were recorded.
-        counts: gets those without a partner, and late ones, under the names of the node's diagnostics.
+        counts: gets those without a partner, late and doubled ones, under the names of the node's diagnostics.
         max_wait_s: for how long a picture waits for its people, by the times of recording.
     """
     counts = Counter() if counts is None else counts
     synchronizer: Synchronizer[RecordedFrame] = Synchronizer((PICTURES, PEOPLE), max_wait_s)
     for name, frame in merge(_named(PICTURES, pictures), _named(PEOPLE, people), key=lambda entry: entry[1].log_ns):
-        late = synchronizer.late
+        late, doubled = synchronizer.late, synchronizer.doubled
         groups = synchronizer.put(name, frame.stamp_ns, frame, frame.log_ns / NANO)
         counts[OUTDATED if name == PICTURES else LATE_PEOPLE] += synchronizer.late - late
+        counts[DOUBLED if name == PICTURES else DOUBLED_PEOPLE] += synchronizer.doubled - doubled
         for parts in (group.parts for group in groups):
             if len(parts) == 2:
                 yield replace(parts[PICTURES], read=partial(_read_both, parts[PICTURES], parts[PEOPLE]))

@@ -315,8 +315,9 @@ def posed(
     counted.
     """
     for frame in frames:
-        if dropped := finder.dropped(frame.reported_ns):
-            verdict = Verdict(dropped.value)
+        place = finder.place(frame.reported_ns)
+        if place.dropped:
+            verdict = Verdict(place.dropped.value)
             if counts is not None:
                 counts[verdict.value] += 1
             if stages is not None:
@@ -328,7 +329,7 @@ def posed(
             yield replace(frame, read=partial(_fail, error))
             continue
         height, width = image.data.shape[:2]
-        people = from_poses(finder.find(image).poses, (width, height))
+        people = from_poses(finder.find(image, place).poses, (width, height))
         yield replace(frame, read=partial(_checked, people, image if with_image else None))
 
 

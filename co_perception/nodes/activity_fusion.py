@@ -121,8 +121,13 @@ class ActivityFusion:
             rate_hz=max(info.rate_hz for info in infos),
         )
 
-    def message(self, parts: Mapping[str, TimedActivityArray], *, threshold: float, top_k: int) -> ActivityArray:
-        """The fused message of one frame, out of the messages there are; the header is theirs."""
+    def message(
+        self, parts: Mapping[str, TimedActivityArray], *, threshold: float, top_k: int, dropped: int = 0
+    ) -> ActivityArray:
+        """The fused message of one frame, out of the messages there are; the header is theirs.
+
+        `dropped` frames besides those that they report.
+        """
         messages = {name: parts[name].message for name in self._names if name in parts}
         present = list(messages.values())
         now_ns = perf_counter_ns()
@@ -143,7 +148,7 @@ class ActivityFusion:
             label_set=_and(one.label_set for one in named if one),
             observation_delay=to_duration(stamp_ns - min(described_ns)),
             processing_latency=to_duration(latency_ns),
-            dropped_frames=sum(message.dropped_frames for message in present),
+            dropped_frames=dropped + sum(message.dropped_frames for message in present),
             state_epoch=self._epochs.update({name: message.state_epoch for name, message in messages.items()}),
             activities=self._activities(standing, present[0].header.stamp, threshold, top_k),
         )

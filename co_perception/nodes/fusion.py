@@ -57,6 +57,7 @@ class FusionNode(ManagedNode[FusionSettings]):
     def __init__(self, node_name: str = "fusion", **options: object) -> None:
         self._last_message_s: dict[str, float] = {}
         self._reported_late = 0
+        self._dropped = 0  # frames that late answers report or are, since the last message
         self._short: set[str] = set()  # recognizers without scores that list fewer hypotheses than they could
         super().__init__(node_name, FusionSettings, **options)
 
@@ -67,6 +68,7 @@ class FusionNode(ManagedNode[FusionSettings]):
             raise ValueError("weight_video and weight_skeleton are both 0, so no scores would count: raise one")
         self._fusion = ActivityFusion(INPUTS, weights)
         self._synchronizer: Synchronizer[TimedActivityArray] = Synchronizer(INPUTS, values.max_wait_s)
+        self._dropped = 0
         self._activity = self.publish_on(ActivityArray, "activity", result_qos())
         self._event_publisher = EventPublisher(self, values)
         self._labels = self.create_publisher(LabelInfo, "~/label_info", latched_qos())
@@ -107,10 +109,15 @@ class FusionNode(ManagedNode[FusionSettings]):
                 "and what it leaves out counts as 0 in scores and events here: set top_k of that recognizer to "
                 f"{MOST_HYPOTHESES}"
             )
-        late, arrival = self._synchronizer.late, TimedActivityArray(message, perf_counter_ns())
+        late, missed, doubled = self._synchronizer.late, self._synchronizer.missed, self._synchronizer.doubled
+        arrival = TimedActivityArray(message, perf_counter_ns())
         stamp_ns, epoch = nanoseconds(message.header.stamp), message.state_epoch
-        self._publish(self._synchronizer.put(name, stamp_ns, arrival, monotonic(), epoch))
-        self.counters.count("late", self._synchronizer.late - late)
+        frames = self._synchronizer.put(name, stamp_ns, arrival, monotonic(), epoch)
+        if self._synchronizer.late > late:
+            self.counters.count("late")
+            self._dropped += message.dropped_frames + self._synchronizer.missed - missed
+        self.counters.count("duplicate", self._synchronizer.doubled - doubled)
+        self._publish(frames)
 
     def _publish_overdue(self) -> None:
         self._publish(self._synchronizer.overdue(monotonic()))
@@ -119,7 +126,10 @@ class FusionNode(ManagedNode[FusionSettings]):
         for frame in frames:
             self.counters.count("joined" if len(frame.parts) == len(INPUTS) else "alone")
             values = self.settings.current
-            message = self._fusion.message(frame.parts, threshold=values.threshold, top_k=values.top_k)
+            message = self._fusion.message(
+                frame.parts, threshold=values.threshold, top_k=values.top_k, dropped=self._dropped
+            )
+            self._dropped = 0
             self._activity.publish(message)
             self._event_publisher.update(message, self._fusion.scores.items())
             since_ns = min(part.arrived_ns for part in frame.parts.values())

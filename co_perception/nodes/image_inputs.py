@@ -19,7 +19,7 @@ from co_perception.data.messages.video_packets import PacketDecoder, VideoPictur
 from co_perception.engine import data
 from co_perception.engine.settings import setting
 from co_perception.engine.time import nanoseconds
-from co_perception.learners.paired_frames import ALONE, LATE_PEOPLE, OUTDATED, UNPAIRED
+from co_perception.learners.paired_frames import ALONE, DOUBLED, DOUBLED_PEOPLE, LATE_PEOPLE, OUTDATED, UNPAIRED
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.core.diagnostics import Counters
 from co_perception.nodes.core.qos import TRANSPORTS, VIDEO_TRANSPORTS, ImageInputSettings, image_qos
@@ -124,10 +124,12 @@ class ImagePeopleInput:
     def _put(self, name: str, receive: Receive[ImageWithPeople], counters: Counters, message: Any) -> None:
         synchronizer, count = self._synchronizer, counters.count
         now_s = self._received_s[name] = monotonic()
-        late = synchronizer.late
+        late, doubled = synchronizer.late, synchronizer.doubled
         groups = synchronizer.put(name, nanoseconds(message.header.stamp), (message, perf_counter_ns()), now_s)
         if synchronizer.late > late:
             count(OUTDATED if name == IMAGE else LATE_PEOPLE)
+        elif synchronizer.doubled > doubled:
+            count(DOUBLED if name == IMAGE else DOUBLED_PEOPLE)
         for parts in (group.parts for group in groups):
             if IMAGE not in parts:
                 count(ALONE)

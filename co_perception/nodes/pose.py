@@ -27,7 +27,7 @@ from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
 from co_perception.nodes.core.worker_node import WorkerNode, WorkerSettings
 from co_perception.nodes.image_inputs import ImageMessage, listen_to_images
 from co_perception.pose.estimator import PoseEstimator
-from co_perception.pose.finder import Finder, PoseSettings, build, find_models
+from co_perception.pose.finder import Finder, ImagePlace, PoseSettings, build, find_models
 from co_perception.pose.tracker import Tracked
 
 EstimatorFactory = Callable[[PoseSettings], PoseEstimator]
@@ -42,9 +42,10 @@ class PoseNodeSettings(PoseSettings, ImageInputSettings, WorkerSettings):
 
 @dataclass(frozen=True)
 class PoseJob:
-    """An image for the worker thread, and when it arrived [ns of `perf_counter_ns`]."""
+    """An image for the worker thread, its place in the stream, and when it arrived [ns of `perf_counter_ns`]."""
 
     message: ImageMessage
+    place: ImagePlace
     arrived_ns: int
 
 
@@ -64,7 +65,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     Publishes `skeletons` (SkeletonArray, one per processed frame, in pixels of it, header copied), `~/annotated` (rgb8,
     only while subscribed to) and /diagnostics; serves `~/reset`, which gives every person a new id. Ids tell who gave
     them, the node from one configuration to the next (`run_letters`): a restarted node gives nobody an old id. The
-    worker thread owns estimator, tracker and smoother.
+    worker thread owns estimator, tracker and smoother, the callback's thread places images by their stamps.
     """
 
     part = "people"
@@ -127,7 +128,16 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
                 "stamp its frames with their acquisition time.",
                 once=True,
             )
-        self.put(PoseJob(message, arrived_ns))
+        place = self._finder.place(stamp_ns)
+        if place.dropped:  # here: in the queue it would take the place of one that is of use
+            self.counters.count(place.dropped.value)
+        else:
+            self.put(PoseJob(message, place, arrived_ns))
+
+    def publisher_changed(self) -> None:
+        """Begins anew: whom one camera saw is nobody in another one's pictures."""
+        if self.ready:
+            self._finder.end_stream()
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def forget() -> tuple[str, ...]:
@@ -143,15 +153,12 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     # The worker's side
 
     def work(self, job: PoseJob) -> None:
-        """Estimates the poses in one image, unless it is late or doubled."""
+        """Estimates the poses in one image."""
         stamp_ns = nanoseconds(job.message.header.stamp)
-        if dropped := self._finder.dropped(stamp_ns):
-            self.counters.count(dropped.value)
-            return
         with counted_decoding(job.message, self.stages):
             pixels = to_rgb(job.message)
         began_ns = perf_counter_ns()
-        poses, tracked, looks, finds = self._finder.find(data.Image(pixels, stamp_ns))
+        poses, tracked, looks, finds = self._finder.find(data.Image(pixels, stamp_ns), job.place)
         self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
         size = (pixels.shape[1], pixels.shape[0])
         latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
@@ -171,7 +178,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._events["poses ignored"] += tracked.ignored
         self._looks.update({"second looks": looks, "second looks with a find": finds})
         if tracked.restarted:
-            self.log.warning("Stamps went backwards: all people get new ids", 5.0)
+            self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
         if self._annotated.get_subscription_count():
             self._annotated.publish(fill(Image(header=job.message.header), draw_people(pixels, poses), "rgb8"))
 

@@ -112,6 +112,10 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
 
     # Every second
 
+    def silence(self, seconds: float) -> str:
+        """Why no frame was received: none came, or what came cannot be used."""
+        return self._input.lack or super().silence(seconds)
+
     def values(self) -> dict[str, object]:
         """Network, weights and backend, people followed and refused, and counts."""
         current = self.settings.current

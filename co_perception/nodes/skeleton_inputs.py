@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo
 
 from co_perception.data.messages.people import DetectedPeople, from_bodies, from_detections, from_skeletons
 from co_perception.engine.settings import setting
@@ -20,8 +21,9 @@ from co_perception.engine.time import nanoseconds
 from co_perception.learners.recognizers import RecognizerSettings
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.core.managed_node import ManagedNode
+from co_perception.nodes.core.qos import image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
-from co_perception.nodes.core.worker_node import FOREIGN_SKELETONS
+from co_perception.nodes.core.worker_node import FOREIGN_SKELETONS, WITHOUT_SIZE
 from co_perception.nodes.recognizer import Receive
 
 LATE_BODIES = "late bodies"  # messages for a frame that is over
@@ -32,9 +34,11 @@ class SkeletonInputSettings(RecognizerSettings):
     """Settings that the inputs read."""
 
     hri_image_width: int = setting(
-        0, "Width of the image behind input hri, which does not tell it: needed there [pixels].", 0, 100000
+        0, "Width of the image behind input hri, which does not tell it [pixels]; 0: as camera_info says.", 0, 100000
     )
-    hri_image_height: int = setting(0, "Height of the image behind input hri: needed there [pixels].", 0, 100000)
+    hri_image_height: int = setting(
+        0, "Height of the image behind input hri [pixels]; 0: as camera_info says.", 0, 100000
+    )
 
 
 class SkeletonInput(Protocol):
@@ -45,11 +49,16 @@ class SkeletonInput(Protocol):
     def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
         """Subscribes while the node is active; returns the subscription whose silence matters."""
 
+    @property
+    def lack(self) -> str:
+        """Why messages that come cannot be used, in words; empty where they can, or none have come."""
+
 
 class Skeletons:
     """co_perception/msg/SkeletonArray on `skeletons`."""
 
     source = Source("skeleton", "pose estimator", "skeletons", "input", "reliability")
+    lack = ""
 
     def __init__(self, values: SkeletonInputSettings) -> None:
         pass
@@ -72,6 +81,7 @@ class Detections:
     """yolo_msgs/msg/DetectionArray on `detections`, of a model with keypoints and with tracking switched on."""
 
     source = Source("detection", "yolo_ros", "detections", "input", "reliability")
+    lack = ""
 
     def __init__(self, values: SkeletonInputSettings) -> None:
         remedy = "build yolo_ros (https://github.com/mgonzs13/yolo_ros) in your workspace and source it."
@@ -147,11 +157,21 @@ class BodySynchronizer:
         return [frame]
 
 
+def image_size(info: CameraInfo) -> tuple[int, int]:
+    """Width and height [pixels] of the pictures that a sensor_msgs/CameraInfo is of; 0 where it does not tell.
+
+    Its own width and height are those of the whole sensor at full resolution.
+    """
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    return width // max(info.binning_x, 1), height // max(info.binning_y, 1)
+
+
 class Humans:
     """hri_msgs of REP-155: ids on /humans/bodies/tracked, and each body's hri_msgs/msg/Skeleton2D besides.
 
-    Making it raises ValueError without the size of the image: its shares of width and height have no shape of their
-    own, and another aspect makes people too broad or too narrow.
+    Joints are shares of a picture's width and height, which these messages do not tell: taken for those of another
+    aspect, people are too broad or too narrow. The size is that of the settings, or while those are 0 that of
+    `camera_info`; bodies that come before it are dropped and counted. Making it raises ValueError for half a size.
     """
 
     source = Source("list of bodies", "ROS4HRI body detector", "/humans/bodies/tracked", "input", "reliability")
@@ -160,23 +180,37 @@ class Humans:
         remedy = "sudo apt install ros-$ROS_DISTRO-hri-msgs, then source the workspace again."
         self._messages = _messages("hri", remedy)
         self._size = (values.hri_image_width, values.hri_image_height)
-        if not all(self._size):
+        if any(self._size) and not all(self._size):
             raise ValueError(
-                "input 'hri' gives joints as shares of an image's width and height, and its messages do not tell them: "
-                "set hri_image_width and hri_image_height to the size of the camera's image [pixels]"
+                "input 'hri' gives joints as shares of an image's width and height: set both hri_image_width and "
+                "hri_image_height to the size of the camera's image [pixels], or none, to take it from camera_info"
             )
+        self._size_given = all(self._size)  # by the settings
         self._max_gap_s = values.max_gap_s
         self._bodies: dict[str, Subscription] = {}
+        self.lack = ""
 
     def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
         """Subscribes to the list of ids; each body's subscription lives while it is tracked."""
-        synchronizer, decode = BodySynchronizer(self._max_gap_s), partial(from_bodies, size=self._size)
+        synchronizer = BodySynchronizer(self._max_gap_s)
         node.while_active.callback(self._follow, set(), node, qos, lambda id, body: None)
+        topic = "camera_info"
+        if not self._size_given:
+            self._size, self.lack = (0, 0), ""
+            topic = node.listen(CameraInfo, topic, self._on_camera_info, image_qos("best_effort")).topic_name
 
         def pass_on(frames: list[BodyFrame]) -> None:
             node.counters.count(LATE_BODIES, synchronizer.late - node.counters.counts().get(LATE_BODIES, 0))
             for frame in frames:
-                receive(decode, frame.skeletons, frame.header)
+                if all(self._size):
+                    receive(partial(from_bodies, size=self._size), frame.skeletons, frame.header)
+                else:
+                    node.counters.count(WITHOUT_SIZE)
+                    self.lack = (
+                        "Bodies come, but joints of input hri are shares of an image's width and height, and no "
+                        f"sensor_msgs/CameraInfo on {topic} tells its size. Remap with camera_info:=<topic of the "
+                        "camera>, or set hri_image_width and hri_image_height [pixels]."
+                    )
 
         def on_tracked(message: Any) -> None:
             self._follow(set(message.ids), node, qos, lambda id, body: pass_on(synchronizer.add(id, body)))
@@ -185,6 +219,11 @@ class Humans:
         subscription = node.listen(self._messages.IdsList, "/humans/bodies/tracked", on_tracked, qos)
         node.conflicts.watch(subscription.topic_name)
         return subscription
+
+    def _on_camera_info(self, info: CameraInfo) -> None:
+        size = image_size(info)
+        if all(size):
+            self._size, self.lack = size, ""
 
     def _follow(
         self, ids: set[str], node: ManagedNode[Any], qos: QoSProfile, on_body: Callable[[str, Any], None]

@@ -16,7 +16,7 @@ from co_perception.engine.target import Pose
 from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator
 from co_perception.pose.second_look import SecondLook
 from co_perception.pose.smoothing import Smoother
-from co_perception.pose.tracker import Tracked, Tracker
+from co_perception.pose.tracker import FramePlace, Tracked, Tracker
 from co_perception.runtime.store import store
 
 OWN = -1.0  # of a threshold: the estimator's default
@@ -57,8 +57,21 @@ class TrackedPoses(NamedTuple):
     finds: int = 0
 
 
+@dataclass(frozen=True)
+class ImagePlace:
+    """Place of an image in the stream of a `Finder`.
+
+    frame: as the tracker needs it. dropped: why `find` should not be called with it: it is late or doubled.
+    """
+
+    frame: FramePlace
+    dropped: Order | None
+
+
 class Finder:
     """Tracks the people in a stream of images.
+
+    An image passes through two calls, in a node on two threads: `place` as it arrives, then `find`.
 
     Args:
         estimator: reset with everything else; the caller closes it.
@@ -76,21 +89,35 @@ class Finder:
             self._second_look = SecondLook(estimator, _new_person_score(values), values.second_look)
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
         self._size: tuple[int, ...] | None = None
+        self._stream = 0
 
-    def find(self, image: Image) -> TrackedPoses:
-        """Everybody in the next image, which has a stamp.
+    def place(self, stamp_ns: int) -> ImagePlace:
+        """Where the next image comes among those before, in the order of arrival. Called once an image.
+
+        Images without a stamp (0) are not doubled.
+        """
+        frame = self._tracker.place(stamp_ns)
+        useless = frame.order == Order.LATE or (frame.order == Order.DUPLICATE and stamp_ns != 0)
+        return ImagePlace(frame, frame.order if useless else None)
+
+    def find(self, image: Image, place: ImagePlace | None = None) -> TrackedPoses:
+        """Everybody in the next image, which has a stamp; without its place it is placed now.
 
         An image of another size than before loses everybody: positions are in pixels, and those of both sizes cannot be
         compared.
         """
         stamp_ns, size = image.stamp_ns or 0, image.data.shape[:2]
-        before = self.reset() if self._size not in (None, size) else ()
+        place = place or self.place(stamp_ns)
+        if place.frame.stream > self._stream:
+            self._stream = place.frame.stream
+            self.estimator.reset()
+        before = self._give_up(self._tracker.end_all()) if self._size not in (None, size) else ()
         self._size = size
         found, looks, finds = self.estimator.estimate(image), 0, 0
         if self._second_look is not None:
             expected = self._tracker.expected(stamp_ns)
             found, looks, finds = self._second_look.improve(image, found, expected)
-        tracked = self._tracker.update(found, stamp_ns)
+        tracked = self._tracker.update(found, stamp_ns, place.frame)
         tracked = replace(tracked, lost=before + tracked.lost)
         poses = list(tracked.poses)
         if self._smoother is not None:
@@ -98,17 +125,15 @@ class Finder:
             poses = self._smoother.smooth(poses, stamp_ns)
         return TrackedPoses(tuple(poses), tracked, looks, finds)
 
-    def dropped(self, stamp_ns: int) -> Order | None:
-        """Why `find` should not be called with the next image: it is late or doubled. Called once an image.
-
-        Images without a stamp (0) are not doubled.
-        """
-        order = self._tracker.place(stamp_ns).order
-        return order if order == Order.LATE or (order == Order.DUPLICATE and stamp_ns) else None
+    def end_stream(self) -> None:
+        """The images that are placed from now on are another camera's; on the thread of `place`."""
+        self._tracker.end_stream()
 
     def reset(self) -> tuple[str, ...]:
-        """Lose everybody; their ids."""
-        lost = self._tracker.reset()
+        """Lose everybody, and begin a new stream; their ids. No image is placed meanwhile."""
+        return self._give_up(self._tracker.reset())
+
+    def _give_up(self, lost: tuple[str, ...]) -> tuple[str, ...]:
         self.estimator.reset()
         if self._smoother is not None:
             self._smoother.forget(lost)

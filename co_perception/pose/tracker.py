@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.engine.confidences import rescaled
-from co_perception.engine.stamp_order import Order, Placement, StampOrder
+from co_perception.engine.stamp_order import Order, StampOrder
 from co_perception.engine.target import Pose
 from co_perception.engine.time import NANO
 from co_perception.pose.matching import LEAST_JOINTS, assign, similarity
@@ -31,13 +31,25 @@ _NEWEST = 0.5  # weight of the newest velocity
 
 
 @dataclass(frozen=True)
+class FramePlace:
+    """Place of a frame in a tracker's stream, see `Tracker.place`.
+
+    order: among the frames that came before. stream: how many streams had ended when it came, as stamps jumped back or
+    the sender was another one.
+    """
+
+    order: Order
+    stream: int
+
+
+@dataclass(frozen=True)
 class Tracked:
     """The tracks in one frame.
 
     poses: of visible people, with ids, oldest id first. born: new ids. back: ids visible again after at least one frame
     without. missing: ids that are not visible but may return. lost: ids that ended and are never used again. ignored:
-    number of poses without an id (too few joints, too many people, a duplicate, or not yet confirmed). restarted: time
-    ran backwards, so all tracks ended.
+    number of poses without an id (too few joints, too many people, a duplicate, or not yet confirmed). restarted: a
+    stream had ended (see `FramePlace`), so all tracks ended.
     """
 
     poses: tuple[Pose, ...]
@@ -124,11 +136,12 @@ class Tracker:
         self._given = 0
         self._layout = ""
         self._order = StampOrder(max_missed_s)
-        self._placed: tuple[int, Placement] | None = None  # the frame that was placed and not matched yet
-        self._restarting = False  # whether stamps jumped back since a frame was matched
+        self._stream = 0  # of the frames that are placed
+        self._followed = 0  # the stream that the tracks are of
 
-    def update(self, poses: Sequence[Pose], stamp_ns: int) -> Tracked:
-        """Match the poses of the next frame, taken at `stamp_ns`, with the tracks.
+    def update(self, poses: Sequence[Pose], stamp_ns: int, place: FramePlace | None = None) -> Tracked:
+        """Match the poses of the next frame, taken at `stamp_ns`, with the tracks. `place` is what `place` gave for it,
+        where that was called.
 
         A pose with the id of a track is of that track, wherever it is (`second_look`); ids that no track has mean
         nothing.
@@ -136,12 +149,12 @@ class Tracker:
         A late frame changes nothing and has no tracks; a jump back ends all tracks, see `StampOrder`. Raises ValueError
         for poses of another layout than before.
         """
-        placement = self._placed[1] if self._placed and self._placed[0] == stamp_ns else self.place(stamp_ns)
-        self._placed = None
-        if placement.order == Order.LATE:
+        place = place or self.place(stamp_ns)
+        if place.order == Order.LATE:
             return Tracked((), missing=tuple(self._id(person.number) for person in self._people), ignored=len(poses))
-        restarted, self._restarting = self._restarting, False
-        lost = self._end_all() if restarted else self._end_missing(stamp_ns)
+        restarted = place.stream > self._followed
+        self._followed = max(place.stream, self._followed)
+        lost = self.end_all() if restarted else self._end_missing(stamp_ns)
         self._check_layout(poses)
         enough = [pose for pose in poses if pose.found.sum() >= LEAST_JOINTS]
         usable = sorted(enough, key=lambda pose: (-pose.confidence, pose.data.tobytes()))[: 4 * self.max_people]
@@ -181,19 +194,30 @@ class Tracker:
             for person in present
         )
 
-    def place(self, stamp_ns: int) -> Placement:
-        """Where the next frame comes among those before: `update` with a late one is in vain. Called once a frame."""
+    def place(self, stamp_ns: int) -> FramePlace:
+        """Where the next frame comes among those before: `update` with a late one is in vain.
+
+        Called once a frame, in the order of arrival. That may be on another thread than `update`, which some frames do
+        not reach, or later.
+        """
         placement = self._order.place(stamp_ns)
-        self._placed, self._restarting = (stamp_ns, placement), self._restarting or placement.back
-        return placement
+        self._stream += placement.back
+        return FramePlace(placement.order, self._stream)
+
+    def end_stream(self) -> None:
+        """The frames that are placed from now on are of another stream, whatever their stamps; on the thread of
+        `place`."""
+        self._order.restart()
+        self._stream += 1
 
     def reset(self) -> tuple[str, ...]:
-        """End all tracks; their ids. Ids go on counting: none is used twice."""
+        """End all tracks; their ids. Ids go on counting: none is used twice. No frame is placed meanwhile."""
         self._order.restart()
-        self._placed, self._restarting = None, False
-        return self._end_all()
+        self._followed = self._stream
+        return self.end_all()
 
-    def _end_all(self) -> tuple[str, ...]:
+    def end_all(self) -> tuple[str, ...]:
+        """End all tracks, in a stream that goes on; their ids."""
         lost = tuple(self._id(person.number) for person in self._people)
         self._people, self._candidates, self._layout = [], [], ""
         return lost

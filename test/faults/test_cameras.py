@@ -129,6 +129,24 @@ def test_of_two_cameras_on_one_topic_one_is_heard_and_the_other_counted(bench: A
     assert sum(message.dropped_frames for message in heard) == foreign
 
 
+def test_whom_another_camera_sees_is_somebody_else(bench: Any) -> None:
+    """Who stood at the same place in its pictures got the id of whom the first camera had seen."""
+    overrides = overrides_of({**LOSSLESS, "id_prefix": "p", "second_look": 0})
+    node = bench.add(PoseNode(lambda values: Estimator(), parameter_overrides=overrides))
+    heard = bench.listen(SkeletonArray, "skeletons")
+    bench.matched(node._skeletons, "skeletons")
+    cameras = TwoCameras(bench)
+
+    def is_seen(id: str) -> bool:
+        return bool(heard) and [each.subject_id for each in heard[-1].skeletons] == [id]
+
+    cameras.play(lambda: is_seen("p1"), RED)
+    cameras.play(lambda: is_seen("p2"), BLUE)
+    first = stamps_of(heard).index(next(stamp for stamp in cameras.sent[BLUE] if stamp in set(stamps_of(heard))))
+    ids = [[each.subject_id for each in message.skeletons] for message in heard]
+    assert ids[:first] == [[], *[["p1"]] * (first - 1)] and ids[first : first + 2] == [[], ["p2"]]
+
+
 def test_a_picture_that_is_not_read_takes_nothing_along(bench: Any, fake: FakeLearner) -> None:
     """A camera that switches to raw depth and back: what was lost is counted, what comes after is read."""
     diagnosed, stream = Diagnosed(bench, "video_activity"), recognizer(bench, fake)

@@ -50,24 +50,25 @@ def by_definition(stamps: Sequence[int], gap_s: float) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     epochs: list[list[int]] = []  # stamps that count to each
     late_in_a_row: list[int] = []
+    gap_ns = round(gap_s * NANO)
     for stamp in stamps:
-        kind = _kind(stamp, epochs, late_in_a_row, gap_s * NANO)
+        kind = _kind(stamp, epochs, late_in_a_row, gap_ns)
         if kind in ("first", "jump"):
             epochs.append([])
         if kind in ("first", "jump", "next"):
             epochs[-1].append(stamp)
             late_in_a_row = []
         elif kind == "late":
-            if not -gap_s * NANO <= stamp - max(epochs[-1]) < 0:
+            if not -gap_ns <= stamp - max(epochs[-1]) < 0:
                 epochs[-2].append(stamp)
             if stamp not in late_in_a_row[-1:]:
-                follows = late_in_a_row and 0 < stamp - late_in_a_row[-1] <= gap_s * NANO
+                follows = late_in_a_row and 0 < stamp - late_in_a_row[-1] <= gap_ns
                 late_in_a_row = [*late_in_a_row, stamp] if follows else [stamp]
         found.append((kind, len(epochs) - 1))
     return found
 
 
-def _kind(stamp: int, epochs: list[list[int]], late_in_a_row: list[int], gap_ns: float) -> str:
+def _kind(stamp: int, epochs: list[list[int]], late_in_a_row: list[int], gap_ns: int) -> str:
     if not epochs:
         return "first"
     newest = max(epochs[-1])

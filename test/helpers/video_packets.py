@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -28,21 +28,30 @@ def brightness(number: int) -> int:
     return 30 + 6 * number
 
 
-def packets(codec: str = "h264", count: int = 24, b_frames: int = 0) -> list[tuple[bytes, bool, int]]:
-    """Bytes, whether a keyframe, and number of the picture, of each packet in the order of decoding."""
+def packets(
+    codec: str = "h264",
+    count: int = 24,
+    b_frames: int = 0,
+    options: Mapping[str, str] | None = None,
+    keyframes: int = KEYFRAMES,
+) -> list[tuple[bytes, bool, int]]:
+    """Bytes, whether a keyframe, and number of the picture, of each packet in the order of decoding.
+
+    Without `options` there are those with which no picture waits, or where there are B-frames none.
+    """
     av = pytest.importorskip("av")
-    encoder, options = ENCODERS[codec]
+    encoder, usual = ENCODERS[codec]
     if encoder not in av.codecs_available:
         pytest.skip(f"PyAV without {encoder}")
     context = av.CodecContext.create(encoder, "w")
     context.width, context.height = SIZE
     context.pix_fmt, context.time_base, context.framerate = "yuv420p", Fraction(1, 30), Fraction(30, 1)
-    context.gop_size, context.max_b_frames, context.thread_count = KEYFRAMES, b_frames, 1
-    context.options = {} if b_frames else options
+    context.gop_size, context.max_b_frames, context.thread_count = keyframes, b_frames, 1
+    context.options = dict(({} if b_frames else usual) if options is None else options)
     made = list[Any]()
     with own_scheduling():
         for number in range(count):
-            pixels = np.full((SIZE[1], SIZE[0], 3), brightness(number), np.uint8)
+            pixels = np.full((SIZE[1], SIZE[0], 3), min(brightness(number), 255), np.uint8)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = number
             made += context.encode(frame)

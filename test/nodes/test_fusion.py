@@ -38,7 +38,11 @@ def stage(bench: Any) -> Any:
     bench.until(lambda: node._fusion.label_info(0.0), "labels")
     heard = bench.listen(ActivityArray, "activity")
     bench.matched(node._activity, "activity")
-    return node, heard, lambda name, sec, *activities: speakers[name].publish(part(name, *activities, sec=sec).message)
+
+    def say(name: str, sec: int, *activities: Activity, **fields: int) -> None:
+        speakers[name].publish(part(name, *activities, sec=sec, **fields).message)
+
+    return node, heard, say
 
 
 def test_every_frame_is_told_once_with_both_voices(bench: Any, stage: Any) -> None:
@@ -69,6 +73,20 @@ def test_one_that_is_silent_holds_nobody_up_for_long(bench: Any, stage: Any) -> 
     assert "1 answer(s) to frames that were over" in node.health()[1]
     bench.spin(0.3)
     assert len(heard) == 1
+
+
+def test_late_answers_hand_on_the_frames_that_they_report(bench: Any, stage: Any) -> None:
+    """They were in no message. A late answer to a frame that no message is about is a dropped frame itself."""
+    node, heard, say = stage
+    say("skeleton", 5, activity("1", walk=0.8), dropped_frames=1)
+    bench.until(lambda: heard)
+    say("video", 5, activity("1", walk=0.8), dropped_frames=20)  # the skeleton's answer did not wait for it any more
+    say("video", 4, dropped_frames=300)
+    bench.until(lambda: node.counters.counts().get("late") == 2)
+    for name in ("video", "skeleton"):
+        say(name, 6, activity("1", walk=0.8), dropped_frames=4000)
+    bench.until(lambda: len(heard) == 2)
+    assert [message.dropped_frames for message in heard] == [1, 20 + 300 + 1 + 8000]
 
 
 def test_frames_from_before_a_deactivation_do_not_come_first_after_it(bench: Any, stage: Any) -> None:

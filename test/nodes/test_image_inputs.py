@@ -96,6 +96,19 @@ def test_pictures_that_nobody_looked_for_people_in_are_dropped_and_counted(strea
     assert stream.answered(2)[1].dropped_frames == 1
 
 
+def test_a_doubled_picture_is_no_drop(stream: PersonStream) -> None:
+    """The second one was "outdated", a dropped frame, although its first was answered."""
+    for _ in range(2):
+        stream.publishers["image_raw"].publish(picture(1.0, two_colors()))
+        stream.bench.spin(0.05)
+    stream.publishers["skeletons"].publish(skeletons(1.0, person("a")))
+    stream.answered(1)
+    stream.publishers["image_raw"].publish(picture(1.0, two_colors()))
+    stream.bench.until(lambda: stream.counts("duplicate") == 2)
+    stream.send(1.04, person("a"))
+    assert [message.dropped_frames for message in stream.answered(2)] == [0, 0]
+
+
 def test_pictures_do_not_wait_for_ever(bench: Any, learner: FakeRestorable) -> None:
     stream = PersonStream(bench, learner, skeletons_wait_s=0.05)
     stream.publishers["image_raw"].publish(picture(1.0, two_colors()))

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,103 +33,25 @@ from helpers.bag_writer import (
     write_bag,
     write_messages,
 )
+from helpers.bare_nodes import Answers, NodeWithoutMiddleware, PoseWithoutMiddleware, Somebody
 from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable
 from helpers.stamp_streams import by_definition
 from helpers.stamp_streams import orders as stamp_orders
-from helpers.stick_figures import person
 
 from co_perception.data.bags.bag_file import Bag
 from co_perception.data.bags.bag_frames import image_frames, skeleton_frames
 from co_perception.data.messages.people import from_skeletons
-from co_perception.engine.data import Image
 from co_perception.engine.settings import Value, values_of
-from co_perception.engine.stage_counts import StageCounts
-from co_perception.engine.target import Pose
 from co_perception.learners.paired_frames import paired
 from co_perception.learners.recognizers import KINDS
 from co_perception.learners.replay import posed, replay
 from co_perception.nodes import image_inputs
 from co_perception.nodes.image_inputs import ImagePeopleInput, ImagePeopleSettings, read_image
-from co_perception.nodes.pose import PoseJob, PoseNode
-from co_perception.nodes.recognizer import FrameJob, RecognizerNode
-from co_perception.online.recognizer import FrameAnswers
 from co_perception.pose.finder import Finder, PoseSettings
 
 TICK = SECOND // 30
 TYPES = store()
 PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
-Answers = list[tuple[int, str, str, float]]
-"""Stamp, subject, status and progress."""
-
-
-class NodeWithoutMiddleware:
-    """Receives and works as a recognizer node does, each message at once."""
-
-    def __init__(self, recognizer: Any) -> None:
-        self._recognizer, self.counts, self.answers = recognizer, Counter[str](), Answers()
-        self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None)
-        self._dropped_before = SimpleNamespace(count=lambda kind, number: None)
-
-    def receive(self, decode: Callable[[Any], Any], message: Any, header: Any = None, arrived_ns: int = 1) -> None:
-        RecognizerNode.receive(self, decode, message, header, arrived_ns)  # type: ignore[arg-type]
-
-    @property
-    def epoch(self) -> int:
-        return int(self._recognizer.pacer.epoch)
-
-    def count_received(self, stamp_ns: int) -> None:
-        self._count("received")
-
-    def put(self, job: FrameJob[Any]) -> None:
-        try:
-            RecognizerNode.work(self, job)  # type: ignore[arg-type]
-        except ValueError:
-            self._count("unreadable")
-
-    def publish(self, job: FrameJob[Any], answered: FrameAnswers) -> None:
-        self._count("processed")
-        for each in answered.answers:
-            self.answers.append((job.stamp_ns, each.subject, each.category.status.name, each.category.progress))
-
-    def after_publish(self, *_: object) -> None: ...
-
-    def counted_decoding(self, message: object) -> Any:
-        return nullcontext()
-
-    def get_logger(self) -> Any:
-        return SimpleNamespace(warning=lambda *_, **__: None)
-
-    def _count(self, event: str, times: int = 1) -> None:
-        self.counts[event] += times
-
-
-class Somebody:
-    """An estimator that finds one person, by the picture."""
-
-    name, layout = "somebody", "coco17"
-
-    def estimate(self, image: Image) -> list[Pose]:
-        return [person(100 + image.data[0, 0, 0] / 10, 40, size=10)]
-
-    def reset(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class PoseWithoutMiddleware:
-    """Works as the node `pose` does, and gives a recognizer each message at once."""
-
-    def __init__(self, node: NodeWithoutMiddleware, values: PoseSettings) -> None:
-        self._estimator = Somebody()
-        self._finder = Finder(self._estimator, values)
-        self.counts, self.stages, self.log = Counter[str](), StageCounts(), node.get_logger()
-        self._events, self._looks = Counter[str](), Counter[str]()
-        self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None, newly_dropped=lambda: 0)
-        self._skeletons = SimpleNamespace(publish=lambda message: node.receive(from_skeletons, message))
-        self._annotated = SimpleNamespace(get_subscription_count=lambda: 0)
-
-    def _count(self, event: str) -> None:
-        self.counts[event] += event != "processed"
 
 
 def replayed(recognizer: Any, frames: Any, counts: Counter[str]) -> Answers:
@@ -218,7 +138,7 @@ def test_epochs_ids_and_answers_are_those_that_the_page_defines(order: list[int]
     node = NodeWithoutMiddleware(kind.recognizer(FakePeopleLearner(), values))
     pose = PoseWithoutMiddleware(node, finding)
     for _, message in messages:
-        PoseNode.work(pose, PoseJob(message, 1))  # type: ignore[arg-type]
+        pose.receive(message)
     direct = kind.recognizer(FakePeopleLearner(), values)
     with TemporaryDirectory() as folder, Bag(write_messages(Path(folder, "b"), {"/i": messages}, types=types)) as bag:
         counts = Counter[str]()

@@ -37,8 +37,7 @@ from co_perception.engine.time import nanoseconds  # noqa: E402
 from co_perception.msg import ActivityArray, ActivityEvent, Keypoint, LabelInfo, Skeleton  # noqa: E402
 from co_perception.nodes.core.messages import skeleton_array, to_time  # noqa: E402
 from co_perception.nodes.core.qos import latched_qos  # noqa: E402
-from co_perception.nodes.skeleton_activity import SkeletonActivityNode, SkeletonNodeSettings  # noqa: E402
-from co_perception.nodes.skeleton_inputs import INPUTS  # noqa: E402
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
 from co_perception.srv import ResetState, Restore, Snapshot  # noqa: E402
 
 NO_MODEL = Parameter("model", value="")  # the learners here have no weights
@@ -370,16 +369,6 @@ def test_a_saved_model_runs_by_its_folder_alone(bench: Any, tmp_path: Path) -> N
         assert (activity.label, activity.progress) == (expected.description, 1.0)
         assert activity.score == pytest.approx(expected.confidence, abs=1e-5)
     assert heard[-1].recognizer.startswith("costgcn_short/")
-
-
-def test_the_size_of_the_picture_behind_hri_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shares of a picture of unknown aspect have no shape: 640 x 480 makes people of a wide camera too narrow."""
-    messages = SimpleNamespace(IdsList="IdsList", Skeleton2D="Skeleton2D")
-    monkeypatch.setitem(sys.modules, "hri_msgs", SimpleNamespace(msg=messages))
-    monkeypatch.setitem(sys.modules, "hri_msgs.msg", messages)
-    for width in (0, 640):
-        with pytest.raises(ValueError, match="set hri_image_width and hri_image_height to the size of the camera's"):
-            INPUTS["hri"](SkeletonNodeSettings(input="hri", hri_image_width=width))
 
 
 def test_humans_of_ros4hri_are_heard_body_by_body(

@@ -129,3 +129,13 @@ def test_the_last_of_a_round_after_the_first_of_the_next_is_late() -> None:
     ]
     assert released == [*range(100, 198), *range(100, 150)]
     assert sync.late == 4
+
+
+def test_of_doubled_messages_the_first_counts() -> None:
+    """The second took its place while it waited, in no count, and was late when it did not."""
+    sync: Synchronizer[str] = Synchronizer("ab", max_wait_s=0.5)
+    sync.put("a", 10, "first", 0.0)
+    assert sync.put("a", 10, "second", 0.0) == []
+    assert sync.put("b", 10, "b", 0.1) == [StampGroup(10, {"a": "first", "b": "b"})]
+    assert sync.put("a", 10, "third", 0.2) == []
+    assert (sync.doubled, sync.late) == (2, 0)

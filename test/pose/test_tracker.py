@@ -253,6 +253,27 @@ def test_a_jump_back_of_a_frame_that_nobody_looked_at_is_remembered() -> None:
     """A picture that cannot be read has a stamp all the same."""
     tracker = Tracker()
     follow(tracker, [[person(100)]] * 3, start=100)
-    assert tracker.place(0).back
+    tracker.place(0)
     found = tracker.update([person(100)], TICK)
     assert (found.restarted, found.lost) == (True, ("p1",))
+
+
+def test_frames_are_placed_as_they_arrive_and_matched_later() -> None:
+    """As a node does it, whose queue drops some of them between."""
+    tracker, scene = Tracker(), [[person(100 + n)] for n in range(5)]
+    follow(tracker, scene)
+    places = [tracker.place(stamp * TICK) for stamp in (8, 6, 9, -90, -89, -88)]
+    assert [place.order.value for place in places] == ["next", "late", "next", "jump", "next", "next"]
+    found = [tracker.update([person(106)], stamp * TICK, places[n]) for n, stamp in ((0, 8), (4, -89), (5, -88))]
+    assert [each.restarted for each in found] == [False, True, False]
+    assert [pose.id for each in found for pose in each.poses] == ["p1", "p2"]
+
+
+def test_the_frames_of_another_sender_are_another_stream() -> None:
+    tracker = Tracker()
+    follow(tracker, [[person(100)]] * 3)
+    waiting = tracker.place(3 * TICK)
+    tracker.end_stream()
+    assert not tracker.update([person(100)], 3 * TICK, waiting).restarted
+    found = follow(tracker, [[person(100)]] * 2, start=2)
+    assert ([each.restarted for each in found], found[1].born) == ([True, False], ("p2",))

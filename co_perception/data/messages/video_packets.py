@@ -8,12 +8,14 @@ foxglove_msgs (https://docs.foxglove.dev/docs/sdk/schemas/compressed-video). The
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.messages.picture_references import FrameNumbers, PictureReferences, ReferenceSets
 from co_perception.data.messages.raw_image import MOST_PIXELS, bytes_of
 from co_perception.data.parsing import parse_errors
 from co_perception.data.video import pyav
@@ -29,6 +31,8 @@ _DECODERS = {
     r"(libvpx|vp8.*)": "vp8",
     r"mpeg4.*": "mpeg4",
 }
+# Of each decoder's packets, what tells that some are missing.
+_REFERENCES: dict[str, Callable[[], PictureReferences]] = {"h264": FrameNumbers, "hevc": ReferenceSets}
 CODECS = ("h264", "hevc (h265)", "av1", "vp9", "vp8", "mpeg4")
 Header = TypeVar("Header")
 
@@ -111,7 +115,8 @@ class PacketDecoder(Generic[Header]):
 
     The first picture is a keyframe's, and so is the first one after a packet that was lost or is damaged: until then
     pictures would show what is not there. FFmpeg does not tell of most lost packets, so the caller does, by
-    `interrupt`; those of FFMPEGPacket, whose pts counts pictures in the order shown, are seen here too.
+    `interrupt`. Seen here are those of FFMPEGPacket, whose pts counts pictures in the order shown, and those of H.264
+    and HEVC that others refer to.
     """
 
     def __init__(self) -> None:
@@ -121,6 +126,7 @@ class PacketDecoder(Generic[Header]):
         self._number = 0
         self._keyframe = -1  # number of the newest packet whose picture was a keyframe
         self._pts = PictureNumbers()
+        self._references: PictureReferences | None = None
         self._why = "the packets before it did not come"
         self._needs_keyframe = True
         self._revocable = False  # nothing but a gap in pts tells that a keyframe is needed
@@ -146,6 +152,7 @@ class PacketDecoder(Generic[Header]):
             if not len(packet.data):  # to FFmpeg it would be the end
                 self.interrupt("a packet before it was empty")
                 raise ValueError("the packet is empty")
+            self._note_references(packet.data.tobytes())
         except (ImportError, ValueError) as error:
             return [*settled, VideoPicture(header, codec, packet.data, why=str(error))]
         self._waiting[self._number] = packet
@@ -174,7 +181,15 @@ class PacketDecoder(Generic[Header]):
         context.thread_count = 1  # more of them hold pictures back
         context.options = {"max_pixels": str(MOST_PIXELS)} | ({"max_frame_delay": "1"} if "dav1d" in decoder else {})
         self._context, self._decoder, self._waiting, self._pts = context, decoder, {}, PictureNumbers()
+        self._references = _REFERENCES[decoder]() if decoder in _REFERENCES else None
         self.interrupt("the packets before it did not come")
+
+    def _note_references(self, data: bytes) -> None:
+        if self._references is None or not self._references.lost(data):
+            return
+        if not self._needs_keyframe:
+            self.interrupt()
+        self._revocable = False
 
     def _note_pts(self, pts: int | None) -> None:
         if pts is None:

@@ -24,8 +24,12 @@ FOREIGN, FOREIGN_SKELETONS = "of another camera", "of another pose estimator"
 CLOCK_S = 3.0  # after which the clocks of node and frames are compared
 LATE = "late"  # a newer frame came before it
 PREPARING = "while preparing"  # it came before the node was ready
+WITHOUT_SIZE = "before camera_info"  # it came before the size of its picture was known
 # Drops that cost a message before it is read; of the others it is known at which stage they were lost.
-BEFORE_READING = (LOST, FOREIGN, FOREIGN_SKELETONS, LATE, PREPARING, "displaced", "outdated", "without skeletons")
+BEFORE_READING = (
+    *(LOST, FOREIGN, FOREIGN_SKELETONS, LATE, PREPARING, WITHOUT_SIZE),
+    *("displaced", "outdated", "without skeletons"),
+)
 # Share of a second's frames from which on a loss is a warning; not of stages that depend on what people do.
 FAULTS = {Stage.DECODED: MUCH, Stage.POSES: 0.5, Stage.CLOCK: 0.5}
 DROPS = (*BEFORE_READING, "unreadable", "failed")

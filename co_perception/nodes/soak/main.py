@@ -145,16 +145,15 @@ def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> Resourc
 
 def judge(monitor: ResourceMonitor, warm_s: float) -> Iterator[LimitCheck]:
     """Checks every limit."""
-    camera = monitor.diagnostics(CAMERA)
-    disordered = frames(camera, SWAPPED, DOUBLED, DELAYED)
-    late = frames(camera, SWAPPED, DELAYED) / max(frames(camera, "published"), 1)
+    disordered = frames(monitor.diagnostics(CAMERA), SWAPPED, DOUBLED, DELAYED)
     for name, series in monitor.series.items():
-        values = monitor.diagnostics(name)
-        yield from limit_checks(name, series, BUDGETS[name], warm_s, late if name in RECEIVERS else 0.0)
+        values, receives = monitor.diagnostics(name), bool(disordered and name in RECEIVERS)
+        camera = monitor.series[CAMERA] if receives else None
+        yield from limit_checks(name, series, BUDGETS[name], warm_s, camera)
         yield LimitCheck(name, "frames not accounted for", abs(unaccounted(values)), IN_FLIGHT)
-        if disordered and name in RECEIVERS:
-            # A frame that is lost or displaced is not late, and none is that would have come before it.
-            most = IN_FLIGHT + 2 * frames(values, LOST, "displaced")
+        if receives:
+            # One that is lost on the way is neither late nor doubled, or the one is not that it was to overtake.
+            most = IN_FLIGHT + frames(values, LOST)
             missed = abs(disordered - frames(values, "late", "duplicate"))
             yield LimitCheck(name, "late and doubled, not counted so", missed, most)
     yield LimitCheck("activity", "messages out of order", monitor.disordered, 0)

@@ -13,6 +13,7 @@ from co_perception.engine.stamp_order import Order, StampOrder
 from co_perception.engine.time import nanoseconds
 from co_perception.msg import Activity, ActivityArray
 from co_perception.nodes.core.qos import result_qos
+from co_perception.nodes.soak.disordered_camera import DELAYED, DOUBLED, SWAPPED
 from co_perception.nodes.soak.limits import RECEIVED, Series, frames
 from co_perception.nodes.soak.processes import Usage, usage
 
@@ -66,6 +67,8 @@ class ResourceMonitor(Node):
             series.cpu.append((used.cpu_s - before.cpu_s) / (time_s - before_s) if before else 0.0)
             series.received.append(frames(values, *RECEIVED))
             series.dropped.append(frames(values, "dropped" if "frames dropped" in values else "late"))
+            series.late.append(frames(values, "late", SWAPPED, DELAYED))
+            series.doubled.append(frames(values, "duplicate", DOUBLED))
             series.waiting.append(int(values.get("frames waiting", 0)))
             series.latency_p50_ms.append(_number(values.get("latency p50 (ms)")))
             series.latency_p95_ms.append(_number(values.get("latency p95 (ms)")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,6 +82,19 @@ def test_what_cannot_be_decoded_is_counted(tmp_path: Path, types: Any, kind: str
     assert (counts.passed(Stage.DECODED), counts.lost(Stage.DECODED)) == (12, 5)
     [loss] = counts.losses()
     assert "video codec" in str(loss) and "keyframe" in " ".join(loss.details)
+
+
+@pytest.mark.parametrize("kind", [FFMPEG, FOXGLOVE, "sensor_msgs/msg/CompressedImage"])
+def test_pictures_after_a_lost_packet_are_counted(tmp_path: Path, types: Any, kind: str) -> None:
+    """Lost on the way to the recorder; with the last two messages it left no trace in the counts."""
+    counts = StageCounts()
+    with Bag(recorded(tmp_path / "b", types, kind, [*range(10), *range(11, 20)], "mcap")) as bag:
+        for frame in image_frames(bag, counts=counts):
+            with suppress(ValueError):
+                assert abs(frame.read().data.mean() - brightness(round((frame.stamp_ns - T0) / STEP_NS))) <= 4
+    assert (counts.passed(Stage.DECODED), counts.lost(Stage.DECODED)) == (14, 5)
+    [loss] = counts.losses()
+    assert "5 of 19 messages are lost" in str(loss) and "packets were lost before it" in str(loss)
 
 
 def test_a_database_without_definitions(tmp_path: Path, types: Any) -> None:

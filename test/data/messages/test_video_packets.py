@@ -75,6 +75,44 @@ def test_a_lost_packet_costs_pictures_until_the_next_keyframe(codec: str) -> Non
     assert {picture.why for picture in found if picture.frame is None and "packets were lost before" in picture.why}
 
 
+@pytest.mark.parametrize("kind", ["CompressedImage", "CompressedVideo"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("lost", [range(11, 12), range(10, 13), range(8, 10), range(6, 10)])
+def test_packets_that_a_recording_lacks_are_known_by_what_refers_to_them(codec: str, kind: str, lost: range) -> None:
+    """FFmpeg said nothing, and the pictures after the gap were wrong without a trace."""
+    messages = [(n, MESSAGES[kind](codec, packet)) for n, packet in enumerate(packets(codec)) if n not in lost]
+    found = decoded(messages)
+    assert sorted(shown(found)) == [*range(lost[0]), *range(2 * KEYFRAMES, 24)] and right(shown(found))
+    assert {picture.header for picture in found} == set(range(24)) - {*lost}
+    assert all("packets were lost before it" in picture.why for picture in found if picture.frame is None)
+
+
+# Options of encoders with which pictures refer to others in other ways.
+REFERENCES = {
+    "b-frames": ("h264", 3, {}),
+    "pyramid": ("h264", 7, {"x264-params": "b-pyramid=normal:ref=5"}),
+    "slices": ("h264", 0, {"x264-params": "slices=4:ref=4", "tune": "zerolatency"}),
+    "interlaced": ("h264", 2, {"x264-params": "interlaced=1"}),
+    "main profile": ("h264", 0, {"profile": "main", "tune": "zerolatency"}),
+    "baseline": ("h264", 0, {"profile": "baseline"}),
+    "4:4:4 lossless": ("h264", 0, {"qp": "0", "tune": "zerolatency"}),
+    "open GOP": ("hevc", 3, {"x265-params": "log-level=none:open-gop=1"}),
+    "hevc b-pyramid": ("hevc", 4, {"x265-params": "log-level=none:b-pyramid=1:ref=5:open-gop=0"}),
+    "hevc layers": ("hevc", 4, {"x265-params": "log-level=none:temporal-layers=1:open-gop=0"}),
+    "scaling lists": ("hevc", 0, {"x265-params": "log-level=none:scaling-list=default", "tune": "zerolatency"}),
+    "hevc slices": ("hevc", 2, {"x265-params": "log-level=none:slices=2"}),
+}
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_whatever_pictures_refer_to_none_is_taken_for_lost(name: str) -> None:
+    codec, b_frames, options = REFERENCES[name]
+    made = packets(codec, 70, b_frames, options, keyframes=30)
+    found = decoded([(packet[2], compressed_image(codec, packet)) for packet in made])
+    refused = {picture.header: picture.why for picture in found if picture.frame is None}
+    assert not refused and len(found) == 70
+
+
 def test_lost_packets_of_ffmpeg_image_transport_are_known_by_pts() -> None:
     messages = [(n, ffmpeg_packet("h264", packet)) for n, packet in enumerate(packets())]
     del messages[10:12]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from co_perception.nodes.soak.limits import BUDGETS, Budget, Series, gained, limit_checks, risen, unaccounted
+from co_perception.nodes.soak.limits import BUDGETS, LOST, Budget, Series, gained, limit_checks, risen, unaccounted
 
 BUDGET = Budget(memory_mb=200, cpu=0.5, threads=20, latency_ms=50)
 
@@ -25,6 +25,8 @@ def run(**changed: Any) -> Series:
         "cpu": [0.3] * count,
         "received": [15 * n for n in range(count)],
         "dropped": [n // 60 for n in range(count)],
+        "late": [0] * count,
+        "doubled": [0] * count,
         "waiting": [n % 2 for n in range(count)],
         "latency_p50_ms": [10.0] * count,
         "latency_p95_ms": [20.0] * count,
@@ -59,6 +61,28 @@ def test_a_node_that_is_well_keeps_every_budget() -> None:
 )
 def test_what_breaks_a_budget_is_told(changed: dict[str, Any], about: str) -> None:
     assert broken(run(**changed)) == {about}
+
+
+@pytest.mark.parametrize(
+    ("lost", "doubled", "kept"),
+    [
+        (0.0, 0.15, True),  # swapped and delayed ones are late, and copies are duplicates
+        (0.20, 0.03, True),  # most of the copies are lost on the way: none of these pictures is missed
+        (0.13, 0.15, True),
+        (0.20, 0.15, False),
+    ],
+)
+def test_disorder_costs_what_it_must_and_no_more(lost: float, doubled: float, kept: bool) -> None:
+    """15 frames a second, of which 1.5 of 100 are late and 1 of 100 is doubled; more so before the warm-up was over."""
+    count = 600
+    late, copies = ([round(n * share + min(n, 120)) for n in range(count)] for share in (0.225, 0.15))
+    camera = run(received=[0] * count, late=late, doubled=copies)
+    dropped = [a + round(n * lost) for n, a in enumerate(late)]
+    receiver = run(dropped=dropped, late=late, doubled=[round(n * doubled) for n in range(count)])
+    [share] = [
+        check for check in limit_checks("node", receiver, BUDGET, 120.0, camera) if check.about.startswith("share")
+    ]
+    assert (share.within, share.budget) == (kept, LOST)
 
 
 def test_what_depends_on_the_machine_is_marked() -> None:
