@@ -42,6 +42,7 @@ class ActivityReader:
         self._recording = recording
         self._index: dict[str, int] | None = {} if classes is None else None
         self._lost = 0  # frames, told by messages about nobody
+        self._stamp_ns = self._steps_back = 0
         self.recognizer = ""
         """Name of the recognizer of the messages read so far."""
 
@@ -59,10 +60,12 @@ class ActivityReader:
         self._lost += int(message.dropped_frames)
         lost, self._lost = self._lost, 0 if message.activities else self._lost
         delay_ns, latency_ns = nanoseconds(message.observation_delay), nanoseconds(message.processing_latency)
+        before_ns, self._stamp_ns = self._stamp_ns, nanoseconds(message.header.stamp)
+        self._steps_back += self._stamp_ns < before_ns
 
         return [
             FrameRecord(
-                nanoseconds(message.header.stamp),
+                self._stamp_ns,
                 activity.subject_id,
                 Status(int(activity.status)),
                 min(max(float(activity.progress), 0.0), 1.0),
@@ -72,6 +75,7 @@ class ActivityReader:
                 latency_ns / 1e9,
                 recording=self._recording,
                 group=group_of(activity),
+                steps_back=self._steps_back,
             )
             for activity in message.activities
         ]

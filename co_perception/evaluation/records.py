@@ -48,6 +48,7 @@ class FrameRecord:
         recording: name of the recording.
         group: of the label set that it answers; its probabilities are 0 for the classes of other groups. Empty where
             all classes are one group, and of a frame that never got to the recognizer.
+        steps_back: how often stamps had gone back in its recording when it was answered.
 
     Raises:
         ValueError: where one of them is out of its range.
@@ -64,6 +65,7 @@ class FrameRecord:
     truth: str | None = None
     recording: str = ""
     group: str = ""
+    steps_back: int = 0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.progress <= 1.0:
@@ -85,11 +87,13 @@ class FrameRecord:
         missing: int = 0,
         latency_s: float | None = None,
         recording: str = "",
+        steps_back: int = 0,
     ) -> FrameRecord:
         """The record of a learner's answer to the frame of `stamp_ns`, whose scores describe `described_ns`."""
         return cls(
             stamp_ns, subject, category.status, category.progress, max(stamp_ns - described_ns, 0),
             category.probabilities, missing, latency_s, recording=recording, group=category.group,
+            steps_back=steps_back,
         )  # fmt: skip
 
     @property
@@ -166,6 +170,7 @@ class RecordWriter:
             "missing": int(record.missing),
             "probabilities": None if scores is None else [float(str(value)) for value in scores],
             **({"group": record.group} if record.group else {}),
+            **({"steps_back": int(record.steps_back)} if record.steps_back else {}),
         }
         with writing(self._paths[0]):
             self._frames.write(_json_line(values))
@@ -248,7 +253,7 @@ def first_of_each(records: Iterable[FrameRecord]) -> list[FrameRecord]:
 
 def _from_json(found: Mapping[str, Any], classes: int) -> FrameRecord:
     scores = found["probabilities"]
-    for name in ("stamp_ns", "delay_ns", "missing"):
+    for name in ("stamp_ns", "delay_ns", "missing", *(["steps_back"] if "steps_back" in found else [])):
         if type(found[name]) is not int or abs(found[name]) > MOST_NS:
             raise ValueError(f"{name} is a whole number of 64 bits, got {type(found[name]).__name__}")
     for name in ("recording", "subject", "truth", *(["group"] if "group" in found else [])):
@@ -261,6 +266,7 @@ def _from_json(found: Mapping[str, Any], classes: int) -> FrameRecord:
         found["stamp_ns"], found["subject"], status, found["progress"], found["delay_ns"],
         None if scores is None else np.array(scores, np.float32),
         found["missing"], truth=found["truth"], recording=found["recording"], group=found.get("group", ""),
+        steps_back=found.get("steps_back", 0),
     )  # fmt: skip
 
 

@@ -110,11 +110,6 @@ def segments_with_records(
 def track_subjects(recording: LabeledRecording, classes: Sequence[str], protocol: Protocol) -> TrackedRecording:
     """Every subject of a recording that the recognizer was shown, by id.
 
-    Args:
-        recording: its records in the order in which they were answered.
-        classes: names of the classes, by index.
-        protocol: rules of the events, and what holds for how long.
-
     Raises:
         ValueError: for two records of one subject and stamp.
     """
@@ -129,7 +124,7 @@ def track_subjects(recording: LabeledRecording, classes: Sequence[str], protocol
             )
         places.add((record.subject, record.stamp_ns))
         by_subject.setdefault(record.subject, []).append(record)
-    events = _detected_events(recording.records, classes, protocol.rules, recording.group)
+    events = _detected_events(records, classes, protocol.rules, recording.group)
     detected = {subject: sorted(found, key=_start) for subject, found in segments_of_events(events).items()}
     silent = {protocol.background, *(label for label in classes if is_none(label, recording.group))}
     tracks = [
@@ -168,20 +163,19 @@ def _start(segment: Segment) -> int:
 
 
 def _detected_events(records: Sequence[FrameRecord], classes: Sequence[str], rules: Rules, group: str) -> list[Event]:
-    """The events of the node's own detector for these records, in the order in which they were answered. What holds at
-    the end does so as long as its last frame.
-
-    Of late frames there are no records: where stamps fall, the recognizer has begun an epoch.
-    """
+    """The events of the node's own detector for these records. What holds at the end does so as long as its last
+    frame."""
 
     def detector_input(record: FrameRecord) -> LabelScores:
         scores = {classes[k]: score for k, score in record.top(len(classes))}
         return LabelScores(scores, valid=record.status == Status.VALID) if record.answered else NO_SCORES
 
-    detector, events, epoch, before_ns = EventDetector(rules, group), list[Event](), 0, 0
-    for stamp_ns, frame in groupby(records, key=lambda record: record.stamp_ns):
+    def place(record: FrameRecord) -> tuple[int, int]:
+        return record.steps_back, record.stamp_ns
+
+    detector, events = EventDetector(rules, group), list[Event]()
+    for (steps_back, stamp_ns), frame in groupby(sorted(records, key=place), key=place):
         if scores := {record.subject: detector_input(record) for record in frame if not record.dropped}:
-            epoch, before_ns = epoch + (stamp_ns < before_ns), stamp_ns
-            events += detector.update(stamp_ns, scores, epoch)
+            events += detector.update(stamp_ns, scores, steps_back)
     last_ns = int(frame_ends(np.unique(stamps_of(records)), NANO)[-1]) if records else 0
     return events + [replace(event, at_ns=last_ns) for event in detector.end()]

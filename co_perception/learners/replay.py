@@ -75,7 +75,7 @@ def replay(
             late, duplicate, unreadable.
     """
     counts = Counter() if counts is None else counts
-    missing = 0
+    missing = steps_back = before_ns = 0
     for frame in frames:
         missing += frame.lost
         admission = recognizer.admit(frame.reported_ns)
@@ -83,12 +83,13 @@ def replay(
         if admission.verdict != Verdict.TAKE:
             counts[admission.verdict.value] += 1
             continue
+        steps_back, before_ns = steps_back + (frame.stamp_ns < before_ns), frame.stamp_ns
         began_ns = perf_counter_ns()
         try:
             answered = recognizer.answer(frame.read(), frame.reported_ns, admission)
         except ValueError:
             counts[UNREADABLE] += 1
-            yield FrameRecord(frame.stamp_ns, status=None, progress=0.0, recording=recording)
+            yield FrameRecord(frame.stamp_ns, status=None, progress=0.0, recording=recording, steps_back=steps_back)
             continue
         if answered is None:
             continue
@@ -100,6 +101,7 @@ def replay(
             yield FrameRecord.of(
                 answer.category, frame.stamp_ns, described_ns,
                 subject=answer.subject, missing=missing, latency_s=latency_s, recording=recording,
+                steps_back=steps_back,
             )  # fmt: skip
         missing = 0 if answered.answers else missing
 

@@ -167,9 +167,8 @@ class ScoreNode(ManagedNode[ScoreSettings]):
         values = self.settings.current
         rules = values.rules(values.max_gap_s)
         protocol = Protocol(values.background, rules=rules, max_gap_s=values.max_gap_s)
-        records = list(self._records.values())
-        stamps_ns = [record.stamp_ns for record in records]
-        span_ns = (min(stamps_ns), max(stamps_ns)) if records else None
+        records = sorted(self._records.values(), key=lambda record: record.stamp_ns)
+        span_ns = (records[0].stamp_ns, records[-1].stamp_ns) if records else None
         known = [*self._classes, *filter(None, [protocol.background])]
         annotations = checked(with_groups(self._annotations, self._classes, self._groups))
         usable, problems = usable_annotations(annotations, self._origin_ns, span_ns, known)

@@ -37,7 +37,7 @@ RECORDS = [
     FrameRecord(5, "p1", Status.WARMING_UP, 0.125, probabilities=scores(1 / 3, 1 / 3, 1 / 3), latency_s=0.0123),
     FrameRecord(5, "p2", Status.VALID, 1.0, 40, scores(0.1, 0.7, 0.2), 2, 0.0456, "wave", "b"),
     FrameRecord(9, "p1", None, 0.0),
-    FrameRecord(1_700_000_000_000_000_001, "", Status.STALE, 0.5, truth="sit – down"),
+    FrameRecord(1_700_000_000_000_000_001, "", Status.STALE, 0.5, truth="sit – down", steps_back=2),
 ]
 
 
