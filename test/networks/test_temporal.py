@@ -167,3 +167,16 @@ def test_one_class_of_each_example_cannot_teach_groups() -> None:
     learner = ContinualSkeletonLearner(SMALL, classes=CLASSES)
     with pytest.raises(ValueError, match=r"answers in 2 groups \(body, arms\).*one class of each example"):
         learner.fit([])
+
+
+def test_a_step_runs_in_onnx_runtime_whatever_is_dropped_in_training() -> None:
+    pytest.importorskip("onnxruntime")
+    learner = ContinualSkeletonLearner(SMALL, classes=CLASSES, min_progress=0.1)
+    learner.model.load_state_dict(randomized(CoTcn(SMALL)).state_dict())
+    learner._loaded = True
+    frames = [Pose(frame, "body13", id="a") for frame in people(1, 8)[0]]
+    plain = [learner.infer([frame])[0].probabilities for frame in frames]
+    learner.optimize("onnxruntime")
+    fast = [learner.infer([frame])[0].probabilities for frame in frames]
+    for mine, theirs in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)  # type: ignore[arg-type]

@@ -281,5 +281,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "to": lambda at, x, *_, **__:
         x if at.like.dtype == x.like.dtype else at("CastLike", x, torch.empty(1, dtype=at.like.dtype)),
     "index": _index, "repeat_interleave": _repeat, "getitem": lambda at, parts, i: parts[i],
-    "alias": _same, "clone": _same, "contiguous": _same, "dropout": _same, "detach": _same,
+    "alias": _same, "clone": _same, "contiguous": _same, "dropout": _same,
+    "feature_dropout": _same, "alpha_dropout": _same, "feature_alpha_dropout": _same, "detach": _same,
 }  # fmt: skip
