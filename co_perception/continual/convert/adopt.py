@@ -42,10 +42,15 @@ def _adopt_parametrizations(layer: nn.Module, original: nn.Module) -> None:
         layer.get_submodule("parametrizations").register_module(name, computed)
 
 
+def is_torchs(module: nn.Module) -> bool:
+    """Whether a module's class is one of torch's, be its weights computed (`parametrize`) or not."""
+    return bool(parametrize.type_before_parametrizations(module).__module__.startswith("torch.nn."))
+
+
 def check_ordinary(module: nn.Module) -> None:
     """Raises UnsupportedError where hooks do more than to compute the weight from parameters in evaluation mode."""
     for name, child in module.named_modules():
-        known = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+        known = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
         norms = (WeightNorm, SpectralNorm) if type(child) in known and not child.training else WeightNorm
         hooks = [hook for hook in child._forward_pre_hooks.values() if not isinstance(hook, norms)]
         if hooks or child._forward_hooks or (child._forward_pre_hooks and type(child) not in known):

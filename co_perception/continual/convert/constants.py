@@ -51,6 +51,10 @@ def _new(number: float) -> Callable[..., Tensor]:
     return lambda emitter, value, *sizes, **_: _filled(emitter, number, sizes)
 
 
+def _new_tensor(emitter: Emitter, value: object, numbers: object, **_: object) -> Tensor:
+    return torch.tensor(numbers, dtype=emitter.like.dtype, device=emitter.like.device)
+
+
 def _random(emitter: Emitter, value: object, *_: object, **__: object) -> Tensor:
     raise UnsupportedError("it draws random numbers, others each time", None, True)
 
@@ -64,6 +68,7 @@ MADE: Mapping[str, Callable[..., Any]] = {
     "new_ones": _new(1.0),
     "new_empty": _new(0.0),
     "new_full": lambda emitter, value, sizes, number, **_: _filled(emitter, number, [sizes]),
+    "new_tensor": _new_tensor,
     "rand_like": _random,
     "randn_like": _random,
     "bernoulli": _random,
@@ -102,6 +107,8 @@ def computed(
         return _rearranged(value, function, args[1:], kwargs)
     if any(isinstance(part, Tensor) for part in parts((args[1:], kwargs))):
         return None
+    if any(isinstance(part, Length) for part in parts((args[1:], kwargs))):
+        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
     answer = function(torch.full((1,) * len(value.sizes), value.number), *args[1:], **kwargs)
     if isinstance(answer, Tensor) and answer.shape == (1,) * len(value.sizes):
         return Filled(float(answer.reshape(())), value.sizes)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight
-from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, UnsupportedError
+from co_perception.continual.convert.site import CHANNELS, STREAMS, WHOLE_CLIP, Axes, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, StandIn, TracedTensor
 from co_perception.continual.layer import TIME
 
@@ -154,6 +154,8 @@ def _contract_merged(
 def _one_letter(values: Sequence[tuple[str, TracedTensor]], place: int) -> str:
     """The letter of streams or time, the same in every tensor; empty where time was pooled in all."""
     letters = {term[each.axes.order.index(place)] if place in each.axes.order else "" for term, each in values}
+    if "" in letters and len(letters) > 1:
+        raise UnsupportedError(WHOLE_CLIP)
     if len(letters) != 1:
         raise UnsupportedError("it combines different frames or streams of two tensors; attention over time is a layer")
     return letters.pop()

@@ -23,14 +23,16 @@ from torch.nn.modules.conv import _ConvNd
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.convert import graph
-from co_perception.continual.convert.adopt import copied
+from co_perception.continual.convert.adopt import copied, is_torchs
 from co_perception.continual.convert.builder import frame_after
 from co_perception.continual.convert.functional import FramewiseModule
 from co_perception.continual.convert.modules import CONVERTERS
 from co_perception.continual.convert.proof import prove
 from co_perception.continual.convert.site import (
     CHANNELS,
+    NO_WINDOW,
     STREAMS,
+    WHOLE_CLIP,
     Axes,
     ConversionError,
     Converter,
@@ -166,11 +168,17 @@ def convert(
     if not site.unsupported:
         _check_answer(axes, site.at("", axes))
     if site.unsupported:
-        raise ConversionError(site.unsupported)
+        raise ConversionError(without_windows(site.unsupported))
     layer = converted if isinstance(converted, Streaming) else FramewiseModule(converted)
     if proof:
         _prove(layer, module, site, axes)
     return layer
+
+
+def without_windows(unsupported: list[UnsupportedOperation]) -> list[UnsupportedOperation]:
+    """The refusals, without those for want of a window where none would help."""
+    hopeless = any(WHOLE_CLIP in each.reason for each in unsupported)
+    return [each for each in unsupported if not hopeless or NO_WINDOW not in each.reason]
 
 
 def _check_answer(axes: Axes, site: Site) -> None:
@@ -241,9 +249,10 @@ def convert_module(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
     try:
         return _convert(module, site)
     except ValueError as error:
-        site.refuse(type(module).__name__ if list(module.children()) else str(module), error)
+        site.refuse(site.source or (type(module).__name__ if list(module.children()) else str(module)), error)
         axes = (error.axes if isinstance(error, UnsupportedError) else None) or site.axes
-        return nn.Identity(), replace(axes, unsure=True)
+        sure = isinstance(error, UnsupportedError) and error.sure
+        return nn.Identity(), axes if sure else replace(axes, unsure=True)
 
 
 def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
@@ -261,7 +270,7 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
     hooked = bool(module._forward_hooks or module._forward_pre_hooks)
     if computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None:
         return _sequential(module, site)
-    if type(module).__module__.startswith("torch.nn.") and type(module) is not nn.Sequential:
+    if is_torchs(module) and type(module) is not nn.Sequential:
         if any(kind in CONVERTERS for kind in type(module).__mro__):
             raise UnsupportedError(
                 "its forward was changed, on the class or on the object; register a converter for it", always=True

@@ -29,6 +29,8 @@ from co_perception.continual.convert.operations import (
     ELEMENTWISE,
     HANDLERS,
     IN_PLACE,
+    LISTS,
+    NUMPY_NAMES,
     OF_STATES,
     OUTDATED,
     PADDING_FIRST,
@@ -37,7 +39,8 @@ from co_perception.continual.convert.operations import (
     named,
 )
 from co_perception.continual.convert.properties import ATTRIBUTES, QUESTIONS, attribute_name, is_setter
-from co_perception.continual.convert.site import Axes, Site, UnsupportedError, user_line
+from co_perception.continual.convert.rearrangement import laid_out
+from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError, user_line
 from co_perception.continual.convert.space import PADDED
 from co_perception.continual.convert.tensors import (
     Absent,
@@ -49,7 +52,7 @@ from co_perception.continual.convert.tensors import (
 )
 from co_perception.continual.dag import Dag, DagNode
 from co_perception.continual.framewise import streaming
-from co_perception.continual.layer import evaluation_mode
+from co_perception.continual.layer import TIME, evaluation_mode
 
 
 def read(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
@@ -131,7 +134,7 @@ class GraphReader(LayerBuilder):
             return None
         except Exception as error:  # whatever a user's forward does with what is no tensor
             if len(self.site.unsupported) == before:
-                self._at("").report(user_line(error), _unreadable(error, ".".join(self._inside)))
+                self._at("").report(user_line(error), _unreadable(error, "".join(self._inside[-1:])))
             return None
         finally:
             for child, values in attributes.items():  # what the forward puts on its modules is nothing to keep
@@ -159,6 +162,9 @@ class GraphReader(LayerBuilder):
                 f"forward has to return one tensor that depends on its input, and returns {_described(answer)}: say "
                 "which one with convert(..., output=its number or its key)"
             )
+        others = [number for number, part in enumerate(answer.axes.order) if part not in (STREAMS, TIME)]
+        if CHANNELS not in answer.axes.every and others:
+            answer = laid_out(self, answer, others[0])
         return answer
 
     # What a forward does, by `interception`
@@ -225,16 +231,17 @@ class GraphReader(LayerBuilder):
                 raise UnsupportedError(OUTDATED)
             return compute()
         except ReportedError as reported:
-            return substitute(given, reported.axes)
+            return substitute(given, reported.axes, reported.axes.unsure)
         except ValueError as error:
             self.here.refuse(where, error)
             self._reported.append(error)
             if name in QUESTIONS or name.startswith("unbind"):  # there is nothing to go on with
                 raise FollowsError from error
-            return substitute(given, error.axes if isinstance(error, UnsupportedError) else None)
+            known = isinstance(error, UnsupportedError)
+            return substitute(given, error.axes if known else None, not (known and error.sure))
         except (AttributeError, LookupError, TypeError, RuntimeError) as error:
             self.here.refuse(where, UnsupportedError(f"its arguments are not understood: {error}"))
-            return substitute(given, None)
+            return substitute(given, None, True)
 
     def _unknown(self, name: str) -> UnknownResult:
         if name in QUESTIONS or name in ("shape", "ndim", "size", "iter"):
@@ -333,8 +340,7 @@ class GraphReader(LayerBuilder):
             raise UnsupportedError(
                 "no continual form of it is known. Make it a module and register a converter for it", always=True
             )
-        if "input" in kwargs and not args:
-            args = (kwargs.pop("input"),)
+        args, kwargs = in_order(name, args, kwargs)
         try:
             inspect.signature(handler).bind(self, *args, **kwargs)
         except TypeError as error:
@@ -383,12 +389,22 @@ class GraphReader(LayerBuilder):
         return name if self._names[name] == 1 else f"{name}_{self._names[name] - 1}"
 
 
-def substitute(given: Sequence[object], axes: Axes | None) -> TracedTensor | UnknownResult:
+def substitute(given: Sequence[object], axes: Axes | None, unsure: bool) -> TracedTensor | UnknownResult:
     """A stand-in for the answer of an operation without continual form: its input."""
     value = next((part for part in given if isinstance(part, TracedTensor)), None)
     if value is None:
         return UnknownResult()
-    return TracedTensor(value.node, replace(axes or value.axes, unsure=True, pads=(0, 0)))
+    return TracedTensor(value.node, replace(axes or value.axes, unsure=unsure or value.axes.unsure, pads=(0, 0)))
+
+
+def in_order(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments under torch's own names for them, and lists of sizes without a name."""
+    kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
+    if "input" in kwargs and not args:
+        args = (kwargs.pop("input"),)
+    if name in LISTS and LISTS[name] in kwargs:
+        args = (*args, kwargs.pop(LISTS[name]))
+    return args, kwargs
 
 
 def without_inplace(

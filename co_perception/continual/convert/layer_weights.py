@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
@@ -102,6 +103,8 @@ def adopt_weight(kind: type[L], make: Callable[[type[L]], L], module: nn.Module,
     order: of the axes of the module's kernel those of the layer's; () for the same order.
     """
     compute = weight_of(module)
+    if isinstance(module, _ConvTransposeNd):
+        compute = partial(_turned, compute or _plain, module.groups)
     axes = (0, 1, *(2 + axis for axis in order))
     if list(axes) != sorted(axes):
         compute = partial(_permuted, compute or _plain, axes)
@@ -133,6 +136,12 @@ def _plain(tensors: Mapping[str, Tensor]) -> Tensor:
 
 def _permuted(compute: Compute, axes: Sequence[int], tensors: Mapping[str, Tensor]) -> Tensor:
     return compute(tensors).permute(tuple(axes))
+
+
+def _turned(compute: Compute, groups: int, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The weight (in, out / groups, *kernel) of a transposed convolution as that of a convolution."""
+    weight = compute(tensors).unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return weight.flip(tuple(range(2, weight.dim())))
 
 
 def _weight_norm(dim: int, tensors: Mapping[str, Tensor]) -> Tensor:

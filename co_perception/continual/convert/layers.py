@@ -7,12 +7,13 @@ from typing import Any
 
 from torch import nn
 
+from co_perception.continual.convert.adopt import is_torchs
 from co_perception.continual.convert.builder import DagBuilder
 from co_perception.continual.convert.calls import COMPOSED, call_of, layout_of, only_input, results
 from co_perception.continual.convert.fold import FoldedFrames, FoldedStreams, folded_axes, unfolded_axes
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
-from co_perception.continual.convert.rearrangement import laid_out
-from co_perception.continual.convert.site import STREAMS, Axes, Site, UnsupportedError
+from co_perception.continual.convert.rearrangement import laid_last, laid_out
+from co_perception.continual.convert.site import STREAMS, Axes, Site, UnsupportedError, atoms, user_line
 from co_perception.continual.convert.tensors import (
     TracedTensor,
     whole_clip,
@@ -43,7 +44,7 @@ class LayerBuilder(DagBuilder):
     def is_leaf(self, module: nn.Module) -> bool:
         if isinstance(module, Streaming) or self.site.find(module):
             return True
-        if not type(module).__module__.startswith("torch.nn.") or type(module) in COMPOSED:
+        if not is_torchs(module) or type(module) in COMPOSED:
             return False
         return type(module) not in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -66,13 +67,15 @@ class LayerBuilder(DagBuilder):
 
     def _convert(self, module: nn.Module, path: str | None, value: TracedTensor) -> TracedTensor:
         """The answer of a module, whose batch and time may be merged with other axes."""
+        if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) > 1:
+            value = laid_last(self, value, len(module.normalized_shape))
         batch, channels = layout_of(module, value.axes)
         if channels is not None:
             value = laid_out(self, value, channels)
         axes = value.axes
         part = axes.part(batch) if batch is not None and len(axes.order) > batch else STREAMS
         if batch is not None and axes.pooled and TIME not in axes.every:
-            part = (STREAMS, TIME)
+            part = (*atoms(axes.part(batch)), TIME)
             if len(axes.order) > 2:
                 order = tuple(part if number == batch else each for number, each in enumerate(axes.order))
                 return self._per_frame(module, value, replace(axes, order=order))
@@ -107,7 +110,8 @@ class LayerBuilder(DagBuilder):
         self, module: nn.Module, path: str | None, axes: Axes, frame: tuple[int, ...] | None
     ) -> tuple[nn.Module, Axes]:
         before = len(self.site.unsupported)
-        site = replace(self.here if path is None else self.site.at(path, axes), axes=axes, frame=frame)
+        here = replace(self.here, source=user_line()) if path is None else self.site.at(path, axes)
+        site = replace(here, axes=axes, frame=frame)
         layer, after = self.site.visit(module, site)
         if len(self.site.unsupported) > before:
             raise ReportedError(after)

@@ -192,6 +192,8 @@ class Length:
         parts = [str(self.factor)] * (self.factor != 1) + ["streams"] * self.streams + ["frames"] * bool(self.frames)
         return " * ".join(parts)
 
+    __repr__ = __str__
+
     @property
     def value(self) -> int | None:
         """The number, where the network is read for clips of one length; that of streams is never known."""
@@ -238,10 +240,9 @@ def divide(whole: Size, part: Size) -> Size | None:
     if others[0] and not mine[0] % others[0] and others[1] <= mine[1] and others[2] in (None, mine[2]):
         clip = whole.clip if isinstance(whole, Length) else ClipLength()
         return made(mine[0] // others[0], mine[1] and not others[1], None if others[2] else mine[2], clip)
-    fixed = [_with_frames(size) for size in (whole, part)]
-    if any(size is None for size in fixed) or fixed == [whole, part]:
+    if not any(isinstance(size, Length) and size.frames and size.clip.frames for size in (whole, part)):
         return None
-    divided = divide(*fixed)  # type: ignore[arg-type]
+    divided = divide(_with_frames(whole), _with_frames(part))
     if divided is not None:
         for size in (whole, part):
             if isinstance(size, Length):
@@ -249,11 +250,9 @@ def divide(whole: Size, part: Size) -> Size | None:
     return divided
 
 
-def _with_frames(size: Size) -> Size | None:
-    if not isinstance(size, Length) or size.frames is None:
+def _with_frames(size: Size) -> Size:
+    if not isinstance(size, Length) or size.frames is None or size.clip.frames is None:
         return size
-    if size.clip.frames is None:
-        return None
     factor = size.factor * size.frames.of(size.clip.frames)
     return replace(size, factor=factor, frames=None) if size.streams else factor
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from co_perception.continual import conv, framewise, norm, pool
 from co_perception.continual.convert.adopt import adopt, check_ordinary
@@ -77,6 +77,39 @@ def _conv(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
     return converter
 
 
+def _transposed(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
+    """A transposed convolution of stride 1 is a convolution with the kernel turned."""
+
+    def converter(module: _ConvTransposeNd, site: Site) -> Converted:
+        order = _time_first(module, site.axes, len(module.kernel_size))
+        sizes: list[Sequence[int]] = [module.kernel_size, module.stride, module.dilation, module.padding]  # type: ignore[list-item]
+        kernel, stride, dilation, padding = (_numbers(_each(size, order)) for size in sizes)
+        around = [d * (k - 1) - p for k, d, p in zip(kernel, dilation, padding, strict=True)]
+        pads = [(pad, pad) for pad in around]
+        within_frames = frame_by_frame(kernel[0], stride[0], padding[0]) and not module.output_padding[order[0]]
+        if set(stride) != {1} or any(module.output_padding) or min(around) < 0:
+            if within_frames and site.axes.canonical:
+                check_ordinary(module)
+                return FramewiseModule(module)
+            raise UnsupportedError(
+                "it gives more frames than it takes: an answer would stand before all that it is computed from has come"
+                if stride[0] > 1 or around[0] < 0
+                else "over time and with a stride in space it is not known here; use a resizing and a convolution",
+                always=True,
+            )
+        _check_time(site.axes, "the convolution", kernel[0], 1, pads[0])
+        # Zeros that the plain network has put around the clip are frames that give answers, too.
+        pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
+
+        def make(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> conv.Conv1d | conv.Conv2d | conv.Conv3d:
+            channels, settings = (module.in_channels, module.out_channels), {"groups": module.groups}
+            return kind(*channels, kernel, padding=pads, dilation=dilation, bias=module.bias is not None, **settings)
+
+        return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
+
+    return converter
+
+
 def _window(kind: Callable[..., Streaming], axes: int, *settings: str) -> Converter:
     def converter(module: Pool, site: Site) -> Converted:
         order = _time_first(module, site.axes, axes)
@@ -117,7 +150,8 @@ def window_of(site: Site, after: Axes) -> int:
         site.axes.need_frames("pooling")
         return site.window("pooling over time")
     except UnsupportedError as refused:
-        raise UnsupportedError(str(refused), after) from None
+        missing = site.windows is None and not site.axes.newest and not site.axes.pooled
+        raise UnsupportedError(str(refused), after, sure=missing) from None
 
 
 def _each(size: T | Sequence[T], order: Sequence[int]) -> tuple[T, ...]:
@@ -210,7 +244,8 @@ def _softmax(module: nn.Softmax | nn.LogSoftmax, site: Site) -> Converted:
     place = site.axes.place(module.dim)
     if place in (STREAMS, TIME):
         raise UnsupportedError("it divides by a sum over time or streams; a stream knows its past frames only")
-    return _new(type(module)(place), module)
+    softmax = _new(type(module)(place), module)
+    return softmax if place <= TIME + 2 else FramewiseModule(softmax)
 
 
 def _single(site: Site) -> Axes:
@@ -224,6 +259,7 @@ CONVERTERS: Mapping[type[nn.Module], Converter] = MappingProxyType(
     | {kind: _over_channels for kind in _CHANNELWISE}
     | {nn.Conv1d: _conv(conv.Conv1d), nn.Conv2d: _conv(conv.Conv2d), nn.Conv3d: _conv(conv.Conv3d)}
     | dict(MODULES_OF_SPACE)
+    | {getattr(nn, f"ConvTranspose{axes}d"): _transposed(getattr(conv, f"Conv{axes}d")) for axes in (1, 2, 3)}
     | {
         getattr(nn, f"{name}{axes}d"): converter(getattr(pool, f"{name}{axes}d"), axes, *settings)
         for axes in (1, 2, 3)

@@ -45,6 +45,11 @@ AS_MODULE: dict[str, type[nn.Module]] = {
     "dropout3d": nn.Dropout3d,
     "alpha_dropout": nn.AlphaDropout,
 }
+NUMPY_NAMES: Mapping[str, str] = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other"}
+LISTS: Mapping[str, str] = {  # arguments that may be given one by one
+    "squeeze": "dim", "permute": "dims", "flip": "dims", "view": "size", "reshape": "shape", "expand": "size",
+    "repeat": "repeats", "tile": "dims", "broadcast_to": "size",
+}  # fmt: skip
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 SAME = frozenset({"contiguous", "detach", "cuda", "cpu", "requires_grad_", "type_as", "data", "retain_grad"})
 OF_STATES = frozenset({*SAME, "clone", "getitem", "squeeze", "mean", "to"})

@@ -210,17 +210,18 @@ def _padded(emitter: Emitter, tensors: Sequence[object], value: TracedTensor) ->
 
 def _beside_numbers(emitter: Emitter, tensors: Sequence[object], value: TracedTensor, dim: int) -> TracedTensor:
     """Channels or space before and after a tensor that are zeros, or another number everywhere."""
+    place, first = value.axes.place(dim), value
     for each in tensors:
-        if each is value:
+        if each is first:
             continue
         if not isinstance(each, Filled) or len(each.sizes) != len(value.axes.order):
             raise UnsupportedError(
                 "it puts weights beside the input, as a class token does; a stream has no place for them"
             )
-        amount, place = each.sizes[dim], value.axes.place(dim)
+        amount = each.sizes[dim]
         if not isinstance(amount, int):
             raise UnsupportedError("it puts as many numbers beside the input as a clip has frames")
-        before = tensors.index(each) < tensors.index(value) if isinstance(tensors, list) else False
+        before = next(part for part in tensors if part is each or part is first) is each
         pads = [0, 0] * (2 + value.axes.space - place) + ([amount, 0] if before else [0, amount])
         value = emitter.emit(FunctionLayer(F.pad, (Slot(0), tuple(pads), "constant", each.number)), [value], value.axes)
     return value

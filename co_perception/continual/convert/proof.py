@@ -64,7 +64,7 @@ def prove(
 def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes, call: Call) -> Tensor:
     """The answer to x (B, C, T, *space), laid out as a stream's (B, C', T', *space')."""
     gone = [place for place in range(x.dim()) if place not in given.order]
-    laid_out = x.permute([*given.every, *gone]).flatten(len(given.order) - 1)
+    laid_out = x.permute([*given.every, *gone]).flatten(len(given.order) - 1).contiguous()
     try:
         # By themselves these two answer with more than one tensor, and attention asks for keys and values.
         y = plain(laid_out, laid_out, laid_out) if isinstance(plain, nn.MultiheadAttention) else call(plain, laid_out)

@@ -144,6 +144,20 @@ def laid_out(emitter: Emitter, value: TracedTensor, channels: int) -> TracedTens
     return relaid(emitter, value, places, space)
 
 
+def laid_last(emitter: Emitter, value: TracedTensor, count: int) -> TracedTensor:
+    """The same plain tensor, its last `count` axes stored as the last ones of space, in their order."""
+    axes = value.axes
+    last = axes.order[-count:]
+    if any(isinstance(part, tuple) or part in (STREAMS, TIME) for part in last):
+        return value
+    others = [place for place in axes.every[: len(axes.every) - count] if place not in (STREAMS, TIME)]
+    places = {place: CHANNELS if number == 0 else 2 + number for number, place in enumerate(others)}
+    first = 3 + max(len(others) - 1, 0)
+    places |= {place: first + number for number, place in enumerate(last)} | {STREAMS: STREAMS, TIME: TIME}  # type: ignore[misc]
+    order = [tuple(places[place] for place in part) if isinstance(part, tuple) else places[part] for part in axes.order]
+    return relaid(emitter, value, order, first + count - 3)
+
+
 def _in_order(axes: Axes) -> bool:
     """Whether all axes of space are stored in the order that the plain tensor has."""
     return [place for place in axes.every if place > TIME] == list(range(3, 3 + axes.space))
@@ -218,7 +232,9 @@ def _match(
                 need = rest
                 continue
             number = need.factor if isinstance(need, Length) else need
-            if size == 1 or number % size == 0:
+            if size == 1:
+                continue  # it is left out
+            if number % size == 0:
                 group.append(take(place, size))
                 need = divide(need, size) or 1
             elif number > 1 and size % number == 0:
@@ -230,9 +246,6 @@ def _match(
         groups.append(group)
     if any(not _is_one(size) for _, size in waiting):
         return None
-    for place, _ in waiting:
-        if place not in (STREAMS, TIME) and place in sizes:
-            take(place, 1)
     return groups, {place: tuple(each) for place, each in sizes.items() if len(each) > 1}
 
 

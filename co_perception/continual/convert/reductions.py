@@ -47,7 +47,8 @@ def _reduce_over(
         axes, space = axes.reduced(), value.axes.space
         if pools is None or space > 2:
             named = "a sum over time grows with the clip; use the mean"
-            unknown = f"{function.__name__} over time is known at a clip's end; use the mean, or do it within frames"
+            name = function.__name__.strip("_")
+            unknown = f"{name} over time is known at a clip's end; use the mean, or do it within frames"
             raise UnsupportedError(named if function is torch.sum else unknown, axes)
         frames = window_of(replace(emitter.here, axes=value.axes), axes)
         value = emitter.emit(pools[space]((frames, *[1] * space), stride=1), [value], value.axes)

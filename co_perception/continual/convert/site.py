@@ -32,13 +32,19 @@ class UnsupportedError(ValueError):
     Attributes:
         axes: of the answer that it would have, with which the conversion goes on after it; None where unknown.
         always: it has none whatever it is given, so that an earlier refusal cannot be the reason of this one.
+        sure: the axes are certain, so that what is refused later does not follow from this.
     """
 
-    def __init__(self, reason: str, axes: Axes | None = None, always: bool = False) -> None:
+    def __init__(self, reason: str, axes: Axes | None = None, always: bool = False, sure: bool = False) -> None:
         super().__init__(reason)
-        self.axes, self.always = axes, always
+        self.axes, self.always, self.sure = axes, always, sure
 
 
+NO_WINDOW = "looks at the whole clip"
+WHOLE_CLIP = (
+    "it combines single frames with an answer over the whole clip, which a stream gets to know when its last frame has "
+    "come. SqueezeExcite(window=...) gates by the mean of past frames"
+)
 Place = int | tuple[int, ...]  # of one axis; several places are axes merged into one, the first of them outermost
 
 
@@ -167,10 +173,7 @@ def joint(values: Sequence[Axes]) -> Axes:
             f"it combines tensors {' and '.join(map(str, values))}, whose axes do not match one to one"
         )
     if len({other.pooled for other in values}) > 1:
-        raise UnsupportedError(
-            "it combines single frames with an answer over the whole clip, which a stream gets to know when its last "
-            "frame has come. SqueezeExcite(window=...) gates by the mean of past frames"
-        )
+        raise UnsupportedError(WHOLE_CLIP)
     return replace(first, newest=any(other.newest for other in values), unsure=any(other.unsure for other in values))
 
 
@@ -191,6 +194,11 @@ class UnsupportedOperation(NamedTuple):
     path: str
     operation: str
     reason: str
+
+    def repeats(self, other: UnsupportedOperation) -> bool:
+        """Whether it is the same line of the same module, refused for the same reason."""
+        modules = [each.path.rpartition(".")[0] for each in (self, other)]
+        return modules[0] == modules[1] and (self.operation, self.reason) == (other.operation, other.reason)
 
     def __str__(self) -> str:
         return f"{self.path or 'the network itself'}: {self.operation}: {self.reason}"
@@ -222,6 +230,7 @@ class Site:
         clip: frames of the clip that the module is given; None for clips of any length.
         arguments: of forward beside the clip.
         output: which of several answers is the network's.
+        source: the line of a function that is converted as a module.
         unsupported: operations without continual form, shared by all sites of one conversion.
         of_one_length: paths of modules that took the number of frames of a clip, shared likewise.
     """
@@ -235,6 +244,7 @@ class Site:
     clip: int | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
     output: int | str | None = None
+    source: str = ""
     unsupported: list[UnsupportedOperation] = field(default_factory=list)
     of_one_length: list[str] = field(default_factory=list)
 
@@ -243,7 +253,7 @@ class Site:
         given = self.windows.get(self.path) if isinstance(self.windows, Mapping) else self.windows
         if given is None:
             raise UnsupportedError(
-                f"{what} looks at the whole clip; say how many frames it is to look at, counted here (after temporal "
+                f"{what} {NO_WINDOW}; say how many frames it is to look at, counted here (after temporal "
                 f"strides): convert(..., window=n) or convert(..., window={{{self.path!r}: n}})"
             )
         return given
@@ -260,7 +270,9 @@ class Site:
         self.report(operation, str(error))
 
     def report(self, operation: str, reason: str, path: str | None = None) -> None:
-        self.unsupported.append(UnsupportedOperation(self.path if path is None else path, operation, reason))
+        found = UnsupportedOperation(self.path if path is None else path, operation, reason)
+        if not any(found.repeats(other) for other in self.unsupported):  # in a loop, for one
+            self.unsupported.append(found)
 
 
 _OWN = (str(Path(__file__).parent), str(Path(torch.__file__).parent), contextlib.__file__, mock.__file__)

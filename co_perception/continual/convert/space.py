@@ -111,27 +111,9 @@ def _upsample(module: nn.Upsample, site: Site) -> Converted:
     return FramewiseModule(module)
 
 
-def transposed_convolution(module: nn.modules.conv._ConvTransposeNd, site: Site) -> Converted:
-    """The converter of ConvTranspose1d to 3d: of space alone."""
-    stride, output_padding = module.stride[0], module.output_padding[0]
-    if not site.axes.canonical or site.axes.space != len(module.kernel_size) - 1:
-        raise UnsupportedError(f"it has to be given time first of its {len(module.kernel_size)} axes, got {site.axes}")
-    if frame_by_frame(module.kernel_size[0], stride, int(module.padding[0])) and not output_padding:
-        return FramewiseModule(module)
-    if stride == 1 and module.padding[0]:
-        raise UnsupportedError(
-            "a transposed convolution over time is not known; a Conv with the kernel turned is equal", always=True
-        )
-    raise UnsupportedError(
-        "it gives more frames than it takes: an answer would stand before all that it is computed from has come",
-        always=True,
-    )
-
-
 _PAD_MODES = {"Zero": "constant", "Constant": "constant", "Reflection": "reflect", "Replication": "replicate"}
 FUNCTIONS_OF_SPACE: Mapping[str, Callable[..., TracedTensor]] = MappingProxyType({"pad": pad})
 MODULES_OF_SPACE: Mapping[type[nn.Module], Converter] = MappingProxyType(
     {getattr(nn, f"{name}Pad{axes}d"): _pad_module(mode) for axes in (1, 2, 3) for name, mode in _PAD_MODES.items()}
-    | {kind: transposed_convolution for kind in (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)}
     | {nn.RMSNorm: _rms_norm, nn.GLU: _glu, nn.ChannelShuffle: _channel_shuffle, nn.Upsample: _upsample}
 )
