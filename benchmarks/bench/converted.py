@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from bench.clock import interleaved
 from co_perception.continual.check import stream_clip
+from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.convert import ConversionError, convert
 from co_perception.continual.convert.proof import _draw_statistics as draw_weights
 from co_perception.continual.layer import Streaming
@@ -71,18 +72,26 @@ class PublicNetwork:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Lengths of the axes by letter."""
+        """Lengths of the axes by letter; those that the plain network has."""
         return dict(zip(self.layout.replace("B", ""), self.clip, strict=True))
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
         """(C, *space), space in the order of `layout`."""
-        return tuple(self.sizes[letter] for letter in canonical(self.layout) if letter not in "BT")
+        return tuple(self.sizes.get(letter, 1) for letter in canonical(self.layout) if letter not in "BT")
 
     def plain_clip(self, x: Tensor) -> Tensor:
         """x (B, C, T, *space) as the plain network takes it."""
         letters = canonical(self.layout)
+        if "C" not in self.layout:
+            x, letters = x[:, 0], letters.replace("C", "")
         return x.permute([letters.index(letter) for letter in self.layout]).contiguous()
+
+    def call(self, plain: nn.Module, clip: Tensor) -> Tensor:
+        """The answer of a copy of the plain network, since it may remember clips and write into what it is given."""
+        answer = copied(plain)(clip, **self.settings.get("arguments", {}))
+        output = self.settings.get("output")
+        return answer if output is None else answer[output]
 
     def stream_answer(self, y: Tensor) -> Tensor:
         """The plain network's answer as (B, C, T, *space)."""
@@ -139,7 +148,7 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
         with contextlib.redirect_stdout(io.StringIO()):
             plain = network.make().eval()
             draw_weights(plain)
-            copy.deepcopy(plain)(example)
+            network.call(plain, example)
     except ImportError as error:
         return Record(name=network.name, outcome=ABSENT, reasons=[str(error)])
     except Exception:
@@ -172,8 +181,7 @@ def compared(network: PublicNetwork, plain: nn.Module, layer: Streaming) -> Iter
     for frames in (network.sizes["T"], *network.frames):
         for streams in (1, 3):
             x = torch.randn(streams, network.frame_shape[0], frames, *network.frame_shape[1:])
-            # A copy, since a plain network may remember the clip before (MoViNet does) and write into what it is given.
-            wanted = network.stream_answer(copy.deepcopy(plain)(network.plain_clip(x)))
+            wanted = network.stream_answer(network.call(plain, network.plain_clip(x)))
             for got in (stream_clip(layer, x, layer.timing.stride), layer.clip(x)):
                 if "T" not in network.answer:
                     got = got[:, :, -1:]

@@ -21,8 +21,6 @@ from torch import Tensor, nn
 from bench.converted import PublicNetwork
 
 MIT, BSD2, APACHE, CC, NONE = "MIT", "BSD-2-Clause", "Apache-2.0", "CC BY-NC", "none stated"
-SKELETONS = "BCTVM"  # people last, as the NTU data sets have them
-NTU = (3, 64, 25, 2)
 
 
 def made(module: str, name: str, *args: Any, **settings: Any) -> nn.Module:
@@ -172,10 +170,10 @@ def pyskl(module: str, name: str, **settings: Any) -> nn.Module:
     """A backbone of PYSKL without MMCV."""
     registry = types.SimpleNamespace(register_module=lambda *_, **__: lambda kind: kind)
     norms = {"BN": nn.BatchNorm2d}
+    bases = {"_BatchNorm": nn.modules.batchnorm._BatchNorm, "_InstanceNorm": nn.modules.instancenorm._InstanceNorm}
     activations = {"ReLU": partial(nn.ReLU, inplace=True)}
     stub(
-        mmcv={}, mmcv__runner={"load_checkpoint": None}, mmcv__utils={"Registry": None, "_BatchNorm": nn.modules.batchnorm._BatchNorm,
-                                                                  "_InstanceNorm": nn.modules.instancenorm._InstanceNorm},
+        mmcv={}, mmcv__runner={"load_checkpoint": None}, mmcv__utils={"Registry": None, **bases},
         mmcv__cnn={
             "build_norm_layer": lambda config, size: ("bn", norms[config["type"]](size)),
             "build_activation_layer": lambda config: activations[config["type"]](),
@@ -240,6 +238,20 @@ def sequence(name: str, source: str, license: str, make: Callable[[], nn.Module]
     return PublicNetwork(
         name=name, source=source, license=license, make=make, clip=clip, layout=layout, **{"answer": "BCT"} | more
     )
+
+
+def of_people(
+    name: str, source: str, license: str, make: Callable[[], nn.Module], **settings: Any
+) -> PublicNetwork:  # fmt: skip
+    """An entry for NTU skeletons of two people, of which the answer is about the whole clip."""
+    settings = {"window": 16} | settings  # 64 frames behind strides of 4
+    return sequence(name, source, license, make, (3, 64, 25, 2), "BCTVM", answer="BC", settings=settings)
+
+
+def of_pyskl(name: str, module: str, kind: str, **settings: Any) -> PublicNetwork:
+    """An entry for a backbone of PYSKL, which answers about frames."""
+    make = partial(pyskl, module, kind, **settings)
+    return sequence(name, "kennymckormick/pyskl", APACHE, make, (2, 64, 25, 3), "BMTVC", answer="BMCTV", frames=(96,))
 
 
 CONVOLUTIONS = [
@@ -323,37 +335,25 @@ RECURRENT = [
              partial(deep_conv_lstm, no_lstm=True), (48, 9), "BTV", answer="BC"),
 ]  # fmt: skip
 GRAPHS = [
-    sequence("ST-GCN", "yysijie/st-gcn", BSD2, st_gcn, NTU, SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("2s-AGCN", "lshiwjx/2s-AGCN", CC, partial(skeletons, "model.agcn", "graph.ntu_rgb_d.Graph"), NTU,
-             SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("MS-AAGCN", "lshiwjx/2s-AGCN", CC, partial(skeletons, "model.aagcn", "graph.ntu_rgb_d.Graph"), NTU,
-             SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("MS-G3D", "kenziyuliu/MS-G3D", MIT, ms_g3d, NTU, SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("CTR-GCN", "Uason-Chen/CTR-GCN", CC, partial(skeletons, "model.ctrgcn", "graph.ntu_rgb_d.Graph"), NTU,
-             SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("CTR-GCN's baseline", "Uason-Chen/CTR-GCN", CC,
-             partial(skeletons, "model.baseline", "graph.ntu_rgb_d.Graph"), NTU, SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("InfoGCN", "stnoah1/infogcn", NONE, infogcn, NTU, SKELETONS, answer="BC", settings={"window": 16, "output": 0}),
-    sequence("HD-GCN", "Jho-Yonsei/HD-GCN", MIT,
-             partial(skeletons, "model.HDGCN", "graph.ntu_rgb_d_hierarchy.Graph"), NTU, SKELETONS, answer="BC", settings={"window": 16}),
-    sequence("STGCN++ (PYSKL)", "kennymckormick/pyskl", APACHE,
-             partial(pyskl, "stgcn", "STGCN", gcn_adaptive="init", gcn_with_res=True, tcn_type="mstcn"),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV", frames=(96,)),
-    sequence("ST-GCN (PYSKL)", "kennymckormick/pyskl", APACHE, partial(pyskl, "stgcn", "STGCN", mode="stgcn_spatial"),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV", frames=(96,)),
-    sequence("AAGCN (PYSKL)", "kennymckormick/pyskl", APACHE, partial(pyskl, "aagcn", "AAGCN"),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV"),
-    sequence("AGCN without adaption (PYSKL)", "kennymckormick/pyskl", APACHE,
-             partial(pyskl, "aagcn", "AAGCN", gcn_adaptive=False, gcn_attention=False),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV"),
-    sequence("CTR-GCN (PYSKL)", "kennymckormick/pyskl", APACHE, partial(pyskl, "ctrgcn", "CTRGCN"),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV"),
-    sequence("MS-G3D (PYSKL)", "kennymckormick/pyskl", APACHE,
-             partial(pyskl, "msg3d", "MSG3D", mode="binary_adj"), (2, 64, 25, 3), "BMTVC", answer="BMCTV"),
-    sequence("DG-STGCN (PYSKL)", "kennymckormick/pyskl", APACHE,
-             partial(pyskl, "dgstgcn", "DGSTGCN", mode="random", graph={"num_filter": 8, "init_off": 0.04,
-                     "init_std": 0.02}, tcn_ms_cfg=[(3, 1), (3, 2), (3, 3), (3, 4), ("max", 3), "1x1"]),
-             (2, 64, 25, 3), "BMTVC", answer="BMCTV"),
+    of_people("ST-GCN", "yysijie/st-gcn", BSD2, st_gcn),
+    of_people("2s-AGCN", "lshiwjx/2s-AGCN", CC, partial(skeletons, "model.agcn", "graph.ntu_rgb_d.Graph")),
+    of_people("MS-AAGCN", "lshiwjx/2s-AGCN", CC, partial(skeletons, "model.aagcn", "graph.ntu_rgb_d.Graph")),
+    of_people("MS-G3D", "kenziyuliu/MS-G3D", MIT, ms_g3d),
+    of_people("CTR-GCN", "Uason-Chen/CTR-GCN", CC, partial(skeletons, "model.ctrgcn", "graph.ntu_rgb_d.Graph")),
+    of_people("CTR-GCN's baseline", "Uason-Chen/CTR-GCN", CC,
+              partial(skeletons, "model.baseline", "graph.ntu_rgb_d.Graph")),
+    of_people("InfoGCN", "stnoah1/infogcn", NONE, infogcn, output=0),
+    of_people("HD-GCN", "Jho-Yonsei/HD-GCN", MIT,
+              partial(skeletons, "model.HDGCN", "graph.ntu_rgb_d_hierarchy.Graph")),
+    of_pyskl("ST-GCN (PYSKL)", "stgcn", "STGCN", mode="stgcn_spatial"),
+    of_pyskl("STGCN++ (PYSKL)", "stgcn", "STGCN", gcn_adaptive="init", gcn_with_res=True, tcn_type="mstcn"),
+    of_pyskl("AAGCN (PYSKL)", "aagcn", "AAGCN"),
+    of_pyskl("AGCN without adaption (PYSKL)", "aagcn", "AAGCN", gcn_adaptive=False, gcn_attention=False),
+    of_pyskl("CTR-GCN (PYSKL)", "ctrgcn", "CTRGCN"),
+    of_pyskl("MS-G3D (PYSKL)", "msg3d", "MSG3D", mode="binary_adj"),
+    of_pyskl("DG-STGCN (PYSKL)", "dgstgcn", "DGSTGCN", mode="random",
+             graph={"num_filter": 8, "init_off": 0.04, "init_std": 0.02},
+             tcn_ms_cfg=[(3, 1), (3, 2), (3, 3), (3, 4), ("max", 3), "1x1"]),
     sequence("Social-STGCNN", "abduallahmohamed/Social-STGCNN", MIT,
              lambda: WithGraph(made("model", "social_stgcnn", 1, 5), torch.rand(8, 5, 5), False),
              (2, 8, 5), "BCTV", answer="BCTV", settings={"output": 0}),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from co_perception.continual import history
 from co_perception.continual.framewise import EachFrame, streaming
 from co_perception.continual.history import Crop, hold, hold_frames
-from co_perception.continual.layer import TIME, Branched, Frames, Streaming, through
+from co_perception.continual.layer import TIME, Branched, Frames, Streaming, check_clip, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Clock, Signal, Timing, envelope
 
@@ -67,6 +67,8 @@ class Sequential(Streaming):
         return self.timing.delay + waited
 
     def clip(self, x: Tensor) -> Tensor:
+        if isinstance(x, Tensor):
+            check_clip(self, x)
         for layer in self.layers:
             x = layer.clip(x)
         return x

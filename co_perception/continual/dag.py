@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from co_perception.continual import history
 from co_perception.continual.history import hold, hold_frames
-from co_perception.continual.layer import Branched, Frames, Streaming, share_registration, through
+from co_perception.continual.layer import Branched, Frames, Streaming, check_clip, share_registration, through
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Clock, Signal, Timing, envelope
 
@@ -50,6 +50,7 @@ class Dag(Streaming):
         return self.timing.delay + self._waiting
 
     def clip(self, x: Tensor) -> Tensor:
+        check_clip(self, x)
         return self._along(x, lambda layer, values: layer.clip(_one_or_all(values)))
 
     def stream(self, x: Tensor, past: Tree, clock: Clock) -> tuple[Tensor, Tree]:

@@ -190,6 +190,17 @@ class Streaming(nn.Module):
         return y, (index >= 0) & (index < self.length(state.age)[:, None])
 
 
+def check_clip(layer: Streaming, x: Tensor) -> None:
+    """Raises ValueError for a clip x (B, C, T, *space) that is too short for an answer."""
+    frames, timing = x.shape[TIME], layer.timing
+    if timing.length(frames) < 1:
+        raise ValueError(
+            f"a clip of {frames} frames is too short: the first answer needs {timing.receptive_field - timing.before}, "
+            f"{timing.after} are padded at the end. A window that looks at a whole clip counts frames at its place, "
+            "after temporal strides"
+        )
+
+
 def through(layer: Streaming, clock: Clock) -> Clock:
     """The clock of a layer's output."""
     end = None if clock.end is None else layer.length(clock.end)

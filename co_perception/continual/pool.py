@@ -16,7 +16,7 @@ from torch import Tensor
 from co_perception.continual import history
 from co_perception.continual.conv import Pad, Padding, Size, pad_axes, pairs, pooled_space, usable
 from co_perception.continual.history import History
-from co_perception.continual.layer import TIME, Frames, Streaming, through
+from co_perception.continual.layer import TIME, Frames, Streaming, check_clip, through
 from co_perception.continual.timing import Clock, Signal, Timing
 
 NEVER = float("-inf")  # a border's value in a maximum
@@ -80,6 +80,7 @@ class _Pool(Streaming):
         return [window[start : start + field : dilation] for start in range(0, len(window) - field + 1, stride)]
 
     def _check_remainder(self, x: Tensor) -> None:
+        check_clip(self, x)
         if self.ceil_mode and (x.shape[TIME] + sum(self.pads[0]) - self.timing.receptive_field) % self.stride[0]:
             raise ValueError(
                 f"{x.shape[TIME]} frames leave a remainder of the stride {self.stride[0]}, of which ceil_mode makes an "

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from co_perception.continual.layer import TIME, Streaming
+from co_perception.continual.layer import TIME, Frames, Streaming
 from co_perception.continual.timing import Clock, Signal, Timing
 
 Tree = tuple[tuple[Tensor, ...], ...]  # per kind of state (one; two for LSTM) and layer: (B, hidden_size)
@@ -61,6 +62,36 @@ class _Recurrent(Streaming, nn.RNNBase):
             answers.append(y)
         return torch.cat(answers, dim=TIME), tuple(kind.unbind(0) for kind in state)
 
+    def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
+        """The same from products and gates, which fast programs know; torch's layer is one operation."""
+        if self.training and self.dropout:
+            return super().unrolled(frames, past, clock)
+        inside = clock.index(len(frames)).unbind(1) if clock.lag and not clock.settled else None
+        layers: list[tuple[Tensor, ...]] = list(zip(*past, strict=True))
+        answers = []
+        for number, x in enumerate(frames):
+            for layer, state in enumerate(layers):
+                state = self._cell(*self._products(layer, x, state[0]), *state)
+                x = state[0]
+                if inside is not None:  # frames from before the clip must leave no trace
+                    state = tuple(torch.where(inside[number][:, None] >= 0, kind, 0.0) for kind in state)
+                layers[layer] = state
+            answers.append(x)
+        return tuple(answers), tuple(zip(*layers, strict=True))
+
+    def _products(self, layer: int, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """The weighted input (B, gates * hidden_size) and the weighted state."""
+        names = [f"{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") * self.bias))]
+        of_input, of_state, *biases = (getattr(self, name) for name in names)
+        return F.linear(x, of_input, *biases[:1]), F.linear(h, of_state, *biases[1:])
+
+    def _cell(self, x: Tensor, hidden: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """The state after a frame, from its weighted input, the weighted state and the state itself."""
+        raise NotImplementedError
+
+    def settles(self, lag: int) -> int:
+        return lag
+
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tree:
         return tuple(
             tuple(like.new_zeros(batch_size, self.hidden_size) for _ in range(self.num_layers))
@@ -86,6 +117,9 @@ class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]  # forward is that of the c
 
     torch_class = nn.RNN
 
+    def _cell(self, x: Tensor, hidden: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        return (torch.relu(x + hidden) if self.nonlinearity == "relu" else torch.tanh(x + hidden),)
+
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.LSTM` on x (B, C, T)."""
@@ -93,8 +127,18 @@ class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]  # forward is that of the
     kinds = 2
     torch_class = nn.LSTM
 
+    def _cell(self, x: Tensor, hidden: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        enter, keep, new, show = (x + hidden).split(self.hidden_size, 1)
+        c = keep.sigmoid() * state[1] + enter.sigmoid() * new.tanh()
+        return show.sigmoid() * c.tanh(), c
+
 
 class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]  # forward is that of the contract
     """Streaming `torch.nn.GRU` on x (B, C, T)."""
 
     torch_class = nn.GRU
+
+    def _cell(self, x: Tensor, hidden: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        (reset, update, new), (of_reset, of_update, of_new) = (each.split(self.hidden_size, 1) for each in (x, hidden))
+        new = torch.tanh(new + (reset + of_reset).sigmoid() * of_new)
+        return (new + (update + of_update).sigmoid() * (state[0] - new),)

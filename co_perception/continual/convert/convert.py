@@ -25,6 +25,7 @@ from co_perception.continual.container import Sequential
 from co_perception.continual.convert import graph
 from co_perception.continual.convert.adopt import copied, is_torchs
 from co_perception.continual.convert.builder import frame_after
+from co_perception.continual.convert.calls import COMPOSED
 from co_perception.continual.convert.functional import FramewiseModule
 from co_perception.continual.convert.modules import CONVERTERS
 from co_perception.continual.convert.proof import prove
@@ -270,11 +271,8 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
     hooked = bool(module._forward_hooks or module._forward_pre_hooks)
     if computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None:
         return _sequential(module, site)
-    if is_torchs(module) and type(module) is not nn.Sequential:
-        if any(kind in CONVERTERS for kind in type(module).__mro__):
-            raise UnsupportedError(
-                "its forward was changed, on the class or on the object; register a converter for it", always=True
-            )
+    changed = any(kind in CONVERTERS for kind in type(module).__mro__)  # its forward, on the class or on the object
+    if is_torchs(module) and type(module) is not nn.Sequential and not changed and type(module) not in COMPOSED:
         streaming(module)
         raise UnsupportedError("no continual form of it is known; register one", always=True)
     return graph.read(module, site)

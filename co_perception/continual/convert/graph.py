@@ -130,7 +130,7 @@ class GraphReader(LayerBuilder):
         except FollowsError:
             return None
         except UnsupportedError as error:
-            self._at("output").refuse(user_line(error), error)
+            self._at("").refuse(user_line(error) or "its answer", error)
             return None
         except Exception as error:  # whatever a user's forward does with what is no tensor
             if len(self.site.unsupported) == before:
@@ -235,10 +235,10 @@ class GraphReader(LayerBuilder):
         except ValueError as error:
             self.here.refuse(where, error)
             self._reported.append(error)
-            if name in QUESTIONS or name.startswith("unbind"):  # there is nothing to go on with
+            if name in (*QUESTIONS, "shape", "size") or name.startswith("unbind"):  # there is nothing to go on with
                 raise FollowsError from error
-            known = isinstance(error, UnsupportedError)
-            return substitute(given, error.axes if known else None, not (known and error.sure))
+            axes, sure = (error.axes, error.sure) if isinstance(error, UnsupportedError) else (None, False)
+            return substitute(given, axes, not sure)
         except (AttributeError, LookupError, TypeError, RuntimeError) as error:
             self.here.refuse(where, UnsupportedError(f"its arguments are not understood: {error}"))
             return substitute(given, None, True)

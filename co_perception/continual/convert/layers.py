@@ -11,6 +11,7 @@ from co_perception.continual.convert.adopt import is_torchs
 from co_perception.continual.convert.builder import DagBuilder
 from co_perception.continual.convert.calls import COMPOSED, call_of, layout_of, only_input, results
 from co_perception.continual.convert.fold import FoldedFrames, FoldedStreams, folded_axes, unfolded_axes
+from co_perception.continual.convert.modules import CONVERTERS
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
 from co_perception.continual.convert.rearrangement import laid_last, laid_out
 from co_perception.continual.convert.site import STREAMS, Axes, Site, UnsupportedError, atoms, user_line
@@ -44,6 +45,8 @@ class LayerBuilder(DagBuilder):
     def is_leaf(self, module: nn.Module) -> bool:
         if isinstance(module, Streaming) or self.site.find(module):
             return True
+        if any(kind in CONVERTERS for kind in type(module).__mro__):
+            return False  # its forward was changed, on the class or on the object
         if not is_torchs(module) or type(module) in COMPOSED:
             return False
         return type(module) not in (nn.Sequential, nn.ModuleList, nn.ModuleDict)

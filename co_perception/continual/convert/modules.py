@@ -102,8 +102,15 @@ def _transposed(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converte
         pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
 
         def make(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> conv.Conv1d | conv.Conv2d | conv.Conv3d:
-            channels, settings = (module.in_channels, module.out_channels), {"groups": module.groups}
-            return kind(*channels, kernel, padding=pads, dilation=dilation, bias=module.bias is not None, **settings)
+            return kind(
+                int(module.in_channels),
+                int(module.out_channels),
+                kernel,
+                padding=pads,
+                dilation=dilation,
+                groups=int(module.groups),
+                bias=module.bias is not None,
+            )
 
         return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
 

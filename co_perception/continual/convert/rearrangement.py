@@ -153,7 +153,8 @@ def laid_last(emitter: Emitter, value: TracedTensor, count: int) -> TracedTensor
     others = [place for place in axes.every[: len(axes.every) - count] if place not in (STREAMS, TIME)]
     places = {place: CHANNELS if number == 0 else 2 + number for number, place in enumerate(others)}
     first = 3 + max(len(others) - 1, 0)
-    places |= {place: first + number for number, place in enumerate(last)} | {STREAMS: STREAMS, TIME: TIME}  # type: ignore[misc]
+    places |= {place: first + number for number, place in enumerate(axes.every[-count:])}
+    places |= {STREAMS: STREAMS, TIME: TIME}
     order = [tuple(places[place] for place in part) if isinstance(part, tuple) else places[part] for part in axes.order]
     return relaid(emitter, value, order, first + count - 3)
 

@@ -371,7 +371,7 @@ class Many(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(2, 4, 3, padding=1)
         self.blocks = nn.ModuleList([nn.Sequential(nn.GroupNorm(2, 4), nn.ReLU()), nn.Sequential(nn.InstanceNorm1d(4))])
-        self.up = nn.ConvTranspose1d(4, 4, 2)
+        self.up = nn.ConvTranspose1d(4, 4, 2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
@@ -410,8 +410,7 @@ class Function(nn.Module):
 
 REFUSED: dict[str, tuple[nn.Module, str]] = {
     "bidirectional": (nn.LSTM(2, 2, bidirectional=True, batch_first=True), "last frame"),
-    "transposed": (nn.ConvTranspose1d(2, 2, 2), "more frames"),
-    "ceil mode": (nn.MaxPool1d(2, ceil_mode=True), "ceil_mode"),
+    "transposed": (nn.ConvTranspose1d(2, 2, 2, stride=2), "more frames"),
     "adaptive": (nn.AdaptiveAvgPool1d(3), "3 parts"),
     "no window": (nn.TransformerEncoderLayer(2, 1), r"window=n"),
     "linear over time": (nn.Sequential(nn.Conv1d(2, 2, 1), nn.Linear(9, 9)), "which is time"),

@@ -173,8 +173,8 @@ def test_patched_forward() -> None:
 
     network = nn.Sequential(nn.Conv1d(6, 6, 3)).eval()
     network[0].forward = types.MethodType(doubled, network[0])
-    with pytest.raises(ConversionError, match="forward was changed"):
-        convert(network)
+    frames = torch.randn(1, 6, 9)
+    torch.testing.assert_close(convert(network).clip(frames), network(frames))
     whole = made(lambda net, x: net.conv(x))
     whole.forward = types.MethodType(lambda self, x: self.conv(x) * 2, whole)  # type: ignore[method-assign]
     x = torch.randn(1, 6, 9, 4, dtype=torch.float64)
@@ -292,3 +292,10 @@ def test_a_reading_that_is_wrong_is_refused_by_the_proof(monkeypatch: pytest.Mon
     monkeypatch.setattr(graph, "SAME", frozenset({"abs"}))  # as if abs() were nothing
     with pytest.raises(ConversionError, match="answers otherwise than the plain network"):
         convert(made(lambda net, x: net.conv(x).abs()), example=(6, 4))
+
+
+def test_a_clip_that_is_shorter_than_a_window_is_named() -> None:
+    network = nn.Sequential(nn.Conv3d(3, 4, 3, stride=(8, 2, 2), padding=1), nn.AdaptiveAvgPool3d(1), nn.Flatten())
+    layer = convert(network.eval(), window=16, example=(3, 16, 16))
+    with pytest.raises(ValueError, match="a clip of 16 frames is too short"):
+        layer.clip(torch.randn(1, 3, 16, 16, 16))
