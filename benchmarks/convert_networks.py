@@ -44,7 +44,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--sources", type=Path, help="folder with a folder NAME for each repository OWNER/NAME")
     options.add_argument("--networks", nargs="+", default=[], help="parts of names; all unless given")
-    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--threads", type=int, default=1, help="0: no times")
     options.add_argument("--limit", type=float, default=300.0, help="seconds of a network")
     options.add_argument("--out", type=Path, default=ROOT / "out/bench")
     options.add_argument("--add", action="store_true", help="to the records of other networks that are there already")
@@ -65,7 +65,10 @@ def tried(network: PublicNetwork, folder: Path | None, threads: int, limit_s: fl
     if folder is None and not network.registry:
         return Record(name=network.name, outcome=ABSENT, reasons=[f"no {network.source} in the folder of sources"])
     paths = [str(ROOT), str(ROOT / "benchmarks"), *([str(folder)] if folder else []), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "OMP_NUM_THREADS": str(max(threads, 1)),
+    }
     command = [sys.executable, "-W", "ignore", "-m", "bench.converted", network.name, str(threads)]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit_s)

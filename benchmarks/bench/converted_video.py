@@ -20,7 +20,7 @@ from bench.converted import PublicNetwork
 
 BSD3, BSD2, APACHE, MIT, NONE = "BSD-3-Clause", "BSD-2-Clause", "Apache-2.0", "MIT", "none stated"
 PER_FRAME = "BTCHW"
-AT_112, AT_224 = (3, 16, 112, 112), (3, 16, 224, 224)
+AT_64, AT_96 = (3, 16, 64, 64), (3, 16, 96, 96)  # smaller than published, where a network takes it
 
 
 class FoldedFrames(nn.Module):
@@ -114,7 +114,8 @@ def trunk(name: str) -> nn.Module:
 
 def timm(name: str) -> nn.Module:
     """A network of timm for pictures."""
-    return made("timm", "create_model", name, pretrained=False, num_classes=96)
+    size = {"img_size": 96} if name.startswith("vit") else {}
+    return made("timm", "create_model", name, pretrained=False, num_classes=96, **size)
 
 
 def movinet(name: str, **settings: Any) -> nn.Module:
@@ -133,7 +134,9 @@ def crnn() -> nn.Module:
 
 def two_rates() -> nn.Module:
     """SlowFast."""
-    return TwoRates(made("pytorchvideo.models.slowfast", "create_slowfast"), 4)
+    return TwoRates(
+        made("pytorchvideo.models.slowfast", "create_slowfast", head_pool_kernel_sizes=((8, 3, 3), (32, 3, 3))), 4
+    )
 
 
 def mvit() -> nn.Module:
@@ -150,7 +153,7 @@ def c2d() -> nn.Module:
     """C2D as the hub of pytorchvideo has it."""
     sizes = {
         "stem_conv_kernel_size": (1, 7, 7), "stage1_pool": nn.MaxPool3d, "stage_conv_a_kernel_size": ((1, 1, 1),) * 4,
-        "model_depth": 50,
+        "model_depth": 50, "head_pool_kernel_size": (8, 3, 3),
     }  # fmt: skip
     return made("pytorchvideo.models.resnet", "create_resnet", **sizes)
 
@@ -160,6 +163,7 @@ def i3d() -> nn.Module:
     three = (3, 1, 1)
     sizes = {
         "stem_conv_kernel_size": (5, 7, 7), "stage1_pool": nn.MaxPool3d, "model_depth": 50,
+        "head_pool_kernel_size": (4, 3, 3),
         "stage_conv_a_kernel_size": ((three,), (three, (1, 1, 1)), (three, (1, 1, 1)), ((1, 1, 1), three)),
     }  # fmt: skip
     return made("pytorchvideo.models.resnet", "create_resnet", **sizes)
@@ -168,13 +172,13 @@ def i3d() -> nn.Module:
 def _torchvision() -> list[PublicNetwork]:
     add = partial(PublicNetwork, source="torchvision", license=BSD3)
     video = "torchvision.models.video"
-    clips = {"r3d_18": AT_112, "mc3_18": AT_112, "r2plus1d_18": AT_112, "s3d": AT_224, "mvit_v1_b": AT_224,
-             "mvit_v2_s": AT_224, "swin3d_t": AT_224}  # fmt: skip
+    clips = {"r3d_18": AT_64, "mc3_18": AT_64, "r2plus1d_18": AT_64, "s3d": AT_96, "mvit_v1_b": (3, 16, 224, 224),
+             "mvit_v2_s": (3, 16, 224, 224), "swin3d_t": AT_96}  # fmt: skip
     found = [
         add(name=f"torchvision {name}", make=partial(made, video, name, weights=None), clip=clip)
         for name, clip in clips.items()
     ]
-    frames = partial(add, layout=PER_FRAME, clip=(8, 3, 112, 112))
+    frames = partial(add, layout=PER_FRAME, clip=(8, 3, 64, 64))
     for name in ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "shufflenet_v2_x1_0"):
         found.append(frames(name=f"torchvision {name}, mean", make=lambda name=name: FoldedFrames(trunk(name))))
     for name in ("regnet_y_400mf", "densenet121"):
@@ -185,7 +189,7 @@ def _torchvision() -> list[PublicNetwork]:
 
 
 def _timm() -> list[PublicNetwork]:
-    add = partial(PublicNetwork, source="timm", license=APACHE, layout=PER_FRAME, clip=(8, 3, 224, 224))
+    add = partial(PublicNetwork, source="timm", license=APACHE, layout=PER_FRAME, clip=(8, 3, 96, 96))
     names = ("resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "convnext_atto", "vit_tiny_patch16_224")
     return [add(name=f"timm {name}, LSTM", make=lambda name=name: FoldedLstm(timm(name), 96)) for name in names]
 
@@ -194,26 +198,27 @@ def _pytorchvideo() -> list[PublicNetwork]:
     add = partial(PublicNetwork, source="facebookresearch/pytorchvideo", license=APACHE)
     where = "pytorchvideo.models"
     x3d = partial(made, f"{where}.x3d", "create_x3d")
+    resnet = partial(made, f"{where}.resnet", "create_resnet")
     makes: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-        "x3d_xs": (partial(x3d, input_clip_length=4, input_crop_size=160), (3, 4, 160, 160)),
-        "x3d_s": (partial(x3d, input_clip_length=13, input_crop_size=160), (3, 13, 160, 160)),
-        "x3d_m": (partial(x3d, input_clip_length=16, input_crop_size=224), AT_224),
-        "slow_r50": (partial(made, f"{where}.resnet", "create_resnet"), (3, 8, 224, 224)),
-        "c2d_r50": (c2d, (3, 8, 224, 224)),
-        "i3d_r50": (i3d, (3, 8, 224, 224)),
+        "x3d_xs": (partial(x3d, input_clip_length=4, input_crop_size=96), (3, 4, 96, 96)),
+        "x3d_s": (partial(x3d, input_clip_length=13, input_crop_size=96), (3, 13, 96, 96)),
+        "x3d_m": (partial(x3d, input_clip_length=16, input_crop_size=96), AT_96),
+        "slow_r50": (partial(resnet, head_pool_kernel_size=(8, 3, 3)), (3, 8, 96, 96)),
+        "c2d_r50": (c2d, (3, 8, 96, 96)),
+        "i3d_r50": (i3d, (3, 8, 96, 96)),
         "csn_r101": (
-            partial(made, f"{where}.csn", "create_csn", model_depth=101, head_pool_kernel_size=(2, 7, 7)),
-            AT_224,
+            partial(made, f"{where}.csn", "create_csn", model_depth=101, head_pool_kernel_size=(2, 3, 3)),
+            AT_96,
         ),
-        "r2plus1d_r50": (partial(made, f"{where}.r2plus1d", "create_r2plus1d"), AT_224),
-        "slowfast_r50": (two_rates, (3, 32, 224, 224)),
-        "mvit_base": (mvit, AT_224),
+        "r2plus1d_r50": (partial(made, f"{where}.r2plus1d", "create_r2plus1d", head_pool_kernel_size=(4, 3, 3)), AT_96),
+        "slowfast_r50": (two_rates, (3, 32, 96, 96)),
+        "mvit_base": (mvit, (3, 16, 224, 224)),
     }
     return [add(name=f"pytorchvideo {name}", make=make, clip=clip) for name, (make, clip) in makes.items()]
 
 
 def _movinets() -> list[PublicNetwork]:
-    add = partial(PublicNetwork, source="Atze00/MoViNet-pytorch", license=MIT, clip=(3, 8, 172, 172))
+    add = partial(PublicNetwork, source="Atze00/MoViNet-pytorch", license=MIT, clip=(3, 8, 96, 96))
     causal = {"causal": True, "conv_type": "2plus1d", "tf_like": True}
     return [
         add(name="MoViNet A0, causal", make=partial(movinet, "MoViNetA0", **causal), frames=(11,)),
@@ -223,7 +228,7 @@ def _movinets() -> list[PublicNetwork]:
 
 
 def _resnets() -> list[PublicNetwork]:
-    add = partial(PublicNetwork, source="kenshohara/3D-ResNets-PyTorch", license=MIT, clip=AT_112)
+    add = partial(PublicNetwork, source="kenshohara/3D-ResNets-PyTorch", license=MIT, clip=AT_64)
     depths = {"resnet": 18, "pre_act_resnet": 18, "resnet2p1d": 18, "resnext": 50, "densenet": 121}
     return [
         add(name=f"3D {kind} {depth}", make=partial(made, f"models.{kind}", "generate_model", depth))
@@ -232,11 +237,11 @@ def _resnets() -> list[PublicNetwork]:
 
 
 def _efficient() -> list[PublicNetwork]:
-    add = partial(PublicNetwork, source="okankop/Efficient-3DCNNs", license=MIT, clip=AT_112)
+    add = partial(PublicNetwork, source="okankop/Efficient-3DCNNs", license=MIT, clip=AT_64)
     settings: dict[str, dict[str, Any]] = {
-        "mobilenet": {"sample_size": 112}, "mobilenetv2": {"sample_size": 112}, "shufflenet": {"groups": 3},
-        "shufflenetv2": {"sample_size": 112}, "squeezenet": {"sample_size": 112, "sample_duration": 16},
-        "c3d": {"sample_size": 112, "sample_duration": 16},
+        "mobilenet": {"sample_size": 64}, "mobilenetv2": {"sample_size": 64}, "shufflenet": {"groups": 3},
+        "shufflenetv2": {"sample_size": 64}, "squeezenet": {"sample_size": 64, "sample_duration": 16},
+        "c3d": {"sample_size": 64, "sample_duration": 16},
     }  # fmt: skip
     return [
         add(name=f"Efficient-3DCNNs {name}", make=partial(made, f"models.{name}", "get_model", num_classes=10, **more))
@@ -260,19 +265,19 @@ def _ports() -> list[PublicNetwork]:
             name="I3D (tomrunia)", source="tomrunia/PyTorchConv3D", license=APACHE, clip=(3, 32, 224, 224),
             make=partial(made, "models.i3d", "InceptionI3D"), answer="BCT",
         ),
-        add(name="C3D (DavideA)", source="DavideA/c3d-pytorch", license=MIT, clip=AT_112,
+        add(name="C3D (DavideA)", source="DavideA/c3d-pytorch", license=MIT, clip=AT_64,
             make=partial(made, "C3D_model", "C3D")),
-        add(name="C3D (jfzhang95)", source=video, license=MIT, clip=AT_112,
+        add(name="C3D (jfzhang95)", source=video, license=MIT, clip=AT_64,
             make=partial(made, "network.C3D_model", "C3D", 101)),
-        add(name="R(2+1)D (jfzhang95)", source=video, license=MIT, clip=AT_112,
+        add(name="R(2+1)D (jfzhang95)", source=video, license=MIT, clip=AT_64,
             make=partial(made, "network.R2Plus1D_model", "R2Plus1DClassifier", 101, (2, 2, 2, 2))),
-        add(name="R3D (jfzhang95)", source=video, license=MIT, clip=AT_112,
+        add(name="R3D (jfzhang95)", source=video, license=MIT, clip=AT_64,
             make=partial(made, "network.R3D_model", "R3DClassifier", 101, (2, 2, 2, 2))),
-        add(name="R(2+1)D (irhum)", source="irhum/R2Plus1D-PyTorch", license=MIT, clip=AT_112,
+        add(name="R(2+1)D (irhum)", source="irhum/R2Plus1D-PyTorch", license=MIT, clip=AT_64,
             make=partial(made, "network", "R2Plus1DClassifier", 10, (1, 1, 1, 1))),
         add(name="P3D63", source="qijiezhao/pseudo-3d-pytorch", license=MIT, clip=(3, 16, 160, 160),
             make=partial(made, "p3d_model", "P3D63", num_classes=10)),
-        add(name="S3D (kylemin)", source="kylemin/S3D", license=MIT, clip=AT_224,
+        add(name="S3D (kylemin)", source="kylemin/S3D", license=MIT, clip=AT_96,
             make=partial(made, "model", "S3D", 400)),
         add(name="CRNN", source="HHTseng/video-classification", license=NONE, clip=(8, 3, 90, 120), layout=PER_FRAME,
             make=crnn),
@@ -283,17 +288,16 @@ def _ports() -> list[PublicNetwork]:
 
 
 def _segments() -> list[PublicNetwork]:
-    tsm, frames = "mit-han-lab/temporal-shift-module", {"layout": PER_FRAME, "clip": (8, 3, 224, 224)}
-    tsn = partial(made, "ops.models", "TSN", 10, 8, "RGB", pretrain="none", print_spec=False)
+    tsm, frames = "mit-han-lab/temporal-shift-module", {"layout": PER_FRAME, "clip": (8, 3, 96, 96)}
+    tsn = partial(made, "ops.models", "TSN", 10, 8, "RGB", pretrain="none")
     add = PublicNetwork
     return [
         add(name="TSN resnet18", source=tsm, license=MIT, make=partial(tsn, "resnet18"), **frames),
         add(name="TSM resnet18", source=tsm, license=MIT, make=partial(tsn, "resnet18", is_shift=True), **frames),
-        add(name="TSM mobilenetv2", source=tsm, license=MIT, make=partial(tsn, "mobilenetv2", is_shift=True), **frames),
+        add(name="TSM mobilenetv2", source=tsm, license=MIT,
+            make=partial(tsn, "mobilenetv2", is_shift=True, print_spec=True), **frames),
         add(name="TANet resnet50", source="liu-zhy/temporal-adaptive-module", license=APACHE,
             make=partial(tsn, "resnet50", tam=True), **frames),
-        add(name="TEA (tea50_8f)", source="Phoenix1327/tea-action-recognition", license=NONE,
-            make=lambda: FoldedFrames(made("ops.tea50_8f", "tea50_8f", num_classes=10)), **frames),
         add(name="ACTION-Net resnet50", source="V-Sense/ACTION-Net", license=MIT,
             make=partial(made, "models.models", "TSN", 10, 8, "RGB", "resnet50", pretrain="none", print_spec=False,
                          is_shift=True), **frames),

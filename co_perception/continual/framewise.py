@@ -169,6 +169,11 @@ class ModuleView(EachFrame):
         super().__init__()
         self._viewed = (module,)  # in a tuple, in which torch does not look for children
 
+    @property
+    def key(self) -> object:
+        """The same for views of modules that do the same."""
+        return identity(self._viewed[0])
+
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
         self.training = self._viewed[0].training  # `train` of the parent does not reach this layer
         return super().unrolled(frames, past, clock)
@@ -184,6 +189,12 @@ class ModuleView(EachFrame):
         if isinstance(module, ELEMENTWISE):
             return module(frame)
         return super().each(frame)
+
+
+def identity(module: nn.Module) -> object:
+    """The same for modules that do the same: one of torch without weights by its settings, others each for itself."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return str(module) if not tensors and type(module).__module__.startswith("torch.nn.") else id(module)
 
 
 def streaming(module: nn.Module) -> Streaming:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from co_perception.continual.convert.fold import FoldedFrames
+from co_perception.continual.convert.frames import every
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight, mapped
 from co_perception.continual.convert.lengths import (
     RECYCLING,
@@ -21,11 +23,13 @@ from co_perception.continual.convert.lengths import (
 from co_perception.continual.convert.operations import named
 from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError
 from co_perception.continual.convert.tensors import (
+    Emitter,
     Filled,
     TracedTensor,
 )
 from co_perception.continual.convert.weights import Weights
 from co_perception.continual.dag import DagNode, reach
+from co_perception.continual.framewise import ModuleView
 from co_perception.continual.layer import TIME, Streaming
 from co_perception.continual.timing import Timing
 
@@ -53,7 +57,14 @@ class DagBuilder:
         self.clip = ClipLength(site.clip)
 
     def emit(self, layer: Streaming, inputs: list[TracedTensor], axes: Axes) -> TracedTensor:
+        inputs = self._of_one_stride(inputs)
         numbers = tuple(value.node for value in inputs)
+        if axes.frame is not None:  # what is done to each frame of a clip is one layer
+            known = next(
+                (n for n, node in enumerate(self.nodes, 1) if node.inputs == numbers and same(node.layer, layer)), 0
+            )
+            if known:
+                return TracedTensor(known, axes)
         try:
             reached = reach(layer, [self.reaches[i] for i in numbers])
         except ValueError as error:
@@ -67,6 +78,19 @@ class DagBuilder:
         self.reaches.append(reached)
         self.nodes.append(DagNode(layer, numbers))
         return TracedTensor(len(self.nodes), replace(axes, unsure=unsure))
+
+    def _of_one_stride(self, inputs: list[TracedTensor]) -> list[TracedTensor]:
+        """Answers over whole clips that come more often than others, as often as those."""
+        strides = [self.reaches[value.node][0].stride for value in inputs]
+        slowest = max(strides)
+        if len(set(strides)) == 1 or not all(value.axes.pooled for value in inputs):
+            return inputs
+        if any(slowest % stride for stride in strides):
+            return inputs
+        return [
+            value if stride == slowest else every(cast(Emitter, self), value, slowest // stride)
+            for value, stride in zip(inputs, strides, strict=True)
+        ]
 
     def emit_call(
         self, function: Callable[..., Tensor], args: Sequence[object], kwargs: Mapping[str, object], axes: Axes
@@ -121,9 +145,30 @@ class DagBuilder:
         return self.frames[value.node] is not None
 
     def single(self, value: TracedTensor) -> bool:
-        if value.axes.pooled or self.site.clip is None:
-            return value.axes.pooled
-        return self.reaches[value.node][0].length(self.site.clip) + sum(value.axes.pads) == 1
+        return value.axes.pooled or self.clip_frames(value) == 1
+
+    def clip_frames(self, value: TracedTensor) -> int | None:
+        if self.site.clip is None:
+            return None
+        return self.reaches[value.node][0].length(self.site.clip) + sum(value.axes.pads)
+
+    def of_length(self, length: Length) -> TracedTensor | None:
+        if length.streams or length.factor != 1:
+            return None
+        counts = [FrameCount.after(timing) for timing, _ in self.reaches]
+        at = [node for node, count in enumerate(counts) if count == length.frames]
+        return (
+            TracedTensor(at[-1], Axes((STREAMS, CHANNELS, TIME), 0)) if at else None
+        )  # the latest: others wait for it
+
+
+def same(layer: Streaming, other: Streaming) -> bool:
+    """Whether two layers do the same: one that is called again, or functions of equal arguments."""
+    if isinstance(layer, ModuleView) and isinstance(other, ModuleView):
+        return layer.key == other.key
+    if isinstance(layer, FunctionLayer | FoldedFrames) and type(layer) is type(other):
+        return layer.key == other.key
+    return layer is other
 
 
 def frame_after(layer: Streaming, shape: Any) -> tuple[int, ...]:

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from co_perception.continual.convert.functional import parts
+from co_perception.continual.convert.functional import FunctionLayer, Slot, parts
 from co_perception.continual.convert.lengths import RECYCLING, Length, Shape, Size, product
-from co_perception.continual.convert.site import UnsupportedError
+from co_perception.continual.convert.site import Axes, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, Filled, StandIn, TracedTensor
+from co_perception.continual.cumulative import FrameNumber
+from co_perception.continual.layer import TIME
 
 _NUMBERS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "empty": 0.0}
 _SAME = ("to", "type", "type_as", "cuda", "cpu", "float", "half", "double", "bool", "long", "int", "contiguous",
@@ -25,6 +27,10 @@ def made(emitter: Emitter, name: str, args: Sequence[Any], kwargs: Mapping[str, 
         return _filled(emitter, _NUMBERS[name], sizes)
     if name == "full":
         return _filled(emitter, args[1] if len(args) > 1 else kwargs["fill_value"], sizes[:1])
+    if name == "arange":
+        numbers = numbered(emitter, *args)
+        if numbers is not None:
+            return numbers
     if any(isinstance(part, StandIn) for part in parts((args, kwargs))):
         raise UnsupportedError(
             "it makes a tensor of numbers of others; use the tensors themselves, as with torch.stack"
@@ -32,6 +38,17 @@ def made(emitter: Emitter, name: str, args: Sequence[Any], kwargs: Mapping[str, 
     raise UnsupportedError(
         f"it makes a tensor of the length of an axis, which a stream does not have. If these are positions: {RECYCLING}"
     )
+
+
+def numbered(emitter: Emitter, first: Any, last: Any = None, step: Any = 1) -> TracedTensor | None:
+    """`torch.arange` over the frames of a clip: the number of each frame; None for another."""
+    start, end = (0, first) if last is None else (first, last)
+    count = end - start if isinstance(end, Length) and isinstance(start, int) and step == 1 else None
+    like = emitter.of_length(count) if isinstance(count, Length) else None
+    if like is None:
+        return None
+    numbers = emitter.emit(FrameNumber(start), [like], like.axes)
+    return emitter.emit(FunctionLayer(torch.flatten, (Slot(0), TIME)), [numbers], Axes((TIME,), 0))
 
 
 def _filled(emitter: Emitter, number: object, sizes: Sequence[Any]) -> Tensor:

@@ -15,11 +15,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.convert import graph
@@ -27,7 +27,7 @@ from co_perception.continual.convert.adopt import copied, is_torchs
 from co_perception.continual.convert.builder import frame_after
 from co_perception.continual.convert.calls import COMPOSED
 from co_perception.continual.convert.functional import FramewiseModule
-from co_perception.continual.convert.modules import CONVERTERS
+from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
 from co_perception.continual.convert.proof import prove
 from co_perception.continual.convert.site import (
     CHANNELS,
@@ -41,7 +41,7 @@ from co_perception.continual.convert.site import (
     UnsupportedError,
     UnsupportedOperation,
 )
-from co_perception.continual.convert.space import MODULES_OF_SPACE, PADDED
+from co_perception.continual.convert.space import PADDED, pads_time
 from co_perception.continual.framewise import streaming
 from co_perception.continual.layer import TIME, Streaming
 
@@ -49,7 +49,6 @@ __all__ = ["ConversionError", "Registry", "Site", "UnsupportedOperation", "conve
 
 C = TypeVar("C", bound=Converter)
 _WIDTHS = ("in_channels", "num_features", "in_features", "input_size", "embed_dim")  # of the layers that tell it
-_TAKES_PADS: tuple[type[nn.Module], ...] = (_ConvNd, *MODULES_OF_SPACE, nn.Identity)
 _NO_COMPUTATION = {"__init__", "__repr__", "extra_repr", "reset_parameters", "_load_from_state_dict", "__setstate__"}
 
 _BY_AXES: dict[int, tuple[type[nn.Module], ...]] = {
@@ -201,8 +200,8 @@ def _prove(layer: Streaming, module: nn.Module, site: Site, answered: Axes) -> N
             stacklevel=3,
         )
     else:
-        clip = site.clip if site.of_one_length else None
-        prove(layer, module, frame_shape, given, answered, partial(_called, site), clip)
+        only = bool(site.of_one_length)
+        prove(layer, module, frame_shape, given, answered, partial(_called, site), site.clip, only)
 
 
 def _called(site: Site, network: nn.Module, x: Tensor) -> Any:
@@ -261,7 +260,7 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         return module, site.axes
     converter = site.find(module)
     if converter:
-        if site.axes.pads != (0, 0) and not isinstance(module, _TAKES_PADS):
+        if site.axes.pads != (0, 0) and not isinstance(module, TAKES_PADS):
             raise UnsupportedError(PADDED)
         converted = converter(module, site)
         layer, axes = converted if isinstance(converted, tuple) else (converted, site.axes)
@@ -269,13 +268,20 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
             streaming(layer)  # raises ValueError where it has no streaming form
         return layer, axes
     hooked = bool(module._forward_hooks or module._forward_pre_hooks)
-    if computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None:
+    plainly = computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None
+    if plainly and not _pads_otherwise(module):
         return _sequential(module, site)
     changed = any(kind in CONVERTERS for kind in type(module).__mro__)  # its forward, on the class or on the object
     if is_torchs(module) and type(module) is not nn.Sequential and not changed and type(module) not in COMPOSED:
         streaming(module)
         raise UnsupportedError("no continual form of it is known; register one", always=True)
     return graph.read(module, site)
+
+
+def _pads_otherwise(module: nn.Module) -> bool:
+    """Whether frames are put around a clip within it that the next layer does not take."""
+    layers = [*module.children(), None]
+    return any(pads_time(one) and not isinstance(other, TAKES_PADS) for one, other in pairwise(layers) if one)
 
 
 def _sequential(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:

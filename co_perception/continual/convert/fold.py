@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from co_perception.continual.convert.rearrangement import rearrange
 from co_perception.continual.convert.site import STREAMS, Axes, atoms
-from co_perception.continual.framewise import EachFrame
+from co_perception.continual.framewise import EachFrame, identity
 from co_perception.continual.layer import TIME, Frames, Streaming, evaluation_mode
 from co_perception.continual.state import Tree, tree_map
 from co_perception.continual.timing import Clock, Signal
@@ -145,6 +145,11 @@ class FoldedFrames(EachFrame):
     def __init__(self, module: nn.Module, call: Callable[[nn.Module, Tensor], Tensor], axes: Axes) -> None:
         super().__init__()
         self._module, self._call, self._axes = (module,), call, axes
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for layers that do the same."""
+        return (identity(self._module[0]), replace(self._axes, frame=None))
 
     def extra_repr(self) -> str:
         return type(self._module[0]).__name__

@@ -78,6 +78,11 @@ class FunctionLayer(EachFrame):
         """The arguments of the function, with slots for its inputs."""
         return self._args
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for layers that do the same."""
+        return (self._function, self._args, tuple(self._kwargs.items()))
+
     def extra_repr(self) -> str:
         return getattr(self._function, "__name__", str(self._function))
 

@@ -7,7 +7,8 @@ axes become nothing: `Axes` remembers where they went. `FUNCTIONS` has one entry
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from torch import Tensor
 
@@ -40,7 +41,7 @@ def elementwise(
 ) -> TracedTensor:
     """A function of single elements, of tensors that are laid out alike and of weights and numbers."""
     values = [part for part in parts((args, kwargs)) if isinstance(part, TracedTensor)]
-    first = max(values, key=lambda value: len(value.axes.order))
+    first = max(values, key=lambda value: (len(value.axes.order), STREAMS in value.axes.every))
     known: dict[int, TracedTensor] = {}
 
     def alike(part: object) -> object:
@@ -48,15 +49,26 @@ def elementwise(
             return number_beside(emitter, part, first)
         if not isinstance(part, TracedTensor):
             return part
+        original, part = part, for_all_streams(emitter, part, first.axes)
         for _ in range(len(first.axes.order) - len(part.axes.order)):
             raise UnsupportedError(
                 f"it combines tensors {first.axes} and {part.axes}, whose axes do not match one to one"
             )
-        known[id(part)] = relaid(emitter, part, first.axes.order, first.axes.space)
-        return known[id(part)]
+        known[id(original)] = relaid(emitter, part, first.axes.order, first.axes.space)
+        return known[id(original)]
 
     args, kwargs = mapped(tuple(args), alike), mapped(dict(kwargs), alike)
     return emitter.emit_call(function, args, kwargs, joint([known[id(value)].axes for value in values]))
+
+
+def for_all_streams(emitter: Emitter, value: TracedTensor, axes: Axes) -> TracedTensor:
+    """A tensor that is the same for all streams, with their axis where a tensor with these axes has it."""
+    if STREAMS in value.axes.every:
+        return value
+    for _ in range(len(axes.order) - len(value.axes.order)):
+        value = cast(TracedTensor, FUNCTIONS["unsqueeze"](emitter, value, 0))
+    pairs = zip(value.axes.order, axes.order, strict=True)
+    return value.with_axes(replace(value.axes, order=tuple(STREAMS if to == STREAMS else own for own, to in pairs)))
 
 
 def inside(axes: Axes, dim: int, reason: str) -> int:

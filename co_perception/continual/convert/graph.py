@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from co_perception.continual.convert import constants
 from co_perception.continual.convert.builder import FollowsError
+from co_perception.continual.convert.frames import with_frames
 from co_perception.continual.convert.functional import mapped, parts
 from co_perception.continual.convert.functions import elementwise
 from co_perception.continual.convert.interception import intercepted
@@ -30,6 +31,7 @@ from co_perception.continual.convert.operations import (
     HANDLERS,
     IN_PLACE,
     LISTS,
+    MOVED_IN_PLACE,
     NUMPY_NAMES,
     OF_STATES,
     OUTDATED,
@@ -41,7 +43,6 @@ from co_perception.continual.convert.operations import (
 from co_perception.continual.convert.properties import ATTRIBUTES, QUESTIONS, attribute_name, is_setter
 from co_perception.continual.convert.rearrangement import laid_out
 from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError, user_line
-from co_perception.continual.convert.space import PADDED
 from co_perception.continual.convert.tensors import (
     Absent,
     Filled,
@@ -141,7 +142,7 @@ class GraphReader(LayerBuilder):
                 for name, value in list(vars(child).items()):
                     if name not in values:
                         del vars(child)[name]
-                    elif any(isinstance(part, StandIn) for part in parts(value)):
+                    elif value is not values[name] and name != "inplace":  # which is ours
                         vars(child)[name] = values[name]
 
     def _chosen(self, answer: object) -> TracedTensor | None:
@@ -165,7 +166,7 @@ class GraphReader(LayerBuilder):
         others = [number for number, part in enumerate(answer.axes.order) if part not in (STREAMS, TIME)]
         if CHANNELS not in answer.axes.every and others:
             answer = laid_out(self, answer, others[0])
-        return answer
+        return with_frames(self, answer)
 
     # What a forward does, by `interception`
 
@@ -284,6 +285,11 @@ class GraphReader(LayerBuilder):
                 return answer
         if name in IN_PLACE:
             return self._in_place(name, IN_PLACE[name], args, kwargs)
+        if name in MOVED_IN_PLACE and isinstance(args[0], TracedTensor):
+            moved = self._apply(name[:-1], getattr(Tensor, name[:-1]), args, kwargs)
+            if isinstance(moved, TracedTensor):
+                args[0].node, args[0].axes = moved.node, moved.axes
+            return args[0]
         args, kwargs, flag = without_inplace(function, args, kwargs)
         if flag or (name.endswith("_") and name[:-1] in ELEMENTWISE):
             plain = name.rstrip("_")
@@ -327,10 +333,10 @@ class GraphReader(LayerBuilder):
             return self._to(function, args, kwargs)
         if any(isinstance(part, Length) for part in parts((args, kwargs))) and not _has_traced(args, kwargs):
             return self._weights_of_lengths(name, function, args, kwargs)
-        if name not in PADDING_FIRST and any(
-            isinstance(part, TracedTensor) and part.axes.pads != (0, 0) for part in parts((args, kwargs))
-        ):
-            raise UnsupportedError(PADDED)
+        if name not in PADDING_FIRST:
+            args, kwargs = mapped(
+                (args, kwargs), lambda part: with_frames(self, part) if isinstance(part, TracedTensor) else part
+            )
         if name in ELEMENTWISE:
             return elementwise(self, function, args, kwargs)
         if name in AS_MODULE:

@@ -11,7 +11,9 @@ from co_perception.continual.convert.adopt import is_torchs
 from co_perception.continual.convert.builder import DagBuilder
 from co_perception.continual.convert.calls import COMPOSED, call_of, layout_of, only_input, results
 from co_perception.continual.convert.fold import FoldedFrames, FoldedStreams, folded_axes, unfolded_axes
-from co_perception.continual.convert.modules import CONVERTERS
+from co_perception.continual.convert.frames import with_frames
+from co_perception.continual.convert.lengths import Length
+from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
 from co_perception.continual.convert.rearrangement import laid_last, laid_out
 from co_perception.continual.convert.site import STREAMS, Axes, Site, UnsupportedError, atoms, user_line
@@ -70,6 +72,8 @@ class LayerBuilder(DagBuilder):
 
     def _convert(self, module: nn.Module, path: str | None, value: TracedTensor) -> TracedTensor:
         """The answer of a module, whose batch and time may be merged with other axes."""
+        if not isinstance(module, TAKES_PADS):
+            value = with_frames(self, value)
         if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) > 1:
             value = laid_last(self, value, len(module.normalized_shape))
         batch, channels = layout_of(module, value.axes)
@@ -77,7 +81,7 @@ class LayerBuilder(DagBuilder):
             value = laid_out(self, value, channels)
         axes = value.axes
         part = axes.part(batch) if batch is not None and len(axes.order) > batch else STREAMS
-        if batch is not None and axes.pooled and TIME not in axes.every:
+        if batch is not None and (axes.pooled or axes.frame is not None) and TIME not in axes.every:
             part = (*atoms(axes.part(batch)), TIME)
             if len(axes.order) > 2:
                 order = tuple(part if number == batch else each for number, each in enumerate(axes.order))
@@ -94,10 +98,10 @@ class LayerBuilder(DagBuilder):
                 if whole is None
                 else tuple(size for place, size in enumerate(whole) if place not in (STREAMS, TIME, *merged))
             )
-            layer, after = self._converted(module, path, inside, shape)
+            layer, after = self._converted(module, path, inside, shape, self.clip_frames(value))
             step = self._put(path, layer, axes) if path is not None else streaming(layer)
             return self.emit(FoldedStreams(step, merged), [value], unfolded_axes(after, merged))
-        layer, after = self._converted(module, path, axes, self.frames[value.node])
+        layer, after = self._converted(module, path, axes, self.frames[value.node], self.clip_frames(value))
         return self.emit(self._put(path, layer, axes) if path is not None else streaming(layer), [value], after)
 
     def _per_frame(self, module: nn.Module, value: TracedTensor, axes: Axes) -> TracedTensor:
@@ -110,11 +114,11 @@ class LayerBuilder(DagBuilder):
         return answer
 
     def _converted(
-        self, module: nn.Module, path: str | None, axes: Axes, frame: tuple[int, ...] | None
+        self, module: nn.Module, path: str | None, axes: Axes, frame: tuple[int, ...] | None, clip: int | None
     ) -> tuple[nn.Module, Axes]:
         before = len(self.site.unsupported)
         here = replace(self.here, source=user_line()) if path is None else self.site.at(path, axes)
-        site = replace(here, axes=axes, frame=frame)
+        site = replace(here, axes=axes, frame=frame, clip=clip)
         layer, after = self.site.visit(module, site)
         if len(self.site.unsupported) > before:
             raise ReportedError(after)
@@ -155,13 +159,24 @@ class LayerBuilder(DagBuilder):
             args = args[:2]
         if len(args) >= 2 and whole_clip(self, args[1], value) and kind.__name__[:7] in ("AvgPool", "MaxPool"):
             kind, args, settings = getattr(nn, f"Adaptive{kind.__name__}"), (value, 1), {}
+        if kind.__name__.startswith("Adaptive"):
+            sizes = args[1] if len(args) > 1 else settings.pop("output_size")
+            args = (value, self._without_length(value, sizes))
         module = kind(*args[1:], **settings)
         if kind in DROPOUTS:
             module.train(bool(kwargs.get("training", args[2] if len(args) > 2 else True)) and self.module.training)
+        known = len(self.nodes)
         answer = self._convert(module, None, value)
-        if kind in DROPOUTS:
+        if kind in DROPOUTS and answer.node > known:
             self._add_dropout(module)
         return answer
+
+    def _without_length(self, value: TracedTensor, sizes: Any) -> Any:
+        """The sizes of an adaptive pool, None for one that is the number of frames of its input."""
+        if not isinstance(sizes, tuple | list) or not any(isinstance(size, Length) for size in sizes):
+            return sizes
+        frames = self.size_at(value, TIME)
+        return tuple(None if isinstance(size, Length) and size == frames else size for size in sizes)
 
     def _add_dropout(self, module: nn.Module) -> None:
         """As a child of the network, so that a change of mode reaches it."""

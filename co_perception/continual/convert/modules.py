@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from co_perception.continual import conv, framewise, norm, pool
+from co_perception.continual.container import Sequential
 from co_perception.continual.convert.adopt import adopt, check_ordinary
 from co_perception.continual.convert.functional import FramewiseModule
 from co_perception.continual.convert.layer_weights import adopt_weight
@@ -27,8 +28,16 @@ from co_perception.continual.convert.site import (
 )
 from co_perception.continual.convert.space import MODULES_OF_SPACE, frame_by_frame
 from co_perception.continual.framewise import FRAMEWISE
+from co_perception.continual.history import PadFrames
 from co_perception.continual.layer import TIME, Streaming
 
+TAKES_PADS: tuple[type[nn.Module], ...] = (
+    _ConvNd,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+    *MODULES_OF_SPACE,
+    nn.Identity,
+)
 T = TypeVar("T")
 L = TypeVar("L", bound=nn.Module)
 Pool = nn.modules.pooling._MaxPoolNd | nn.modules.pooling._AvgPoolNd
@@ -124,15 +133,39 @@ def _window(kind: Callable[..., Streaming], axes: int, *settings: str) -> Conver
             raise UnsupportedError("divisor_override is not supported; scale the answer instead")
         sizes = (getattr(module, name) for name in ("kernel_size", "stride", "padding"))
         kernel, stride, padding = (_numbers(_each(size, order)) for size in sizes)
-        _check_time(site.axes, "pooling", kernel[0], stride[0], padding[0])
-        if module.ceil_mode and frame_by_frame(kernel[0], stride[0], padding[0]) and site.axes.canonical:
-            return FramewiseModule(module)
         more = {name: getattr(module, name) for name in settings}
         if "dilation" in more:
             more["dilation"] = _each(more["dilation"], order)
-        return _new(kind(kernel, stride=stride, padding=padding, ceil_mode=module.ceil_mode, **more), module)
+        around, pads, layers = site.axes.pads, [(pad, pad) for pad in padding], list[Streaming]()
+        if around == (0, 0) or (not padding[0] and max(around) < kernel[0] and more.get("count_include_pad", True)):
+            pads[0] = (padding[0] + around[0], padding[0] + around[1])
+            more |= {"border": 0.0} if around != (0, 0) and "dilation" in more else {}
+        else:
+            layers.append(PadFrames(*around))
+        _check_time(site.axes, "pooling", kernel[0], stride[0], pads[0])
+        if module.ceil_mode and axes > 1:
+            layers.append(_over_space(module, order))
+            alone = [1] * (axes - 1)
+            kernel, stride, pads = (kernel[0], *alone), (stride[0], *alone), [pads[0], *[(0, 0) for _ in alone]]
+            more |= {"dilation": (more["dilation"][0], *alone)} if "dilation" in more else {}
+        if not (module.ceil_mode and axes > 1 and frame_by_frame(kernel[0], stride[0], max(pads[0]))):
+            layers.append(kind(kernel, stride=stride, padding=pads, ceil_mode=module.ceil_mode, **more))
+        layer = layers[0] if len(layers) == 1 else Sequential(*layers)
+        return _new(layer, module), replace(site.axes, pads=(0, 0))
 
     return converter
+
+
+def _over_space(module: Pool, order: Sequence[int]) -> FramewiseModule:
+    """The part of a pool that is not over time, each frame alone, as torch does it with `ceil_mode`."""
+    sizes = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
+    settings: dict[str, Any] = {
+        name: (alone, *_each(getattr(module, name), order)[1:])
+        for name, alone in sizes.items()
+        if hasattr(module, name)
+    }
+    settings |= {name: getattr(module, name) for name in ("count_include_pad", "ceil_mode") if hasattr(module, name)}
+    return FramewiseModule(type(module)(**settings))
 
 
 def _adaptive(kind: Callable[..., Streaming], axes: int) -> Converter:
@@ -244,11 +277,8 @@ def _over_channels(module: nn.Module, site: Site) -> Converted:
 
 
 def _softmax(module: nn.Softmax | nn.LogSoftmax, site: Site) -> Converted:
-    if module.dim is None:
-        raise UnsupportedError(
-            "it has no dim, so that its axis would depend on the number of axes; say dim=1 for channels"
-        )
-    place = site.axes.place(module.dim)
+    dim = (0 if len(site.axes.order) in (1, 3) else 1) if module.dim is None else module.dim  # as torch chooses it
+    place = site.axes.place(dim)
     if place in (STREAMS, TIME):
         raise UnsupportedError("it divides by a sum over time or streams; a stream knows its past frames only")
     softmax = _new(type(module)(place), module)

@@ -30,6 +30,7 @@ IN_PLACE: Mapping[str, Callable[..., Any]] = {
     "iadd": torch.add, "isub": torch.sub, "imul": torch.mul, "itruediv": torch.div, "idiv": torch.div,
     "ipow": torch.pow,
 }  # fmt: skip
+MOVED_IN_PLACE = ("transpose_", "swapaxes_", "swapdims_", "t_", "squeeze_", "unsqueeze_")
 AS_MODULE: dict[str, type[nn.Module]] = {
     f"{kind}_pool{axes}d": getattr(nn, f"{name}Pool{axes}d")
     for axes in (1, 2, 3)
@@ -51,7 +52,7 @@ LISTS: Mapping[str, str] = {  # arguments that may be given one by one
     "repeat": "repeats", "tile": "dims", "broadcast_to": "size",
 }  # fmt: skip
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-SAME = frozenset({"contiguous", "detach", "cuda", "cpu", "requires_grad_", "type_as", "data", "retain_grad"})
+SAME = frozenset({"contiguous", "detach", "cuda", "cpu", "requires_grad_", "type_as", "data", "retain_grad", "detach_"})
 OF_STATES = frozenset({*SAME, "clone", "getitem", "squeeze", "mean", "to"})
 # Their answers may share memory with what they are given; dropout gives its input itself outside training.
 VIEWS = frozenset({
@@ -68,7 +69,7 @@ VIEW_MODULES = (nn.Flatten, nn.Unflatten, *DROPOUTS)
 HANDLERS: Mapping[str, Callable[..., Any]] = {
     **FUNCTIONS, **CONTRACTIONS, **CONVOLUTIONS, **FUNCTIONS_OF_SPACE, **constants.MADE,
 }  # fmt: skip
-PADDING_FIRST = ("pad", "cat", "concat", "concatenate", "conv1d", "conv2d", "conv3d")
+PADDING_FIRST = frozenset({"pad", "cat", "concat", "concatenate", "conv1d", "conv2d", "conv3d", *AS_MODULE, *SAME})
 
 
 def named(function: Callable[..., Any]) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from co_perception.continual.convert.frames import every, frame, rejoined, with_frames, write
 from co_perception.continual.convert.functional import FunctionLayer, Slot
 from co_perception.continual.convert.functions import handles, inside
-from co_perception.continual.convert.lengths import Length, Size
+from co_perception.continual.convert.lengths import RECYCLING, Length, Size
 from co_perception.continual.convert.rearrangement import relaid
 from co_perception.continual.convert.shapes import unsqueeze
-from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint
-from co_perception.continual.convert.tensors import Emitter, Filled, FinalState, TracedTensor
+from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint, user_line
+from co_perception.continual.convert.tensors import Absent, Emitter, Filled, FinalState, TracedTensor
 from co_perception.continual.history import Crop
 from co_perception.continual.layer import TIME
 
@@ -31,13 +33,15 @@ def getitem(emitter: Emitter, value: object, index: object) -> object:
     return _slice(emitter, value, index if isinstance(index, tuple) else (index,))
 
 
-def _slice(emitter: Emitter, value: TracedTensor, index: tuple[object, ...]) -> TracedTensor:
+def _slice(emitter: Emitter, value: Any, index: tuple[object, ...]) -> Any:
     at, dim = [i for i, part in enumerate(index) if part is Ellipsis], 0
     if at:
         named = sum(part is not None and part is not Ellipsis for part in index)
         middle = (slice(None),) * (len(value.axes.order) - named)
         index = (*index[: at[0]], *middle, *index[at[0] + 1 :])
     for part in index:
+        if isinstance(value, Absent):
+            return value
         if part is None:
             value = unsqueeze(emitter, value, dim)
             dim += 1
@@ -64,9 +68,15 @@ def select(emitter: Emitter, value: TracedTensor, dim: int, index: int) -> Trace
         part = (*[slice(None)] * place, slice(index, index + 1 or None))
         squeezed = (place,) if place > TIME else ()
         return emitter.emit(FunctionLayer(_pick, (Slot(0), part, squeezed)), [value], axes)
+    clip = emitter.clip_frames(value)
     if index == -1 or emitter.single(value):
         return value.with_axes(value.axes.without([TIME]).reduced())
-    raise UnsupportedError(f"it picks frame {index} of a clip; in a stream only the newest, -1, keeps its meaning")
+    if clip is not None and -clip <= index < clip:
+        return frame(value, index % clip)
+    raise UnsupportedError(
+        f"it picks frame {index} of a clip; in a stream only the newest, -1, keeps its meaning. With a clip as "
+        "example, a loop over its frames can be read"
+    )
 
 
 @handles("narrow")
@@ -74,7 +84,8 @@ def narrow(emitter: Emitter, value: TracedTensor, dim: int, start: Size, length:
     return between(emitter, value, dim, slice(start, start + length))
 
 
-def between(emitter: Emitter, value: TracedTensor, dim: int, part: slice) -> TracedTensor:
+def between(emitter: Emitter, value: TracedTensor, dim: int, part: slice) -> Any:
+    """x[..., part, ...]; `Absent` for frames that are counted from a clip's end."""
     if part == slice(None):
         return value
     place = value.axes.place(dim)
@@ -89,9 +100,21 @@ def between(emitter: Emitter, value: TracedTensor, dim: int, part: slice) -> Tra
     return emitter.emit(FunctionLayer(_pick, (Slot(0), (*[slice(None)] * place, part), ())), [value], value.axes)
 
 
-def _frames_of(emitter: Emitter, value: TracedTensor, part: slice) -> TracedTensor:
+def _frames_of(emitter: Emitter, value: TracedTensor, part: slice) -> TracedTensor | Absent:
     """x[:, :, part]: all frames but some at both ends."""
-    length = emitter.size_at(value, TIME)
+    if isinstance(part.step, int) and part.step > 1:
+        cut = _frames_of(emitter, value, slice(part.start, part.stop))
+        return every(emitter, cut, part.step) if isinstance(cut, TracedTensor) else cut
+    if part.start == -1 and part.stop is None:  # the last one, in an axis of its own
+        return value.with_axes(value.axes.reduced())
+    if isinstance(part.start, int) and part.start < 0 and part.stop is None:  # what some keep for the next clip
+        return Absent(
+            f"{user_line()}: it takes the last {-part.start} frames of a clip, and a stream has the newest alone, "
+            "x[:, :, -1]"
+        )
+    length, clip = emitter.size_at(value, TIME), emitter.clip_frames(value)
+    if clip is not None and isinstance(part.stop, int) and part.stop > 0:
+        part = slice(part.start, min(part.stop - int(length), 0) or None, part.step)
     first, last = _from_start(part.start, length), min(_from_end(part.stop, length), 0)
     if part.step not in (None, 1) or first < 0 or (isinstance(part.stop, int) and part.stop > 0):
         raise UnsupportedError(
@@ -122,6 +145,11 @@ def _from_end(stop: Size | None, length: Size) -> int:
 
 @handles("index_select")
 def index_select(emitter: Emitter, value: TracedTensor, dim: int, index: Tensor) -> TracedTensor:
+    if not isinstance(value, TracedTensor):
+        raise UnsupportedError(
+            "it picks from a table by numbers that the input gives. If these count frames up to the length of an axis, "
+            f"a stream has more than any table: {RECYCLING}"
+        )
     place = inside(value.axes, dim, "it picks frames or streams by their numbers")
     index = index.nonzero().flatten() if index.dtype == torch.bool else index
     return emitter.emit(FunctionLayer(torch.index_select, (Slot(0), place, emitter.weight(index))), [value], value.axes)
@@ -129,9 +157,7 @@ def index_select(emitter: Emitter, value: TracedTensor, dim: int, index: Tensor)
 
 @handles("setitem")
 def setitem(emitter: Emitter, value: object, index: object, part: object) -> None:
-    raise UnsupportedError(
-        "it writes into a part of a tensor; put the parts together with torch.cat instead", None, True
-    )
+    write(emitter, value, index, part)
 
 
 @handles("chunk", "tensor_split")
@@ -143,10 +169,10 @@ def chunk(emitter: Emitter, value: TracedTensor, chunks: int, dim: int = 0) -> t
 
 @handles("split", "split_with_sizes")
 def split(emitter: Emitter, value: TracedTensor, split_size: object, dim: int = 0) -> tuple[TracedTensor, ...]:
-    place = inside(value.axes, dim, "it cuts time or the batch into parts")
+    of_clip = value.axes.part(dim) == TIME and emitter.clip_frames(value) is not None
+    place = TIME if of_clip else inside(value.axes, dim, "it cuts time or the batch into parts")
     if isinstance(split_size, int):
-        size = emitter.size_at(value, place)
-        assert isinstance(size, int)
+        size = int(emitter.size_at(value, place))
         starts = range(0, size, split_size)
         return tuple(between(emitter, value, dim, slice(start, start + split_size)) for start in starts)
     if not isinstance(split_size, tuple | list) or not all(isinstance(size, int) for size in split_size):
@@ -158,6 +184,9 @@ def split(emitter: Emitter, value: TracedTensor, split_size: object, dim: int = 
 
 @handles("unbind", "iter")
 def unbind(emitter: Emitter, value: TracedTensor, dim: int = 0) -> tuple[TracedTensor, ...]:
+    clip = emitter.clip_frames(value)
+    if value.axes.place(dim) == TIME and clip is not None:
+        return tuple(frame(value, number) for number in range(clip))
     place = inside(value.axes, dim, "it goes through frames or streams one by one")
     size = emitter.size_at(value, place)
     assert isinstance(size, int)
@@ -173,9 +202,15 @@ def cat(emitter: Emitter, tensors: Sequence[object], dim: int = 0, axis: int | N
     values = [value for value in tensors if isinstance(value, TracedTensor)]
     if not values:
         raise UnsupportedError("it joins parts that do not depend on the input alone")
+    joined = rejoined(emitter, tensors, dim, stacked=False)
+    if joined is not None:
+        return joined
     place = values[0].axes.place(dim)
     if place == TIME and len(values) == 1:
         return _padded(emitter, tensors, values[0])
+    values = [with_frames(emitter, value) for value in values]
+    if len(values) == len(tensors):
+        tensors = values
     if len(values) == 1 and place not in (STREAMS, TIME):
         return _beside_numbers(emitter, tensors, values[0], dim)
     if len(values) < len(tensors):
@@ -241,6 +276,9 @@ def _frames_of_zeros(tensor: object, axes: Axes) -> int | None:
 def stack(emitter: Emitter, tensors: Sequence[TracedTensor], dim: int = 0) -> TracedTensor:
     if not all(isinstance(value, TracedTensor) for value in tensors):
         raise UnsupportedError("it puts weights beside the input; a stream has no place for them")
+    joined = rejoined(emitter, tensors, dim, stacked=True)
+    if joined is not None:
+        return joined
     order, space = tensors[0].axes.order, tensors[0].axes.space
     alike = [relaid(emitter, value, order, space) for value in tensors]
     at = dim % (len(order) + 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import torch
@@ -11,13 +12,13 @@ from torch import Tensor, nn
 
 from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.site import Axes, ConversionError, UnsupportedOperation
-from co_perception.continual.layer import Streaming, evaluation_mode
+from co_perception.continual.layer import TIME, Streaming, evaluation_mode
 
 TOLERANCE = 1e-3  # relative to the largest answer: single precision, and products added in another order
 STREAMS = 2
-
-
+SMALLEST = 32  # pixels of the shorter side of a frame that is tried in place of a larger one
 Call = Callable[[nn.Module, Tensor], Any]  # a network's answer to a clip as it takes it
+Answers = Callable[[Sequence[int], int], tuple[Tensor, Tensor]]  # to frames of a shape: the stream's, the plain one's
 
 
 def prove(
@@ -28,11 +29,13 @@ def prove(
     answered: Axes,
     call: Call,
     clip: int | None = None,
+    only: bool = False,
 ) -> None:
-    """Compares the two networks in evaluation mode on clips of two lengths and two streams, norm statistics drawn.
+    """Compares the two networks in evaluation mode on clips of two lengths and two streams, some weights drawn.
 
-    Where the plain network looks at a whole clip, its answer is held against the last one to a clip of which each
-    window is filled once. The weights of both stay as they are.
+    Pictures are made smaller where both networks take them so, since full ones take minutes with some networks. Where
+    the plain network looks at a whole clip, its answer is held against the last one to a clip of which each window is
+    filled once. The weights of both stay as they are.
 
     Args:
         layer: the converted network.
@@ -41,24 +44,59 @@ def prove(
         given: axes of the plain network's input.
         answered: axes of its answer.
         call: gives the plain network's answer.
-        clip: frames of the only clips that the network is for; None for clips of any length.
+        clip: frames of the clip that the network was read for, if any.
+        only: whether it is for clips of that length alone.
 
     Raises:
         ConversionError: where they answer differently, or the plain network refuses the clip.
     """
     plain, layer = copied(plain), copy.deepcopy(layer)
+    whole = answered.pooled or answered.newest
+    lengths = [clip] if clip and (only or whole) else _lengths(layer, answered)
+
+    def answers(shape: Sequence[int], frames: int) -> tuple[Tensor, Tensor]:
+        own = next(plain.parameters(), torch.empty(0))
+        x = torch.randn(STREAMS, shape[0], frames, *shape[1:]).to(own)
+        got = layer.clip(x)
+        # A copy, since a network may keep something of a clip for the next one.
+        return got, _plain_answer(copy.deepcopy(plain), x, given, answered, call)
+
+    def compare() -> None:
+        if not any(_proved_on(smaller, lengths, answers, whole) for smaller in _smaller(frame_shape)):
+            for frames in lengths:
+                _compare(*answers(frame_shape, frames), frames, whole)
+
     with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(plain), evaluation_mode(layer):
         torch.manual_seed(0)
-        _draw_statistics(plain)
+        draw_weights(plain)
         layer.load_state_dict(plain.state_dict())
-        whole = answered.pooled or answered.newest
-        for frames in [clip] if clip else _lengths(layer, answered):
-            own = next(plain.parameters(), torch.empty(0))
-            x = torch.randn(STREAMS, frame_shape[0], frames, *frame_shape[1:]).to(own)
-            wanted, got = _plain_answer(plain, x, given, answered, call), layer.clip(x)
-            if whole and got.shape[2] == 0:
-                _refuse(f"it has no answer to a clip of {frames} frames, which fills its windows")
-            _compare(got[:, :, -1:] if whole else got, wanted[:, :, -1:] if whole else wanted, frames)
+        try:
+            compare()
+        except ConversionError:
+            if next((p.dtype for p in plain.parameters() if p.is_floating_point()), None) is not torch.float32:
+                raise
+            plain.double(), layer.double()  # drawn weights may make more of rounding than there is in the network
+            with suppress(RuntimeError, TypeError):  # it is for single precision alone
+                return compare()
+            raise
+
+
+def _smaller(frame_shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Shapes of smaller pictures, the smallest first."""
+    channels, *space = frame_shape
+    for part in (4, 2):
+        if len(space) == 2 and min(space) >= SMALLEST * part:
+            yield (channels, *(size // part for size in space))
+
+
+def _proved_on(shape: Sequence[int], lengths: list[int], answers: Answers, whole: bool) -> bool:
+    """Whether the networks take such frames and are equal on them; frames of full size decide where not."""
+    try:
+        for frames in lengths:
+            _compare(*answers(shape, frames), frames, whole)
+    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError):
+        return False
+    return True
 
 
 def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes, call: Call) -> Tensor:
@@ -92,10 +130,14 @@ def _lengths(layer: Streaming, answered: Axes) -> list[int]:
     return [steps * timing.stride, (steps + 3) * timing.stride]
 
 
-def _compare(got: Tensor, wanted: Tensor, frames: int) -> None:
+def _compare(got: Tensor, wanted: Tensor, frames: int, whole: bool) -> None:
+    if whole:
+        if got.shape[TIME] == 0:
+            _refuse(f"it has no answer to a clip of {frames} frames, which fills its windows")
+        got, wanted = got[:, :, -1:], wanted[:, :, -1:]
     if got.shape != wanted.shape:
         _refuse(f"a clip of {frames} frames has answers of shape {tuple(got.shape)}, plainly {tuple(wanted.shape)}")
-    difference, scale = float((got - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
+    difference, scale = float((got - wanted).abs().max()), float(wanted.abs().max().clamp(min=1e-6))
     if not difference <= TOLERANCE * scale:
         _refuse(
             f"it answers otherwise than the plain network, by {difference:.3g} of {scale:.3g} on a random clip of "
@@ -104,12 +146,15 @@ def _compare(got: Tensor, wanted: Tensor, frames: int) -> None:
         )
 
 
-def _draw_statistics(network: nn.Module) -> None:
-    """Running statistics of norms: fresh ones, 0 and 1, would hide a norm that is left out."""
+def draw_weights(network: nn.Module) -> None:
+    """Random numbers where fresh ones would hide an operation: statistics of norms, weights that are all the same."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None:
-            nn.init.normal_(module.get_buffer("running_mean"))
+            nn.init.normal_(module.get_buffer("running_mean"), std=0.3)
             nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2.0)
+    for weight in network.parameters():
+        if weight.is_floating_point() and weight.numel() and bool((weight == weight.flatten()[0]).all()):
+            weight.data.add_(torch.randn_like(weight), alpha=0.2)
 
 
 def _refuse(reason: str) -> NoReturn:

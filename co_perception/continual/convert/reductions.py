@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from co_perception.continual import pool
+from co_perception.continual.convert.frames import cumulative_sum
 from co_perception.continual.convert.functional import FunctionLayer, Slot
 from co_perception.continual.convert.functions import FUNCTIONS, Dims, along, elementwise, handles, inside
 from co_perception.continual.convert.modules import window_of
@@ -50,7 +51,7 @@ def _reduce_over(
             name = function.__name__.strip("_")
             unknown = f"{name} over time is known at a clip's end; use the mean, or do it within frames"
             raise UnsupportedError(named if function is torch.sum else unknown, axes)
-        frames = window_of(replace(emitter.here, axes=value.axes), axes)
+        frames = window_of(replace(emitter.here, axes=value.axes, clip=emitter.clip_frames(value)), axes)
         value = emitter.emit(pools[space]((frames, *[1] * space), stride=1), [value], value.axes)
     if not inside:
         return value.with_axes(axes)
@@ -123,7 +124,14 @@ FUNCTIONS |= {name: partial(_extreme, name) for name in ("max", "min")}
 FUNCTIONS |= {name: partial(_where, name) for name in ("argmax", "argmin")}
 
 
-FUNCTIONS |= {name: partial(along, getattr(torch, name)) for name in ("cumsum", "cumprod", "sort", "argsort")}
+FUNCTIONS |= {name: partial(along, getattr(torch, name)) for name in ("cumprod", "sort", "argsort")}
+
+
+@handles("cumsum")
+def cumsum(emitter: Emitter, value: TracedTensor, dim: int) -> TracedTensor:
+    if value.axes.part(dim) == TIME:
+        return cumulative_sum(emitter, value)
+    return along(torch.cumsum, emitter, value, dim)
 
 
 @handles("normalize")

@@ -124,6 +124,10 @@ def expand(emitter: Emitter, value: TracedTensor, *shape: object) -> TracedTenso
     wanted = cast(Sequence[Size], sizes[0] if isinstance(sizes[0], tuple | list) else sizes)
     for _ in range(len(wanted) - len(value.axes.order)):
         value = unsqueeze(emitter, value, 0)
+    streams = next((dim for dim, size in enumerate(wanted) if isinstance(size, Length) and size.streams), None)
+    if streams is not None and STREAMS not in value.axes.every:  # the same for all of them
+        order = value.axes.order
+        value = value.with_axes(replace(value.axes, order=(*order[:streams], STREAMS, *order[streams + 1 :])))
     counts: list[int] = []
     for own, size in zip(emitter.sizes(value), wanted, strict=True):
         if isinstance(own, Length) or isinstance(size, Length):

@@ -64,6 +64,7 @@ class Axes:
         newest: each answer is the plain network's answer to the last frame of a clip that ends there.
         unsure: an operation before it has no continual form, so that these axes and the timing are a guess.
         pads: zero frames (before, after) that the plain network has put around the clip, for a convolution to take.
+        frame: number of the frame of a clip that the plain tensor is; the stream has every frame there.
     """
 
     order: tuple[Place, ...]
@@ -72,6 +73,7 @@ class Axes:
     newest: bool = False
     unsure: bool = False
     pads: tuple[int, int] = (0, 0)
+    frame: int | None = None
 
     @classmethod
     def named(cls, letters: str) -> Axes:
@@ -163,6 +165,8 @@ class Axes:
                 "would change as frames arrive. Put attention layers into one nn.TransformerEncoder, and take its "
                 "answer to the last frame, as in y[:, -1]"
             )
+        if self.frame is not None:
+            raise UnsupportedError(f"{what} combines frames, and it is given one of them")
 
 
 def joint(values: Sequence[Axes]) -> Axes:
@@ -171,6 +175,11 @@ def joint(values: Sequence[Axes]) -> Axes:
     if any((other.order, other.space) != (first.order, first.space) for other in values):
         raise UnsupportedError(
             f"it combines tensors {' and '.join(map(str, values))}, whose axes do not match one to one"
+        )
+    if len({other.frame for other in values}) > 1:
+        raise UnsupportedError(
+            "it combines single frames of a clip with others of another number. What goes on from frame to frame is an "
+            "nn.RNN, nn.GRU or nn.LSTM; differences of neighbors are x[:, 1:] - x[:, :-1]"
         )
     if len({other.pooled for other in values}) > 1:
         raise UnsupportedError(WHOLE_CLIP)
@@ -249,12 +258,14 @@ class Site:
     of_one_length: list[str] = field(default_factory=list)
 
     def window(self, what: str) -> int:
-        """Frames that `what` looks at, as given to `convert`."""
+        """Frames that `what` looks at, as given to `convert`, else those of the example clip."""
         given = self.windows.get(self.path) if isinstance(self.windows, Mapping) else self.windows
+        given = self.clip if given is None else given
         if given is None:
             raise UnsupportedError(
                 f"{what} {NO_WINDOW}; say how many frames it is to look at, counted here (after temporal "
-                f"strides): convert(..., window=n) or convert(..., window={{{self.path!r}: n}})"
+                f"strides): convert(..., window=n) or convert(..., window={{{self.path!r}: n}}), or give a clip as "
+                "example, of which it looks at all frames"
             )
         return given
 

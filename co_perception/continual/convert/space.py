@@ -25,6 +25,12 @@ PADDED = (
 )
 
 
+def pads_time(module: nn.Module) -> bool:
+    """Whether a module puts zeros around its third axis from the front, if it has that."""
+    kinds = tuple(getattr(nn, f"{kind}Pad{axes}d") for axes in (1, 2, 3) for kind in ("Zero", "Constant"))
+    return isinstance(module, kinds) and any(tuple(module.padding)[-2:])
+
+
 def frame_by_frame(kernel: int, stride: int, pad: int) -> bool:
     """Whether a window over time is one frame, so that its module treats frames alone."""
     return (kernel, stride, pad) == (1, 1, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,7 @@ class TracedTensor(StandIn):
 
     node: int
     axes: Axes
+    assembly: Any = None  # of a tensor of one number, into which parts were written
 
     def __init__(self, node: int, axes: Axes) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class TracedTensor(StandIn):
     def change(self, node: int) -> None:
         """An operation in place gives it another value; its views and what it is a view of become `outdated`."""
         self._storage.version += 1
-        self.node, self._traced_version = node, self._storage.version
+        self.node, self._traced_version, self.assembly = node, self._storage.version, None
 
     @property
     def outdated(self) -> bool:
@@ -111,6 +112,11 @@ class Filled(StandIn):
     def __init__(self, number: float, sizes: Sequence[Size]) -> None:
         super().__init__()
         self.number, self.sizes = number, tuple(sizes)
+
+    def become(self, node: int, axes: Axes) -> None:
+        """It is a tensor of the network from now on, since some was written into it."""
+        self.__class__ = TracedTensor  # type: ignore[assignment]
+        TracedTensor.__init__(self, node, axes)  # type: ignore[arg-type]
 
 
 class FinalState(StandIn):
@@ -194,6 +200,14 @@ class Emitter(Protocol):
 
     def single(self, value: TracedTensor) -> bool:
         """Whether there is one frame of it for a whole clip."""
+        ...
+
+    def clip_frames(self, value: TracedTensor) -> int | None:
+        """Its frames for the clip that the network is read for; None for clips of any length."""
+        ...
+
+    def of_length(self, length: Length) -> TracedTensor | None:
+        """A tensor with as many frames, if there is one."""
         ...
 
 

@@ -411,6 +411,7 @@ class Function(nn.Module):
 REFUSED: dict[str, tuple[nn.Module, str]] = {
     "bidirectional": (nn.LSTM(2, 2, bidirectional=True, batch_first=True), "last frame"),
     "transposed": (nn.ConvTranspose1d(2, 2, 2, stride=2), "more frames"),
+    "ceil mode": (nn.MaxPool1d(3, 2, ceil_mode=True), "ceil_mode"),
     "adaptive": (nn.AdaptiveAvgPool1d(3), "3 parts"),
     "no window": (nn.TransformerEncoderLayer(2, 1), r"window=n"),
     "linear over time": (nn.Sequential(nn.Conv1d(2, 2, 1), nn.Linear(9, 9)), "which is time"),
@@ -419,7 +420,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "softmax over time": (nn.Sequential(nn.Conv1d(2, 2, 1), nn.Softmax(-1)), "sum over time"),
     "circular": (nn.Conv1d(2, 2, 3, padding=1, padding_mode="circular"), "frames that have not come yet"),
     "two frames": (Function(lambda x: x[:, :, 1] + 1), "picks frame 1"),
-    "every other frame": (Function(lambda x: x[:, :, ::2]), "a stream can leave out frames at both ends"),
+    "frames from the front": (Function(lambda x: x[:, :, :2]), "a stream can leave out frames at both ends"),
     "one stream": (Function(lambda x: x[0]), "picks streams"),
     "cat over time": (Function(lambda x: torch.cat([x, x], 2)), "along time"),
     "reversed": (Function(lambda x: x.flip(2)), "no continual form"),

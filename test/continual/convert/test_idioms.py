@@ -67,6 +67,21 @@ def softmax_of_two_layouts(net: Any, x: Tensor) -> Tensor:
     return net.softmax(y) + 2 * net.softmax(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+def shifted(net: Any, x: Tensor) -> Tensor:
+    y, out = net.conv(x), torch.zeros_like(x)
+    out[:, :2, :-1] = y[:, :2, 1:]
+    out[:, 2:4, 1:] = y[:, 2:4, :-1]
+    out[:, 4:] = y[:, 4:]
+    return out
+
+
+def written(net: Any, x: Tensor) -> Tensor:
+    y = net.conv(x)
+    y[..., -1] = x[..., 0] * 2
+    y[:, 1:3, :, :2] = 0.5
+    return y
+
+
 EQUAL: dict[str, Forward] = {
     "graph convolution, weights summed": graph_convolution,
     "einsum with a stack of graphs": lambda net, x: torch.einsum("nctv,kvw->nkctw", x, net.graph + net.added).sum(1),
@@ -74,6 +89,17 @@ EQUAL: dict[str, Forward] = {
     "linear function": lambda net, x: F.linear(x.permute(0, 2, 3, 1), net.mix, net.bias).permute(0, 3, 1, 2),
     "matmul from the left": lambda net, x: torch.matmul(net.added[0], x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
     "vector": lambda net, x: torch.matmul(net.conv(x), net.added[0, 0]),
+    "padded answer": lambda net, x: F.pad(net.conv(x), (0, 0, 1, 1)),
+    "padding before a pool": lambda net, x: F.max_pool2d(F.pad(x, (0, 0, 1, 1)), (3, 1), 1),
+    "padding before a padded pool": lambda net, x: F.max_pool2d(F.pad(x, (0, 0, 2, 0)), (3, 1), 1, (1, 0)),
+    "padding before a mean": lambda net, x: F.avg_pool2d(F.pad(x, (1, 1, 0, 2)), 3, 1),
+    "padding before a function": lambda net, x: F.pad(net.conv(x), (0, 0, 2, 1)).sigmoid()[:, :, 2:-1] + x,
+    "every third frame": lambda net, x: net.conv(x)[:, :, ::3],
+    "frames of zeros": lambda net, x: torch.cat([torch.zeros(x.size(0), 6, 2, 4, dtype=x.dtype), x[:, :, :-2]], 2) * x,
+    "shift of channels": shifted,
+    "written space": written,
+    "mean so far": lambda net, x: net.conv(x).cumsum(2) / torch.arange(1, x.shape[2] + 1)[None, None, :, None],
+    "age": lambda net, x: net.conv(x) * (torch.arange(x.size(2), dtype=x.dtype).view(-1, 1) * 0.1).exp(),
     "causal padding": lambda net, x: net.causal(F.pad(x, (0, 0, 4, 0))),
     "padding of channels": lambda net, x: F.pad(net.conv(x), (0, 0, 0, 0, 1, 2)),
     "replicated space": lambda net, x: F.pad(net.conv(x), (1, 2, 0, 0), "replicate"),
@@ -94,8 +120,6 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "transposed in place": (lambda net, x: _changed(net.conv(x), lambda y: y.transpose(1, 3)), "shares memory"),
     "sum over frames": (lambda net, x: torch.einsum("nctv,nctw->ncvw", x, x), "sums over the frames"),
     "product of frames": (lambda net, x: x.transpose(2, 3) @ x, "different frames"),
-    "padded answer": (lambda net, x: F.pad(net.conv(x), (0, 0, 1, 1)), "padding right before"),
-    "padding before a pool": (lambda net, x: F.max_pool2d(F.pad(x, (0, 0, 1, 1)), (3, 1), 1), "convolution alone"),
     "reflected channels": (
         lambda net, x: F.pad(net.conv(x).permute(0, 2, 3, 1), (1, 1), "replicate").permute(0, 3, 1, 2), "pads channels",
     ),
