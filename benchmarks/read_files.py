@@ -22,18 +22,28 @@ import numpy as np
 from bench.other_readers import OTHERS, Content, thumbnail
 from co_perception.data.annotations.sources import read_any
 from co_perception.data.bags.bag_file import Bag
+from co_perception.data.datasets.estimator_json import read_coco_clip, read_openpose_clip
 from co_perception.data.datasets.kinetics_skeleton import read_kinetics_file
 from co_perception.data.datasets.ntu import MOST_BODIES, read_skeleton_file
+from co_perception.data.datasets.pyskl import pyskl_samples
+from co_perception.data.pose_json import pose_json_kind
 from co_perception.data.video import VideoReader
 from co_perception.engine.data import SkeletonSequence
 
-VIDEOS = "mp4 avi mkv webm gif mjpeg mjpg mov flv m4v 3gp mpg ts wmv h264"
+VIDEOS = "mp4 avi mkv webm gif mjpeg mjpg mov flv m4v 3gp mpg mpeg ps vob ts mts wmv asf mxf ogv h264"
 KIND_OF = {f".{ending}": "video" for ending in VIDEOS.split()} | {
     ".db3": "recording", ".mcap": "recording", ".bag": "recording", ".skeleton": "NTU skeleton",
-    ".json": "Kinetics skeleton", ".eaf": "ELAN", ".vtt": "WebVTT",
+    ".json": "Kinetics skeleton", ".eaf": "ELAN", ".vtt": "WebVTT", ".pkl": "PYSKL", ".pickle": "PYSKL",
 }  # fmt: skip
-TOLERANCES = {"times [s]": 1e-3, "width / height": 0.02, "joints": 1e-3}  # of numbers; others are equal
+POSE_JSON = {"openpose": "OpenPose", "coco": "COCO keypoints", "coco annotations": "COCO keypoints"}
+TOLERANCES = {
+    "times [s]": 1e-3,
+    "width / height": 0.02,
+    "joints": 1e-3,
+    "people's joints": 1e-3,
+}  # of numbers; others are equal
 MILLI_NS = 1_000_000
+MOST_PEOPLE = 100  # in a picture
 
 
 def read_video(path: Path) -> Iterator[tuple[str, Any]]:
@@ -70,6 +80,24 @@ def read_skeletons(read: Callable[[Path], SkeletonSequence], path: Path) -> Iter
     yield from {"frames": [data.shape[1]], "joints": data[:3].sum((2, 3)).T}.items()
 
 
+def read_coco(path: Path) -> Iterator[tuple[str, Any]]:
+    """Sums over all joints and people of each frame that shows somebody."""
+    ((_, _), (_, sums)) = read_skeletons(partial(read_coco_clip, persons=MOST_PEOPLE), path)
+    yield "people's joints", sums[sums.any(1)]
+
+
+def read_openpose(path: Path) -> SkeletonSequence:
+    """One file as a clip of one frame."""
+    return read_openpose_clip({0: path}, persons=MOST_PEOPLE)
+
+
+def read_pyskl(path: Path) -> Iterator[tuple[str, Any]]:
+    """Number of clips, and sums of x and y over all joints and people of each."""
+    samples, skipped = pyskl_samples(path, rate_hz=30.0, coordinates=None)
+    sums = [item.read().data[:2].astype(np.float64).sum((1, 2, 3)) for item in samples.items]
+    yield from {"clips": [len(sums)], "joints": np.array(sums), "told": skipped.report() if skipped else ""}.items()
+
+
 def read_intervals(path: Path) -> Iterator[tuple[str, Any]]:
     """Start, end and label of each annotation."""
     found = [(each.start_ns // MILLI_NS, each.end_ns // MILLI_NS, each.label) for each in read_any(path)]
@@ -81,6 +109,9 @@ OURS: dict[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
     "recording": read_recording,
     "NTU skeleton": partial(read_skeletons, partial(read_skeleton_file, bodies=MOST_BODIES)),
     "Kinetics skeleton": partial(read_skeletons, partial(read_kinetics_file, persons=20)),
+    "OpenPose": partial(read_skeletons, read_openpose),
+    "COCO keypoints": read_coco,
+    "PYSKL": read_pyskl,
     "ELAN": read_intervals,
     "WebVTT": read_intervals,
 }
@@ -143,7 +174,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
         if (path / "metadata.yaml").is_file():
             yield "recording", path
         elif path.is_file() and (kind := KIND_OF.get(path.suffix.lower())):
-            yield kind, path
+            yield POSE_JSON.get(pose_json_kind(path), kind), path
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What readers of others give of a file: OpenCV, PyAV, SQLite, mcap, Python's XML and JSON, and two small parsers.
+"""What readers of others give of a file: OpenCV, PyAV, SQLite, mcap, Python's XML, JSON and pickle, two small parsers.
 
 Each gives a `Content`. None of them shares code with the package's readers, but for FFmpeg's decoders.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import json
+import pickle
 import re
 import sqlite3
 import struct
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 THUMBNAIL = 32  # pixels of a side
 CLOCK = re.compile(r"(?:(\d{2,}):)?(\d\d):(\d\d)\.(\d{3})")
 NTU_BODY, NTU_JOINT = 10, 12  # numbers in a line
+LEAST_SHARE = 0.1  # of the best score of a person, from which on a joint was found
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +249,68 @@ def by_json(path: Path) -> Content:
 
 
 def _person(entry: Mapping[str, Any]) -> NDArray[np.float64]:
-    joints = np.array([entry["pose"][0::2], entry["pose"][1::2], entry["score"]], float)
-    return joints[:, (joints[2] > 0) & joints[:2].any(0)].sum(1)
+    return _found([entry["pose"][0::2], entry["pose"][1::2], entry["score"]]).sum(1)
+
+
+def _found(values: Any) -> NDArray[np.float64]:
+    """(3, n) the joints of a person that were found, by the rule of docs/skeletons.md for scores that are shares."""
+    joints = np.array(values, float)
+    joints = joints[:, joints[:2].any(0)]
+    return joints[:, (joints[2] > 0) & (joints[2] >= LEAST_SHARE * joints[2].max(initial=0))]
+
+
+def by_openpose(path: Path) -> Content:
+    """Sums of x, y and score over all joints of the one frame of an OpenPose file."""
+    try:
+        people = [np.reshape(each["pose_keypoints_2d"], (-1, 3)).T for each in json.loads(path.read_text())["people"]]
+    except (ValueError, KeyError, TypeError) as error:
+        return Content(told=f"{type(error).__name__} {error}")
+    return Content({"frames": [1], "joints": np.array([sum((_found(each).sum(1) for each in people), np.zeros(3))])})
+
+
+def by_coco(path: Path) -> Content:
+    """Sums of x, y and score over all people of each image of COCO's results, or of its annotations of people."""
+    try:
+        content = json.loads(path.read_text())
+        entries = content if isinstance(content, list) else content["annotations"]
+        best, sums = 1 if isinstance(content, list) else 2, defaultdict[Any, NDArray[np.float64]](lambda: np.zeros(3))
+        for entry in entries:
+            joints = np.reshape(entry["keypoints"], (-1, 3)).T / [[1], [1], [best]]
+            sums[entry["image_id"]] += _found(joints).sum(1)
+    except (ValueError, KeyError, TypeError) as error:
+        return Content(told=f"{type(error).__name__} {error}")
+    shown = np.array([sums[key] for key in sorted(sums) if sums[key].any()])
+    return Content({"people's joints": shown})
+
+
+class _Arrays(pickle.Unpickler):
+    """Pickles of NumPy arrays alone."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What NumPy's arrays are made of; any other name is an error."""
+        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it needs {module}.{name}")
+
+
+def by_pickle(path: Path) -> Content:
+    """Sums of x and y over all joints that were found of each clip of a PYSKL pickle."""
+    try:
+        with path.open("rb") as file:
+            content = _Arrays(file).load()
+        clips = content["annotations"] if isinstance(content, dict) else content
+        sums = []
+        for clip in clips:
+            places, total = np.asarray(clip["keypoint"], float), np.zeros(2)
+            scores = np.asarray(clip.get("keypoint_score", np.ones(places.shape[:3])), float)
+            for person, score in zip(
+                places.reshape(-1, *places.shape[2:]), scores.reshape(-1, places.shape[2]), strict=True
+            ):
+                total += _found([*person[:, :2].T, score])[:2].sum(1)
+            sums.append(total)
+    except Exception as error:  # of a file of others
+        return Content(told=f"{type(error).__name__} {error}")
+    return Content({"clips": [len(sums)], "joints": np.array(sums)})
 
 
 def by_element_tree(path: Path) -> Content:
@@ -298,6 +360,9 @@ OTHERS: dict[str, Iterable[Callable[[Path], Content]]] = {
     "recording": (by_storage,),
     "NTU skeleton": (by_lines,),
     "Kinetics skeleton": (by_json,),
+    "OpenPose": (by_openpose,),
+    "COCO keypoints": (by_coco,),
+    "PYSKL": (by_pickle,),
     "ELAN": (by_element_tree,),
     "WebVTT": (by_cues,),
 }

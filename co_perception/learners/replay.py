@@ -43,6 +43,7 @@ from co_perception.learners.shown_content import ShownContent
 from co_perception.online.pacing import Verdict
 from co_perception.online.recognizer import NOT_TAKEN, Recognizer, label_groups
 from co_perception.pose.finder import Finder, PoseSettings, build
+from co_perception.skeletons.separate_people import SeparatePeople
 
 ACTIVITY = "activity"  # the kind of recognizer that answered while the recording was made
 RECOGNIZERS = (*KINDS, ACTIVITY)
@@ -316,6 +317,7 @@ def posed(
     Each frame is then a `DetectedPeople`, or `with_image` an `ImageWithPeople`; late and doubled ones are left out, and
     counted.
     """
+    separate = SeparatePeople()
     for frame in frames:
         place = finder.place(frame.reported_ns)
         if place.dropped:
@@ -331,7 +333,7 @@ def posed(
             yield replace(frame, read=partial(_fail, error))
             continue
         height, width = image.data.shape[:2]
-        people = from_poses(finder.find(image, place).poses, (width, height))
+        people = from_poses(finder.find(image, place).poses, (width, height), separate, frame.reported_ns)
         yield replace(frame, read=partial(_checked, people, image if with_image else None))
 
 

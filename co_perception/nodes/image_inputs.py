@@ -27,6 +27,7 @@ from co_perception.nodes.core.topic_diagnosis import IMAGES, Source, why_silent
 from co_perception.nodes.core.worker_node import FOREIGN, FOREIGN_SKELETONS, WorkerNode, WorkerSettings
 from co_perception.nodes.recognizer import Receive
 from co_perception.online.synchronizer import SKELETONS_WAIT_S, Synchronizer
+from co_perception.skeletons.separate_people import SeparatePeople
 
 ImageMessage: TypeAlias = Image | CompressedImage | VideoPicture[Header]
 IMAGE, SKELETONS = "image", "skeletons"
@@ -50,9 +51,9 @@ def read_image(message: ImageMessage) -> data.Image:
     return data.Image(to_rgb(message), nanoseconds(message.header.stamp))
 
 
-def read_pair(pair: tuple[ImageMessage, SkeletonArray]) -> ImageWithPeople:
+def read_pair(pair: tuple[ImageMessage, SkeletonArray], separate: SeparatePeople | None = None) -> ImageWithPeople:
     """An image with the people found in it. Raises as `to_rgb`."""
-    return ImageWithPeople(read_image(pair[0]), from_skeletons(pair[1]))
+    return ImageWithPeople(read_image(pair[0]), from_skeletons(pair[1], separate))
 
 
 def listen_to_images(
@@ -106,6 +107,7 @@ class ImagePeopleInput:
         # Of messages, each with the time of its arrival.
         self._synchronizer: Synchronizer[tuple[Any, int]] = Synchronizer((IMAGE, SKELETONS), values.skeletons_wait_s)
         self._received_s = dict.fromkeys((IMAGE, SKELETONS), monotonic())
+        self._read = partial(read_pair, separate=SeparatePeople())
 
     def subscribe(
         self, node: WorkerNode[Any, Any], values: ImagePeopleSettings, receive: Receive[ImageWithPeople]
@@ -137,7 +139,7 @@ class ImagePeopleInput:
                 count(UNPAIRED)
             else:
                 image, arrived_ns = parts[IMAGE]
-                receive(read_pair, (image, parts[SKELETONS][0]), image.header, arrived_ns)
+                receive(self._read, (image, parts[SKELETONS][0]), image.header, arrived_ns)
 
     def silence(self, node: WorkerNode[Any, Any], seconds: float) -> str:
         """Which of the two topics is silent, or that their stamps differ."""

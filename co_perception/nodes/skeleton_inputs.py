@@ -25,6 +25,7 @@ from co_perception.nodes.core.qos import image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
 from co_perception.nodes.core.worker_node import FOREIGN_SKELETONS, WITHOUT_SIZE
 from co_perception.nodes.recognizer import Receive
+from co_perception.skeletons.separate_people import SeparatePeople
 
 LATE_BODIES = "late bodies"  # messages for a frame that is over
 
@@ -64,7 +65,7 @@ class Skeletons:
         pass
 
     def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
-        take = partial(receive, from_skeletons)
+        take = partial(receive, partial(from_skeletons, separate=SeparatePeople()))
         return node.listen_counted(SkeletonArray, "skeletons", take, qos, foreign=FOREIGN_SKELETONS)
 
 

@@ -21,6 +21,7 @@ from co_perception.engine.time import NANO
 from co_perception.pose.matching import LEAST_JOINTS, assign, similarity
 from co_perception.skeletons.layouts import layout
 from co_perception.skeletons.one_body import bodies, joined
+from co_perception.skeletons.separate_people import SeparatePeople
 
 _THRESHOLD = 0.2  # similarity below which two poses are two people
 _SLACK = 2.0  # times the annotators' deviation: identity is in question, not accuracy
@@ -133,6 +134,7 @@ class Tracker:
         self._confirm, self._min_score, self._prefix = confirm, min_score, prefix
         self._people: list[_Person] = []  # by number
         self._candidates: list[_Person] = []  # not yet confirmed
+        self._separate = SeparatePeople()
         self._given = 0
         self._layout = ""
         self._order = StampOrder(max_missed_s)
@@ -162,7 +164,7 @@ class Tracker:
         for row, pose in zip(joints, usable, strict=True):  # x, y, 1; zeros for a joint that was not found
             row[pose.found, :2], row[pose.found, 2] = pose.data[pose.found, :2], 1.0
         sure = sum(pose.confidence >= self._min_score for pose in usable)
-        whole, bodies_joints = self._joined(usable[:sure], joints[:sure])
+        whole, bodies_joints = self._joined(usable[:sure], joints[:sure], stamp_ns)
         usable, joints, sure = [*whole, *usable[sure:]], np.concatenate([bodies_joints, joints[sure:]]), len(whole)
         matches = self._match([pose.id for pose in usable], joints, sure, stamp_ns)
         back = {person.number for person in matches.values() if person.missing}
@@ -176,6 +178,9 @@ class Tracker:
         matches |= self._new_candidates(joints, sure, set(matches), stamp_ns)
         born, evicted = self._confirm_candidates()
         visible = sorted((person.number, index) for index, person in matches.items() if person.number)
+        if len(visible) > 1:
+            ids, places = [self._id(number) for number, _ in visible], joints[[index for _, index in visible]]
+            self._separate.note(ids, places, layout(self._layout), stamp_ns)
         return Tracked(
             poses=tuple(replace(usable[index], id=self._id(number)) for number, index in visible),
             born=born,
@@ -234,17 +239,35 @@ class Tracker:
             )
         self._layout = next(iter(found), self._layout)
 
-    def _joined(self, usable: list[Pose], joints: NDArray[np.float64]) -> tuple[list[Pose], NDArray[np.float64]]:
+    def _joined(
+        self, usable: list[Pose], joints: NDArray[np.float64], stamp_ns: int
+    ) -> tuple[list[Pose], NDArray[np.float64]]:
         """The poses with halves of one person put together, the surer half first."""
         groups = bodies(joints, layout(self._layout), doubles=False) if len(usable) > 1 else []
         if len(groups) in (0, len(usable)):
             return usable, joints
+        nearest = self._nearest(joints, stamp_ns)
+
+        def two(one: int, other: int) -> bool:
+            return self._separate.two(nearest[one], nearest[other], stamp_ns)
+
+        groups = bodies(joints, layout(self._layout), doubles=False, two=two)
         whole = [usable[group[0]] for group in groups]
         for place, group in enumerate(groups):
             if len(group) > 1:
                 parts = [rescaled(usable[n].data, usable[n].coordinates) for n in group]
                 whole[place] = replace(whole[place], data=joined(np.stack(parts)))
         return whole, np.stack([joined(joints[group]) for group in groups])
+
+    def _nearest(self, joints: NDArray[np.float64], stamp_ns: int) -> list[str]:
+        """The id of the track that each pose is most like; empty without one."""
+        rows = [person.similarity(joints, self._layout, stamp_ns) for person in self._people]
+        if not rows:
+            return [""] * len(joints)
+        best = np.argmax(rows, axis=0)
+        return [
+            self._id(self._people[n].number) if rows[n][place] >= _THRESHOLD else "" for place, n in enumerate(best)
+        ]
 
     def _end_missing(self, stamp_ns: int) -> tuple[str, ...]:
         """End tracks that are missing too long; their ids."""

@@ -7,6 +7,8 @@ halves share too few joints for that, so they are known by the bones between the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,22 +30,40 @@ ALIKE = 3.0  # times the size of one half that the other has at most; bent legs 
 MOST = 64  # poses of a frame that are compared
 
 
-def bodies(joints: Joints, layout: Layout, *, doubles: bool = True) -> list[list[int]]:
+def bodies(
+    joints: Joints, layout: Layout, *, doubles: bool = True, two: Callable[[int, int], bool] | None = None
+) -> list[list[int]]:
     """The numbers of poses by body, each in order, the bodies by their first pose.
+
+    The two that fit best are one body first, and what remains is compared with that body: of two people in contact who
+    are both found in halves, each half goes to its own.
 
     Args:
         joints: (N, V, 3 or 4) of one layout and unit; a joint that was not found has score 0. Of more than `MOST`
             poses each is a body.
         layout: of the V joints.
         doubles: whether they count; without, only halves make one body.
+        two: whether two poses, by their numbers, are known to be of two people: they are no halves of one.
     """
-    body = list(range(len(joints)))
-    places, visible = joints[..., :-1].astype(np.float64), joints[..., -1] > 0
-    for one, other in _near(places, visible):
-        if body[one] != body[other] and _is_one(places[[one, other]], visible[[one, other]], layout, doubles):
-            low, high = sorted((body[one], body[other]))
-            body = [low if number == high else number for number in body]
-    return [[n for n, number in enumerate(body) if number == first] for first in sorted(set(body))]
+    groups = {number: [number] for number in range(len(joints))}
+    parts = {number: np.asarray(joints[number], np.float64) for number in groups}
+
+    def misfit(one: int, other: int) -> float | None:
+        pair = np.stack([parts[one], parts[other]])
+        halves = two is None or not any(two(a, b) for a in groups[one] for b in groups[other])
+        return _misfit(pair[..., :-1], pair[..., -1] > 0, layout, doubles, halves)
+
+    near = set(_near(joints[..., :-1].astype(np.float64), joints[..., -1] > 0))
+    fits = {pair: fit for pair in near if (fit := misfit(*pair)) is not None}
+    while fits:
+        one, other = min(fits, key=lambda pair: (fits[pair], pair))
+        groups[one] = sorted(groups[one] + groups.pop(other))
+        parts[one] = joined(np.stack([parts[one], parts.pop(other)]))
+        renamed = ((one if a == other else a, one if b == other else b) for a, b in near)
+        near = {(min(a, b), max(a, b)) for a, b in renamed if a != b}
+        fits = {pair: fit for pair, fit in fits.items() if one not in pair and other not in pair}
+        fits |= {pair: fit for pair in near if one in pair and (fit := misfit(*pair)) is not None}
+    return [groups[first] for first in sorted(groups)]
 
 
 def joined(joints: Joints) -> Joints:
@@ -68,23 +88,29 @@ def _near(places: Places, visible: Mask) -> list[tuple[int, int]]:
     return [(int(one), int(other)) for one, other in np.argwhere(np.triu(likely, 1))]
 
 
-def _is_one(places: Places, visible: Mask, layout: Layout, doubles: bool) -> bool:
-    """Whether two poses (2, V, D) are one body."""
+def _misfit(places: Places, visible: Mask, layout: Layout, doubles: bool, halves: bool) -> float | None:
+    """How badly two poses (2, V, D) fit together as one body, in torsos; None where they are none."""
     both = visible.all(0)
-    sizes = [_size(each, mask, layout) for each, mask in zip(places, visible, strict=True)]
+    sizes = [body_size(each, mask, layout) for each, mask in zip(places, visible, strict=True)]
     apart = np.linalg.norm(places[0] - places[1], axis=-1)[both]
-    if doubles and len(apart) >= LEAST and max(sizes) < ALIKE * min(sizes) and np.median(apart) <= DOUBLE * max(sizes):
-        return True
+    if doubles and len(apart) >= LEAST and max(sizes) < ALIKE * min(sizes):
+        middle = float(np.median(apart))
+        if middle <= DOUBLE * max(sizes):
+            return middle / max(sizes)
+    if not halves:
+        return None
     fewest, size = visible.sum(1).min(), max(sizes)  # the size is none of a bone between the two: any bone would fit it
-    if 2 * len(apart) > fewest or not size or (len(apart) and apart.max() > SHARED * size):
-        return False
+    farthest = float(apart.max(initial=0.0))
+    if 2 * len(apart) > fewest or not size or farthest > SHARED * size:
+        return None
     if min(sizes) > 0 and max(sizes) > ALIKE * min(sizes):
-        return False
-    return _bones_fit(places, visible, size, layout)
+        return None
+    longest = _longest_bone(places, visible, layout) / size
+    return longest + farthest / size if 0 < longest <= LONGEST else None
 
 
-def _bones_fit(places: Places, visible: Mask, size: float, layout: Layout) -> bool:
-    """Whether there are bones between the halves, and none is longer than a body has it."""
+def _longest_bone(places: Places, visible: Mask, layout: Layout) -> float:
+    """The longest of the bones between the halves, over its expected length; 0 without any."""
     between = []
     for (start, end), length in BONES.items():
         if start not in layout.joints or end not in layout.joints:
@@ -93,11 +119,11 @@ def _bones_fit(places: Places, visible: Mask, size: float, layout: Layout) -> bo
         own = visible[:, ends] & ~visible[::-1, ends]  # (2, 2) which half alone has the start, and the end
         for first, second in ((0, 1), (1, 0)):
             if own[first, 0] and own[second, 1]:
-                between.append(np.linalg.norm(places[first, ends[0]] - places[second, ends[1]]) / length)
-    return bool(between) and float(max(between)) <= LONGEST * size
+                between.append(float(np.linalg.norm(places[first, ends[0]] - places[second, ends[1]])) / length)
+    return max(between, default=0.0)
 
 
-def _size(places: Places, visible: Mask, layout: Layout) -> float:
+def body_size(places: Places, visible: Mask, layout: Layout) -> float:
     """Length of the torso by the longest of the bones that were found, over their expected lengths; 0 without any."""
     lengths = [
         np.linalg.norm(np.subtract(*places[[layout.index(start), layout.index(end)]])) / length

@@ -9,11 +9,12 @@ import pytest
 from helpers.drawn_people import Figure
 from numpy.typing import NDArray
 
-from co_perception.data.messages.people import TWICE, from_skeletons
+from co_perception.data.messages.people import TWICE, from_skeletons, once_each
 from co_perception.engine.target import Pose
 from co_perception.pose.tracker import Tracker
 from co_perception.skeletons.layouts import layout
 from co_perception.skeletons.one_body import bodies, joined
+from co_perception.skeletons.separate_people import MOST_PAIRS, SeparatePeople
 
 COCO = layout("coco17")
 Joints = NDArray[np.float32]
@@ -112,6 +113,19 @@ def test_two_people_in_contact_are_two(contact: str, apart: float, hidden: str) 
     assert bodies(pair, COCO) == [[0], [1]]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 3, 1, 2), (1, 2, 0, 3), (3, 0, 2, 1)])
+@pytest.mark.parametrize("apart", [0.35, 0.5, 0.8])
+@pytest.mark.parametrize("halves", list(HALVES.values())[:3], ids=list(HALVES)[:3])
+def test_halves_of_two_people_in_contact_go_to_their_own(
+    halves: tuple[range, range], apart: float, order: tuple[int, ...]
+) -> None:
+    """The fault: upper and lower bodies of two who hug, four poses, became one person or two crossed ones."""
+    pair = facing(figure(), apart)
+    parts = [part(pair[person], numbers) for person in (0, 1) for numbers in halves]
+    found = bodies(np.stack([parts[n] for n in order]), COCO)
+    assert sorted({tuple(sorted(order[n] for n in body)) for body in found}) == [(0, 1), (2, 3)]
+
+
 def test_two_halves_are_one_track() -> None:
     """The fault two_halves: one person of whom the estimator gives two partial skeletons had two ids."""
     tracker = Tracker()
@@ -146,3 +160,46 @@ def test_halves_and_doubles_in_a_message_are_joined_told_and_counted() -> None:
     assert [pose.id for pose in found.poses] == ["p1", "p10"] and set(found.regions) == {"p1", "p10"}
     assert [refusal.kind for refusal in found.refused] == [TWICE, TWICE] and found.poses[0].found.all()
     assert found.regions["p1"].height >= np.ptp(joints[:, 1])
+
+
+HUG = [part(pose, numbers) for pose, numbers in zip(facing(figure(), 0.4), (range(11), range(11, 17)), strict=True)]
+
+
+def test_crossed_halves_of_two_who_were_seen_apart_are_two_tracks() -> None:
+    """The fault: two who hug, of whom the estimator gives the upper body of one and the legs of the other."""
+    tracker, pair = Tracker(), facing(figure(), 0.4)
+    for frame in range(30):
+        tracked = tracker.update([Pose(each) for each in (pair if frame < 5 else HUG)], 10**18 + frame * 66 * 10**6)
+        assert frame < 2 or [pose.id for pose in tracked.poses] == ["p1", "p2"]
+
+
+def test_halves_of_one_of_two_who_were_seen_apart_are_one_track() -> None:
+    tracker, one = Tracker(), figure()
+    other = one + np.array([150, 0, 0], np.float32)
+    for frame in range(20):
+        halves = [part(one, range(11)), part(one, range(11, 17))]
+        poses = [one, other] if frame < 5 else [*halves, other] if frame < 10 else halves
+        tracked = tracker.update([Pose(each) for each in poses], 10**18 + frame * 66 * 10**6)
+        assert frame < 2 or len(tracked.poses) == 1 + (frame < 10)
+
+
+def test_messages_are_joined_by_what_was_seen_before() -> None:
+    """Ids that showed whole people apart keep their halves, for ten seconds; others are joined."""
+    separate, pair, now_ns = SeparatePeople(), facing(figure(), 0.4), 10**18
+
+    def ids(joints: object, at_s: float) -> list[str]:
+        poses = [Pose(each, id=id) for each, id in zip(joints, ("a", "b"), strict=True)]  # type: ignore[call-overload]
+        return [pose.id for pose in once_each(poses, separate, now_ns + round(at_s * 1e9))[0]]
+
+    assert ids(HUG, 0) == ["a"] and ids(pair, 1) == ["a", "b"]
+    assert ids(HUG, 2) == ids(HUG, 10.9) == ["a", "b"] and ids(HUG, 11.1) == ["a"]
+    assert ids(np.stack([pair[0], pair[0]]), 2) == ["a"], "one person found twice is one, whoever was there before"
+
+
+def test_what_is_remembered_of_people_is_bounded() -> None:
+    separate, one = SeparatePeople(), figure()
+    people = np.stack([one + np.array([150 * n, 0, 0], np.float32) for n in range(64)])
+    for run in range(4):
+        separate.note([f"{run}_{n}" for n in range(64)], people, COCO, 0)
+    assert len(separate._seen_ns) == MOST_PAIRS
+    assert separate.two("3_0", "3_63", 0) and not separate.two("0_0", "0_1", 0) and not separate.two("", "3_0", 0)

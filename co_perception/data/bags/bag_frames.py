@@ -26,6 +26,7 @@ from co_perception.engine.coordinates import change_axes
 from co_perception.engine.data import Image
 from co_perception.engine.stage_counts import Stage, StageCounts
 from co_perception.engine.stamp_order import Order, StampOrder
+from co_perception.skeletons.separate_people import SeparatePeople
 
 _LOST, _LATE, _NOISE = range(3)  # what is drawn for a frame
 
@@ -64,8 +65,9 @@ def skeleton_frames(bag: Bag, topic: str | None = None, counts: StageCounts | No
     topic, counts = bag.topic(SKELETONS, topic), counts or StageCounts()
 
     def frames() -> FrameStream:
+        separate = SeparatePeople()
         for found in counted_messages(bag, topic, counts):
-            people = cache(partial(_read_people, found))  # once for its content and for its answer
+            people = cache(partial(_read_people, found, separate))  # once for its content and for its answer
             yield _frame(found, people, partial(people_digest, people), counts)
 
     return frames()
@@ -122,10 +124,10 @@ def decoded(read: Callable[[], object], message: object, counts: StageCounts) ->
         raise ValueError(str(error)) from error
 
 
-def _read_people(found: StampedMessage) -> DetectedPeople:
+def _read_people(found: StampedMessage, separate: SeparatePeople | None = None) -> DetectedPeople:
     # The fields of the message are those of the recording's own definition.
     with parse_errors("a message of skeletons", "one with the fields of SkeletonArray"):
-        return from_skeletons(found.message)
+        return from_skeletons(found.message, separate)
 
 
 def _read_picture(found: StampedMessage) -> Image:

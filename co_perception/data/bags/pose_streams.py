@@ -22,6 +22,7 @@ from co_perception.engine.target import Pose
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.skeletons.layouts import layout as layout_called
 from co_perception.skeletons.mapping import convert
+from co_perception.skeletons.separate_people import SeparatePeople
 
 TWICE = "with an id that was given twice in one frame: the first one is taken"
 SURPLUS = "without an id, in frames that show another one more certainly"
@@ -78,8 +79,9 @@ def pose_streams(
 def read_frames(bag: Bag, topic: str, counts: StageCounts) -> dict[tuple[int, str], list[tuple[int, Pose]]]:
     """The usable poses with their stamps [ns], by the part of the recording and the id; an empty list for none."""
     frames: dict[tuple[int, str], list[tuple[int, Pose]]] = defaultdict(list)
+    separate = SeparatePeople()
     for part, found in _in_order(counted_messages(bag, topic, counts), counts):
-        for pose in _read_poses(found, counts):
+        for pose in _read_poses(found, counts, separate):
             known = frames[part, pose.id]
             if not pose.found.any():
                 counts.lose(Stage.POSES, "no joint found", detail=f"no joint was found. {NOT_FOUND}")
@@ -106,7 +108,7 @@ def _in_order(messages: Iterable[StampedMessage], counts: StageCounts) -> Iterat
             yield part, found
 
 
-def _read_poses(found: StampedMessage, counts: StageCounts) -> list[Pose]:
+def _read_poses(found: StampedMessage, counts: StageCounts, separate: SeparatePeople) -> list[Pose]:
     """The poses of one message; of those without an id the most certain one."""
     try:
         with parse_errors("a message of skeletons", "one with the fields of SkeletonArray"):
@@ -127,7 +129,7 @@ def _read_poses(found: StampedMessage, counts: StageCounts) -> list[Pose]:
     poses = [pose for pose in poses if unit_refusal(pose) is None]
     known = [pose for pose in poses if pose.layout in LAYOUTS and len(pose) == len(LAYOUTS[pose.layout])]
     if len(known) == len(poses) and len({pose.id for pose in poses}) == len(poses):
-        poses, joined = once_each(poses)
+        poses, joined = once_each(poses, separate, found.stamp_ns)
         counts.lose(Stage.POSES, DOUBLE, len(joined))
     nameless = [pose for pose in poses if not pose.id]
     best = max(nameless, key=lambda pose: pose.confidence, default=None)

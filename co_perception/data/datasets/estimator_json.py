@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ def read_coco_clip(
         entries = content if isinstance(content, list) else content["annotations"]
         if isinstance(content, dict):
             listed = content.get("images", listed)
+            _check_joints(content.get("categories") or (), {entry.get("category_id") for entry in entries})
         frames = defaultdict[int, list[NDArray[np.float32]]](list)
         places = None if listed is None else {id: n for n, id in enumerate(sorted(_number(i["id"]) for i in listed))}
         for number in places.values() if places else ():
@@ -125,6 +126,19 @@ def read_coco_clip(
                 joints = _joints(entry["keypoints"], 1.0 if isinstance(content, list) else 2.0)
                 frames[number if places is None else places[number]].append(joints)
         return _sequence(frames, "coco17", rate_hz, persons)
+
+
+def _check_joints(categories: Iterable[Mapping[str, Any]], used: Container[object]) -> None:
+    """Raises ValueError where a category that is used names other joints than COCO's people have: animals, say."""
+    coco = list(LAYOUTS["coco17"].joints)
+    for category in categories:
+        names = [re.sub(r"\W+", "_", str(name).strip().lower()) for name in category.get("keypoints") or ()]
+        if category.get("id") in used and names and names != coco:
+            differing = [f"{name} where COCO has {due}" for name, due in zip(names, coco, strict=False) if name != due]
+            other = differing[0] if differing else f"{len(names)} of them"
+            raise ValueError(
+                f"the keypoints of its category {category.get('name')!r} are not those of COCO's people: {other}."
+            )
 
 
 def _files(folder: Path | str, rate_hz: float | None) -> Iterator[Path]:

@@ -8,7 +8,7 @@ https://www.ros.org/reps/rep-0155.html; https://github.com/mgonzs13/yolo_ros.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -20,8 +20,10 @@ from co_perception.engine.coordinates import PIXELS as PIXELS_AXES
 from co_perception.engine.coordinates import REP103, SHARES, of_frame, wrong_unit
 from co_perception.engine.data import Image
 from co_perception.engine.target import Pose
+from co_perception.engine.time import nanoseconds
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.skeletons.one_body import bodies, joined
+from co_perception.skeletons.separate_people import SeparatePeople
 
 PIXELS, METRES, NORMALIZED = 0, 1, 2  # SkeletonArray.COORDINATES_*
 SENSELESS = ("unknown layout", "wrong joints", "unknown axes", "wrong unit")  # kinds of refusals of whole people
@@ -177,8 +179,8 @@ def unit_refusal(pose: Pose) -> Refusal | None:
     return Refusal("wrong unit", f"{pose.id!r}: {why}: {remedy}") if why else None
 
 
-def from_skeletons(message: SkeletonArrayMessage) -> DetectedPeople:
-    """The people of a co_perception/msg/SkeletonArray."""
+def from_skeletons(message: SkeletonArrayMessage, separate: SeparatePeople | None = None) -> DetectedPeople:
+    """The people of a co_perception/msg/SkeletonArray. `separate` knows those of the messages before, and learns."""
     metric = int(message.coordinates) == METRES
     size = (int(message.image_width), int(message.image_height))
 
@@ -193,7 +195,8 @@ def from_skeletons(message: SkeletonArrayMessage) -> DetectedPeople:
                 region = region_of(pose, size)
             yield PoseCandidate(pose, region, claimed)
 
-    return _checked(found(), size)
+    stamp_ns = nanoseconds(message.header.stamp) if separate is not None else 0
+    return _checked(found(), size, separate, stamp_ns)
 
 
 def from_bodies(skeletons: Mapping[str, Any], size: tuple[int, int]) -> DetectedPeople:
@@ -248,9 +251,12 @@ def region_of(pose: Pose, size: tuple[int, int]) -> Box:
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
-def from_poses(poses: Iterable[Pose], size: tuple[int, int]) -> DetectedPeople:
+def from_poses(
+    poses: Iterable[Pose], size: tuple[int, int], separate: SeparatePeople | None = None, stamp_ns: int = 0
+) -> DetectedPeople:
     """Poses of this process, checked as those of a message; `size` of their picture as in `region_of`."""
-    return _checked((PoseCandidate(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses), size)
+    found = (PoseCandidate(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses)
+    return _checked(found, size, separate, stamp_ns)
 
 
 def _share(score: float) -> float:
@@ -266,7 +272,12 @@ def _placed(joints: NDArray[np.float64], layout: str, score: float, id: str, siz
     return PoseCandidate(pose, region_of(pose, size), int(claims.sum()))
 
 
-def _checked(found: Iterable[PoseCandidate | Refusal], size: tuple[int, int] = (0, 0)) -> DetectedPeople:
+def _checked(
+    found: Iterable[PoseCandidate | Refusal],
+    size: tuple[int, int] = (0, 0),
+    separate: SeparatePeople | None = None,
+    stamp_ns: int = 0,
+) -> DetectedPeople:
     poses, regions, refused = dict[str, Pose](), dict[str, Box](), list[Refusal]()
     for candidate in found:
         fault = candidate if isinstance(candidate, Refusal) else _fault(candidate.pose, poses)
@@ -286,25 +297,32 @@ def _checked(found: Iterable[PoseCandidate | Refusal], size: tuple[int, int] = (
                 refused.append(Refusal("no joint found", why))
             if pose.found.any():
                 poses[pose.id], regions[pose.id] = pose, candidate.region
-    single, twice = once_each(list(poses.values()))
+    single, twice = once_each(list(poses.values()), separate, stamp_ns)
     for pose, id in twice:
         regions[id] = _around(regions[id], regions.pop(pose.id))
         refused.append(Refusal(TWICE, f"{pose.id!r} is part of {id!r}, or the same person again: they are joined"))
     return DetectedPeople(single, regions, refused, size)
 
 
-def once_each(poses: Sequence[Pose]) -> tuple[list[Pose], list[tuple[Pose, str]]]:
+def once_each(
+    poses: Sequence[Pose], separate: SeparatePeople | None = None, stamp_ns: int = 0
+) -> tuple[list[Pose], list[tuple[Pose, str]]]:
     """The poses of a frame with one for each body, see `skeletons.one_body`; and those joined to another, with its id.
 
-    Of several ids of a body the lowest stays: that of the track that is known longest, as trackers count.
+    Of several ids of a body the lowest stays: that of the track that is known longest, as trackers count. Ids that
+    `separate` knows as two people stay two; it learns from the frame.
     """
     single, twice = list[Pose](), list[tuple[Pose, str]]()
     kinds: dict[object, list[Pose]] = {}
     for pose in poses:
         kinds.setdefault(pose.kind, []).append(pose)
     for same in kinds.values():
-        groups = bodies(np.stack([pose.data for pose in same]), LAYOUTS[same[0].layout])
-        for group in groups if len(same) > 1 else [[0]]:
+        joints, layout = np.stack([pose.data for pose in same]), LAYOUTS[same[0].layout]
+        groups = bodies(joints, layout, two=_known_as_two(same, separate, stamp_ns)) if len(same) > 1 else [[0]]
+        if separate is not None and len(groups) > 1:
+            heads = [group[0] for group in groups]
+            separate.note([same[n].id for n in heads], joints[heads], layout, stamp_ns)
+        for group in groups:
             parts = sorted((same[n] for n in group), key=lambda pose: (len(pose.id), pose.id))
             data = joined(np.stack([pose.data for pose in parts])) if len(parts) > 1 else parts[0].data
             confidence = max(pose.confidence for pose in parts)
@@ -312,6 +330,15 @@ def once_each(poses: Sequence[Pose]) -> tuple[list[Pose], list[tuple[Pose, str]]
             twice += [(pose, parts[0].id) for pose in parts[1:]]
     order = {pose.id: place for place, pose in enumerate(poses)}
     return sorted(single, key=lambda pose: order[pose.id]), twice
+
+
+def _known_as_two(
+    poses: Sequence[Pose], separate: SeparatePeople | None, stamp_ns: int
+) -> Callable[[int, int], bool] | None:
+    """Whether two of the poses, by their numbers, are of people who were seen apart."""
+    if separate is None:
+        return None
+    return lambda one, other: separate.two(poses[one].id, poses[other].id, stamp_ns)
 
 
 def _around(one: Box, other: Box) -> Box:

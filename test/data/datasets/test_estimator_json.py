@@ -18,6 +18,7 @@ from co_perception.data.datasets.estimator_json import (
 from co_perception.data.datasets.kinetics_skeleton import LONGEST
 from co_perception.data.datasets.registry import guess, open_samples
 from co_perception.engine.data import SkeletonSequence
+from co_perception.skeletons.layouts import LAYOUTS
 
 
 def joints(x: float, count: int, score: float = 0.9) -> list[float]:
@@ -122,6 +123,20 @@ def test_openpose_that_cannot_be_read(people: list[object], why: str, tmp_path: 
     files = {n: written(tmp_path / f"a_{n}_keypoints.json", content) for n, content in enumerate(people)}
     with pytest.raises(ValueError, match=why):
         read_openpose_clip(files, 30.0)
+
+
+def test_joints_of_animals_are_not_taken_for_those_of_people(tmp_path: Path) -> None:
+    """The fault: 17 keypoints of a zebra, or of people in another order, were read as COCO's."""
+    people = {"id": 1, "name": "person", "keypoints": [name.replace("_", " ") for name in LAYOUTS["coco17"].joints]}
+    zebra = {"id": 2, "name": "zebra", "keypoints": ["left_eye", *LAYOUTS["coco17"].joints[1:]]}
+    entry = {"image_id": 7, "category_id": 1, "keypoints": joints(100, 17, 2)}
+    content = {"images": [{"id": 7}], "categories": [people, zebra, {"id": 3, "name": "table"}], "annotations": [entry]}
+    assert read_coco_clip(written(tmp_path / "a.json", content), 25.0).data.shape == (3, 1, 17, 2)
+    entry["category_id"] = 2
+    with pytest.raises(
+        ValueError, match="category 'zebra' are not those of COCO's people: left_eye where COCO has nose"
+    ):
+        read_coco_clip(written(tmp_path / "b.json", content), 25.0)
 
 
 @pytest.mark.parametrize("kind", ["openpose", "coco"])
