@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +22,7 @@ NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, a flag of FFmpeg's formats
 ONE_TIME = ("avi", "asf", "mxf")
 MOST_FAILURES = 100  # reads of a live source that fail in a row until it counts as broken
 MOST_LATE_S = 60.0  # of pictures after the sound; what claims more has two clocks
+MISSING_GAPS = 5  # between frames whose times are there, the median of which stands for one that is missing
 MOST_ASPECT = 10  # of a pixel; a damaged file can claim any, and with it any amount of memory
 
 
@@ -50,19 +53,26 @@ class VideoFrame:
 class _RisingTimes:
     """Times of frames since the first one, strictly rising [s].
 
-    A time that is missing or does not rise becomes one period after the frame before; for a rate of 0, that of an
-    unknown one, as long after it as that came after its own. Where the clock is set back by more than a second (streams
-    that wrap or restart), what follows is shifted to run on.
+    A time that does not rise becomes one period after the frame before; for a rate of 0, that of an unknown one, as
+    long after it as that came after its own. A time that is missing, as those of the last frames are where a file
+    stores when frames are decoded, comes after as long as most of the frames before did, see `MISSING_GAPS`. Where the
+    clock is set back by more than a second (streams that wrap or restart), what follows is shifted to run on.
     """
 
     def __init__(self, rate_hz: float) -> None:
         self._declared = rate_hz > 0
         self._period_s = 1.0 / (rate_hz or 30.0)
         self._origin_s, self._last_s = 0.0, -self._period_s
+        self._gaps_s = deque[float](maxlen=MISSING_GAPS)
+        self._declared_s: float | None = None  # of the frame before
 
     def next(self, declared_s: float | None) -> float:
         """Time of the next frame, which its container declares to be shown at `declared_s`."""
-        due_s = self._last_s + self._period_s
+        if declared_s is not None and self._declared_s is not None and declared_s > self._declared_s:
+            self._gaps_s.append(declared_s - self._declared_s)
+        usual = declared_s is None and len(self._gaps_s) == MISSING_GAPS
+        due_s = self._last_s + (median(self._gaps_s) if usual else self._period_s)
+        self._declared_s = declared_s
         if declared_s is not None and (self._last_s < 0.0 or declared_s - self._origin_s < self._last_s - 1.0):
             self._origin_s = declared_s - due_s
         time_s = due_s if declared_s is None else declared_s - self._origin_s

@@ -239,6 +239,9 @@ def test_times_that_are_missing_or_run_backwards_rise_by_a_period() -> None:
     assert [clock.next(time_s) for time_s in declared] == pytest.approx(wanted)
     silent = video._RisingTimes(10)
     assert [silent.next(None) for _ in range(3)] == pytest.approx([0.0, 0.1, 0.2])
+    slow = video._RisingTimes(25)  # of a file whose clock is finer than its frames
+    declared = [*(0.08 * n for n in range(6)), None, None]
+    assert [slow.next(time_s) for time_s in declared] == pytest.approx([0.08 * n for n in range(8)])
     unknown = video._RisingTimes(0)
     assert [unknown.next(time_s) for time_s in (5.0, 5.2, None, 5.3, 5.7)] == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.7])
 

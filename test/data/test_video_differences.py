@@ -24,11 +24,16 @@ CODECS = [
     "prores", "cinepak", "svq1", "snow", "utvideo", "qtrle", "jpeg2000",
 ]  # fmt: skip
 PRESENTATION = ["mp4", "mov", "mkv", "webm", "ts", "flv", "nut", "3gp"]  # they store when a picture is shown
-STEADY = ["avi", "asf", "wmv", "mxf", "ogv", "gif", "m4v", "h264", "hevc", "mjpeg", "ivf", "apng"]  # or not
+STEADY = [
+    "avi", "asf", "wmv", "mxf", "ogv", "gif", "m4v", "h264", "hevc", "mjpeg", "ivf", "apng", "mpg", "vob",  # or not
+]  # fmt: skip
 WITH_B_FRAMES = ("mpeg4", "libx264", "libx265", "mpeg1video", "mpeg2video")
+PACKETS = ["mpg", "vob"]  # MPEG-PS: a time for each packet of one picture or several
 REMUXED = ("mpeg4", "libx264", "libx265", "mpeg2video", "libvpx-vp9", "mjpeg")
 JUMPS = [0, 1, 2, 3, 5, 8, 9, 10, 14, 15, 16, 17, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 31, 40]
 LEVELS = [20 + 8 * n for n in range(24)]
+DECODED = ["avi", "asf", "wmv"]  # they store when a picture is decoded: of as many at the end as wait, nothing
+RHYTHMS = {"jumps": JUMPS, "half the rate": range(0, 48, 2), "film on video": [n * 3 // 2 for n in range(24)]}
 
 
 def encoded(path: Path, codec: str, ticks: Sequence[int], **options: str) -> bool:
@@ -83,12 +88,13 @@ def check(path: Path, ticks: Sequence[int]) -> None:
 
 
 def decodable(paths: Iterable[Path]) -> list[Path]:
-    """Those that PyAV itself can open and decode: some muxers write what no demuxer knows."""
+    """Those that PyAV itself can open and decode whole: some muxers write what no demuxer knows."""
     found = []
     for path in paths:
         try:
             with av.open(str(path)) as container:
-                found += [path] if sum(1 for _ in container.decode(video=0)) == len(LEVELS) else []
+                whole = [not frame.is_corrupt for frame in container.decode(video=0)]
+                found += [path] if whole == [True] * len(LEVELS) else []
         except (av.FFmpegError, IndexError):
             pass
     return found
@@ -113,6 +119,41 @@ def test_every_codec_at_a_variable_rate(tmp_path: Path, codec: str) -> None:
     made = (tmp_path / f"a.{box}" for box in PRESENTATION if encoded(tmp_path / f"a.{box}", codec, JUMPS))
     for path in decodable(made):
         check(path, JUMPS)
+
+
+@pytest.mark.parametrize("rhythm", list(RHYTHMS))
+@pytest.mark.parametrize("codec", [*WITH_B_FRAMES, "mjpeg", "msmpeg4"])
+def test_containers_that_store_when_pictures_are_decoded_at_a_variable_rate(
+    tmp_path: Path, codec: str, rhythm: str
+) -> None:
+    """Pictures in the order shown, and times as drawn, but for the last ones, which wait in the decoder at the end."""
+    ticks = RHYTHMS[rhythm]
+    made = (tmp_path / f"a.{box}" for box in DECODED if encoded(tmp_path / f"a.{box}", codec, ticks))
+    for path in decodable(made):
+        with VideoReader(str(path), parallel=False) as reader:
+            frames = list(reader)
+        assert [frame.pixels.mean() for frame in frames] == pytest.approx(LEVELS, abs=8), path.name
+        times = np.array([frame.time_s for frame in frames])
+        assert times[:-2] == pytest.approx(np.array(ticks[:-2]) / RATE_HZ, abs=2e-3), path.name
+        assert (np.diff(times) > 0).all() and times[-2:] == pytest.approx(np.array(ticks[-2:]) / RATE_HZ, abs=0.4)
+
+
+@pytest.mark.parametrize("box", PACKETS)
+@pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video"])
+def test_program_streams_have_the_times_of_their_packets(tmp_path: Path, codec: str, box: str) -> None:
+    """Noise makes each picture larger than a packet, so that each has a time."""
+    path, rng = tmp_path / f"a.{box}", np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        out = container.add_stream(codec, rate=RATE_HZ)
+        out.width, out.height, out.bit_rate, out.pix_fmt = 320, 240, 20_000_000, "yuv420p"
+        out.codec_context.max_b_frames = 2
+        for tick, level in zip(JUMPS, LEVELS, strict=True):
+            noise = rng.integers(-20, 21, (240, 320, 3))
+            picture = av.VideoFrame.from_ndarray(np.clip(level + noise, 0, 255).astype(np.uint8), format="rgb24")
+            picture.pts, picture.time_base = tick, Fraction(1, RATE_HZ)
+            container.mux(out.encode(picture))
+        container.mux(out.encode())
+    check(path, JUMPS)
 
 
 @pytest.mark.parametrize("codec", REMUXED)
