@@ -81,9 +81,9 @@ def read_skeletons(read: Callable[[Path], SkeletonSequence], path: Path) -> Iter
 
 
 def read_coco(path: Path) -> Iterator[tuple[str, Any]]:
-    """Sums over all joints and people of each frame that shows somebody."""
+    """Sums of x and y over all joints and people of each frame that shows somebody."""
     ((_, _), (_, sums)) = read_skeletons(partial(read_coco_clip, persons=MOST_PEOPLE), path)
-    yield "people's joints", sums[sums.any(1)]
+    yield "people's joints", sums[sums.any(1), :2]
 
 
 def read_openpose(path: Path) -> SkeletonSequence:

@@ -269,14 +269,14 @@ def by_openpose(path: Path) -> Content:
 
 
 def by_coco(path: Path) -> Content:
-    """Sums of x, y and score over all people of each image of COCO's results, or of its annotations of people."""
+    """Sums of x and y over all people of each image of COCO's results, or of its annotations of people."""
     try:
         content = json.loads(path.read_text())
         entries = content if isinstance(content, list) else content["annotations"]
-        best, sums = 1 if isinstance(content, list) else 2, defaultdict[Any, NDArray[np.float64]](lambda: np.zeros(3))
+        best, sums = 1 if isinstance(content, list) else 2, defaultdict[Any, NDArray[np.float64]](lambda: np.zeros(2))
         for entry in entries:
             joints = np.reshape(entry["keypoints"], (-1, 3)).T / [[1], [1], [best]]
-            sums[entry["image_id"]] += _found(joints).sum(1)
+            sums[entry["image_id"]] += _found(joints)[:2].sum(1)
     except (ValueError, KeyError, TypeError) as error:
         return Content(told=f"{type(error).__name__} {error}")
     shown = np.array([sums[key] for key in sorted(sums) if sums[key].any()])
