@@ -46,12 +46,12 @@ def bodies(
         two: whether two poses, by their numbers, are known to be of two people: they are no halves of one.
     """
     groups = {number: [number] for number in range(len(joints))}
-    parts = {number: np.asarray(joints[number], np.float64) for number in groups}
+    parts: dict[int, Joints] = {number: joints[number] for number in groups}
 
     def misfit(one: int, other: int) -> float | None:
         pair = np.stack([parts[one], parts[other]])
         halves = two is None or not any(two(a, b) for a in groups[one] for b in groups[other])
-        return _misfit(pair[..., :-1], pair[..., -1] > 0, layout, doubles, halves)
+        return _misfit(pair[..., :-1].astype(np.float64), pair[..., -1] > 0, layout, doubles, halves)
 
     near = set(_near(joints[..., :-1].astype(np.float64), joints[..., -1] > 0))
     fits = {pair: fit for pair in near if (fit := misfit(*pair)) is not None}

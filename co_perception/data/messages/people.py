@@ -20,7 +20,7 @@ from co_perception.engine.coordinates import PIXELS as PIXELS_AXES
 from co_perception.engine.coordinates import REP103, SHARES, of_frame, wrong_unit
 from co_perception.engine.data import Image
 from co_perception.engine.target import Pose
-from co_perception.engine.time import nanoseconds
+from co_perception.engine.time import Stamp, nanoseconds
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.skeletons.one_body import bodies, joined
 from co_perception.skeletons.separate_people import SeparatePeople
@@ -60,8 +60,9 @@ class SkeletonMessage(Protocol):
 
 
 class HeaderMessage(Protocol):
-    """The field of a `std_msgs/Header` that is used."""
+    """The fields of a `std_msgs/Header` that are used."""
 
+    stamp: Stamp
     frame_id: str
 
 
