@@ -32,11 +32,9 @@ FOOT = """
 
 - Acts that look alike from the side are confused, as the tables say. Crossing the arms and curling them is "clapping",
   knocking "waving", heading a ball and pulling "pushing".
-- Waving, throwing, pushing and clapping of data sets never seen are "none" more often than not. So are kicks, punches,
-  pushes and pointing on real video, which last half a second: less than a fifth of them is told (UT-Interaction).
-  The weights before these (0.21 M parameters) told twice as many, .35, and were worse on people never seen.
-- Three of the six falls of GMDCSA-24 that were looked at are told; in two of the others a man who lies with his feet to
-  the camera is "sitting" (docs/falls.md).
+- Waving, throwing, pushing and clapping of data sets never seen are "none" more often than not.
+- In two of the six falls of GMDCSA-24 that were looked at, a man who lies with his feet to the camera is "sitting"
+  (docs/falls.md).
 - Drinking, lying and most seated gestures were never recorded but composed: there is no figure of them here.
 - Cameras were drawn between 2 and 7 m away and from -10 to 38 degrees downwards; beyond, expect less. Of people who are
   cut off above the knees neither posture nor motion was trained.

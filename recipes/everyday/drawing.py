@@ -57,10 +57,10 @@ class Drawing:
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1
-    noise: tuple[float, float] = (0.003, 0.014)
-    lost: float = 0.18
+    noise: tuple[float, float] = (0.003, 0.02)
+    lost: float = 0.25
     legless: float = 0.06
-    jumps: float = 0.03
+    jumps: float = 0.04
     picture_share: float = 0.2
     simulated: float = 0.06
 
