@@ -21,7 +21,7 @@ as they are. Intervals are
 95 % of a bootstrap over people. The floor is extremely randomized trees on trivial features of the same takes. The
 spike is a plain causal network of one group of labels after three minutes of training, measured once by hand on its own
 choice of people and labels. An aim is what the model should reach; what it does not reach is said with the confusion
-behind it. Nothing was chosen on the sets of `test/` or on the videos, but the one choice between two trainings at the end.
+behind it. Nothing was chosen on the sets of `test/` or on the videos, but at the end one training of two.
 """
 MEASURES: tuple[Callable[[Figures], float], ...] = (
     lambda found: found.accuracy,
