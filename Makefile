@@ -47,10 +47,10 @@ soak: weights  ## the whole graph on looping video for MINUTES=20, and whether i
 peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
 	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors pytest six pyyaml av parameterized networkx
-	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,video skeleton convert,-r test/peers/requirements-$(kind).txt)
+	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,video skeleton,-r test/peers/requirements-$(kind).txt)
 
 peers: peers-env  ## compares the networks with their authors' code
-	@.venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,video skeleton convert,test/peers/peer_$(kind).py)
+	@.venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,video skeleton,test/peers/peer_$(kind).py)
 
 bench: weights peers-env  ## measures what the documentation claims, in an hour; on a machine with nothing else to do
 	@for script in $(BENCHES); do $(BIN)/python benchmarks/$$script.py || exit; done

@@ -32,7 +32,6 @@ from co_perception.nodes.soak.limits import (
     IN_FLIGHT,
     LimitCheck,
     Series,
-    frames,
     limit_checks,
     risen,
     unaccounted,
@@ -112,7 +111,7 @@ def graph(options: argparse.Namespace) -> list[NodeCommand]:
 
 
 def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> ResourceMonitor:
-    """Runs the nodes for `seconds` under a monitor, from when all report, one has answered and the source was played.
+    """Runs the nodes for `seconds` under a monitor, from when all have begun their work and the source was played.
 
     Raises:
         RuntimeError: where a node does not come up, or ends.
@@ -126,7 +125,7 @@ def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> Resourc
         monitor = ResourceMonitor({name: one.process.pid for name, one in running.items()})
         stack.callback(monitor.destroy_node)
         up_by = time.monotonic() + UP_S
-        while not (monitor.answers and all(map(monitor.diagnostics, running)) and monitor.rounds):
+        while not (monitor.answers and all(map(monitor.has_begun, running)) and monitor.rounds):
             _check(running)
             if time.monotonic() > up_by:
                 raise RuntimeError(f"not under way within {UP_S:.0f} s: the logs of the nodes say more.")
@@ -145,7 +144,7 @@ def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> Resourc
 
 def judge(monitor: ResourceMonitor, warm_s: float) -> Iterator[LimitCheck]:
     """Checks every limit."""
-    disordered = frames(monitor.diagnostics(CAMERA), SWAPPED, DOUBLED, DELAYED)
+    disordered = monitor.since_begin(CAMERA, SWAPPED, DOUBLED, DELAYED)
     for name, series in monitor.series.items():
         values, receives = monitor.diagnostics(name), bool(disordered and name in RECEIVERS)
         camera = monitor.series[CAMERA] if receives else None
@@ -153,8 +152,8 @@ def judge(monitor: ResourceMonitor, warm_s: float) -> Iterator[LimitCheck]:
         yield LimitCheck(name, "frames not accounted for", abs(unaccounted(values)), IN_FLIGHT)
         if receives:
             # One that is lost on the way is neither late nor doubled, or the one is not that it was to overtake.
-            most = IN_FLIGHT + frames(values, LOST)
-            missed = abs(disordered - frames(values, "late", "duplicate"))
+            most = IN_FLIGHT + monitor.since_begin(name, LOST)
+            missed = abs(disordered - monitor.since_begin(name, "late", "duplicate"))
             yield LimitCheck(name, "late and doubled, not counted so", missed, most)
     yield LimitCheck("activity", "messages out of order", monitor.disordered, 0)
     yield LimitCheck("activity", "silent: no answer, no label", (not monitor.answers) + (not monitor.labeled), 0)

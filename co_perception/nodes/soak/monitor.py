@@ -36,6 +36,7 @@ class ResourceMonitor(Node):
         self._pids, self._began_s = pids, monotonic()
         self._used: dict[str, tuple[float, Usage]] = {}
         self._diagnostics: dict[str, Mapping[str, str]] = {}
+        self._at_begin: dict[str, Mapping[str, str]] = {}
         self._order = StampOrder()
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, result_qos(100))
         self.create_subscription(ActivityArray, "activity", self._on_activity, result_qos(100))
@@ -44,14 +45,23 @@ class ResourceMonitor(Node):
         """The newest values a node's diagnostics had, by key."""
         return self._diagnostics.get(name, {})
 
+    def has_begun(self, name: str) -> bool:
+        """Whether a node reports, and has answered where it gives answers: a model that is loaded later is growth."""
+        values = self.diagnostics(name)
+        return bool(values) and not math.isnan(_number(values.get("latency p50 (ms)", "0")))
+
     @property
     def rounds(self) -> int:
         """How often the camera's source was played to its end."""
         return int(self.diagnostics("camera").get("rounds", 0))
 
     def begin(self) -> None:
-        """Sets the time from which `time_s` counts."""
-        self._began_s = monotonic()
+        """Sets the time from which `time_s` and `since_begin` count."""
+        self._began_s, self._at_begin = monotonic(), dict(self._diagnostics)
+
+    def since_begin(self, name: str, *events: str) -> int:
+        """How many frames a node's diagnostics count under these events since then."""
+        return frames(self.diagnostics(name), *events) - frames(self._at_begin.get(name, {}), *events)
 
     def sample(self) -> None:
         """Adds a point to each series. Raises OSError where a process has gone."""
