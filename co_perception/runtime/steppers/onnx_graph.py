@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from co_perception.engine.files import write_files
+from co_perception.runtime.steppers.onnx_functions import FUNCTIONS
 from co_perception.runtime.steppers.onnx_operations import OPERATIONS, Input, Named, Place, UnsupportedOperationError
 from co_perception.runtime.steppers.program import Program
 
@@ -208,7 +209,7 @@ class _Writer:
         if not any(isinstance(given, Named) for given in _flat((args, tuple(kwargs.values())))):
             return node.target(*args, **kwargs)  # type: ignore[operator]  # all of it is constant
         function: Any = getattr(node.target, "overloadpacket", node.target)
-        translate = OPERATIONS.get(function.__name__)
+        translate = OPERATIONS.get(function.__name__) or FUNCTIONS.get(function.__name__)
         if translate is None:
             raise UnsupportedOperationError(f"{node.target} has no translation")
         return translate(Place(self, node.meta["val"]), *args, **kwargs)

@@ -223,7 +223,7 @@ def _repeat(at: Place, x: Named, times: int, axis: int | None = None, **_: objec
     return at("Reshape", wide, torch.tensor([-1]))
 
 
-def _binary(kind: str) -> Callable[..., Named]:
+def binary(kind: str) -> Callable[..., Named]:
     def translate(at: Place, x: Scalar, y: Scalar, alpha: float = 1) -> Named:
         if alpha != 1:
             raise UnsupportedOperationError(f"{kind} with alpha {alpha}")
@@ -247,7 +247,7 @@ def _where(at: Place, condition: Input, x: Scalar, y: Scalar) -> Named:
     return at("Where", condition, x, y)
 
 
-def _unary(kind: str) -> Callable[..., Named]:
+def unary(kind: str) -> Callable[..., Named]:
     return lambda at, x, *_: at(kind, x)
 
 
@@ -257,14 +257,14 @@ def _same(at: Place, x: Named, *_: object, **__: object) -> Named:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv1d": _convolution, "conv2d": _convolution, "conv3d": _convolution, "linear": _linear,
-    "matmul": _binary("MatMul"), "add": _binary("Add"), "sub": _binary("Sub"), "mul": _binary("Mul"),
-    "div": _binary("Div"), "maximum": _binary("Max"), "remainder": _binary("Mod"), "floor_divide": _floor_divide,
-    "ge": _binary("GreaterOrEqual"), "lt": _binary("Less"),
-    "__or__": _binary("Or"), "bitwise_or": _binary("Or"), "__and__": _binary("And"), "bitwise_and": _binary("And"),
-    "relu": _unary("Relu"), "sigmoid": _unary("Sigmoid"), "tanh": _unary("Tanh"),
+    "matmul": binary("MatMul"), "add": binary("Add"), "sub": binary("Sub"), "mul": binary("Mul"),
+    "div": binary("Div"), "maximum": binary("Max"), "remainder": binary("Mod"), "floor_divide": _floor_divide,
+    "ge": binary("GreaterOrEqual"), "lt": binary("Less"),
+    "__or__": binary("Or"), "bitwise_or": binary("Or"), "__and__": binary("And"), "bitwise_and": binary("And"),
+    "relu": unary("Relu"), "sigmoid": unary("Sigmoid"), "tanh": unary("Tanh"),
     "silu": lambda at, x: at("Mul", x, at("Sigmoid", x)),
     "gelu": lambda at, x, approximate="none": at("Gelu", x, approximate=approximate),
-    "bitwise_not": _unary("Not"), "logical_not": _unary("Not"),
+    "bitwise_not": unary("Not"), "logical_not": unary("Not"),
     "mean": _mean, "layer_norm": _layer_norm, "batch_norm": _batch_norm,
     "softmax": lambda at, x, axis, dtype=None: at("Softmax", x, axis=axis),
     "log_softmax": lambda at, x, axis, dtype=None: at("LogSoftmax", x, axis=axis), "prelu": _prelu,
