@@ -27,6 +27,11 @@ ALLOWED = {
     (PROCESSES, "co_perception/nodes/soak/processes.py"): "nodes as processes, for `make soak`",
     (PROCESSES, "benchmarks/node_latency.py"): "starts the node it measures",
     (PROCESSES, "benchmarks/bench/remote.py"): "contestants, each in a process of its own",
+    (PROCESSES, "benchmarks/startup.py"): "starts the nodes it measures",
+    (PROCESSES, "benchmarks/convert_networks.py"): "networks of others, each in a process of its own",
+    ("exec", "benchmarks/bench/converted_sequences.py"): "networks of others, which it is about",
+    ("compile", "benchmarks/bench/converted_sequences.py"): "as exec",
+    ("pickle.Unpickler", "benchmarks/bench/other_readers.py"): "a second restricted one, to compare with",
 }
 NETWORK = frozenset(["socket", "ssl", "urllib.request", "http.client", "http.server", "requests", "ftplib", "smtplib"])
 

@@ -7,13 +7,12 @@ one person (`one_body`), the frames before can.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.skeletons.layouts import Layout
-from co_perception.skeletons.one_body import LEAST, body_size
+from co_perception.skeletons.one_body import LEAST, MOST, body_size
 
 REMEMBERED_NS = 10_000_000_000  # of stamps; an id may be somebody else's after a jump
 APART = 0.2  # median distance in torsos of the joints of two people; that of doubles is DOUBLE at most
@@ -32,17 +31,29 @@ class SeparatePeople:
         return seen_ns is not None and abs(stamp_ns - seen_ns) <= REMEMBERED_NS
 
     def note(self, ids: Sequence[str], joints: NDArray[np.floating], layout: Layout, stamp_ns: int) -> None:
-        """Takes the bodies of a frame: joints (N, V, 3 or 4) of one layout, and their ids, of which "" is none."""
-        visible = joints[..., -1] > 0
-        for one, other in combinations(range(len(ids)), 2):
-            both = visible[one] & visible[other]
-            if not (ids[one] and ids[other]) or both.sum() < LEAST:
-                continue
-            apart = np.linalg.norm((joints[one] - joints[other])[both, :-1].astype(np.float64), axis=-1)
-            size = max(body_size(joints[n, :, :-1].astype(np.float64), visible[n], layout) for n in (one, other))
-            if 0 < size * APART < np.median(apart):
-                pair = (min(ids[one], ids[other]), max(ids[one], ids[other]))
-                self._seen_ns.pop(pair, None)
-                self._seen_ns[pair] = stamp_ns
+        """Takes the bodies of a frame: joints (N, V, 3 or 4) of one layout, and their ids, of which "" is none.
+
+        Of more than `MOST` none is compared, as in `one_body.bodies`.
+        """
+        named = [number for number, name in enumerate(ids) if name]
+        if not 2 <= len(named) <= MOST:
+            return
+        places, visible = joints[named, :, :-1].astype(np.float64), joints[named, :, -1] > 0
+        both = visible[:, None] & visible[None]
+        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        sizes = np.array([body_size(own, mask, layout) for own, mask in zip(places, visible, strict=True)])
+        size = np.maximum(sizes[:, None], sizes[None])
+        separate = (both.sum(-1) >= LEAST) & (size > 0) & (size * APART < _median(apart, both))
+        for one, other in np.argwhere(np.triu(separate, 1)):
+            first, second = sorted((ids[named[one]], ids[named[other]]))
+            self._seen_ns.pop((first, second), None)
+            self._seen_ns[first, second] = stamp_ns
         while len(self._seen_ns) > MOST_PAIRS:
             del self._seen_ns[next(iter(self._seen_ns))]
+
+
+def _median(values: NDArray[np.floating], counted: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """The median over the last axis of what is counted; infinite where nothing is."""
+    ordered, count = np.sort(np.where(counted, values, np.inf), -1), counted.sum(-1, keepdims=True)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, values.shape[-1] - 1)
+    return np.asarray((np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1))[..., 0] / 2)

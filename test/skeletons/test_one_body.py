@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +14,8 @@ from co_perception.data.messages.people import TWICE, from_skeletons, once_each
 from co_perception.engine.target import Pose
 from co_perception.pose.tracker import Tracker
 from co_perception.skeletons.layouts import layout
-from co_perception.skeletons.one_body import bodies, joined
-from co_perception.skeletons.separate_people import MOST_PAIRS, SeparatePeople
+from co_perception.skeletons.one_body import LEAST, MOST, bodies, body_size, joined
+from co_perception.skeletons.separate_people import APART, MOST_PAIRS, SeparatePeople
 
 COCO = layout("coco17")
 Joints = NDArray[np.float32]
@@ -203,3 +204,26 @@ def test_what_is_remembered_of_people_is_bounded() -> None:
         separate.note([f"{run}_{n}" for n in range(64)], people, COCO, 0)
     assert len(separate._seen_ns) == MOST_PAIRS
     assert separate.two("3_0", "3_63", 0) and not separate.two("0_0", "0_1", 0) and not separate.two("", "3_0", 0)
+
+
+def test_people_who_were_seen_apart_are_those_whose_joints_are_far_from_each_other_in_the_median() -> None:
+    rng, names = np.random.default_rng(0), [f"p{n}" for n in range(6)]
+    joints = rng.uniform(0, 100, (6, len(COCO), 3)).astype(np.float32) * [0.2, 1, 1]
+    joints[..., 2] = rng.random((6, len(COCO))) < 0.4
+    people = SeparatePeople()
+    people.note(names, joints, COCO, 0)
+    for one, other in combinations(range(6), 2):
+        both = (joints[one, :, 2] > 0) & (joints[other, :, 2] > 0)
+        size = max(body_size(joints[n, :, :2], joints[n, :, 2] > 0, COCO) for n in (one, other))
+        apart = np.linalg.norm(joints[one, both, :2] - joints[other, both, :2], axis=-1)
+        wanted = both.sum() >= LEAST and 0 < size * APART < np.median(apart)
+        assert people.two(names[one], names[other], 0) == wanted
+
+
+def test_crowds_are_not_compared() -> None:
+    people, names = SeparatePeople(), [f"p{n}" for n in range(MOST + 1)]
+    joints = np.arange(MOST + 1)[:, None, None] * 100 + np.random.default_rng(0).random((MOST + 1, len(COCO), 3)) + 1
+    people.note(names, joints, COCO, 0)
+    assert not people.two("p0", "p1", 0)
+    people.note(names[:MOST], joints[:MOST], COCO, 0)
+    assert people.two("p0", "p1", 0)

@@ -47,7 +47,8 @@ def _attribute(kind: str, name: str, default: float, **more: float) -> Callable[
     def translate(at: Place, x: Named, setting: float = default, *others: float) -> Named:
         if any(other != 1 for other in others):
             raise UnsupportedOperationError(f"{kind} with {others}")
-        return at(kind, x, **{name: float(setting)}, **more)
+        attributes: dict[str, Any] = {name: float(setting), **more}
+        return at(kind, x, **attributes)
 
     return translate
 
