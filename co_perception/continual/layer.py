@@ -194,10 +194,10 @@ def check_clip(layer: Streaming, x: Tensor) -> None:
     """Raises ValueError for a clip x (B, C, T, *space) that is too short for an answer."""
     frames, timing = x.shape[TIME], layer.timing
     if timing.length(frames) < 1:
+        least = timing.receptive_field - timing.before - timing.after
         raise ValueError(
-            f"a clip of {frames} frames is too short: the first answer needs {timing.receptive_field - timing.before}, "
-            f"{timing.after} are padded at the end. A window that looks at a whole clip counts frames at its place, "
-            "after temporal strides"
+            f"a clip of {frames} frames is too short: the first answer needs {least}. A window that looks at a whole "
+            "clip counts frames at its place, after temporal strides"
         )
 
 
