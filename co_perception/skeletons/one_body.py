@@ -8,6 +8,7 @@ halves share too few joints for that, so they are known by the bones between the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ def _near(places: Places, visible: Mask) -> list[tuple[int, int]]:
 def _misfit(places: Places, visible: Mask, layout: Layout, doubles: bool, halves: bool) -> float | None:
     """How badly two poses (2, V, D) fit together as one body, in torsos; None where they are none."""
     both = visible.all(0)
-    sizes = [body_size(each, mask, layout) for each, mask in zip(places, visible, strict=True)]
+    sizes = body_sizes(places, visible, layout)
     apart = np.linalg.norm(places[0] - places[1], axis=-1)[both]
     if doubles and len(apart) >= LEAST and max(sizes) < ALIKE * min(sizes):
         middle = float(np.median(apart))
@@ -123,11 +124,18 @@ def _longest_bone(places: Places, visible: Mask, layout: Layout) -> float:
     return max(between, default=0.0)
 
 
-def body_size(places: Places, visible: Mask, layout: Layout) -> float:
-    """Length of the torso by the longest of the bones that were found, over their expected lengths; 0 without any."""
-    lengths = [
-        np.linalg.norm(np.subtract(*places[[layout.index(start), layout.index(end)]])) / length
-        for (start, end), length in BONES.items()
-        if start in layout.joints and end in layout.joints and visible[[layout.index(start), layout.index(end)]].all()
-    ]
-    return float(max(lengths, default=0.0))
+def body_sizes(places: Places, visible: Mask, layout: Layout) -> NDArray[np.float64]:
+    """Length of the torso of each body (N, V, D) by the longest of the bones that were found, over their expected
+    lengths; 0 without any."""
+    starts, ends, lengths = _bones_of(layout)
+    spans = np.linalg.norm(places[:, starts] - places[:, ends], axis=-1) / lengths
+    found = np.where(visible[:, starts] & visible[:, ends], spans, 0.0)
+    return np.asarray(found.max(-1, initial=0.0), np.float64)
+
+
+@lru_cache(maxsize=16)
+def _bones_of(layout: Layout) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Numbers of the two joints of each bone that a layout has, and their expected lengths."""
+    known = [bone for bone in BONES if set(bone) <= set(layout.joints)]
+    starts, ends = (np.array([layout.index(bone[side]) for bone in known], np.intp) for side in (0, 1))
+    return starts, ends, np.array([BONES[bone] for bone in known])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.skeletons.layouts import Layout
-from co_perception.skeletons.one_body import LEAST, MOST, body_size
+from co_perception.skeletons.one_body import LEAST, MOST, body_sizes
 
 REMEMBERED_NS = 10_000_000_000  # of stamps; an id may be somebody else's after a jump
 APART = 0.2  # median distance in torsos of the joints of two people; that of doubles is DOUBLE at most
@@ -41,7 +41,7 @@ class SeparatePeople:
         places, visible = joints[named, :, :-1].astype(np.float64), joints[named, :, -1] > 0
         both = visible[:, None] & visible[None]
         apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        sizes = np.array([body_size(own, mask, layout) for own, mask in zip(places, visible, strict=True)])
+        sizes = body_sizes(places, visible, layout)
         size = np.maximum(sizes[:, None], sizes[None])
         separate = (both.sum(-1) >= LEAST) & (size > 0) & (size * APART < _median(apart, both))
         for one, other in np.argwhere(np.triu(separate, 1)):

@@ -14,7 +14,7 @@ from co_perception.data.messages.people import TWICE, from_skeletons, once_each
 from co_perception.engine.target import Pose
 from co_perception.pose.tracker import Tracker
 from co_perception.skeletons.layouts import layout
-from co_perception.skeletons.one_body import LEAST, MOST, bodies, body_size, joined
+from co_perception.skeletons.one_body import LEAST, MOST, bodies, body_sizes, joined
 from co_perception.skeletons.separate_people import APART, MOST_PAIRS, SeparatePeople
 
 COCO = layout("coco17")
@@ -214,7 +214,7 @@ def test_people_who_were_seen_apart_are_those_whose_joints_are_far_from_each_oth
     people.note(names, joints, COCO, 0)
     for one, other in combinations(range(6), 2):
         both = (joints[one, :, 2] > 0) & (joints[other, :, 2] > 0)
-        size = max(body_size(joints[n, :, :2], joints[n, :, 2] > 0, COCO) for n in (one, other))
+        size = body_sizes(joints[[one, other], :, :2], joints[[one, other], :, 2] > 0, COCO).max()
         apart = np.linalg.norm(joints[one, both, :2] - joints[other, both, :2], axis=-1)
         wanted = both.sum() >= LEAST and 0 < size * APART < np.median(apart)
         assert people.two(names[one], names[other], 0) == wanted
