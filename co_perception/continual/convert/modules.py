@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ TAKES_PADS: tuple[type[nn.Module], ...] = (
 )
 T = TypeVar("T")
 L = TypeVar("L", bound=nn.Module)
+Convolution = conv.Conv1d | conv.Conv2d | conv.Conv3d
 Pool = nn.modules.pooling._MaxPoolNd | nn.modules.pooling._AvgPoolNd
 AdaptivePool = nn.modules.pooling._AdaptiveAvgPoolNd | nn.modules.pooling._AdaptiveMaxPoolNd
 
@@ -47,7 +49,23 @@ AdaptivePool = nn.modules.pooling._AdaptiveAvgPoolNd | nn.modules.pooling._Adapt
 # Convolutions and pools: x (B, C, T, *space) only -------------------------------------------------------------------
 
 
-def _conv(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
+def _convolution(
+    module: _ConvNd,
+    kernel: tuple[int, ...],
+    pads: Sequence[tuple[int, int]],
+    dilation: tuple[int, ...],
+    kind: type[Convolution],
+    **options: Any,
+) -> Convolution:
+    """A layer of `kind` with the channels, groups and bias of `module`; axes as the layer has them, time first."""
+    channels = int(module.in_channels), int(module.out_channels)
+    return kind(
+        *channels, kernel, padding=pads, dilation=dilation, groups=int(module.groups), bias=module.bias is not None,
+        **options,
+    )  # fmt: skip
+
+
+def _conv(kind: type[Convolution]) -> Converter:
     def converter(module: _ConvNd, site: Site) -> Converted:
         order = _time_first(module, site.axes, len(module.kernel_size))
         sizes: list[Sequence[int]] = [module.kernel_size, module.stride, module.dilation]
@@ -66,27 +84,17 @@ def _conv(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
         if site.axes.pads != (0, 0) and module.padding_mode != "zeros" and pads[0] != (0, 0):
             raise UnsupportedError("zero frames are put around the clip, and others around those; use one of the two")
         pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
-
-        def make(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> conv.Conv1d | conv.Conv2d | conv.Conv3d:
-            return kind(
-                int(module.in_channels),
-                int(module.out_channels),
-                kernel,
-                stride=stride,
-                padding=pads,
-                dilation=dilation,
-                groups=int(module.groups),
-                bias=module.bias is not None,
-                padding_mode=module.padding_mode,
-                temporal_padding_mode="zeros" if site.axes.pads != (0, 0) else None,
-            )
-
+        around = "zeros" if site.axes.pads != (0, 0) else None
+        make = partial(
+            _convolution, module, kernel, pads, dilation, stride=stride, padding_mode=module.padding_mode,
+            temporal_padding_mode=around,
+        )  # fmt: skip
         return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
 
     return converter
 
 
-def _transposed(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converter:
+def _transposed(kind: type[Convolution]) -> Converter:
     """A transposed convolution of stride 1 is a convolution with the kernel turned."""
 
     def converter(module: _ConvTransposeNd, site: Site) -> Converted:
@@ -109,18 +117,7 @@ def _transposed(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> Converte
         _check_time(site.axes, "the convolution", kernel[0], 1, pads[0])
         # Zeros that the plain network has put around the clip are frames that give answers, too.
         pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
-
-        def make(kind: type[conv.Conv1d | conv.Conv2d | conv.Conv3d]) -> conv.Conv1d | conv.Conv2d | conv.Conv3d:
-            return kind(
-                int(module.in_channels),
-                int(module.out_channels),
-                kernel,
-                padding=pads,
-                dilation=dilation,
-                groups=int(module.groups),
-                bias=module.bias is not None,
-            )
-
+        make = partial(_convolution, module, kernel, pads, dilation)
         return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
 
     return converter

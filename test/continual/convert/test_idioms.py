@@ -311,9 +311,9 @@ def test_without_an_example_of_pictures_it_says_that_nothing_is_proved() -> None
 
 
 def test_a_reading_that_is_wrong_is_refused_by_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    from co_perception.continual.convert import graph
+    from co_perception.continual.convert import function_reader
 
-    monkeypatch.setattr(graph, "SAME", frozenset({"abs"}))  # as if abs() were nothing
+    monkeypatch.setattr(function_reader, "SAME", frozenset({"abs"}))  # as if abs() were nothing
     with pytest.raises(ConversionError, match="answers otherwise than the plain network"):
         convert(made(lambda net, x: net.conv(x).abs()), example=(6, 4))
 
