@@ -83,7 +83,8 @@ def tried(network: PublicNetwork, folder: Path | None, threads: int, limit_s: fl
 def cells(network: PublicNetwork, record: Record) -> tuple[str, ...]:
     """The row of a network."""
     if record.outcome in (EQUAL, DIFFERENT):
-        result = f"{record.outcome} ({record.difference:.0e})"
+        double = "" if record.single is None else f" in double precision; {record.single:.0e} in single"
+        result = f"{record.outcome} ({record.difference:.0e}{double})"
     else:
         more = f" (and {len(record.reasons) - 1} more)" if len(record.reasons) > 1 else ""
         result = f"{record.outcome}: {record.reasons[0]}{more}" if record.reasons else record.outcome

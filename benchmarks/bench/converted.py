@@ -112,6 +112,8 @@ class Record:
 
     reasons: of refusals, each "path: operation: reason", or the error.
     difference: the largest of stream and plain network, as a share of the largest answer.
+    single: the same in single precision, where that is more than `TOLERANCE` and `difference` is of double precision:
+    then rounding tells the two apart, in the plain network as in the stream.
     clips: how many were compared.
     convert_s: seconds; step_ms, clip_ms: of one stream on ONNX Runtime, a step of `stride` frames and the plain network
     on the clip; untimed: why they are not there.
@@ -121,6 +123,7 @@ class Record:
     outcome: str
     reasons: list[str] = field(default_factory=list)
     difference: float | None = None
+    single: float | None = None
     clips: int = 0
     convert_s: float | None = None
     stride: int | None = None
@@ -165,8 +168,9 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
         return Record(name=network.name, outcome=TRACEBACK, reasons=_last_error())
     seconds = perf_counter() - begin
     try:
-        differences = list(compared(network, plain, layer))
+        differences, single = list(compared(network, plain, layer)), None
         if not max(differences) <= TOLERANCE:  # drawn weights may make more of rounding than there is in a network
+            single = max(differences)
             differences = list(compared(network, plain.double(), layer.double()))
             plain.float(), layer.float()
     except Exception:
@@ -174,6 +178,7 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
     worst = max(differences, key=lambda off: off if off == off else float("inf"))
     record = Record(
         name=network.name, outcome=EQUAL if worst <= TOLERANCE else DIFFERENT, difference=worst,
+        single=single,
         clips=len(differences), convert_s=seconds, stride=layer.timing.stride,
     )  # fmt: skip
     return record if threads is None else _timed(record, network, plain, layer, threads)
