@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.parsing import Skipped, parse_errors, read_bounded
+from co_perception.data.parsing import NOT_FOUND, Skipped, parse_errors, read_bounded
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.coordinates import KINECT
 from co_perception.engine.data import SkeletonSequence
@@ -122,6 +122,8 @@ def read_skeleton_file(path: Path | str, bodies: int = 2) -> SkeletonSequence:
         found = np.zeros((4, len(frames), JOINTS, bodies), np.float32)
         for number, place in enumerate(sorted(places, key=_spread, reverse=True)[:bodies]):
             found[..., number][:, list(place)] = _joints(place).transpose(2, 0, 1)
+        if not found[-1].any():
+            raise ValueError(f"no joint in it was found. {NOT_FOUND}")
         return SkeletonSequence(found, layout="ntu25", rate_hz=RATE_HZ, coordinates=KINECT)
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from co_perception.data.datasets.kinetics_skeleton import MOST_CLASSES
 from co_perception.data.datasets.ntu import RATE_HZ, NtuName
-from co_perception.data.parsing import Skipped, parse_errors
+from co_perception.data.parsing import NOT_FOUND, Skipped, parse_errors
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.confidences import rescaled
 from co_perception.engine.coordinates import (
@@ -189,12 +189,15 @@ def sequence(
     """A clip (C + 1, T, V, M) from keypoint (M, T, V, C) and score (M, T, V).
 
     Joints that were not found are zeros, and scores become shares of 1: `engine.confidences`. `aspect` as in
-    `SkeletonSequence`. Raises ValueError for joints that cannot be in these coordinates, such as shares for pixels.
+    `SkeletonSequence`. Raises ValueError where no joint was found, and for joints that cannot be in these coordinates,
+    such as shares for pixels.
     """
     scores = np.zeros(keypoint.shape[:3], np.float32) if score is None else score.astype(np.float32)
     values = np.concatenate([keypoint.astype(np.float32), scores[..., None]], axis=-1)
     coordinates = coordinates or default_coordinates(values.shape[-1], layout)
     data = np.ascontiguousarray(rescaled(values, coordinates).transpose(3, 1, 2, 0))
+    if not data[-1].any():
+        raise ValueError(f"no joint in it was found. {NOT_FOUND}")
     if why := wrong_unit_of_clip(data, coordinates):
         raise ValueError(f"{why}: give their coordinates, to a command as --coordinates, such as {SHARES}.")
     return SkeletonSequence(data, layout, rate_hz, coordinates, aspect)

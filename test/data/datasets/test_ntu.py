@@ -54,8 +54,11 @@ def test_a_file_reads_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("state", "score"), [(2, 1.0), (1, 0.5), (0, 0.0)])
 def test_scores_say_how_a_joint_was_tracked(state: int, score: float, tmp_path: Path) -> None:
-    found = read_skeleton_file(write(tmp_path, "a", [{ANNA: body(0)}], state=state)).data[..., 0]
-    assert (found[3] == score).all() and found[:3].any() == (score > 0)
+    path = write(tmp_path, "a", [{ANNA: body(0)}], state=state)
+    *joints, last = path.read_text().splitlines()
+    path.write_text("\n".join([*joints, f"{last.rpartition(' ')[0]} 2"]))  # one is tracked whatever the others are
+    found = read_skeleton_file(path).data[:, 0, :, 0]
+    assert (found[3, :-1] == score).all() and found[3, -1] == 1 and found[:3, :-1].any() == (score > 0)
 
 
 def test_a_person_with_a_new_id_keeps_its_place(tmp_path: Path) -> None:
@@ -85,6 +88,12 @@ def test_a_frame_without_a_body_is_zeros_and_so_is_a_joint_that_is_not_a_number(
     joints[4, 1] = np.nan
     found = read_skeleton_file(write(tmp_path, "a", [{ANNA: joints}])).data
     assert not found[:, 0, 4].any() and np.isfinite(found).all() and found[3, 0, :, 0].sum() == 24
+
+
+def test_a_clip_in_which_no_joint_was_tracked_is_refused(tmp_path: Path) -> None:
+    for joints, state in ((body(0), 0), (np.full_like(body(0), np.nan), 2)):
+        with pytest.raises(ValueError, match="no joint in it was found"):
+            read_skeleton_file(write(tmp_path, "a", [{ANNA: joints}], state=state))
 
 
 def test_a_folder_is_indexed_and_bad_files_are_listed(tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ def test_joints_at_zero_in_a_picture_are_not_found(tmp_path: Path) -> None:
     assert not scores[:, 9].any() and (np.delete(scores, 9, 1) == np.float32(0.4)).all()
 
 
+def test_a_clip_in_which_no_joint_was_found_is_listed(tmp_path: Path) -> None:
+    empty = annotation(keypoint=np.zeros((1, 5, 17, 2), np.float32), keypoint_score=np.zeros((1, 5, 17), np.float32))
+    readable, skipped = pyskl_samples(write(tmp_path, [annotation(), empty]))[0].readable()
+    assert len(readable) == 1
+    assert "no joint in it was found. A joint is found where it has a finite place" in str(skipped)
+
+
 def test_pyskl_rate(tmp_path: Path) -> None:
     path = write(tmp_path, [annotation("clip", 0), annotation(label=1)])
     assert [data.rate_hz for data, _ in pyskl_samples(path)[0]] == [None, 30.0]
