@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
@@ -218,7 +217,7 @@ class Samples(Sequence[tuple[Item, Category]]):
         """The first of all samples with the same content, and a report of the others.
 
         A copy would be trained on and held out alike. Of a sample whose source is a file, files of one size are
-        compared; any other is read.
+        compared; any other is read, and is left out and reported too where that fails.
         """
         files = [Path(item.source) if os.path.isfile(item.source) else None for item in self.items]
         sizes = Counter(file.stat().st_size for file in files if file)
@@ -227,8 +226,14 @@ class Samples(Sequence[tuple[Item, Category]]):
             if file and sizes[file.stat().st_size] == 1:
                 items.append(item)
                 continue
-            with suppress(OSError, ValueError):  # it is reported where it is used
+            try:
                 content = file.read_bytes() if file else _content(item.read())
+            except (OSError, ValueError) as error:
+                if not file:
+                    skipped.add(item.source, error)
+                    continue
+                content = b""  # it is reported where it is used
+            if content:
                 digest = blake2b(content, digest_size=16).digest()
                 if digest in first:
                     skipped.add(item.source, f"the same content as {first[digest]}: it is taken once")

@@ -55,6 +55,14 @@ def test_train_twice_a_clip_with_the_same_content_is_taken_once(tmp_path: Path) 
     assert not reads
 
 
+def test_a_clip_in_memory_that_cannot_be_read_is_left_out_and_reported() -> None:
+    def damaged() -> Data:
+        raise ValueError("no joint in it was found")
+
+    samples, skipped = Samples([Sample(series(1), 0, source="a"), Sample(damaged, 0, source="b")], CLASSES).distinct()
+    assert names(samples) == ["a"] and list(skipped) == [("b", "no joint in it was found")]
+
+
 def test_an_item_is_its_data_and_its_category() -> None:
     samples = make(5)
     data, category = samples[4]
