@@ -58,9 +58,9 @@ class LayerBuilder(DagBuilder):
     ) -> object:
         if path is None and next(module.parameters(), None) is not None:
             raise UnsupportedError("it is made anew in every forward, with other weights each time")
-        value = only_input(module, args, kwargs)
         if isinstance(module, nn.Identity):
-            return value
+            return args[0] if args else kwargs["input"]  # a list of paths, too
+        value = only_input(module, args, kwargs)
         changed = bool(getattr(module, "inplace", False))
         answer = self._convert(module, path, value)
         if changed:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from co_perception.continual.convert import constants, pieces, reductions, shapes  # noqa: F401  # they add to FUNCTIONS
+from co_perception.continual.convert import constants, norms, pieces, reductions, shapes  # noqa: F401  # add to FUNCTIONS
 from co_perception.continual.convert.contraction import CONTRACTIONS
 from co_perception.continual.convert.convolution import CONVOLUTIONS
 from co_perception.continual.convert.functions import FUNCTIONS

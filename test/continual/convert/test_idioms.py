@@ -26,7 +26,7 @@ class Net(nn.Module):
         self.how = forward
         self.conv = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
         self.causal = nn.Conv2d(channels, channels, (3, 1), dilation=(2, 1))
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm, self.path = nn.BatchNorm2d(channels), nn.Identity()
         self.relu, self.softmax = nn.ReLU(inplace=True), nn.Softmax(dim=-1)
         self.graph = nn.Buffer(torch.randn(3, joints, joints))
         self.added = nn.Parameter(torch.randn(3, joints, joints))
@@ -111,6 +111,15 @@ EQUAL: dict[str, Forward] = {
     "functional convolution": chomped,
     "all parts joined": lambda net, x: torch.cat(net.conv(x).split(3, 1)[::-1], 1),
     "upsampled joints": lambda net, x: F.interpolate(net.conv(x), scale_factor=(1.0, 2.0)),
+    "batch norm as a function": lambda net, x: F.batch_norm(
+        net.conv(x), net.norm.running_mean, net.norm.running_var + 0.5, net.norm.weight, net.norm.bias, net.training
+    ),
+    "batch norm without weights": lambda net, x: F.batch_norm(x, net.norm.running_mean, net.norm.running_var),
+    "layer norm over channels": lambda net, x: F.layer_norm(
+        net.conv(x).permute(0, 2, 3, 1), (6,), net.norm.weight, net.norm.bias, 1e-6
+    ).permute(0, 3, 1, 2),
+    "layer norm over joints": lambda net, x: F.layer_norm(x, (4,)),
+    "two paths through an identity": lambda net, x: sum(net.path([net.conv(x), net.causal(F.pad(x, (0, 0, 4, 0)))])),
 }  # fmt: skip
 REFUSED: dict[str, tuple[Forward, str]] = {
     "view in place": (lambda net, x: _changed(net.conv(x), lambda y: y[:, 2:4]), "shares memory"),
@@ -119,6 +128,8 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "part of a changed tensor": (lambda net, x: _part_of_changed(net.conv(x)), "shares memory"),
     "transposed in place": (lambda net, x: _changed(net.conv(x), lambda y: y.transpose(1, 3)), "shares memory"),
     "sum over frames": (lambda net, x: torch.einsum("nctv,nctw->ncvw", x, x), "sums over the frames"),
+    "batch norm of the clip": (lambda net, x: F.batch_norm(net.conv(x), None, None, None, None, True), "the clip"),
+    "layer norm over frames": (lambda net, x: F.layer_norm(net.conv(x), x.shape[2:]), "measures frames together"),
     "product of frames": (lambda net, x: x.transpose(2, 3) @ x, "different frames"),
     "reflected channels": (
         lambda net, x: F.pad(net.conv(x).permute(0, 2, 3, 1), (1, 1), "replicate").permute(0, 3, 1, 2), "pads channels",
