@@ -14,7 +14,6 @@ from co_perception import cli
 from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
 
 Capture = pytest.CaptureFixture[str]
-SLOW = pytest.mark.slow
 PEOPLE, TAKES, SECONDS = ("Anna", "Ben", "Cleo", "Dan", "Eve", "Finn"), 6, 2.2
 
 
@@ -47,8 +46,9 @@ def drawn_at_random(bags: list[Path], file: Path) -> list[str]:
     return ["--annotations", str(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("random", [True, False])
-@pytest.mark.parametrize("by", ["group", pytest.param("recording", marks=SLOW), pytest.param("subject", marks=SLOW)])
+@pytest.mark.parametrize("by", ["group", "recording", "subject"])
 def test_three_random_classes_are_no_better_than_chance_and_three_activities_are(
     performances: list[Path], by: str, random: bool, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -126,6 +126,7 @@ def recognized(session: RosSession, messages: Sequence[SkeletonArray], **paramet
         node.destroy_node()
 
 
+@pytest.mark.slow
 def test_recorded_activities_come_back_as_labels_of_people_never_seen(session: RosSession, tmp_path: Path) -> None:
     messages, marked = scene(seed=1, rounds=4)
     script, out = tmp_path / "script.csv", tmp_path / "lesson"

@@ -230,6 +230,7 @@ def test_mistakes_are_told_in_one_line(recordings: list[Path], tmp_path: Path, c
     assert "costgcn_short" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_resumed_elsewhere(recordings: list[Path], tmp_path: Path, capsys: Capture) -> None:
     """Another recording with as many windows of each class, and another model to start from, are refused in words."""
     out = ["--out", str(tmp_path / "out"), "--step", "8", "--epochs"]

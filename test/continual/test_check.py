@@ -67,6 +67,7 @@ def test_a_wrong_reference_is_named() -> None:
         check_streaming(co.Conv1d(2, 2, 3), (2,), reference=nn.Conv1d(2, 2, 3), export=False)
 
 
+@pytest.mark.slow
 def test_python_without_assertions_checks_as_much() -> None:
     code = """
 import torch, co_perception.continual as co

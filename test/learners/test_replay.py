@@ -325,6 +325,7 @@ def test_a_model_that_was_replaced_in_its_folder_is_loaded_again(tmp_path: Path)
     assert names[0] != names[1] and learners[0].labels == ("squat", "wave", "jump")
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_its_training_reads_every_message_once(task: EvaluationTask, tmp_path: Path) -> None:
     """The fault: messages were read once to compare them and once to answer them, and counted twice."""
     learner = ContinualSkeletonLearner(threads=1)

@@ -80,6 +80,7 @@ def test_a_source_with_takes_of_the_target_is_refused() -> None:
         learner.fit(takes(4, 2), target, config=QUICK, source=source + renamed)
 
 
+@pytest.mark.slow
 def test_a_model_knows_what_it_and_the_model_it_began_with_were_trained_on(tmp_path: Path) -> None:
     def knows(learner: ContinualSkeletonLearner, samples: Samples) -> bool:
         shown = (digest for item in samples.items for digest in content_digests(item.read()))

@@ -74,6 +74,7 @@ def test_two_publishers(bench: Any, capfd: Capture) -> None:
     assert log.count("several publish on /kitchen/skeletons: /left, /right. Stop all but one") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "kind", "topics"),
     [
