@@ -64,7 +64,8 @@ def tried(network: PublicNetwork, folder: Path | None, threads: int, limit_s: fl
     """The record of a network tried in a process of its own."""
     if folder is None and not network.registry:
         return Record(name=network.name, outcome=ABSENT, reasons=[f"no {network.source} in the folder of sources"])
-    paths = [str(ROOT), str(ROOT / "benchmarks"), *([str(folder)] if folder else []), os.environ.get("PYTHONPATH", "")]
+    own = [str(folder), str(folder / "src")] if folder else []
+    paths = [str(ROOT), str(ROOT / "benchmarks"), *own, os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "OMP_NUM_THREADS": str(max(threads, 1)),

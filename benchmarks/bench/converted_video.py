@@ -21,6 +21,7 @@ from bench.converted import PublicNetwork
 BSD3, BSD2, APACHE, MIT, NONE = "BSD-3-Clause", "BSD-2-Clause", "Apache-2.0", "MIT", "none stated"
 PER_FRAME = "BTCHW"
 AT_64, AT_96 = (3, 16, 64, 64), (3, 16, 96, 96)  # smaller than published, where a network takes it
+AT_112, AT_224 = (3, 16, 112, 112), (3, 16, 224, 224)
 
 
 class FoldedFrames(nn.Module):
@@ -172,8 +173,8 @@ def i3d() -> nn.Module:
 def _torchvision() -> list[PublicNetwork]:
     add = partial(PublicNetwork, source="torchvision", license=BSD3)
     video = "torchvision.models.video"
-    clips = {"r3d_18": AT_64, "mc3_18": AT_64, "r2plus1d_18": AT_64, "s3d": AT_96, "mvit_v1_b": (3, 16, 224, 224),
-             "mvit_v2_s": (3, 16, 224, 224), "swin3d_t": AT_96}  # fmt: skip
+    clips = {"r3d_18": AT_64, "mc3_18": AT_64, "r2plus1d_18": AT_64, "s3d": AT_224, "mvit_v1_b": AT_224,
+             "mvit_v2_s": AT_224, "swin3d_t": AT_96}  # fmt: skip
     found = [
         add(name=f"torchvision {name}", make=partial(made, video, name, weights=None), clip=clip)
         for name, clip in clips.items()
@@ -204,7 +205,7 @@ def _pytorchvideo() -> list[PublicNetwork]:
         "x3d_s": (partial(x3d, input_clip_length=13, input_crop_size=96), (3, 13, 96, 96)),
         "x3d_m": (partial(x3d, input_clip_length=16, input_crop_size=96), AT_96),
         "slow_r50": (partial(resnet, head_pool_kernel_size=(8, 3, 3)), (3, 8, 96, 96)),
-        "c2d_r50": (c2d, (3, 8, 96, 96)),
+        "c2d_r50": (c2d, (3, 8, 224, 224)),
         "i3d_r50": (i3d, (3, 8, 96, 96)),
         "csn_r101": (
             partial(made, f"{where}.csn", "create_csn", model_depth=101, head_pool_kernel_size=(2, 3, 3)),
@@ -259,15 +260,15 @@ def _ports() -> list[PublicNetwork]:
         ),
         add(
             name="I3D (hassony2)", source="hassony2/kinetics_i3d_pytorch", license=MIT, clip=(3, 32, 224, 224),
-            make=partial(made, "src.i3dpt", "I3D", num_classes=400),
+            make=partial(made, "src.i3dpt", "I3D", num_classes=400), settings={"output": 1},
         ),
         add(
-            name="I3D (tomrunia)", source="tomrunia/PyTorchConv3D", license=APACHE, clip=(3, 32, 224, 224),
+            name="I3D (tomrunia)", source="tomrunia/PyTorchConv3D", license=APACHE, clip=(3, 64, 224, 224),
             make=partial(made, "models.i3d", "InceptionI3D"), answer="BCT",
         ),
-        add(name="C3D (DavideA)", source="DavideA/c3d-pytorch", license=MIT, clip=AT_64,
+        add(name="C3D (DavideA)", source="DavideA/c3d-pytorch", license=MIT, clip=AT_112,
             make=partial(made, "C3D_model", "C3D")),
-        add(name="C3D (jfzhang95)", source=video, license=MIT, clip=AT_64,
+        add(name="C3D (jfzhang95)", source=video, license=MIT, clip=AT_112,
             make=partial(made, "network.C3D_model", "C3D", 101)),
         add(name="R(2+1)D (jfzhang95)", source=video, license=MIT, clip=AT_64,
             make=partial(made, "network.R2Plus1D_model", "R2Plus1DClassifier", 101, (2, 2, 2, 2))),
