@@ -1,4 +1,4 @@
-"""The pip face of co_perception: `pip install -e .` gives the core without ROS, extras add the rest.
+"""The pip face of co_perception: `pip install -e .` gives what runs a bundle without ROS, extras add the rest.
 
 colcon does not use this file. A workspace is built from package.xml and CMakeLists.txt, because the package generates
 messages. Ranges here say what is known to work; constraints.txt names the set that is tested together.
@@ -6,7 +6,13 @@ messages. Ranges here say what is known to work; constraints.txt names the set t
 
 from setuptools import find_packages, setup
 
-CORE = ["numpy>=1.26", "torch>=2.8", "safetensors>=0.4", "tqdm>=4.66"]
+# ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
+ONNXRUNTIME = "onnxruntime>=1.21,<1.29"
+
+CORE = ["numpy>=1.26", ONNXRUNTIME, "safetensors>=0.4"]
+
+# What trains networks, runs those that have no bundle, and makes bundles.
+TORCH = ["onnx>=1.17", "torch>=2.8"]
 
 # ROS 2 for machines that have none: unofficial builds of rclpy and of what generates messages. `make env` takes them
 # where no ROS 2 is sourced; beside a ROS 2 they must not be installed.
@@ -38,12 +44,12 @@ ROS_WHEELS = [
     "ninja>=1.11",
 ]
 
-# ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
-ONNX = ["onnx>=1.17", "onnxruntime>=1.21,<1.29", "onnxscript>=0.5"]
+ONNX = [*TORCH, "onnxscript>=0.5"]
 
-OPENVINO = ["onnx>=1.17", "openvino>=2025.0"]
+OPENVINO = [*TORCH, "openvino>=2025.0"]
 
 TRAIN = [
+    *TORCH,
     "jsonargparse[signatures]>=4.49",
     "lightning>=2.6",
     "matplotlib>=3.8",
@@ -56,9 +62,11 @@ TRAIN = [
 EXTRAS = {
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.11.9,<0.12"],
     "ros-wheels": ROS_WHEELS,
-    "video": ["av>=12", "opencv-python-headless>=4.8"],
+    "video": ["av>=12", "opencv-python-headless>=4.8", "tqdm>=4.66"],
+    "pose": ["ai-edge-litert>=2.0"],
     # MediaPipe up to 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.
-    "pose": ["ai-edge-litert>=2.0", "mediapipe>=0.10.21,<0.10.31", "opencv-python-headless>=4.8"],
+    "mediapipe": ["mediapipe>=0.10.21,<0.10.31"],
+    "torch": TORCH,
     "onnx": ONNX,
     "openvino": OPENVINO,
     "train": TRAIN,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from co_perception.commands import adapt, bundle, evaluate, networks, record, train, weights
+from co_perception.runtime.versions import torch_advice
 
 COMMANDS = (record, train, adapt, evaluate, bundle, weights, networks)
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = make_parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        with torch_advice():
+            return int(parsed.run(parsed))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"co-perception: {error}", file=sys.stderr)
         return 1

@@ -44,7 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     "continual": {"torch", "safetensors", "typing_extensions"},
     "networks": {"torch", "numpy", "typing_extensions"},
     "adapters": {"torch", "safetensors", "typing_extensions"},
-    "runtime": {"torch", "numpy", "safetensors", "tqdm"},
+    "runtime": {"torch", "numpy", "safetensors"},
     "pose": {"numpy"},
     "data": {"numpy"},
     "evaluation": {"numpy"},

@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 
 from co_perception.engine.settings import setting
 from co_perception.online.people import MISSING, Missing, PeopleLearner, Policy
-from co_perception.online.people_recognizers import PersonRecognizer, RefusalObserver, SkeletonRecognizer
+from co_perception.online.people_recognizers import PeopleRecognizer, RefusalObserver, SkeletonRecognizer
 from co_perception.online.recognizer import Recognizer, SceneRecognizer, StreamingLearner
 from co_perception.runtime.steppers.options import AUTO, BACKENDS, FLOAT32, PRECISIONS
+from co_perception.runtime.versions import torch_advice
 
 SCENE, PERSON = "scene", "person"
 
@@ -117,10 +118,12 @@ def skeleton_recognizer(
 
 def video_recognizer(
     learner: StreamingLearner, values: VideoSettings, observer: RefusalObserver | None = None
-) -> SceneRecognizer | PersonRecognizer:
+) -> SceneRecognizer | PeopleRecognizer[Any]:
     """The recognizer of images: of the whole scene, or of each person, as `subject` says."""
     rate_hz = learner.rate_hz if values.model_rate_hz < 0 else values.model_rate_hz
     if values.subject == PERSON:
+        from co_perception.online.crop_recognizer import PersonRecognizer  # which skeletons do without
+
         return PersonRecognizer(learner, policy(values), rate_hz, values.crop_margin, observer)
     return SceneRecognizer(learner, rate_hz, values.max_gap_s, values.max_hold_frames)
 
@@ -139,7 +142,9 @@ def skeleton_learner(values: SkeletonSettings) -> PeopleLearner:
         options = {key: value for key, value in _options(values).items() if key != "device"}
         return BundleSkeletonLearner(capacity=values.max_people, **options)
     from co_perception.learners.metadata import Metadata
-    from co_perception.learners.skeleton import ContinualSkeletonLearner
+
+    with torch_advice():
+        from co_perception.learners.skeleton import ContinualSkeletonLearner
 
     network = values.network or (Metadata.read(Path(folder)).network if folder else "costgcn_short")
     return ContinualSkeletonLearner(network, capacity=values.max_people, **_options(values))
@@ -216,7 +221,8 @@ def skeleton_weights(values: SkeletonSettings) -> str | None:
 
 def video_learner(values: VideoSettings) -> StreamingLearner:
     """The learner these settings ask for, without weights yet."""
-    from co_perception.learners.video import ContinualVideoLearner
+    with torch_advice():
+        from co_perception.learners.video import ContinualVideoLearner
 
     return ContinualVideoLearner(values.network, **_options(values))
 

@@ -27,7 +27,7 @@ from co_perception.data.bags.bag_frames import (
 )
 from co_perception.data.bags.recorded_clock import RecordedClock
 from co_perception.data.content_sketch import ContentSketch
-from co_perception.data.messages.image import MALFORMED
+from co_perception.data.messages.decoding_counts import MALFORMED
 from co_perception.data.messages.people import SENSELESS, DetectedPeople, ImageWithPeople, from_poses
 from co_perception.engine.data import Image
 from co_perception.engine.settings import Value, values_of

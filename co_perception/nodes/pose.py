@@ -13,7 +13,8 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from co_perception.data.messages.image import counted_decoding, fill, to_rgb
+from co_perception.data.messages.decoding_counts import counted_decoding
+from co_perception.data.messages.image import fill, to_rgb
 from co_perception.engine import data
 from co_perception.engine.settings import setting
 from co_perception.engine.stage_counts import NOBODY, Stage

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from std_msgs.msg import Header
 
-from co_perception.data.messages.image import counted_decoding
+from co_perception.data.messages.decoding_counts import counted_decoding
 from co_perception.engine.label_groups import SubjectGroup
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds

@@ -23,7 +23,7 @@ from co_perception.nodes.core.qos import result_qos
 from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
 from co_perception.nodes.image_inputs import ImagePeopleInput, ImagePeopleSettings, listen_to_images, read_image
 from co_perception.nodes.recognizer import FrameJob, RecognizerNode, RecognizerNodeSettings
-from co_perception.online.people_recognizers import PersonRecognizer
+from co_perception.online.crop_recognizer import PersonRecognizer
 from co_perception.online.recognizer import Answer, StreamingLearner, caption
 
 LearnerFactory = Callable[[VideoSettings], StreamingLearner]

@@ -1,4 +1,4 @@
-"""Recognizers that follow several people: by the poses of a message, or by crops of an image."""
+"""Recognizers that keep a stream for each person: their base, and the one that goes by the poses of a message."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from co_perception.data.messages.people import DetectedPeople, ImageWithPeople, Refusal
-from co_perception.engine.data import Image
+from co_perception.data.messages.people import DetectedPeople, Refusal
 from co_perception.engine.stage_counts import NOBODY, Stage
 from co_perception.engine.target import Status
-from co_perception.online.crop_streams import CropStreams, Restorable
-from co_perception.online.crops import person_crops
 from co_perception.online.input_rate import InputRate
 from co_perception.online.pacing import Admission
 from co_perception.online.people import Observation, People, PeopleLearner, Policy
@@ -121,36 +118,3 @@ class SkeletonRecognizer(PeopleRecognizer[DetectedPeople]):
 
     def _read(self, observation: DetectedPeople, stamp_ns: int) -> Reading:
         return observation, observation.refused, observation.poses
-
-
-class PersonRecognizer(PeopleRecognizer[ImageWithPeople]):
-    """Recognizes each person's activity from the part of the image around them, with a video network.
-
-    Args:
-        learner: steps one person's stream at a time.
-        margin: room around each person, see `crops.square_around`.
-        policy, rate_hz, observer: as in `PeopleRecognizer`.
-
-    Raises:
-        ValueError: for a learner whose state cannot be taken out.
-    """
-
-    def __init__(
-        self,
-        learner: StreamingLearner,
-        policy: Policy,
-        rate_hz: float,
-        margin: float,
-        observer: RefusalObserver | None = None,
-    ) -> None:
-        if not isinstance(learner, Restorable):
-            raise ValueError(f"{learner.name} has no snapshot and restore, which subject: person needs; use scene.")
-        self.streams: CropStreams[Any] = CropStreams(learner, margin)
-        super().__init__(learner, People(self.streams, policy), rate_hz, observer)
-
-    def _read(self, observation: ImageWithPeople, stamp_ns: int) -> Reading:
-        image = observation.image
-        if image.stamp_ns != stamp_ns:
-            image = Image(image.data, stamp_ns)
-        crops, refused = person_crops(observation.people, image)
-        return observation.people, refused, crops

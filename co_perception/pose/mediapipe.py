@@ -65,7 +65,7 @@ def import_mediapipe() -> MediaPipeModules:
     except ImportError as error:
         raise ImportError(
             "the estimator mediapipe needs the package of that name, which is not installed or lacks its Tasks: "
-            f"pip install 'co_perception[pose]'. MoveNet does without it. ({error})"
+            f"pip install 'co_perception[mediapipe]'. MoveNet does without it. ({error})"
         ) from error
     return MediaPipeModules(
         mediapipe, vision, BaseOptions, schema_py_generated, metadata_schema_py_generated, flatbuffers

@@ -14,8 +14,8 @@ from co_perception.learners import metadata
 from co_perception.learners.recognizers import KINDS, RecognizerKind, policy, skeleton_recognizer, video_recognizer
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.learners.video import ContinualVideoLearner
+from co_perception.online.crop_recognizer import PersonRecognizer
 from co_perception.online.people import Policy
-from co_perception.online.people_recognizers import PersonRecognizer
 from co_perception.online.recognizer import SceneRecognizer
 
 SKELETON, VIDEO = KINDS["skeleton"], KINDS["video"]

@@ -13,10 +13,11 @@ from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable
 from co_perception.data.messages.people import Box, DetectedPeople, ImageWithPeople, Refusal
 from co_perception.engine.data import Image
 from co_perception.engine.target import Pose
+from co_perception.online.crop_recognizer import PersonRecognizer
 from co_perception.online.crops import Region, person_crops
 from co_perception.online.pacing import Admission, Verdict
 from co_perception.online.people import Policy
-from co_perception.online.people_recognizers import PersonRecognizer, SkeletonRecognizer
+from co_perception.online.people_recognizers import SkeletonRecognizer
 
 TICK_NS = 100_000_000
 UNREADABLE = Refusal("unknown layout", "octopus8 is none of the layouts")

@@ -38,4 +38,5 @@ def test_a_missing_package_names_the_extra(name: str) -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError" in answer.stderr
-    assert "pip install 'co_perception[pose]'" in answer.stderr
+    extra = {"movenet": "pose", "mediapipe": "mediapipe"}[name]
+    assert f"pip install 'co_perception[{extra}]'" in answer.stderr

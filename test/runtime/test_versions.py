@@ -11,10 +11,11 @@ import torch
 from helpers.stepper_networks import FAMILIES
 
 from co_perception.pose import mediapipe
+from co_perception.runtime import versions
 from co_perception.runtime.steppers import onnx_session
 from co_perception.runtime.steppers.choose import stepper
 from co_perception.runtime.untrusted.torch_file import SAFE_SINCE, load_plain
-from co_perception.runtime.versions import is_since, numbers
+from co_perception.runtime.versions import installed, is_since, numbers, torch_advice
 
 SETUP = (Path(__file__).parents[2] / "setup.py").read_text()
 
@@ -35,6 +36,15 @@ def test_what_is_installed_is_found_without_importing_it() -> None:
     here = numbers(metadata.version("pytest"))
     assert is_since("pytest", here) and is_since("pytest", (1,)) and not is_since("pytest", (*here, 1))
     assert not is_since("no-such-package-anywhere", (0,))
+    for each in metadata.distributions():
+        assert numbers(installed(each.name) or "") == numbers(metadata.version(each.name)), each.name
+
+
+def test_a_missing_torch_says_what_to_install() -> None:
+    with pytest.raises(ImportError, match=r"co_perception\[torch\].*docs/bundle.md"), torch_advice():
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+    with pytest.raises(ModuleNotFoundError, match="av"), torch_advice():
+        raise ModuleNotFoundError("No module named 'av'", name="av")
 
 
 @pytest.mark.parametrize("package", ["onnxruntime", "onnxruntime-gpu"])
@@ -76,9 +86,4 @@ def test_setup_asks_for_no_version_that_is_refused() -> None:
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, package: str, version: str) -> None:
-    def version_of(asked: str) -> str:
-        if asked == package:
-            return version
-        raise metadata.PackageNotFoundError(asked)
-
-    monkeypatch.setattr(metadata, "version", version_of)
+    monkeypatch.setattr(versions, "installed", lambda asked: version if asked == package else None)

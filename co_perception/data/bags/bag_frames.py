@@ -18,7 +18,8 @@ import numpy as np
 
 from co_perception.data.bags.bag_file import IMAGES, SKELETONS, Bag, StampedMessage
 from co_perception.data.bags.message_content import people_digest, picture_digest
-from co_perception.data.messages.image import counted_decoding, to_rgb
+from co_perception.data.messages.decoding_counts import counted_decoding
+from co_perception.data.messages.image import to_rgb
 from co_perception.data.messages.people import DetectedPeople, ImageWithPeople, from_skeletons
 from co_perception.data.messages.video_packets import PacketDecoder, codec_of
 from co_perception.data.parsing import parse_errors

@@ -13,7 +13,7 @@ from co_perception.data.annotations.intervals import Interval
 from co_perception.data.bags.bag_file import SKELETONS, Bag, StampedMessage
 from co_perception.data.bags.bag_frames import counted_messages
 from co_perception.data.bags.recorded_clock import RecordedClock
-from co_perception.data.messages.image import MALFORMED
+from co_perception.data.messages.decoding_counts import MALFORMED
 from co_perception.data.messages.people import once_each, poses_of, unit_refusal, unknown_axes
 from co_perception.data.parsing import NOT_FOUND, Skipped, parse_errors
 from co_perception.engine.stage_counts import NOBODY, Stage, StageCounts

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
+from co_perception.data.messages.decoding_counts import MALFORMED
 from co_perception.data.messages.raw_image import DEPTH, MOST_PIXELS, Bytes, ImageMessage, bytes_of, raw_to_rgb
 from co_perception.data.messages.video_packets import VideoPicture, codec_of
 from co_perception.engine.data import Pixels
-from co_perception.engine.stage_counts import Stage, StageCounts
 
 # encodings with colors, and without a picture of a scene, as sensor_msgs names them
 _COLOR = frozenset(f"{order}{bits}" for order in ("rgb", "bgr", "rgba", "bgra") for bits in (8, 16))
@@ -29,9 +27,6 @@ JPEG = b"\xff\xd8\xff"
 # JPEG segments that begin a frame (ITU-T T.81, table B.1): C0 to CF but tables (C4, CC) and an extension (C8).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
-
-
-MALFORMED = "not as the definition of its type says"
 
 
 class CompressedImageMessage(Protocol):
@@ -74,17 +69,6 @@ def encoding_of(message: object) -> str:
     if encoding is None and coding is None:
         return MALFORMED
     return f"encoding {encoding or '(none)'}" if encoding is not None else f"compressed format {coding!r}"
-
-
-@contextmanager
-def counted_decoding(message: object, counts: StageCounts) -> Iterator[None]:
-    """Counts whether the message that is decoded inside can be, by the encoding of its picture; the error goes on."""
-    try:
-        yield
-    except (ImportError, ValueError) as error:
-        counts.lose(Stage.DECODED, encoding_of(message), detail=str(error))
-        raise
-    counts.add(Stage.DECODED)
 
 
 def decode(data: Bytes, format: str) -> Pixels:

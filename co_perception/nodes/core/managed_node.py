@@ -34,7 +34,6 @@ from co_perception.nodes.core.throttled_log import ThrottledLog
 LOST = "lost on the way"
 CONNECTING = "missed while connecting"  # no loss: a connection of DDS comes about step by step
 MOST_CALLS = 100  # of a service that may wait; rclpy's default loses half of 20 that come at once
-LOOK_S = 0.05  # between two looks whether what is prepared in the background is ready
 
 
 @dataclass(frozen=True)
@@ -314,20 +313,18 @@ class ManagedNode(LifecycleNode, ABC, Generic[S]):
 
     def _load_in_background(self, values: S) -> None:
         name = f"{self.get_name()}_load"
-        preparation = Preparation(lambda: self.load(values), self.discard, self._turn, name)
+        loaded = self.create_guard_condition(self._take_loaded)
+        self.while_configured.callback(self.destroy_guard_condition, loaded)
+        preparation = Preparation(lambda: self.load(values), self.discard, self._turn, name, loaded.trigger)
         self._preparation = preparation
         self.while_configured.callback(setattr, self, "_preparation", None)
         self.while_configured.callback(preparation.cancel)
-        timer = self.create_timer(LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self.while_configured.callback(self.destroy_timer, timer)
-        self._look_timer = timer
 
-    def _look(self) -> None:
-        """Takes what was loaded in the background, once it is there."""
+    def _take_loaded(self) -> None:
+        """Takes what was loaded in the background."""
         preparation = self._preparation
         if preparation is None or not preparation.done:
             return
-        self._look_timer.cancel()
         try:
             self.use(preparation.result())
         except Exception as error:

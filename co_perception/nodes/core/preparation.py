@@ -19,10 +19,18 @@ class Preparation(Generic[T]):
         turn: held while making. Preparations that share it follow each other, so that an abandoned one and its
             successor never need their memory at once.
         name: of the thread.
+        on_end: called on that thread once the preparation is `done`, unless it was cancelled.
     """
 
-    def __init__(self, make: Callable[[], T], discard: Callable[[T], None], turn: Lock, name: str) -> None:
-        self._make, self._discard, self._turn = make, discard, turn
+    def __init__(
+        self,
+        make: Callable[[], T],
+        discard: Callable[[T], None],
+        turn: Lock,
+        name: str,
+        on_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._make, self._discard, self._turn, self._on_end = make, discard, turn, on_end
         self._began_s = monotonic()
         self._made: list[T] = []
         self._error: Exception | None = None
@@ -62,6 +70,9 @@ class Preparation(Generic[T]):
             except Exception as error:  # raised again where the result is asked for
                 self._error = error
         self._ended.set()
+        with self._handover:  # so that nothing is called any more once `cancel` has returned
+            if not self._abandoned:
+                self._on_end()
 
     def _store(self, made: T) -> None:
         with self._handover:

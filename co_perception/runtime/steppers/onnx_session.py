@@ -6,7 +6,6 @@ The package `onnxruntime` is imported here, when it is needed.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,7 +47,7 @@ def import_onnxruntime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ImportError("to step in ONNX Runtime: pip install 'co_perception[onnx]'") from error
+        raise ImportError(f"to step in ONNX Runtime: {PIP_INSTALL}") from error
     if numbers(onnxruntime.__version__) < SHARES_SINCE:
         version = onnxruntime.__version__
         raise ImportError(f"ONNX Runtime {version} cannot share its memory with torch: {PIP_INSTALL}")
@@ -109,9 +108,11 @@ def quantized(model: ModelProto) -> bytes:
     x86 processors without VNNI add two products of an unsigned and a signed byte in 16 bits, which saturate
     (pmaddubsw). With weights of 7 bits they cannot: 2 * 255 * 64 = 32640 < 32768.
     """
+    from tempfile import TemporaryDirectory
+
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")
         products = ["MatMul", "Gemm"]
         quantize_dynamic(model, path, op_types_to_quantize=products, weight_type=QuantType.QInt8, reduce_range=True)
