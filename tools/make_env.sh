@@ -125,7 +125,7 @@ print(sysconfig.get_path("include"), numpy.get_include())')
 # The messages go into the environment, the Python of the checkout is used where it lies: edits are live.
 build_messages() {
   local state site build=$venv/build_messages sources=(package.xml CMakeLists.txt)
-  for source in msg srv launch config scripts; do [ ! -e "$source" ] || sources+=("$source"); done
+  for source in msg srv action launch config scripts; do [ ! -e "$source" ] || sources+=("$source"); done
   state=$(fingerprint "${sources[@]}" "$venv/packages.stamp")
   done_before messages "$state" && return
   say "building the messages"

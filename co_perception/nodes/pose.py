@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from co_perception.nodes.core import run_node
 from co_perception.nodes.core.draw import draw_people
 from co_perception.nodes.core.messages import skeleton_array
 from co_perception.nodes.core.qos import ImageInputSettings, result_qos
+from co_perception.nodes.core.run_letters import run_letters
 from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
 from co_perception.nodes.core.worker_node import WorkerNode, WorkerSettings
 from co_perception.nodes.image_inputs import ImageMessage, listen_to_images
@@ -48,16 +48,6 @@ class PoseJob:
     message: ImageMessage
     place: ImagePlace
     arrived_ns: int
-
-
-def run_letters(name: str, began_ns: int) -> str:
-    """Four letters for a run of a node, by its name and when it began: 457 thousand runs have different ones.
-
-    >>> run_letters("/pose", 1), run_letters("/pose", 2), run_letters("/left/pose", 1)
-    ('ugar', 'kgnn', 'evog')
-    """
-    number = zlib.crc32(f"{name} since {began_ns}".encode())
-    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(4))
 
 
 class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):

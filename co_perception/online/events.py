@@ -247,13 +247,16 @@ class GroupEventDetector:
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
+        self.overtaken = False
+        """Whether the newest frame given came late or twice, and changed nothing."""
         self._order = StampOrder(self.rules.max_gap_s)
         self._detectors: dict[str, EventDetector] = {}
 
     def update(self, stamp_ns: int, scores: Mapping[SubjectGroup, LabelScores], epoch: int = 0) -> list[Event]:
         """Takes the next frame, see `EventDetector.update`; what is missing counts as without scores."""
         order = self._order.place(stamp_ns, epoch).order
-        if order in (Order.LATE, Order.DUPLICATE):
+        self.overtaken = order in (Order.LATE, Order.DUPLICATE)
+        if self.overtaken:
             return []
         by_group: dict[str, dict[str, LabelScores]] = {group: {} for group in self._detectors}
         for (subject, group), given in scores.items():

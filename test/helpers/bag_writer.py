@@ -184,9 +184,9 @@ def labels(
 
 
 def ours(types: Any, name: str, **fields: Any) -> Any:
-    """A message of ours; fields that `types` have not, of an earlier version, are left out."""
-    kind = types.types[f"co_perception/msg/{name}"]
-    return kind(**{key: value for key, value in fields.items() if key in kind.__dataclass_fields__})
+    """A message of ours; fields that `types` have not, of an earlier version, are left out; ids may be left out."""
+    kind, given = types.types[f"co_perception/msg/{name}"], {"id": "", "onset_id": "", **fields}
+    return kind(**{key: value for key, value in given.items() if key in kind.__dataclass_fields__})
 
 
 def _activity(

@@ -14,11 +14,11 @@ from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from co_perception.engine.time import nanoseconds
-from co_perception.msg import Activity, ActivityArray, Keypoint, Skeleton, SkeletonArray
+from co_perception.msg import Activity, ActivityArray, ActivityEvent, Keypoint, Skeleton, SkeletonArray
 from co_perception.nodes.core.messages import to_time
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode
 from co_perception.nodes.video_activity import VideoActivityNode
-from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable
+from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable, category
 
 RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 SEC = 1_000_000_000
@@ -195,6 +195,18 @@ class SkeletonStream(FakeLearnerStream):
     def show(self, *seconds: float) -> None:
         for stamp in seconds:
             self.send(stamp, "a")
+
+
+def scored(stream: FakeLearnerStream, rows: list[tuple[float, float, float]]) -> list[Any]:
+    """Shows a frame for each row of scores of red, green and blue; gives the events as they come."""
+    learner, left = stream.learner, iter(rows)
+    learner.infer = lambda shown: [category(np.array(next(left), np.float32), learner.labels, 1.0, 0.75)]
+    events = stream.bench.listen(ActivityEvent, "activity_events")
+    stream.bench.until(lambda: stream.node._event_publisher._publisher.get_subscription_count(), "a listener")
+    ticks = range(len(stream.answers), len(stream.answers) + len(rows))
+    stream.show(*[5 + tick * stream.tick_s for tick in ticks])
+    stream.answered(ticks.stop)
+    return events
 
 
 class Gate:

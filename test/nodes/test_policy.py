@@ -59,7 +59,7 @@ def setups(source: Path, told: Path) -> dict[str, list[Callable[..., Any]]]:
 
 
 def uses(node: Any) -> Iterator[Granted]:
-    """Everything the middleware knows of the node, as if it were in no namespace."""
+    """Everything the middleware knows of the node, as if it were in no namespace; of an action only its name."""
     asked = {
         "publish": node.get_publisher_names_and_types_by_node,
         "subscribe": node.get_subscriber_names_and_types_by_node,
@@ -68,7 +68,8 @@ def uses(node: Any) -> Iterator[Granted]:
     }
     for act, ask in asked.items():
         for full, _ in ask(node.get_name(), node.get_namespace()):
-            yield act, full.removeprefix(node.get_namespace())
+            name, action, _ = full.removeprefix(node.get_namespace()).partition("/_action/")
+            yield ("execute" if action else act), name
 
 
 def granted(name: str) -> set[Granted]:

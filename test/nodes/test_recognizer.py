@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from helpers.fake_learners import category  # noqa: E402
 from helpers.node_stream import (  # noqa: E402
     SEC,
     FakeLearnerStream,
@@ -22,6 +20,7 @@ from helpers.node_stream import (  # noqa: E402
     SkeletonStream,
     overrides_of,
     person,
+    scored,
     stamps_of,
 )
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
@@ -202,17 +201,6 @@ def test_streams_go_on_after_snapshot_and_restore(bench: Any, tmp_path: Path, ki
     assert {a.subject_id: a.progress * 8 for a in last.activities} == {"a": 6, "b": 1}
     assert last.state_epoch > 0
     assert not bench.call(Snapshot, f"{name}/snapshot", path="../people").success
-
-
-def scored(stream: FakeLearnerStream, rows: list[tuple[float, float, float]]) -> list[Any]:
-    """Shows a frame for each row of scores of red, green and blue; gives the events as they come."""
-    learner, left = stream.learner, iter(rows)
-    learner.infer = lambda shown: [category(np.array(next(left), np.float32), learner.labels, 1.0, 0.75)]
-    events = stream.bench.listen(ActivityEvent, "activity_events")
-    stream.bench.until(lambda: stream.node._event_publisher._publisher.get_subscription_count(), "a listener")
-    stream.show(*[5 + tick * stream.tick_s for tick in range(len(rows))])
-    stream.answered(len(rows))
-    return events
 
 
 @pytest.mark.parametrize("top_k", [1, 5])

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from co_perception.data.bags.message_types import types_of
+from co_perception.data.bags.message_types import ADDED, types_of
 from co_perception.data.bags.rosbags_library import unpacked
 
 OURS = "co_perception/"
 
 
 class MessageDecoder:
-    """Decodes messages by the definition in the recording; without one, ours as they are today or as they were.
+    """Decodes messages by the definition in the recording; without one, ours as they are today or as they were once.
 
-    Which of the two a recording has, its bytes tell: a message of the other kind is too long or too short. What the
+    Which of them a recording has, its bytes tell: a message of another kind is too long or too short. What the
     first messages leave open, such as an array of nobody's activities, stays open.
 
     Args:
@@ -29,7 +29,7 @@ class MessageDecoder:
         self._stores = [types_of(connections, ros1)]
         undefined = not any(each.msgdef.data for each in connections)
         if undefined and any(each.msgtype.startswith(OURS) for each in connections):
-            self._stores.append(types_of(connections, past=True))
+            self._stores += [types_of(connections, changes=count) for count in reversed(range(len(ADDED)))]
 
     def decode(self, data: bytes, kind: str) -> Any:
         """The message of this type. Raises what rosbags raises; its parser can fail anywhere."""

@@ -16,13 +16,16 @@ from co_perception.data.bags import rosbags_library
 
 MOST_DEFINITION = 256 * 1024  # bytes; those of common messages have a few thousand
 MOST_ELEMENTS = 4096  # of an array of fixed length: it becomes as many lines of code
-ADDED = {
-    "Activity": ("group", "scores"),
-    "ActivityEvent": ("group",),
-    "LabelInfo": ("groups",),
-    "SkeletonArray": ("processing_latency", "dropped_frames"),
-}
-"""Fields that our messages did not have at first, by message."""
+ADDED: tuple[dict[str, tuple[str, ...]], ...] = (
+    {
+        "Activity": ("group", "scores"),
+        "ActivityEvent": ("group",),
+        "LabelInfo": ("groups",),
+        "SkeletonArray": ("processing_latency", "dropped_frames"),
+    },
+    {"ActivityEvent": ("id", "onset_id")},
+)
+"""Fields that our messages did not have at first, by message; an entry for each time they changed, the oldest first."""
 _FIXED = re.compile(r"\[\s*([^\]<\s][^\]]*)\]")
 REMEDY = "Record it again where the package of these messages is installed and sourced."
 _UNDEFINED = "nothing is damaged, but the recording has no definition of"
@@ -37,13 +40,13 @@ PACKETS = {
 }
 
 
-def types_of(connections: Sequence[Any], ros1: bool = False, past: bool = False) -> Any:
+def types_of(connections: Sequence[Any], ros1: bool = False, changes: int = len(ADDED)) -> Any:
     """The types of a topic: by the definition in the recording, without one the common messages and ours.
 
     Args:
         connections: of the topic, as rosbags reads them.
         ros1: whether they are of a ROS 1 recording, which always has definitions.
-        past: without a definition, whether ours are taken as they were without the `ADDED` fields.
+        changes: without a definition, ours are taken as they were after so many of the changes in `ADDED`.
 
     Raises ValueError for definitions that ask for more than any message of ours; rosbags' errors for invalid ones.
     """
@@ -52,7 +55,7 @@ def types_of(connections: Sequence[Any], ros1: bool = False, past: bool = False)
     store = typesys.get_typestore(typesys.Stores.EMPTY if defined else typesys.Stores.LATEST)
     if not defined:
         for file in message_files():
-            text = without_added(file.stem, file.read_text()) if past else file.read_text()
+            text = without_added(file.stem, file.read_text(), changes)
             store.register(typesys.get_types_from_msg(text, f"co_perception/msg/{file.stem}"))
         for kind, text in PACKETS.items():
             store.register(typesys.get_types_from_msg(text, kind))
@@ -81,9 +84,9 @@ def _undefined_parts(store: Any) -> Iterator[tuple[str, str]]:
                 yield kind, part
 
 
-def without_added(name: str, text: str) -> str:
-    """The definition of a message of ours, by its name, as it was without the `ADDED` fields."""
-    added = [[field] for field in ADDED.get(name, ())]
+def without_added(name: str, text: str, changes: int = 0) -> str:
+    """The definition of a message of ours, by its name, as it was after so many of the changes in `ADDED`."""
+    added = [[field] for change in ADDED[changes:] for field in change.get(name, ())]
     return "".join(line for line in text.splitlines(keepends=True) if line.split()[1:2] not in added)
 
 

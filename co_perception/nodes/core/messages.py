@@ -14,7 +14,17 @@ from co_perception.data.messages.people import Box, region_of
 from co_perception.engine.label_groups import places_of
 from co_perception.engine.target import Category, Pose, Status
 from co_perception.engine.time import NANO, nanoseconds
-from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, Keypoint, LabelInfo, Skeleton, SkeletonArray
+from co_perception.msg import (
+    Activity,
+    ActivityArray,
+    ActivityHypothesis,
+    CurrentActivity,
+    Keypoint,
+    LabelInfo,
+    Skeleton,
+    SkeletonArray,
+)
+from co_perception.online.held_activities import HeldActivity
 from co_perception.online.recognizer import Answer, StreamingLearner, label_groups
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and the sixth guess is of little use
@@ -107,6 +117,19 @@ def _scores(category: Category, groups: Sequence[str]) -> array[float]:
         return array("f")
     values = category.probabilities
     return array("f", (values[places_of(category.group, groups, len(values))] if category.group else values).tobytes())
+
+
+def current_activity(held: HeldActivity) -> CurrentActivity:
+    """An activity that stands."""
+    return CurrentActivity(
+        event_id=held.event_id,
+        subject_id=held.subject,
+        group=held.group,
+        label=held.label,
+        score=held.score,
+        began=to_time(held.began_ns),
+        roi=to_roi(held.box),
+    )
 
 
 def label_info(learner: StreamingLearner, stamp: Time) -> LabelInfo:

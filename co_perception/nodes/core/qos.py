@@ -44,6 +44,11 @@ def result_qos(depth: int = 10) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
 
 
+def event_qos() -> QoSProfile:
+    """For events: reliable, and late subscribers that ask for it get the last ones (transient local)."""
+    return QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
 def latched_qos() -> QoSProfile:
     """For a message that is published once: late subscribers get it too (transient local)."""
     return QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -21,6 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 SIGNAL_S = 0.1  # between two looks for a signal while no message comes
 ENDS_S = 1.8  # in which a process ends after a signal, whatever it still waits for
+LAST_CALLBACKS = 20  # of a node that ends
 AGAIN_S = 0.01  # after which an interrupt is raised again that Python has dropped
 
 
@@ -112,6 +113,8 @@ class StartableNode(Protocol):
     def configure_in_background(self) -> TransitionCallbackReturn: ...
 
     def trigger_activate(self) -> TransitionCallbackReturn: ...
+
+    def trigger_deactivate(self) -> TransitionCallbackReturn: ...
 
 
 def bring_up(node: LifecycleNode) -> bool:
@@ -218,4 +221,13 @@ def _spin(node: StartableNode, executor: SingleThreadedExecutor, guard: SignalGu
             # Somebody else may have been quicker.
             if not node.active and node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
                 return 1 if rclpy.ok() else 0
+    _end_goals(node, executor)
     return 0
+
+
+def _end_goals(node: StartableNode, executor: SingleThreadedExecutor) -> None:
+    """Deactivates a node whose process ends, and gives those who wait for it their answers."""
+    if rclpy.ok() and node.active:
+        node.trigger_deactivate()
+        for _ in range(LAST_CALLBACKS):
+            executor.spin_once(timeout_sec=0)

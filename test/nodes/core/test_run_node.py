@@ -282,6 +282,9 @@ def test_a_node_that_somebody_else_has_activated_meanwhile_goes_on() -> None:
         def trigger_activate(self) -> TransitionCallbackReturn:
             return TransitionCallbackReturn.ERROR  # as rclpy has it of an active node
 
+        def trigger_deactivate(self) -> TransitionCallbackReturn:
+            return TransitionCallbackReturn.SUCCESS
+
     guard = SignalGuard()
     spun: list[float] = []
 
