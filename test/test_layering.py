@@ -32,7 +32,8 @@ LAYERS: dict[str, set[str]] = {
         "training",
     },
     "nodes": {
-        "engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "online", "learners", "msg", "srv",
+        "engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "online", "learners", "action", "msg",
+        "srv",
     },
 }  # fmt: skip
 
@@ -55,9 +56,9 @@ LIBRARIES: dict[str, set[str]] = {
 }
 
 ROS = {
-    "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "diagnostic_updater", "geometry_msgs", "launch",
-    "launch_ros", "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs", "std_srvs",
-    "tf2_ros", "vision_msgs",
+    "action_msgs", "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "diagnostic_updater", "geometry_msgs",
+    "launch", "launch_ros", "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs",
+    "std_srvs", "tf2_ros", "vision_msgs",
 }  # fmt: skip
 
 # Optional packages: each is imported in one file, inside a function.

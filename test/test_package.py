@@ -19,7 +19,7 @@ from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, Keypo
 from co_perception.srv import ResetState
 
 ROOT = Path(__file__).parent.parent
-INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")])
+INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), *ROOT.glob("action/*.action")])
 HEADER = Header(stamp=Time(sec=7, nanosec=123_456_789), frame_id="camera")
 ROI = RegionOfInterest(x_offset=3, y_offset=4, width=50, height=60)
 
@@ -83,10 +83,11 @@ def test_every_field_says_what_it_means(file: Path) -> None:
 
 
 def test_every_interface_file_is_generated() -> None:
+    import co_perception.action
     import co_perception.msg
     import co_perception.srv
 
-    generated = set(dir(co_perception.msg)) | set(dir(co_perception.srv))
+    generated = set(dir(co_perception.msg)) | set(dir(co_perception.srv)) | set(dir(co_perception.action))
     assert {file.stem for file in INTERFACES} <= generated
 
 
