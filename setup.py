@@ -60,6 +60,7 @@ TRAIN = [
 ]
 
 EXTRAS = {
+    "behaviours": ["py_trees>=2.2,<3"],
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.11.9,<0.12"],
     "ros-wheels": ROS_WHEELS,
     "video": ["av>=12", "opencv-python-headless>=4.8", "tqdm>=4.66"],

@@ -35,6 +35,7 @@ LAYERS: dict[str, set[str]] = {
         "engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "online", "learners", "action", "msg",
         "srv",
     },
+    "behaviours": {"engine", "data", "online", "nodes.core", "action", "msg"},
 }  # fmt: skip
 
 # Layer: what it may import from outside, beside the standard library and the optional packages. typing_extensions comes
@@ -53,6 +54,7 @@ LIBRARIES: dict[str, set[str]] = {
     "online": {"numpy"},
     "learners": {"torch", "numpy", "safetensors"},
     "nodes": {"numpy", "tqdm"},
+    "behaviours": {"py_trees"},
 }
 
 ROS = {
@@ -134,7 +136,7 @@ def fault(found: Import) -> str | None:
         allowed = not inside or bool({inside[0], ".".join(inside[:2])} & (LAYERS[found.layer] | {found.layer}))
         return None if allowed else f"{found.layer} may import {LAYERS[found.layer]}"
     if found.top in ROS:
-        return None if found.layer == "nodes" else "ROS lives in co_perception/nodes only"
+        return None if found.layer in ("nodes", "behaviours") else "ROS lives in nodes and behaviours only"
     if found.top in sys.stdlib_module_names | OPTIONAL | LIBRARIES[found.layer]:
         return None
     return f"{found.layer} may import the standard library, optional packages and {LIBRARIES[found.layer]}"

@@ -20,6 +20,7 @@ CALLED_BY_LIBRARIES = {
     "find_class", "persistent_load",  # pickle
     "on_configure", "on_activate", "on_deactivate", "on_cleanup", "on_shutdown", "on_error",  # rclpy
     "training_step", "validation_step", "on_train_start", "on_train_epoch_start", "configure_optimizers",  # lightning
+    "setup", "initialise", "update", "terminate",  # py_trees
     "train_dataloader", "val_dataloader", "on_save_checkpoint", "on_load_checkpoint",
 }  # fmt: skip
 PUBLIC_ANYWAY = {

@@ -91,12 +91,12 @@ make_venv() {
 }
 
 install_packages() {
-  local state extras=ros,ros-wheels,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
+  local state extras=ros,ros-wheels,behaviours,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
   state=$(fingerprint setup.py pyproject.toml constraints.txt tools)
   done_before packages "$state" && return
   cp constraints.txt "$venv/constraints.txt"
   if [ "$ros" != wheels ]; then
-    extras=ros,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
+    extras=ros,behaviours,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
     # The system's rclpy is compiled against the system's NumPy: that version stays.
     { "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
       "$venv/bin/python" -c 'import torch' 2>/dev/null || grep '^torch==' constraints.txt; } >"$venv/constraints.txt"
