@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -112,6 +115,40 @@ def _place(layout: Layout, joint: str) -> tuple[float, float]:
     return (x if joint.startswith("left") else -x), y
 
 
+def behavior_tree() -> None:
+    """The example tree of docs/behaviors.md, as the example itself makes it: sequences and selectors as boxes."""
+    spec = importlib.util.spec_from_file_location("greeting_tree", HERE.parent / "examples" / "greeting_tree.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    figure, axes = plt.subplots(figsize=(11, 3.6))
+    width = _subtree(axes, example.make_tree(), 0.0, 0)[1]
+    axes.set_xlim(-0.55, width - 0.45)
+    axes.set_ylim(-2.45, 0.45)
+    axes.axis("off")
+    figure.savefig(HERE / "behavior_tree.png", dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
+def _subtree(axes: Axes, behavior: Any, left: float, depth: int) -> tuple[float, float]:
+    """Draws a behavior and what is below it from x = left on; gives the x of its middle, and where the next begins."""
+    middles, end = [], left
+    for child in behavior.children:
+        middle, end = _subtree(axes, child, end, depth + 1)
+        middles.append(middle)
+    middle, end = (sum(middles) / len(middles), end) if middles else (left, left + 1.0)
+    for below in middles:
+        axes.plot([middle, below], [-depth, -depth - 1], color=INK, lw=1, zorder=1)
+    sign = {"Selector": "?", "Sequence": "\u2192"}.get(type(behavior).__name__, "")
+    condition = type(behavior).__name__ in ("OnActivity", "ActivityStands")
+    color = PALE if sign else STORED if condition else COMPUTED
+    text = f"{sign}  {behavior.name}" if sign else "\n".join(textwrap.wrap(behavior.name, 13))
+    axes.text(
+        middle, -depth, text, ha="center", va="center", fontsize=10, color=INK if sign else "white", zorder=2,
+        bbox=dict(boxstyle="round,pad=0.45" if not condition else "round4,pad=0.5", facecolor=color, edgecolor=INK),
+    )  # fmt: skip
+    return middle, end
+
+
 MOMENTS = (0.21, 0.325, 0.64, 0.97)  # of the film, as shares of its length
 
 
@@ -139,5 +176,6 @@ def demo(folder: Path = HERE.parent / "out" / "demo") -> None:
 if __name__ == "__main__":
     continual()
     skeletons()
+    behavior_tree()
     if (HERE.parent / "out" / "demo" / "timeline.png").exists():
         demo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from builtin_interfaces.msg import Duration, Time
@@ -107,6 +108,19 @@ def test_the_manifest_names_what_the_nodes_import() -> None:
     files = (ROOT / "co_perception/nodes").rglob("*.py")
     used = {name for file in files for name in pattern.findall(file.read_text())} - {"hri_msgs", "yolo_msgs"}
     assert used <= named, f"add to package.xml: {sorted(used - named)}"
+
+
+def test_the_skill_is_as_the_draft_of_the_rep_wants_it_and_as_its_action_is() -> None:
+    yaml = pytest.importorskip("yaml")
+    [element] = ElementTree.parse(ROOT / "package.xml").findall("export/skill")
+    skill = yaml.safe_load(element.text or "")
+    assert element.get("content-type") == "yaml" and skill["interface"] in ("action", "service", "topic")
+    assert {"id", "version", "description", "interface", "datatype"} <= skill.keys()
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", skill["id"]) and re.fullmatch(r"\d+\.\d+\.\d+", skill["version"])
+    package, kind, file = skill["datatype"].split("/")
+    assert (package, kind) == ("co_perception", "action") and (ROOT / kind / file).is_file()
+    goal = (ROOT / kind / file).read_text().split("---")[0]
+    assert [each["name"] for each in skill["parameters"]["in"]] == re.findall(r"^[a-z]\S* (\w+) ", goal, re.MULTILINE)
 
 
 def test_one_version_everywhere() -> None:
