@@ -19,14 +19,14 @@ from co_perception.srv import GetActivities
 
 RED, BLUE, NOTHING = (0.9, 0.05, 0.05), (0.05, 0.05, 0.9), (0.4, 0.3, 0.3)
 SUCCEEDED, CANCELED, ABORTED = GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus.STATUS_ABORTED
-Result = WaitForActivity.Result
+Result: Any = WaitForActivity.Result
 
 
 class Goal:
     """A goal that was sent."""
 
     def __init__(self, bench: Any, client: ActionClient, **asked: Any) -> None:
-        self.bench, self.feedback = bench, list[WaitForActivity.Feedback]()
+        self.bench, self.feedback = bench, list[Any]()
         self._sent = client.send_goal_async(
             WaitForActivity.Goal(**asked), feedback_callback=lambda message: self.feedback.append(message.feedback)
         )
@@ -43,7 +43,7 @@ class Goal:
             self._result = self.handle.get_result_async()
 
     @property
-    def outcome(self) -> tuple[int, Result]:
+    def outcome(self) -> tuple[int, Any]:
         """Status and result, once it has ended."""
         self.ask()
         self.bench.until(self._result.done, "a result")
