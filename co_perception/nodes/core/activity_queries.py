@@ -38,7 +38,7 @@ class QuerySettings:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class HeldSnapshot:
     """What stood at one moment.
 
     Args:
@@ -76,7 +76,7 @@ class ActivityQueries:
         now_ns: the clock by which time-outs count.
     """
 
-    def __init__(self, node: ManagedNode[Any], snapshot: Callable[[], Snapshot], now_ns: Callable[[], int]) -> None:
+    def __init__(self, node: ManagedNode[Any], snapshot: Callable[[], HeldSnapshot], now_ns: Callable[[], int]) -> None:
         self._node, self._snapshot, self._now_ns = node, snapshot, now_ns
         self._goals: list[_Goal] = []
         self._active = False
@@ -168,7 +168,7 @@ class ActivityQueries:
         now, now_ns = self._snapshot(), self._now_ns()
         self._goals = [goal for goal in self._goals if not self._ended(goal, now, now_ns)]
 
-    def _ended(self, goal: _Goal, now: Snapshot, now_ns: int) -> bool:
+    def _ended(self, goal: _Goal, now: HeldSnapshot, now_ns: int) -> bool:
         """Whether the goal has ended, or ends now."""
         silent_ns = now_ns - max(now.newest_ns, goal.accepted_ns)
         found = [each for each in now.held.matches(goal.query) if each.event_id not in goal.before]
@@ -189,7 +189,7 @@ class ActivityQueries:
             return False
         return True
 
-    def _tell(self, goal: _Goal, now: Snapshot, now_ns: int) -> None:
+    def _tell(self, goal: _Goal, now: HeldSnapshot, now_ns: int) -> None:
         """Publishes feedback, not more often than every `LOOK_S`."""
         if now_ns < goal.accepted_ns:  # the clock was set back
             goal.accepted_ns = now_ns
@@ -233,7 +233,7 @@ def _query(asked: WaitForActivity.Goal | GetActivities.Request) -> ActivityQuery
     )
 
 
-def _succeed(goal: _Goal, now: Snapshot, found: HeldActivity) -> None:
+def _succeed(goal: _Goal, now: HeldSnapshot, found: HeldActivity) -> None:
     assert now.newest is not None  # what stands was found in a message
     result = WaitForActivity.Result(
         code=WaitForActivity.Result.CODE_FOUND,

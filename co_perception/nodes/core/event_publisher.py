@@ -15,7 +15,7 @@ from co_perception.engine.label_groups import SubjectGroup
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityArray, ActivityEvent, CurrentActivities
-from co_perception.nodes.core.activity_queries import ActivityQueries, QuerySettings, Snapshot
+from co_perception.nodes.core.activity_queries import ActivityQueries, QuerySettings, HeldSnapshot
 from co_perception.nodes.core.managed_node import ManagedNode
 from co_perception.nodes.core.messages import current_activity, to_time
 from co_perception.nodes.core.qos import event_qos, latched_qos
@@ -133,10 +133,10 @@ class EventPublisher:
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds) or monotonic_ns()
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self) -> HeldSnapshot:
         """What stands at this moment, and when a frame was answered last."""
         with self._lock:
-            return Snapshot(self._held.copy(), self._last, self._last_ns)
+            return HeldSnapshot(self._held.copy(), self._last, self._last_ns)
 
     def _publish(self, events: Iterable[Event]) -> None:
         """Publishes events under the header of the newest message, and what stands after them."""
