@@ -15,7 +15,7 @@ from co_perception.engine.label_groups import SubjectGroup
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityArray, ActivityEvent, CurrentActivities
-from co_perception.nodes.core.activity_queries import ActivityQueries, QuerySettings, HeldSnapshot
+from co_perception.nodes.core.activity_queries import ActivityQueries, HeldSnapshot, QuerySettings
 from co_perception.nodes.core.managed_node import ManagedNode
 from co_perception.nodes.core.messages import current_activity, to_time
 from co_perception.nodes.core.qos import event_qos, latched_qos
