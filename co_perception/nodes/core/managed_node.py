@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.action import ActionServer
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -351,6 +352,9 @@ class ManagedNode(LifecycleNode, ABC, Generic[S]):
         self.while_active.close()
         if self._preparation is not None:
             self._preparation.cancel()
+        for waitable in [*self.waitables]:  # rclpy leaves action servers, and their clients would go on waiting
+            if isinstance(waitable, ActionServer):
+                waitable.destroy()
         super().destroy_node()
         # rclpy's state machine and the node refer to each other. Until the garbage collector runs, a destroyed node
         # would be found by others: its process keeps its place in the graph, and publishers count its subscriptions.

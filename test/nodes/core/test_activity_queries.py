@@ -114,7 +114,8 @@ def test_score_and_duration(bench: Any, stream: SceneStream, client: ActionClien
     long = Goal(bench, client, labels=["red"], min_duration=Duration(sec=1))
     sure = Goal(bench, client, labels=["red"], min_score=0.95)
     assert long.handle.accepted and sure.handle.accepted
-    long.ask(), sure.ask()
+    long.ask()
+    sure.ask()
     scored(stream, [RED] * 24)  # 0.92 s
     bench.until(lambda: sure.feedback)
     assert not long._result.done()
