@@ -7,6 +7,7 @@ ros2 launch co_perception activity.launch.py source:=0 recognizer:=both subject:
 ros2 launch co_perception activity.launch.py recognizer:=skeleton model_path:=my_activities threshold:=0.6
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -100,6 +101,17 @@ def check_used(value: Mapping[str, str], kinds: Sequence[str]) -> None:
         )
 
 
+def params_file(name: str) -> str:
+    """The parameter file; ~ is the home directory, which a shell leaves in `params_file:=~/robot.yaml`.
+
+    Raises FileNotFoundError where there is none: launch_ros would start the nodes without it, and warn.
+    """
+    path = os.path.expanduser(name)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"params_file: there is no file {path}")
+    return path
+
+
 def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
     """The parameters among `names` that are not left to the params file. Raises ValueError for what is no number."""
     found: dict[str, str | float] = {name: value[name] for name in names if value[name]}
@@ -117,6 +129,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     value = {name: LaunchConfiguration(name).perform(context) for name in context.launch_configurations}
     kinds = RECOGNIZERS[value["recognizer"]]
     check_used(value, kinds)
+    value["params_file"] = params_file(value["params_file"])
     answers = [("activity", value["activity_topic"])]
     if len(kinds) == 1:
         own = chosen(value, (*OF_ONE, *NUMBERS))

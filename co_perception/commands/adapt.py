@@ -23,6 +23,7 @@ from co_perception.commands.sources import (
     read_samples,
 )
 from co_perception.engine.arguments import CountArgument, positive, rank
+from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.stage_counts import StageCounts
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ def add(commands: Commands) -> None:
         description=f"{about.capitalize()}. Prints what it reaches and costs beside fine-tuning with pruning and the "
         "source, and ends with the line that starts the node with it.",
     )
-    parser.add_argument("source", metavar="SOURCE", help="folder of a skeleton model, or the name of a shipped one")
+    parser.add_argument(
+        "source", type=expanded, metavar="SOURCE", help="folder of a skeleton model, or the name of a shipped one"
+    )
     add_sources(parser, "--data")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the model and its adapter")
+    parser.add_argument(
+        "--out", type=user_path, required=True, metavar="DIR", help="folder of the model and its adapter"
+    )
     parser.add_argument(
         "--method", default="splora", choices=("splora", "sppara", "splopa", BASELINE), help="default: %(default)s"
     )

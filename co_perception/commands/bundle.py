@@ -6,16 +6,17 @@ import argparse
 from pathlib import Path
 
 from co_perception.commands.output import Commands
+from co_perception.engine.paths import expanded, user_path
 
 
 def add(commands: Commands) -> None:
     about = "make a bundle of a skeleton model: all that a robot needs to run it"
     parser = commands.add_parser("bundle", help=about, description=f"{about.capitalize()}.")
     parser.add_argument(
-        "model", metavar="MODEL", help="name of a shipped model, or a folder that save() or train wrote"
+        "model", type=expanded, metavar="MODEL", help="name of a shipped model, or a folder that save() or train wrote"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder to write; default: bundle/ in the model's folder"
+        "--out", type=user_path, metavar="DIR", help="folder to write; default: bundle/ in the model's folder"
     )
     parser.set_defaults(run=_run)
 

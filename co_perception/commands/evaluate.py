@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from co_perception.commands.evaluation_plan import RECOGNIZERS, plan_of
 from co_perception.commands.output import Commands, add_strict
 from co_perception.engine.arguments import FRAME_RATE, SEED, CountArgument, NumberArgument, positive
+from co_perception.engine.paths import expanded, user_path
 
 LOST_SHARE = NumberArgument("a share of the frames, such as 0.2", 0, 1, open_below=True, open_above=True)
 JITTER_MS = positive("milliseconds, such as 15", 60_000)
@@ -25,10 +25,10 @@ def add(commands: Commands) -> None:
         "loses everything, or a requirement is not met.",
     )
     parser.add_argument(
-        "bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folders, .mcap, .db3 or .bag (ROS 1) files"
+        "bags", nargs="+", type=user_path, metavar="BAG", help="rosbag2 folders, .mcap, .db3 or .bag (ROS 1) files"
     )
     parser.add_argument(
-        "--annotations", action="append", default=[], metavar="FILE",
+        "--annotations", type=expanded, action="append", default=[], metavar="FILE",
         help=".csv, .json, .eaf, .vtt, or topic:NAME of the bag; may be given again (default: annotations.csv beside "
         "each recording)",
     )  # fmt: skip
@@ -36,7 +36,9 @@ def add(commands: Commands) -> None:
         "--recognizer", choices=RECOGNIZERS, default="skeleton",
         help="what answers: people's poses, pictures, or nobody: the bag has /activity (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--model", help="folder of a model, or the name of a shipped one")
+    parser.add_argument(
+        "--model", type=expanded, metavar="MODEL", help="folder of a model, or the name of a shipped one"
+    )
     parser.add_argument("--network", help="network with its published weights, instead of a model")
     parser.add_argument(
         "--pose", metavar="ESTIMATOR", help="find people in the bag's pictures with this estimator: movenet, mediapipe"
@@ -71,8 +73,12 @@ def add(commands: Commands) -> None:
         "--held-out", action="store_true",
         help="fail where the model was trained on what a recording shows, or where that is not known",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for summary.json, frames.jsonl and report.html")
-    parser.add_argument("--compare", type=Path, metavar="DIR", help="folder of an earlier run on the same recordings")
+    parser.add_argument(
+        "--out", type=user_path, metavar="DIR", help="folder for summary.json, frames.jsonl and report.html"
+    )
+    parser.add_argument(
+        "--compare", type=user_path, metavar="DIR", help="folder of an earlier run on the same recordings"
+    )
     parser.add_argument(
         "--require", action="append", default=[], metavar="NAME=VALUE", help="fail unless a figure is so good: map=0.8"
     )

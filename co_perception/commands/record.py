@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from co_perception.commands.output import Commands, add_strict, print_losses
+from co_perception.engine.paths import user_path
 
 if TYPE_CHECKING:
     from co_perception.nodes.recording.record import RecordingPlan
@@ -21,13 +21,16 @@ def add(commands: Commands) -> None:
         description=f"{about.capitalize()}. A key begins an activity; the same key, or space, ends it; q ends the "
         "recording. annotations.csv in the folder says from when to when each was done.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the recording")
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the recording")
     parser.add_argument(
         "--topics", nargs="+", default=["skeletons"], metavar="TOPIC", help="what to record (default: skeletons)"
     )
     parser.add_argument("--keys", default="", metavar="wave=1,walk=2", help="the key that marks each activity")
     parser.add_argument(
-        "--annotations", type=Path, metavar="FILE", help="what will be done when, instead of keys; shown as it is time"
+        "--annotations",
+        type=user_path,
+        metavar="FILE",
+        help="what will be done when, instead of keys; shown as it is time",
     )
     add_strict(parser)
     parser.add_argument(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from co_perception.commands.sources import SampleSources, check_sources, read_samples
 from co_perception.engine.arguments import NumberArgument
+from co_perception.engine.paths import user_path
 
 if TYPE_CHECKING:
     from co_perception.data.parsing import Skipped
@@ -58,7 +59,7 @@ def add_source_domain(parser: argparse.ArgumentParser) -> None:
         "domain adaptation", "The recordings or data sets above are a few of a new place; many of another one help."
     )
     group.add_argument(
-        "--source", nargs="+", type=Path, default=[], metavar="SOURCE",
+        "--source", nargs="+", type=user_path, default=[], metavar="SOURCE",
         help="recordings or data sets of another place or camera with activities of the same names",
     )  # fmt: skip
     group.add_argument(

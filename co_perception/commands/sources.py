@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from co_perception.engine.arguments import FRAME_RATE, positive
+from co_perception.engine.paths import user_path
 from co_perception.engine.stage_counts import Stage, StageCounts
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def add_sources(parser: argparse.ArgumentParser, option: str | None = None) -> N
     """Adds the arguments of `SampleSources`; the sources are positional, or those of `option`."""
     named: dict[str, Any] = {"dest": "sources", "required": True} if option else {}
     parser.add_argument(
-        option or "sources", nargs="+", type=Path, metavar="SOURCE",
+        option or "sources", nargs="+", type=user_path, metavar="SOURCE",
         help="recordings (rosbag2 folders, .mcap, .db3, .bag of ROS 1) or data sets", **named,
     )  # fmt: skip
     parser.add_argument(
-        "--annotations", type=Path, metavar="FILE",
+        "--annotations", type=user_path, metavar="FILE",
         help="CSV or JSON: start, end, label, subject (default: annotations.csv beside each recording)",
     )  # fmt: skip
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")

@@ -20,6 +20,7 @@ from co_perception.commands.sources import (
     print_start_command,
 )
 from co_perception.engine.arguments import HELD_OUT_SHARE, CountArgument
+from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.stage_counts import StageCounts
 
 if TYPE_CHECKING:
@@ -34,10 +35,14 @@ def add(commands: Commands) -> None:
         "train", help=about, description=f"{about.capitalize()}. Ends with the line that starts the node with it."
     )
     add_sources(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the training and its model")
+    parser.add_argument(
+        "--out", type=user_path, required=True, metavar="DIR", help="folder of the training and its model"
+    )
     parser.add_argument("--network", default="costgcn_short", help="skeleton network (default: %(default)s)")
-    parser.add_argument("--from", dest="start", metavar="MODEL", help="keep all but the classifier of this model")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of training settings")
+    parser.add_argument(
+        "--from", dest="start", type=expanded, metavar="MODEL", help="keep all but the classifier of this model"
+    )
+    parser.add_argument("--config", type=user_path, metavar="FILE", help="YAML of training settings")
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
         help="one training setting, over the file's (lr=1e-4, mode=step, ...); may be given again",

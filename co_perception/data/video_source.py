@@ -10,6 +10,7 @@ from pathlib import Path
 
 from co_perception.data.video import VideoReader, is_live
 from co_perception.engine.data import Pixels
+from co_perception.engine.paths import expanded
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class VideoSource(AbstractContextManager["VideoSource"]):
 
     Args:
         source: a video file; a pattern such as `/data/cam*.mp4`, whose files are played in name order as one video;
-            several of these with commas between them; a camera index such as "0"; a device such as /dev/video0; or a
-            URL (rtsp://, http://).
+            several of these with commas between them; ~ is the home directory; a camera index such as "0"; a device
+            such as /dev/video0; or a URL (rtsp://, http://).
         short_side: shrinks larger pictures to this many pixels on the short side; 0 leaves them.
         problem: called with a text for what goes wrong after the first frame, such as a file that ends too early;
             reading goes on with the next file of the row.
@@ -131,10 +132,12 @@ def resolve(source: str) -> list[str]:
         raise ValueError(
             "no source given: set the parameter source to a video file, a camera index such as 0, or a URL."
         )
-    if is_live(source) or Path(source).is_file():
+    if is_live(source):
         return [source]
+    if Path(whole := expanded(source)).is_file():
+        return [whole]
     names = list[str]()
-    for part in map(str.strip, source.split(",")):
+    for part in (expanded(each.strip()) for each in source.split(",")):
         matches = [part] if Path(part).is_file() else sorted(glob.glob(part))
         if not matches:
             raise FileNotFoundError(

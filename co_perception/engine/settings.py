@@ -19,6 +19,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from co_perception.engine.names import no_such
+from co_perception.engine.paths import expanded
 
 
 class DataclassInstance(Protocol):
@@ -46,6 +47,7 @@ class Setting:
         name: as the user writes it, unit included (`max_gap_s`).
         default: its type is that of the setting. A float setting takes 25 for 25.0, a string setting 0 for "0".
         when: from when on a change takes effect; a change at the wrong time is refused with the reason.
+        path: the string names a file or folder; ~ in it is the user's home directory, see `typed`.
     """
 
     name: str
@@ -55,6 +57,12 @@ class Setting:
     most: float | None = None
     choices: Collection[str] = ()
     when: When = "configure"
+    path: bool = False
+
+    def typed(self, value: Value) -> Value:
+        """A value that is allowed, with the type of the default; a path as it is looked for."""
+        made = type(self.default)(value)
+        return expanded(made) if self.path and isinstance(made, str) else made
 
     def objection(self, value: Value) -> str:
         """Why `value` is not allowed; empty where it is."""
@@ -79,7 +87,7 @@ class Setting:
             value = text
         if reason := self.objection(value):
             raise ValueError(f"{reason}.")
-        return value
+        return self.typed(value)
 
 
 def setting(
@@ -90,9 +98,11 @@ def setting(
     *,
     choices: Collection[str] = (),
     when: When = "configure",
+    path: bool = False,
 ) -> V:
     """A field of a settings dataclass; arguments as in `Setting`."""
-    made: V = field(default=default, metadata={_ROW: Setting("", default, description, least, most, choices, when)})
+    row = Setting("", default, description, least, most, choices, when, path)
+    made: V = field(default=default, metadata={_ROW: row})
     return made
 
 
@@ -112,5 +122,5 @@ def values_of(settings: type[S], given: Mapping[str, Value]) -> S:
             raise ValueError(f"{no_such('setting', name, known)}.")
         if reason := known[name].objection(value):
             raise ValueError(f"{reason}.")
-    values = {name: type(setting.default)(given.get(name, setting.default)) for name, setting in known.items()}
+    values = {name: setting.typed(given.get(name, setting.default)) for name, setting in known.items()}
     return settings(**values)

@@ -56,8 +56,10 @@ class SkeletonSettings(RecognizerSettings):
 
     network: str = setting("", "Skeleton network to run; empty: that of the model.")
     model: str = setting("cotcn_everyday", "Weights that come with the package; empty: the network's published ones.")
-    model_path: str = setting("", "Folder written by training or by a learner's save(); goes before model.")
-    tasks: str = setting("", "Folder of adapters of the model, as adapt writes them, a folder each; empty: none.")
+    model_path: str = setting("", "Folder written by training or by a learner's save(); goes before model.", path=True)
+    tasks: str = setting(
+        "", "Folder of adapters of the model, as adapt writes them, a folder each; empty: none.", path=True
+    )
     task: str = setting("", "Name of the adapter that answers; empty: the model itself.", when="live")
     threshold: float = setting(
         -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0
@@ -81,7 +83,7 @@ class VideoSettings(RecognizerSettings):
     )
     network: str = setting("coi3d_inception", "Video network to run.")
     model_path: str = setting(
-        "", "Folder written by a learner's save(); empty: the published weights in the local store."
+        "", "Folder written by a learner's save(); empty: the published weights in the local store.", path=True
     )
     threshold: float = setting(
         -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0

@@ -43,9 +43,11 @@ STAMPED = (*SKELETONS, *IMAGES, *ACTIVITIES)  # types of the topics whose first 
 class ScoreSettings(EventRuleSettings, NodeSettings):
     """Parameters of the node `score`."""
 
-    annotations: str = setting("", "What happens in the recording: .csv, .json, .eaf or .vtt file.")
-    bag: str = setting("", "The recording that is played; without it annotations are in stamps (start_ns, end_ns).")
-    out: str = setting("", "Folder for summary.json, frames.jsonl and report.html.")
+    annotations: str = setting("", "What happens in the recording: .csv, .json, .eaf or .vtt file.", path=True)
+    bag: str = setting(
+        "", "The recording that is played; without it annotations are in stamps (start_ns, end_ns).", path=True
+    )
+    out: str = setting("", "Folder for summary.json, frames.jsonl and report.html.", path=True)
     background: str = setting("", "Label of all time without annotation; empty: such time is not judged.")
     max_gap_s: float = setting(1.0, "Longest gap within a label or event, as the recognizer's [s].", 0.001, 3600.0)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from co_perception.engine.paths import expanded
+
 
 def file_inside(folder: str, name: str) -> Path:
     """The path of `path_inside`, where it is a file that can be read to its end.
@@ -21,13 +23,13 @@ def file_inside(folder: str, name: str) -> Path:
 
 
 def path_inside(folder: str, name: str) -> Path:
-    """The file `name` below `folder`, in which ~ is the user's home.
+    """The file `name` below `folder`; ~ at its beginning is the user's home.
 
     Raises:
         ValueError: for no name, for one that leads out of the folder, and for the folder itself.
     """
-    root = Path(folder).expanduser().resolve()
-    path = (root / name).resolve()
+    root = Path(folder).resolve()
+    path = (root / expanded(name)).resolve()
     if not name or path == root or root not in path.parents:
         raise ValueError(
             f"path names a file below {root} (parameter snapshot_folder), such as 'people.safetensors', got {name!r}."

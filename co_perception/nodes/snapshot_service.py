@@ -17,7 +17,9 @@ from co_perception.srv import Restore, Snapshot
 class SnapshotSettings:
     """Where states are saved."""
 
-    snapshot_folder: str = setting("~/.ros/co_perception", "Folder in which ~/snapshot writes and ~/restore reads.")
+    snapshot_folder: str = setting(
+        "~/.ros/co_perception", "Folder in which ~/snapshot writes and ~/restore reads.", path=True
+    )
 
 
 class SnapshotService:

@@ -27,7 +27,7 @@ class PoseSettings:
     """Settings of estimator, tracker and smoother."""
 
     estimator: str = setting("movenet", "What finds people and their joints.", choices=ESTIMATORS)
-    model_path: str = setting("", "Another model file for the estimator; empty: the one in the local store.")
+    model_path: str = setting("", "Another model file for the estimator; empty: the one in the local store.", path=True)
     input_size: int = setting(256, "Longer side of MoveNet's input, a multiple of 32 [pixels].", 96, 1280)
     tiles: int = setting(1, "MoveNet: look at n x n parts of the picture besides, for small people.", 1, 4)
     person_threshold: float = setting(OWN, "Least score of a person, 0..1; -1: the estimator's own.", OWN, 1.0)

@@ -86,7 +86,7 @@ def declared(launch_file: Any) -> list[Any]:
 def started(launch_file: Any, **chosen: str) -> dict[str, dict[str, Any]]:
     """Arguments of the nodes that these launch arguments start."""
     defaults = {argument.args[0]: argument.named["default_value"] for argument in declared(launch_file)}
-    context = Context(**{**defaults, "params_file": "/params.yaml", **chosen})
+    context = Context(**{**defaults, "params_file": str(CONFIG), **chosen})
     return {node.named["name"]: node.named for node in launch_file.start_nodes(context)}
 
 
@@ -119,7 +119,11 @@ def launched_lines() -> list[tuple[str, list[str]]]:
     return found
 
 
-def test_every_printed_launch_line_is_one_of_this_file(launch_file: Any) -> None:
+def test_every_printed_launch_line_is_one_of_this_file(
+    launch_file: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()  # the copy that a line speaks of
     lines = launched_lines()
     assert {"README.md", "greeter.py", "teach.md", "activity.yaml", FILE.name} <= {page for page, _ in lines}
     for page, words in lines:
@@ -164,12 +168,24 @@ def test_an_argument_that_would_have_no_effect_is_refused(launch_file: Any, give
         started(launch_file, **given)
 
 
+def test_a_parameter_file_is_found_at_home_or_refused(
+    launch_file: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """launch_ros starts nodes without a file that is not there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my.yaml").touch()
+    (node,) = started(launch_file, params_file="~/my.yaml").values()
+    assert node["parameters"][0] == str(tmp_path / "my.yaml")
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "none.yaml")):
+        started(launch_file, params_file="~/none.yaml")
+
+
 def test_only_the_recognizer_starts_where_a_driver_publishes(launch_file: Any) -> None:
     nodes = started(launch_file, image_topic="/cam/color", activity_topic="what", device="cuda")
     assert set(nodes) == {"video_activity"}
     node = nodes["video_activity"]
     assert node["executable"] == "video_activity_node"
-    assert node["parameters"] == ["/params.yaml", {"use_sim_time": False, "autostart": True, "device": "cuda"}]
+    assert node["parameters"] == [str(CONFIG), {"use_sim_time": False, "autostart": True, "device": "cuda"}]
     assert dict(node["remappings"]) == {
         "image_raw": "/cam/color",
         "image_raw/compressed": "/cam/color/compressed",
@@ -287,6 +303,15 @@ def test_the_file_holds_every_parameter_with_its_default(node: str) -> None:
     defaults = {setting.name: setting.default for setting in TABLES[node]}
     assert told == defaults
     assert {name: type(value) for name, value in told.items()} == {name: type(d) for name, d in defaults.items()}
+
+
+@pytest.mark.parametrize("node", TABLES)
+def test_a_parameter_that_names_files_is_a_path(node: str) -> None:
+    """So ~ is the home directory in it; a source may be several, see `resolve`."""
+    texts = [row for row in TABLES[node] if isinstance(row.default, str) and row.name != "source"]
+    assert {row.name for row in texts if row.path} == {
+        row.name for row in texts if re.search(r"(?i)\b(file|folder)\b(?! frame)", row.description)
+    }
 
 
 @pytest.mark.parametrize("node", TABLES)

@@ -19,6 +19,7 @@ from helpers.node_stream import RELIABLE, overrides_of, picture, skeleton, skele
 from lifecycle_msgs.msg import TransitionEvent  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from co_perception.msg import ActivityArray, LabelInfo, SkeletonArray  # noqa: E402
@@ -202,12 +203,14 @@ def test_a_node_that_starts_by_itself_ends_with_status_one_where_loading_fails(s
 
 
 class StandInBond:
-    """bondpy's Bond, which remembers."""
+    """Remembers. Names and order of its arguments are those of bondpy 4, the first for ROS 2; bondcpp has another."""
 
     made: list[StandInBond] = []
 
-    def __init__(self, topic: str, id: str, node: Any) -> None:
-        self.named, self.done = (topic, id), list[str]()
+    def __init__(self, node: Any, topic: str, bond_id: str, on_broken: Any = None, on_formed: Any = None) -> None:
+        self.named, self.done = (topic, bond_id), list[str]()
+        self.pub = node.create_publisher(String, topic, 1)
+        self.sub = node.create_subscription(String, topic, lambda message: None, 1)
         StandInBond.made.append(self)
 
     def start(self) -> None:
@@ -215,6 +218,8 @@ class StandInBond:
 
     def shutdown(self) -> None:
         self.done.append("shutdown")
+        self.sub.destroy()
+        self.pub.destroy()
 
 
 @pytest.mark.parametrize("autostart", [False, True])
@@ -228,9 +233,11 @@ def test_an_active_node_has_a_bond_where_bondpy_is_there(
     monkeypatch.setattr(StandInBond, "made", [])
     manager = Manager(bench, video(slow, autostart=autostart))
     assert manager.ask("configure") and StandInBond.made == []
+    there = [*manager.node.publishers, *manager.node.subscriptions]
     assert manager.ask("activate")
     assert [(bond.named, bond.done) for bond in StandInBond.made] == (
         [] if autostart else [(("bond", "video_activity"), ["start"])]
     )
     assert manager.ask("deactivate")
     assert all(bond.done == ["start", "shutdown"] for bond in StandInBond.made)
+    assert [*manager.node.publishers, *manager.node.subscriptions] == there

@@ -11,7 +11,14 @@ from co_perception.nodes.snapshot_path import path_inside
 
 def test_names_lead_into_the_folder(tmp_path: Path) -> None:
     assert path_inside(str(tmp_path), "a/b.safetensors") == tmp_path.resolve() / "a/b.safetensors"
-    assert path_inside("~/x", "b").parent == Path.home().resolve() / "x"
+    assert path_inside(str(tmp_path), str(tmp_path / "b")) == tmp_path.resolve() / "b"
+
+
+def test_home_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert path_inside(str(tmp_path / "x"), "~/x/b") == tmp_path.resolve() / "x/b"
+    with pytest.raises(ValueError, match="below"):
+        path_inside(str(tmp_path / "x"), "~/b")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/../../x", "/etc/passwd"])

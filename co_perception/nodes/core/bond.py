@@ -15,8 +15,14 @@ def form_bond(node: LifecycleNode) -> Callable[[], None] | None:
         from bondpy.bondpy import Bond
     except ImportError:
         return None
-    bond = Bond(TOPIC, node.get_name(), node)
+    bond = Bond(node, TOPIC, node.get_name())  # bondcpp has the node last
     bond.heartbeat_period, bond.heartbeat_timeout = HEARTBEAT_S, SILENCE_S
     bond.start()
-    ends: Callable[[], None] = bond.shutdown
-    return ends
+
+    def end() -> None:
+        bond.shutdown()
+        # It destroys both, and leaves them in the node's lists: one more of each with every activation.
+        node.destroy_subscription(bond.sub)
+        node.destroy_publisher(bond.pub)
+
+    return end

@@ -47,8 +47,9 @@ class Parameters(Generic[S]):
         node.add_post_set_parameters_callback(self._refresh)
 
     def _read(self) -> S:
-        values = {name: self._node.get_parameter(name).value for name in self._table}
-        return self._settings(**{name: type(self._table[name].default)(value) for name, value in values.items()})
+        return self._settings(
+            **{name: row.typed(self._node.get_parameter(name).value) for name, row in self._table.items()}
+        )
 
     def _refresh(self, changes: list[Parameter]) -> None:
         if any(change.name in self._table for change in changes):

@@ -21,6 +21,7 @@ from co_perception.data.video import is_live
 from co_perception.data.video_source import VideoSource
 from co_perception.engine.arguments import NumberArgument
 from co_perception.engine.data import Image
+from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.settings import Value
 from co_perception.evaluation.result_folder import replaced_results, writing
 from co_perception.learners.recognizers import skeleton_learner
@@ -103,7 +104,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--source", default="", help="video file, pattern of files, camera index or URL (default: a sample clip)"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("out/demo"), help="folder for the results (default: %(default)s)"
+        "--out",
+        type=user_path,
+        default=Path("out/demo"),
+        metavar="DIR",
+        help="folder for the results (default: %(default)s)",
     )
     parser.add_argument(
         "--recognizer", default="both", choices=RECOGNIZERS,
@@ -111,7 +116,7 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--network", default="coi3d_inception", help="video network (default: %(default)s)")
     parser.add_argument(
-        "--skeleton-model", default="cotcn_everyday", metavar="NAME",
+        "--skeleton-model", type=expanded, default="cotcn_everyday", metavar="MODEL",
         help="skeleton model that comes with the package, or a folder that training wrote (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--pose", default="movenet", choices=ESTIMATORS, help="(default: %(default)s)")

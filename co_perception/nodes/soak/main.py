@@ -22,6 +22,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from co_perception.engine.arguments import CountArgument, NumberArgument, positive
+from co_perception.engine.paths import expanded
 from co_perception.evaluation.plots.style import Panel, draw_time_series
 from co_perception.evaluation.result_folder import replaced_results, writing
 from co_perception.learners.recognizers import VideoSettings
@@ -238,7 +239,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=positive("minutes", 1e5), default=20.0, help="how long (default: %(default)s)"
     )
-    parser.add_argument("--out", default="out/soak", help="folder for what is left (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=expanded, default="out/soak", metavar="DIR", help="folder for what is left (default: %(default)s)"
+    )
     parser.add_argument("--source", default="", help="as the camera's parameter (default: three sample clips in turn)")
     parser.add_argument(
         "--rate",
@@ -260,7 +263,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--disorder", action="store_true", help="swap 1 of 100 frames, double 1, and delay 1 of 200 by five frames"
     )
     parser.add_argument("--video-network", default=NETWORK, help="(default: %(default)s)")
-    parser.add_argument("--video-model", default="", help="its folder (default: published weights)")
+    parser.add_argument(
+        "--video-model", type=expanded, default="", metavar="DIR", help="its folder (default: published weights)"
+    )
     parser.add_argument(
         "--model-rate", type=NumberArgument("frames per second; 0 for each frame", 0, 1000), metavar="HZ",
         help="the video network's frames per second of media time (default: 12.5 for the "

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from co_perception.engine.paths import user_path
 from co_perception.runtime.store.assets import Asset, asset
 from co_perception.runtime.store.pip_download import ChecksumError as ChecksumError
 from co_perception.runtime.store.pip_download import Progress as Progress
@@ -31,7 +32,7 @@ def root() -> Path:
     """The store's folder: $CO_PERCEPTION_CACHE, or co_perception in $XDG_CACHE_HOME or ~/.cache. May not exist."""
     own = os.environ.get("CO_PERCEPTION_CACHE")
     if own:
-        return Path(own).expanduser().absolute()
+        return user_path(own).absolute()
     shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG base directory specification has relative paths ignored.
     return (shared if shared.is_absolute() else Path.home() / ".cache") / "co_perception"

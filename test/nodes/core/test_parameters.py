@@ -26,6 +26,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class PathSettings:
+    model_path: str = setting("~/none", "Where.", path=True)
+
+
+@dataclass(frozen=True)
 class SourceSettings:
     source: str = setting("", "What.")
 
@@ -76,6 +81,18 @@ def test_whole_numbers_are_taken_for_floats_and_for_names(bench: Any) -> None:
     assert change(node, "rate_hz", 10) == ""
     camera = bench.add(LifecycleNode("c", parameter_overrides=[Parameter("source", value=0)]), up=False)
     assert Parameters(camera, SourceSettings).current.source == "0"
+
+
+def test_home_is_the_users_also_on_the_command_line_of_ros(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves ~ in `-p model_path:=~/lesson`; what was written stays the parameter's value."""
+    monkeypatch.setenv("HOME", "/home/me")
+    arguments = ["--ros-args", "-p", "model_path:=~/lesson"]
+    node = bench.add(LifecycleNode("p", cli_args=arguments), up=False)
+    settings = Parameters(node, PathSettings)
+    assert settings.current.model_path == "/home/me/lesson"
+    assert node.get_parameter("model_path").value == "~/lesson"
+    assert change(node, "model_path", "~/other") == ""
+    assert settings.current.model_path == "/home/me/other"
 
 
 def test_changes_are_checked_and_the_reason_is_told(bench: Any) -> None:
