@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.diagnosed import Diagnosed
 from faults.test_lifecycle import MAKERS
 from helpers.fake_learners import FakePeopleLearner
 
 rclpy = pytest.importorskip("rclpy")
 
-from helpers.node_stream import SkeletonStream, overrides_of  # noqa: E402
+from helpers.node_stream import SkeletonStream, overrides_of, skeleton  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
@@ -26,6 +27,7 @@ from rcl_interfaces.srv import (  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from co_perception.nodes.core.managed_node import ManagedNode, NodeSettings  # noqa: E402
+from co_perception.nodes.core.short_text import MOST  # noqa: E402
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
 from co_perception.srv import ResetState, Restore  # noqa: E402
 
@@ -63,6 +65,23 @@ def test_a_reset_of_a_hundred_thousand_subjects_is_answered_in_few_words(stream:
     ids = [f"p{number}" for number in range(100_000)]
     answer = stream.bench.call(ResetState, "skeleton_activity/reset", subject_ids=ids)
     assert answer.message.startswith("not known here: 'p0', ") and answer.message.endswith(" and 99900 more")
+
+
+def test_what_a_node_says_is_of_a_length_that_can_be_read(
+    stream: SkeletonStream, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ids and layouts of 100,000 letters filled logs, diagnostics and answers."""
+    endless, diagnosed = "x" * 100_000, Diagnosed(stream.bench, "skeleton_activity")
+    stream.send(1.0, endless, skeleton(endless, joints=3), skeleton("b", layout=endless))
+    assert [each.subject_id for each in stream.answered(1)[-1].activities] == [endless]
+    answer = stream.bench.call(ResetState, "skeleton_activity/reset", subject_ids=[endless, "nobody"])
+    assert answer.message.startswith("forgotten: 'xxx") and answer.message.endswith("not known here: 'nobody'")
+    stream.bench.until(lambda: "stage usable poses" in diagnosed.values, "diagnostics")
+    told = [
+        answer.message,
+        *(text for status in diagnosed.all for text in (status.message, *diagnosed.values.values())),
+    ]
+    assert max(map(len, [*told, *capfd.readouterr().err.splitlines()])) < 1.2 * MOST
 
 
 def test_a_restore_of_what_is_no_file_is_refused(stream: SkeletonStream, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from co_perception.data.messages.people import Refusal
 from co_perception.engine.stage_counts import StageCounts
+from co_perception.nodes.core.short_text import shortened
 from co_perception.nodes.core.throttled_log import ThrottledLog
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -101,8 +102,9 @@ def diagnostic_array(
 ) -> DiagnosticArray:
     """One status called `name`; `values` are shown in their order, floats with three digits after the point."""
     texts = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in values.items()}
-    pairs = [KeyValue(key=key, value=text) for key, text in texts.items()]
-    status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware_id, values=pairs)
+    pairs = [KeyValue(key=shortened(key), value=shortened(text)) for key, text in texts.items()]
+    told = shortened(message)
+    status = DiagnosticStatus(level=level, name=name, message=told, hardware_id=hardware_id, values=pairs)
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -23,14 +23,13 @@ from co_perception.engine.settings import setting
 from co_perception.nodes.core.bond import form_bond
 from co_perception.nodes.core.diagnostics import ERROR, OK, WARN, Counters, diagnostic_array
 from co_perception.nodes.core.graph_conflicts import GraphConflicts
-from co_perception.nodes.core.guarded_service import Request, Response, guarded
+from co_perception.nodes.core.guarded_node import GuardedNode, Request, Response
 from co_perception.nodes.core.parameter_names import check_names
 from co_perception.nodes.core.parameters import Parameters
 from co_perception.nodes.core.preparation import Preparation
 from co_perception.nodes.core.publisher_filter import PublisherFilter
 from co_perception.nodes.core.qos import latched_qos, result_qos
 from co_perception.nodes.core.run_node import interrupted
-from co_perception.nodes.core.throttled_log import ThrottledLog
 
 LOST = "lost on the way"
 CONNECTING = "missed while connecting"  # no loss: a connection of DDS comes about step by step
@@ -54,7 +53,7 @@ M = TypeVar("M")
 R = TypeVar("R")
 
 
-class ManagedNode(LifecycleNode, ABC, Generic[S]):
+class ManagedNode(GuardedNode, ABC, Generic[S]):
     """A lifecycle node with parameters, diagnostics and clean-up; subclasses define the contents.
 
     `prepare` makes what a configured node has and `begin` what an active one has besides. Both leave in
@@ -82,8 +81,6 @@ class ManagedNode(LifecycleNode, ABC, Generic[S]):
         self.while_configured, self.while_active = ExitStack(), ExitStack()
         self._preparation: Preparation[Any] | None = None
         super().__init__(node_name, **options)
-        self.log = ThrottledLog(self.get_logger())
-        """For what may be wrong again and again; `get_logger()` is for all else."""
         self._turn = Lock()
         self._background = self._active = False
         self.failure = ""
@@ -136,9 +133,9 @@ class ManagedNode(LifecycleNode, ABC, Generic[S]):
     def publisher_changed(self) -> None:
         """Called when another publisher is accepted on a topic that takes one at a time, see `listen_counted`."""
 
-    def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
-        """As `Node.create_service`, which makes the services of parameters too; see `guarded`."""
-        return super().create_service(srv_type, srv_name, guarded(srv_name, callback, self.get_logger), **options)
+    def message_failed(self) -> None:
+        """Counts it as a frame that was dropped."""
+        self.counters.count("failed")
 
     @property
     def ready(self) -> bool:

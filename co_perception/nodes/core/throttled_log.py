@@ -9,12 +9,14 @@ from time import monotonic
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from co_perception.nodes.core.short_text import shortened
+
 MOST_TEXTS = 64  # that are remembered
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # "3 frames dropped" a second after "2 frames dropped" is no news
 
 
 class ThrottledLog:
-    """Logs a message unless the same one, whatever numbers it has, was logged within `period_s`.
+    """Logs a message, shortened, unless the same one, whatever numbers it has, was logged within `period_s`.
 
     rclpy's own throttle is by line of code: where one line logs whatever is wrong, a second trouble within
     that time is lost.
@@ -31,15 +33,15 @@ class ThrottledLog:
     def warning(self, text: str, period_s: float) -> None:
         """Logs a warning."""
         if self._is_due(text, period_s):
-            self._logger.warning(text)
+            self._logger.warning(shortened(text))
 
     def error(self, text: str, period_s: float) -> None:
         """Logs an error."""
         if self._is_due(text, period_s):
-            self._logger.error(text)
+            self._logger.error(shortened(text))
 
     def _is_due(self, text: str, period_s: float) -> bool:
-        key, now_s = _NUMBER.sub("0", text), self._now_s()
+        key, now_s = _NUMBER.sub("0", shortened(text)), self._now_s()
         if now_s - self._logged_s.get(key, now_s - period_s) < period_s:
             return False
         self._logged_s[key] = now_s
