@@ -79,7 +79,7 @@ class Synchronizer(Generic[T]):
 
     A group is complete with a message of every sender. It is given out incomplete when it has waited for `max_wait_s`,
     when a later one is complete, or when more than `most` wait. No stamp is given out twice: a message whose stamp has
-    been counts as `late`, and as `missed`, too, where no group had its stamp. One that was overtaken is of use until
+    been counts as `late`, and its stamp once as `missed`, where no group had it. One that was overtaken is of use until
     then. One with the stamp of its sender's newest counts as `doubled`: the first of them is used. Where the stamps of
     a sender jump back (`StampOrder`), as those of a bag that is played again, what waits is given out, and a new stream
     begins: what others still send of the stream before is late, until they jump back, too, or are seen to have come
@@ -114,7 +114,7 @@ class Synchronizer(Generic[T]):
         self._released_ns: int | None = None
         self._senders = {name: _Sender() for name in names}
         self._behind: dict[str, _Laggard] = {}
-        self._given: deque[int] = deque(maxlen=MOST_GIVEN)  # stamps of the groups of this stream
+        self._given: deque[int] = deque(maxlen=MOST_GIVEN)  # stamps of the groups of this stream, and those missed
         self._given_before = self._given
         self.late = self.missed = self.doubled = 0
 
@@ -146,7 +146,10 @@ class Synchronizer(Generic[T]):
         of_before = name in self._behind or (placement.order == Order.LATE and placement.step_ns > 0)
         if of_before or (self._released_ns is not None and stamp_ns <= self._released_ns):
             self.late += 1
-            self.missed += stamp_ns not in (self._given_before if of_before else self._given)
+            known = self._given_before if of_before else self._given
+            if stamp_ns not in known:
+                self.missed += 1
+                known.append(stamp_ns)  # of a frame that all senders answer late one message counts
             return before + self.overdue(now_s)
         waiting = self._waiting.setdefault(stamp_ns, _Waiting(now_s))
         waiting.parts[name], waiting.changes[name] = part, self._senders[name].changes

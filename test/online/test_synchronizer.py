@@ -120,6 +120,14 @@ def test_a_clock_that_is_set_back_a_little_is_noticed_by_stamps_alone() -> None:
     assert sync.late == 4
 
 
+def test_a_frame_that_all_answer_too_late_is_missed_once() -> None:
+    """Of a clock set back without a count of epochs the first two frames are late, with stamps of their own."""
+    sync: Synchronizer[int] = Synchronizer("ab", max_wait_s=9.0)
+    stamps = [100 * NANO + n * NANO // 15 - 9 * NANO // 10 * (n > 75) for n in range(150)]
+    released = [group for n, ns in enumerate(stamps) for name in "ab" for group in sync.put(name, ns, n, n)]
+    assert (len(released), sync.late, sync.missed) == (148, 4, 2)
+
+
 def test_the_last_of_a_round_after_the_first_of_the_next_is_late() -> None:
     """It waited for its partner, and everything was late until its stamp."""
     sync: Synchronizer[int] = Synchronizer("ab", max_wait_s=0.1)
