@@ -66,17 +66,35 @@ def test_a_signal_at_any_moment_of_start_up_ends_the_process(start_up: StartUp, 
     raise AssertionError(f"{took_s:.1f} s")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.5, 2.0, 4.0, 12.0])
+@pytest.mark.parametrize("node", sorted(path.name.removesuffix("_node") for path in SCRIPTS.glob("*_node")))
+def test_every_node_ends_so_and_a_second_signal_changes_nothing(start_up: StartUp, node: str, after_s: float) -> None:
+    """Without a source or annotations `camera` and `score` have ended by then, with status 1."""
+    for _ in range(TRIES):
+        took_s, status, said = ended(node, after_s, signal.SIGINT, again=signal.SIGTERM)
+        assert "Traceback" not in said, said
+        assert status == 0 or (status == 1 and "Cannot be configured" in said), said
+        if took_s < ENDS_S * start_up.slowed:
+            return
+    raise AssertionError(f"{took_s:.1f} s")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_node_without_a_network_too(number: signal.Signals) -> None:
     _, status, said = ended("fusion", 0.3, number)
     assert status == 0, said
 
 
-def ended(node: str, after_s: float, number: signal.Signals) -> tuple[float, int, str]:
-    """Sends the signal; time until the end [s], exit status, and what was said."""
+def ended(
+    node: str, after_s: float, number: signal.Signals, again: signal.Signals | None = None
+) -> tuple[float, int, str]:
+    """Sends the signal, and another one at once; time until the end [s], exit status, and what was said."""
     with started(node) as process:
         time.sleep(after_s)
         sent = time.monotonic()
         process.send_signal(number)
+        if again is not None:
+            process.send_signal(again)
         _, said = process.communicate(timeout=60)
         return time.monotonic() - sent, process.returncode, said

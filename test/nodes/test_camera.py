@@ -417,6 +417,28 @@ def test_stream_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(failed) >= 3 and set(failed) == {"refused"}
 
 
+def test_stream_back_is_well_again(bench: Any, stream_url: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures came again, and the diagnostics had the break as an error for ever."""
+    cv2 = pytest.importorskip("cv2")
+    monkeypatch.setattr(playback, "PATIENCE_S", 0.01)
+    coded = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(coded)}\r\n\r\n".encode()
+    connections: list[int] = []
+
+    class Parts:
+        """What each connection is sent: the first two (one to look) five pictures, those after them many."""
+
+        def __iter__(self) -> Iterator[tuple[float, bytes]]:
+            connections.append(len(connections))
+            return iter([(0.02, head + coded + b"\r\n")] * (500 if len(connections) > 2 else 5))
+
+    node = bench.add(camera(stream_url("multipart/x-mixed-replace; boundary=frame", Parts()), loop=True))
+    pictures(bench, 3)
+    bench.until(lambda: node.health()[0] == DiagnosticStatus.ERROR, "the break")
+    bench.until(lambda: node.health() == (DiagnosticStatus.OK, "playing"), f"well again, said {node.health()}")
+    assert node.counters.counts()["problems"] >= 1
+
+
 class Slow(Source):
     """Frames of a file on a machine that takes `read_s` to read one and `show_s` to show it: it moves the clock."""
 
