@@ -55,7 +55,7 @@ class GuardedNode(LifecycleNode):
             try:
                 return callback(*arguments)
             except Exception as error:
-                self._report(what, error)
+                self._log_failure(what, error)
                 failed()
                 return None
 
@@ -68,7 +68,7 @@ class GuardedNode(LifecycleNode):
             try:
                 answered: Any = answer(request, response)
             except Exception as error:
-                self._report(name, error)
+                self._log_failure(name, error)
                 _refuse(request, response, f"failed: {error!r}")
                 answered = response
             if isinstance(getattr(answered, "message", None), str):
@@ -77,7 +77,7 @@ class GuardedNode(LifecycleNode):
 
         return answering
 
-    def _report(self, what: str, error: Exception) -> None:
+    def _log_failure(self, what: str, error: Exception) -> None:
         """Logs an exception, unless a signal is behind it: then raises it again."""
         if interrupted(error):
             raise error
