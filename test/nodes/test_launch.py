@@ -296,6 +296,51 @@ def test_the_real_launch_reads_it() -> None:
     assert {word.partition(":=")[0] for _, words in launched_lines() for word in words} - {"-s"} <= names
 
 
+def launched_for_real(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, list[list[str]]]:
+    """Exit status of launch, and the command line of each node, which is not started."""
+    pytest.importorskip("launch_ros.actions")
+    from launch.actions import ExecuteLocal, IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    from launch import LaunchDescription, LaunchService
+
+    commands: list[list[str]] = []
+
+    def execute(action: Any, context: Any) -> None:
+        action.prepare(context)
+        commands.append(action.process_description.final_cmd)
+
+    monkeypatch.setattr(ExecuteLocal, "execute", execute)
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "co_perception", FILE.name, *words])
+    arguments = [tuple(word.split(":=", 1)) for word in words]
+    included = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(FILE)), launch_arguments=arguments)
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(LaunchDescription([included]))
+    return service.run(), commands
+
+
+def test_the_real_launch_starts_what_its_arguments_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("recognizer:=both", "source:=0", "namespace:=left", "model_path:=~/mine", "threshold:=0.5")
+    status, commands = launched_for_real(monkeypatch, *words)
+    assert status == 0
+    nodes = {Path(command[0]).name: command for command in commands}
+    assert set(nodes) == {
+        f"{name}_node" for name in ("video_activity", "skeleton_activity", "fusion", "pose", "camera")
+    }
+    assert all("__ns:=/left" in command for command in commands)
+    own = {
+        name: Path(command[len(command) - 1 - command[::-1].index("--params-file") + 1]).read_text()
+        for name, command in nodes.items()
+    }
+    assert "model_path: ~/mine" in own["skeleton_activity_node"] and "threshold: 0.5" in own["fusion_node"]
+    assert "source: '0'" in own["camera_node"], "a name, not a number"
+
+
+@pytest.mark.parametrize("word", ["recogniser:=both", "recognizer:=all", "threshold:=high", "params_file:=/none.yaml"])
+def test_the_real_launch_refuses_too(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    assert launched_for_real(monkeypatch, word) == (1, [])
+
+
 @pytest.mark.parametrize("node", TABLES)
 def test_the_file_holds_every_parameter_with_its_default(node: str) -> None:
     content = pytest.importorskip("yaml").safe_load(CONFIG.read_text())
