@@ -21,7 +21,9 @@ LAYERS: dict[str, set[str]] = {
     "continual": {"engine.array_library", "engine.state_tree"},
     "networks": {"continual", "skeletons"},
     "adapters": {"continual", "engine.files"},
-    "runtime": {"networks.variants", "continual", "engine.array_library", "engine.files", "engine.state_tree"},
+    "runtime": {
+        "networks.variants", "continual", "engine.array_library", "engine.files", "engine.paths", "engine.state_tree",
+    },
     "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.untrusted"},
     "evaluation": {"engine", "data", "online", "runtime"},

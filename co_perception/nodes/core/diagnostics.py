@@ -103,8 +103,7 @@ def diagnostic_array(
     """One status called `name`; `values` are shown in their order, floats with three digits after the point."""
     texts = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in values.items()}
     pairs = [KeyValue(key=shortened(key), value=shortened(text)) for key, text in texts.items()]
-    told = shortened(message)
-    status = DiagnosticStatus(level=level, name=name, message=told, hardware_id=hardware_id, values=pairs)
+    status = DiagnosticStatus(level=level, name=name, message=shortened(message), hardware_id=hardware_id, values=pairs)
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])
 
 
