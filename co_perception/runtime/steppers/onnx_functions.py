@@ -138,6 +138,25 @@ def _argument(kind: str) -> Callable[..., Named]:
     return translate
 
 
+def _resized(mode: str) -> Callable[..., Named]:
+    """Pictures of another size; `mode`: "nearest" or "linear"."""
+
+    def translate(at: Place, x: Named, size: object, *settings: Any) -> Named:
+        del size  # as torch found it
+        corners, factors = settings if mode == "linear" else (False, *settings)
+        before, after = x.like.shape[2:], at.like.shape[2:]
+        if factors and any(abs(old * by - new) > 1e-6 for old, by, new in zip(before, factors, after, strict=True)):
+            raise UnsupportedOperationError(f"a resize by {factors}, whose places are not those of the sizes")
+        places = "align_corners" if corners else "asymmetric" if mode == "nearest" else "pytorch_half_pixel"
+        absent = Named("", torch.empty(0))
+        return at(
+            "Resize", x, absent, absent, torch.tensor(after), axes=list(range(2, x.like.dim())), mode=mode,
+            coordinate_transformation_mode=places, nearest_mode="floor",
+        )  # fmt: skip
+
+    return translate
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pow": _power, "square": lambda at, x: at("Mul", x, x), "sqrt": unary("Sqrt"), "exp": unary("Exp"),
     "rsqrt": lambda at, x: at("Reciprocal", at("Sqrt", x)), "reciprocal": unary("Reciprocal"), "log": unary("Log"),
@@ -158,5 +177,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cumsum": lambda at, x, axis, **_: at("CumSum", x, torch.tensor(_within_streams(x, axis)[0])),
     "flip": _reversed, "roll": _rolled, "expand": _wide, "expand_as": _wide, "repeat": _times, "glu": _gated,
     "index_select": lambda at, x, axis, index: at("Gather", x, index, axis=_within_streams(x, axis)[0]),
+    "upsample_nearest1d": _resized("nearest"), "upsample_nearest2d": _resized("nearest"),
+    "upsample_linear1d": _resized("linear"), "upsample_bilinear2d": _resized("linear"),
     "argmax": _argument("ArgMax"), "argmin": _argument("ArgMin"),
 }  # fmt: skip

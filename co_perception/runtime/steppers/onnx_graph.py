@@ -195,7 +195,8 @@ class _Writer:
         makers = {output: node for node in self._nodes for output in node.output}
         for name in self._output_names:
             maker = makers[name]
-            source = maker.input[0] if maker.op_type == "Reshape" else ""
+            read = any(name in node.input for node in self._nodes)  # in the shape that it has outside
+            source = maker.input[0] if maker.op_type == "Reshape" and not read else ""
             if source in makers and source not in self._output_names and source in self._shapes:
                 shapes[name] = self._shapes[source]
                 self._nodes.remove(maker)
