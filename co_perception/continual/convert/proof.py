@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.site import Axes, ConversionError, UnsupportedOperation
@@ -16,6 +17,7 @@ from co_perception.continual.layer import TIME, Streaming, evaluation_mode
 
 TOLERANCE = 1e-3  # relative to the largest answer: single precision, and products added in another order
 STREAMS = 2
+MOST_PRODUCTS = 10**11  # multiplications of a proof beyond which it is made shorter: a second or two on two cores
 SMALLEST = 32  # pixels of the shorter side of a frame that is tried in place of a larger one
 Call = Callable[[nn.Module, Tensor], Any]  # a network's answer to a clip as it takes it
 Answers = Callable[[Sequence[int], int], tuple[Tensor, Tensor]]  # to frames of a shape: the stream's, the plain one's
@@ -33,7 +35,7 @@ def prove(
 ) -> None:
     """Compares the two networks in evaluation mode on clips of two lengths and two streams, some weights drawn.
 
-    Pictures are made smaller where both networks take them so, since full ones take minutes with some networks. Where
+    Pictures are made smaller where both networks take them so, and clips shorter where they would take minutes. Where
     the plain network looks at a whole clip, its answer is held against the last one to a clip of which each window is
     filled once. The weights of both stay as they are.
 
@@ -54,17 +56,27 @@ def prove(
     whole = answered.pooled or answered.newest
     lengths = [clip] if clip and (only or whole) else _lengths(layer, answered)
 
-    def answers(shape: Sequence[int], frames: int) -> tuple[Tensor, Tensor]:
+    def answers(shape: Sequence[int], frames: int, streams: int) -> tuple[Tensor, Tensor]:
         own = next(plain.parameters(), torch.empty(0))
-        x = torch.randn(STREAMS, shape[0], frames, *shape[1:]).to(own)
-        got = layer.clip(x)
+        x = torch.randn(streams, shape[0], frames, *shape[1:]).to(own)
         # A copy, since a network may keep something of a clip for the next one.
-        return got, _plain_answer(copy.deepcopy(plain), x, given, answered, call)
+        wanted = _plain_answer(copy.deepcopy(plain), x, given, answered, call)
+        return layer.clip(x), wanted
+
+    def proved_on(shape: Sequence[int]) -> bool:
+        """Whether the networks take such frames and are equal on them; frames of full size decide where not."""
+        try:
+            layer.frame_out(tuple(shape))
+            for frames, streams in _clips(layer, shape, lengths, whole):
+                _compare(*answers(shape, frames, streams), frames, whole)
+        except (RuntimeError, TypeError, ValueError, IndexError, AssertionError):
+            return False
+        return True
 
     def compare() -> None:
-        if not any(_proved_on(smaller, lengths, answers, whole) for smaller in _smaller(frame_shape)):
-            for frames in lengths:
-                _compare(*answers(frame_shape, frames), frames, whole)
+        if not any(proved_on(smaller) for smaller in _smaller(frame_shape)):
+            for frames, streams in _clips(layer, frame_shape, lengths, whole):
+                _compare(*answers(frame_shape, frames, streams), frames, whole)
 
     with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(plain), evaluation_mode(layer):
         torch.manual_seed(0)
@@ -89,14 +101,35 @@ def _smaller(frame_shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
             yield (channels, *(size // part for size in space))
 
 
-def _proved_on(shape: Sequence[int], lengths: list[int], answers: Answers, whole: bool) -> bool:
-    """Whether the networks take such frames and are equal on them; frames of full size decide where not."""
+def _clips(layer: Streaming, shape: Sequence[int], lengths: list[int], whole: bool) -> list[tuple[int, int]]:
+    """Frames and streams of the clips that are tried, fewer of a network that computes for seconds on each."""
+    usual = [(frames, STREAMS) for frames in lengths]
+    least = _shortest(layer, whole)
     try:
-        for frames in lengths:
-            _compare(*answers(shape, frames), frames, whole)
-    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError):
-        return False
-    return True
+        each = _products(layer, shape, least) / least
+    except (RuntimeError, ValueError):  # it needs more frames
+        return usual
+    if 2 * each * sum(frames * streams for frames, streams in usual) <= MOST_PRODUCTS:
+        return usual
+    if whole:
+        return [(frames, 1) for frames in lengths]
+    stride = layer.timing.stride
+    return [(least, STREAMS), (least + stride, 1)]
+
+
+def _shortest(layer: Streaming, whole: bool) -> int:
+    """Frames of a clip that has an answer, of which each is a whole step."""
+    timing = layer.timing
+    filled = max(timing.receptive_field - timing.before - timing.after, 1)
+    return filled if whole else -(-filled // timing.stride) * timing.stride + timing.stride
+
+
+def _products(layer: Streaming, shape: Sequence[int], frames: int) -> int:
+    """Multiplications of a clip of one stream."""
+    like = next(layer.parameters(), torch.empty(0))
+    with FlopCounterMode(display=False) as counter:
+        layer.clip(torch.zeros(1, shape[0], frames, *shape[1:]).to(like))
+    return counter.get_total_flops() // 2
 
 
 def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes, call: Call) -> Tensor:
