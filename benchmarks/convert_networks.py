@@ -2,7 +2,8 @@
 
     python benchmarks/convert_networks.py --sources FOLDER                     # FOLDER/NAME holds OWNER/NAME of GitHub
     python benchmarks/convert_networks.py --networks "torchvision r3d_18"      # packages need no folder
-    python benchmarks/convert_networks.py --sources FOLDER --docs docs/convert.md
+    python benchmarks/convert_networks.py --sources FOLDER --docs docs/convert.md      # on a quiet machine, for times
+    python benchmarks/convert_networks.py --sources FOLDER --docs docs/convert.md --threads 0           # without times
 
 Each network is tried in a process of its own, which has --limit seconds. None of the sources is part of this package:
 what is not there is left out, and said. Exit status 1 where a network came out wrong or ended in a traceback.
@@ -32,10 +33,14 @@ from bench.converted import (
     Record,
     networks,
 )
+from bench.machine import others
 from bench.remote import ROOT
-from bench.results import markdown, number, write_json
+from bench.results import markdown, number, over, write_json
+from co_perception.evaluation.provenance import machine
 
-HEADER = ("network", "source", "license", "result", "convert [s]", "step [ms]", "clip [ms]", "frames per step")
+HEADER = (
+    "network", "source", "license", "result", "convert [s]", "step [ms]", "clip [ms]", "clip / step", "frames per step",
+)  # fmt: skip
 BEGIN, END = "<!-- begin of benchmarks/convert_networks.py -->", "<!-- end of benchmarks/convert_networks.py -->"
 
 
@@ -57,7 +62,7 @@ def place_of(network: PublicNetwork, sources: Path | None) -> Path | None:
     if network.registry or sources is None:
         return None
     folder = sources / network.source.split("/")[1]
-    return folder if folder.is_dir() else None
+    return folder / network.folder if folder.is_dir() else None
 
 
 def tried(network: PublicNetwork, folder: Path | None, threads: int, limit_s: float) -> Record:
@@ -86,11 +91,13 @@ def cells(network: PublicNetwork, record: Record) -> tuple[str, ...]:
     if record.outcome in (EQUAL, DIFFERENT):
         double = "" if record.single is None else f" in double precision; {record.single:.0e} in single"
         result = f"{record.outcome} ({record.difference:.0e}{double})"
+        result += f"; not in ONNX Runtime: {record.onnxruntime}" if record.onnxruntime else ""
     else:
         more = f" (and {len(record.reasons) - 1} more)" if len(record.reasons) > 1 else ""
         result = f"{record.outcome}: {record.reasons[0]}{more}" if record.reasons else record.outcome
     source = network.source if network.registry else f"[{network.source}](https://github.com/{network.source})"
-    times = (number(record.convert_s), number(record.step_ms), number(record.clip_ms))
+    ratio = over(record.clip_ms, record.step_ms)
+    times = (number(record.convert_s), number(record.step_ms), number(record.clip_ms), number(ratio))
     stride = "-" if record.stride is None else str(record.stride)
     return network.name, source, network.license, result.replace("|", "\\|").replace("\n", " "), *times, stride
 
@@ -100,8 +107,10 @@ def table(known: dict[str, PublicNetwork], records: Sequence[Record]) -> str:
     shown = [record for record in records if record.outcome not in (ABSENT, BROKEN)]
     count = Counter(record.outcome for record in shown)
     words = ", ".join(f"{count[outcome]} {outcome}" for outcome in (EQUAL, REFUSED, DIFFERENT, TRACEBACK, TIMEOUT))
+    fast = sum(record.outcome == EQUAL and not record.onnxruntime for record in shown)
     rows = [cells(known[record.name], record) for record in shown]
-    return f"{len(shown)} networks: {words}.\n\n{markdown(HEADER, rows)}"
+    words += f". ONNX Runtime steps {fast} of those that are equal."
+    return f"{len(shown)} networks: {words}\n\n{markdown(HEADER, rows)}"
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -111,14 +120,19 @@ def main(given: Sequence[str] | None = None) -> int:
     wanted = [name for name in known if not options.networks or any(part in name for part in options.networks)]
     earlier = json.loads(path.read_text()) if options.add and path.exists() else []
     records = {found["name"]: Record(**found) for found in earlier if found["name"] in known}
-    for name in wanted:
-        network = known[name]
-        record = tried(network, place_of(network, options.sources), options.threads, options.limit)
-        records[name] = record
-        print(" | ".join(cells(network, record)), record.untimed, flush=True)
+    with others() as load:
+        for name in wanted:
+            network = known[name]
+            record = tried(network, place_of(network, options.sources), options.threads, options.limit)
+            records[name] = record
+            print(" | ".join(cells(network, record)), record.untimed, flush=True)
     ordered = [records[name] for name in known if name in records]
     write_json(path, [dataclasses.asdict(record) for record in ordered])
     made = table(known, ordered)
+    if options.threads:
+        made += f"\nTimes: medians, {options.threads} thread(s) of {machine()}"
+        made += "" if load.cores is None else f"; {load.cores:.1f} cores were busy with something else"
+        made += ".\n"
     (options.out / "convert.md").write_text(made)
     print(made)
     if options.docs:

@@ -31,7 +31,7 @@ from co_perception.continual.convert.convert import ConversionError, convert
 from co_perception.continual.convert.proof import draw_weights
 from co_perception.continual.layer import Streaming
 
-ENTRIES = ("bench.converted_video", "bench.converted_sequences")  # modules with NETWORKS
+ENTRIES = ("bench.converted_video", "bench.converted_sequences", "bench.converted_further")  # modules with NETWORKS
 TOLERANCE = 1e-3  # of the largest answer, in single precision
 EQUAL, REFUSED, DIFFERENT, TRACEBACK = "equal", "refused", "DIFFERENT", "TRACEBACK"
 ABSENT, BROKEN, TIMEOUT = "absent", "does not run", "TIMEOUT"  # no source here; the plain network fails by itself
@@ -47,6 +47,7 @@ class PublicNetwork:
         license: of the source.
         make: builds the network; imports its source itself.
         clip: lengths of the axes of one clip in the order of `layout`, the batch left out.
+        folder: of the repository, on whose files the imports of `make` look first.
         layout: letters of the axes that the plain network takes.
         answer: letters of the axes of its answer, "BC" where it answers once per clip.
         frames: further lengths of clips that are compared.
@@ -59,6 +60,7 @@ class PublicNetwork:
     license: str
     make: Callable[[], nn.Module]
     clip: tuple[int, ...]
+    folder: str = ""
     layout: str = "BCTHW"
     answer: str = "BC"
     frames: tuple[int, ...] = ()
@@ -115,8 +117,10 @@ class Record:
     single: the same in single precision, where that is more than `TOLERANCE` and `difference` is of double precision:
     then rounding tells the two apart, in the plain network as in the stream.
     clips: how many were compared.
-    convert_s: seconds; step_ms, clip_ms: of one stream on ONNX Runtime, a step of `stride` frames and the plain network
-    on the clip; untimed: why they are not there.
+    convert_s: seconds.
+    onnxruntime: why ONNX Runtime does not step it; empty where it does, and gives the same.
+    step_ms, clip_ms: medians of one stream on ONNX Runtime: of a step of `stride` frames, and of the plain network on
+    the clip; untimed: why they are not there.
     """
 
     name: str
@@ -127,6 +131,7 @@ class Record:
     clips: int = 0
     convert_s: float | None = None
     stride: int | None = None
+    onnxruntime: str = ""
     step_ms: float | None = None
     clip_ms: float | None = None
     untimed: str = ""
@@ -142,11 +147,15 @@ def networks() -> dict[str, PublicNetwork]:
     return found
 
 
+def example_of(network: PublicNetwork) -> Tensor:
+    """A random clip as the plain network takes it."""
+    return torch.randn(1, *network.clip).movedim(0, network.layout.index("B"))
+
+
 def trial(network: PublicNetwork, threads: int | None = None) -> Record:
-    """Convert and compare; with `threads`, time a step and a clip as well."""
+    """Convert, compare, and step in ONNX Runtime; with `threads`, time a step and a clip as well."""
     torch.manual_seed(0)
-    random = torch.randn(1, *network.clip)
-    example = random if network.layout[0] == "B" else random.movedim(0, network.layout.index("B"))
+    example = example_of(network)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             plain = network.make()
@@ -168,6 +177,7 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
         return Record(name=network.name, outcome=TRACEBACK, reasons=_last_error())
     seconds = perf_counter() - begin
     try:
+        layer.load_state_dict(plain.state_dict())  # weights of the plain network, names and shapes
         differences, single = list(compared(network, plain, layer)), None
         if not max(differences) <= TOLERANCE:  # drawn weights may make more of rounding than there is in a network
             single = max(differences)
@@ -181,7 +191,7 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
         single=single,
         clips=len(differences), convert_s=seconds, stride=layer.timing.stride,
     )  # fmt: skip
-    return record if threads is None else _timed(record, network, plain, layer, threads)
+    return _stepped(record, network, plain, layer, threads)
 
 
 @torch.no_grad()
@@ -200,17 +210,23 @@ def compared(network: PublicNetwork, plain: nn.Module, layer: Streaming) -> Iter
             yield float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6))
 
 
-def _timed(record: Record, network: PublicNetwork, plain: nn.Module, layer: Streaming, threads: int) -> Record:
+def _stepped(record: Record, network: PublicNetwork, plain: nn.Module, layer: Streaming, threads: int | None) -> Record:
+    """The record with what ONNX Runtime makes of the network, and with times of `threads` threads."""
     from co_perception.runtime.steppers.choose import stepper
     from co_perception.runtime.steppers.options import StepOptions
 
     try:
-        made = stepper(layer, network.frame_shape, "onnxruntime", StepOptions(threads))
-        state = made.init_state(1)
-        chunk = torch.randn(1, network.frame_shape[0], layer.timing.stride, *network.frame_shape[1:])
+        made = stepper(layer, network.frame_shape, "onnxruntime", StepOptions(threads or 1))
+    except Exception as error:
+        return dataclasses.replace(record, onnxruntime=f"{type(error).__name__}: {error}"[:300])
+    if threads is None:
+        return record
+    try:
         clip = _clip_on_onnxruntime(plain, network, threads)
     except Exception as error:
-        return dataclasses.replace(record, untimed=f"{type(error).__name__}: {error}"[:300])
+        return dataclasses.replace(record, untimed=f"the plain network: {type(error).__name__}: {error}"[:300])
+    state = made.init_state(1)
+    chunk = torch.randn(1, network.frame_shape[0], layer.timing.stride, *network.frame_shape[1:])
 
     def step() -> None:
         nonlocal state
@@ -230,8 +246,7 @@ def _block(call: Callable[[], object]) -> list[int]:
 def _clip_on_onnxruntime(plain: nn.Module, network: PublicNetwork, threads: int) -> Callable[[], object]:
     import onnxruntime
 
-    x = torch.randn(1, *network.clip)
-    x = x if network.layout[0] == "B" else x.movedim(0, network.layout.index("B")).contiguous()
+    x = example_of(network).contiguous()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder, "clip.onnx")
         program: Any = torch.onnx.export(copy.deepcopy(plain), (x,), dynamo=True, verbose=False)

@@ -115,7 +115,7 @@ def trunk(name: str) -> nn.Module:
 
 def timm(name: str) -> nn.Module:
     """A network of timm for pictures."""
-    size = {"img_size": 96} if name.startswith("vit") else {}
+    size = {"img_size": 96} if name.startswith(("vit", "deit")) else {}
     return made("timm", "create_model", name, pretrained=False, num_classes=96, **size)
 
 
@@ -180,7 +180,10 @@ def _torchvision() -> list[PublicNetwork]:
         for name, clip in clips.items()
     ]
     frames = partial(add, layout=PER_FRAME, clip=(8, 3, 64, 64))
-    for name in ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "shufflenet_v2_x1_0"):
+    for name in (
+        "resnet18", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "shufflenet_v2_x1_0", "swin_t",
+        "efficientnet_v2_s", "mnasnet0_5", "squeezenet1_1",
+    ):  # fmt: skip
         found.append(frames(name=f"torchvision {name}, mean", make=lambda name=name: FoldedFrames(trunk(name))))
     for name in ("regnet_y_400mf", "densenet121"):
         found.append(frames(name=f"torchvision {name}, LSTM", make=lambda name=name: FoldedLstm(trunk(name), 96)))
@@ -190,9 +193,22 @@ def _torchvision() -> list[PublicNetwork]:
 
 
 def _timm() -> list[PublicNetwork]:
-    add = partial(PublicNetwork, source="timm", license=APACHE, layout=PER_FRAME, clip=(8, 3, 96, 96))
-    names = ("resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "convnext_atto", "vit_tiny_patch16_224")
-    return [add(name=f"timm {name}, LSTM", make=lambda name=name: FoldedLstm(timm(name), 96)) for name in names]
+    def add(**given: Any) -> PublicNetwork:
+        return PublicNetwork(
+            **{"source": "timm", "license": APACHE, "layout": PER_FRAME, "clip": (8, 3, 96, 96)} | given
+        )
+
+    names = (
+        "resnet18", "mobilenetv3_small_100", "efficientnet_lite0", "convnext_atto", "vit_tiny_patch16_224",
+        "deit_tiny_patch16_224", "regnety_002", "convnextv2_atto", "ghostnet_100", "edgenext_xx_small", "repvgg_a0",
+        "mobilevit_xxs", "mobilenetv4_conv_small", "tinynet_e", "hgnetv2_b0",
+    )  # fmt: skip
+    found = [add(name=f"timm {name}, LSTM", make=lambda name=name: FoldedLstm(timm(name), 96)) for name in names]
+    for name in ("swin_tiny_patch4_window7_224", "efficientformer_l1", "levit_128s"):  # of one size
+        found.append(
+            add(name=f"timm {name}, LSTM", make=lambda name=name: FoldedLstm(timm(name), 96), clip=(4, 3, 224, 224))
+        )
+    return found
 
 
 def _pytorchvideo() -> list[PublicNetwork]:
