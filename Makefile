@@ -10,6 +10,8 @@ ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sp
 
 BENCHES := steps streams training adapt node_frames node_latency people startup pose teach spread endurance compare_answers
 
+PEERS := video skeleton convert
+
 .PHONY: help env weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom clean
 .DEFAULT_GOAL := help
 
@@ -46,11 +48,11 @@ soak: weights  ## the whole graph on looping video for MINUTES=20, and whether i
 
 peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
-	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors pytest six pyyaml av parameterized networkx
-	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,video skeleton,-r test/peers/requirements-$(kind).txt)
+	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors onnx onnxruntime pytest six pyyaml av parameterized networkx
+	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,$(PEERS),-r test/peers/requirements-$(kind).txt)
 
-peers: peers-env  ## compares the networks with their authors' code
-	@.venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,video skeleton,test/peers/peer_$(kind).py)
+peers: peers-env  ## compares the networks with their authors' code, and converts those of other packages
+	@.venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,$(PEERS),test/peers/peer_$(kind).py)
 
 bench: weights peers-env  ## measures what the documentation claims, in an hour; on a machine with nothing else to do
 	@for script in $(BENCHES); do $(BIN)/python benchmarks/$$script.py || exit; done
