@@ -30,6 +30,8 @@ ALLOWED = {
     (PROCESSES, "benchmarks/startup.py"): "starts the nodes it measures",
     (PROCESSES, "benchmarks/convert_networks.py"): "networks of others, each in a process of its own",
     ("exec", "benchmarks/bench/converted_sequences.py"): "networks of others, which it is about",
+    ("exec", "benchmarks/bench/converted_further.py"): "networks of others, which it is about",
+    ("compile", "benchmarks/bench/converted_further.py"): "as exec",
     ("compile", "benchmarks/bench/converted_sequences.py"): "as exec",
     ("pickle.Unpickler", "benchmarks/bench/other_readers.py"): "a second restricted one, to compare with",
 }

@@ -107,6 +107,8 @@ class _Close:
     def __call__(self, got: Tensor, wanted: Tensor, claim: str) -> None:
         require(got.shape == wanted.shape, claim, f". Shapes {tuple(got.shape)} and {tuple(wanted.shape)}")
         if got.numel():
+            if got.dtype == torch.bool:
+                got, wanted = got.float(), wanted.float()
             error = (got - wanted).abs().max().item()
             require(error <= self.bound, claim, f". Largest difference {error:.3g}, allowed {self.bound:.3g}")
 

@@ -83,7 +83,7 @@ class DagBuilder:
         """Answers over whole clips that come more often than others, as often as those."""
         strides = [self.reaches[value.node][0].stride for value in inputs]
         slowest = max(strides)
-        if len(set(strides)) == 1 or not all(value.axes.pooled for value in inputs):
+        if len(set(strides)) == 1 or not all(self.single(value) for value in inputs):
             return inputs
         if any(slowest % stride for stride in strides):
             return inputs

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from co_perception.continual.convert.functional import FunctionLayer, Slot, parts
+from co_perception.continual.convert.functional import FunctionLayer, Slot, mapped, parts
 from co_perception.continual.convert.lengths import RECYCLING, Length, Shape, Size, product
 from co_perception.continual.convert.site import Axes, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, Filled, StandIn, TracedTensor
@@ -16,6 +16,7 @@ from co_perception.continual.cumulative import FrameNumber
 from co_perception.continual.layer import TIME
 
 _NUMBERS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "empty": 0.0}
+IN_PLACE = ("iadd", "isub", "imul", "itruediv", "ipow")
 _SAME = ("to", "type", "type_as", "cuda", "cpu", "float", "half", "double", "bool", "long", "int", "contiguous",
          "detach", "clone", "requires_grad_")  # fmt: skip
 
@@ -112,27 +113,56 @@ def computed(
 ) -> object:
     """What an operation makes of it; None where other tensors are in it."""
     if name in _SAME:
-        return value
+        return Filled(value.number, value.sizes) if name == "clone" else value
     if any(isinstance(part, TracedTensor) for part in parts((args, kwargs))):
         return None
+    if name in ("getitem", "unsqueeze", "chunk", "split", "transpose", "permute"):
+        return _views(value, name, function, args, kwargs)
+    others = [part for part in parts((args[1:], kwargs)) if isinstance(part, Tensor)]
+    if not all(isinstance(part, Filled) for part in others):
+        return None
+    if any(part.sizes != value.sizes for part in others):  # type: ignore[attr-defined]
+        raise UnsupportedError("it combines two tensors of the clip's length that have other sizes")
+    args, kwargs = mapped((args, kwargs), _as_one)
+    if any(isinstance(part, Length) for part in parts((args[1:], kwargs))):
+        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+    answer = function(*args, **kwargs)
+    if not isinstance(answer, Tensor) or answer.shape != (1,) * len(value.sizes):
+        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+    if name in IN_PLACE or (name.endswith("_") and not name.endswith("__")):
+        value.own()
+        value.number = float(answer.reshape(()))
+        return value
+    return Filled(float(answer.reshape(())), value.sizes)
+
+
+def _as_one(part: object) -> object:
+    return torch.full((1,) * len(part.sizes), part.number) if isinstance(part, Filled) else part
+
+
+def _views(
+    value: Filled, name: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> object:
+    views = _viewed(value, name, function, args, kwargs)
+    for each in (value, *(views if isinstance(views, tuple) else (views,))):
+        each.shared = True
+    return views
+
+
+def _viewed(
+    value: Filled, name: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Filled | tuple[Filled, ...]:
     if name == "getitem":
         return Filled(value.number, _cut(value.sizes, args[1] if isinstance(args[1], tuple) else (args[1],)))
     if name == "unsqueeze":
         at = args[1] % (len(value.sizes) + 1)
         return Filled(value.number, (*value.sizes[:at], 1, *value.sizes[at:]))
-    if name in ("chunk", "split", "transpose", "permute"):
-        return _rearranged(value, function, args[1:], kwargs)
-    if any(isinstance(part, Tensor) for part in parts((args[1:], kwargs))):
-        return None
-    if any(isinstance(part, Length) for part in parts((args[1:], kwargs))):
-        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
-    answer = function(torch.full((1,) * len(value.sizes), value.number), *args[1:], **kwargs)
-    if isinstance(answer, Tensor) and answer.shape == (1,) * len(value.sizes):
-        return Filled(float(answer.reshape(())), value.sizes)
-    raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+    return _rearranged(value, function, args[1:], kwargs)
 
 
-def _rearranged(value: Filled, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+def _rearranged(
+    value: Filled, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Filled | tuple[Filled, ...]:
     """What cuts or moves axes, done on a tensor whose lengths stand for themselves, and large numbers for lengths."""
     stands = {10007 + i: size for i, size in enumerate(value.sizes) if isinstance(size, Length)}
     lengths = iter(stands)

@@ -10,10 +10,13 @@ from dataclasses import replace
 from string import ascii_letters
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight
-from co_perception.continual.convert.site import CHANNELS, STREAMS, WHOLE_CLIP, Axes, UnsupportedError
+from co_perception.continual.convert.functions import elementwise
+from co_perception.continual.convert.lengths import Length
+from co_perception.continual.convert.rearrangement import emit_rearrangement, regroup
+from co_perception.continual.convert.site import CHANNELS, STREAMS, WHOLE_CLIP, Axes, UnsupportedError, atoms
 from co_perception.continual.convert.tensors import Emitter, StandIn, TracedTensor
 from co_perception.continual.layer import TIME
 
@@ -65,6 +68,33 @@ def linear(emitter: Emitter, value: object, weight: object, bias: object = None)
     return answer if bias is None else emitter.emit_call(torch.add, (answer, bias), {}, answer.axes)
 
 
+def dot_product_attention(
+    emitter: Emitter, query: TracedTensor, key: TracedTensor, value: TracedTensor, attn_mask: object = None,
+    dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
+) -> TracedTensor:  # fmt: skip
+    """`F.scaled_dot_product_attention` between the places, joints or channels of each frame."""
+    if enable_gqa or is_causal or dropout_p:
+        given = "enable_gqa" if enable_gqa else "is_causal" if is_causal else "dropout"
+        raise UnsupportedError(f"it attends with {given}, which is not read here; write it with matmul and softmax")
+    features = emitter.sizes(query)[-1]
+    if isinstance(features, Length):
+        raise UnsupportedError(f"it scales by the length of {query.axes}, which a stream does not have")
+    turned = key.with_axes(key.axes.permuted([*range(len(key.axes.order) - 2), -1, -2]))
+    scores = matmul(emitter, query, turned)
+    factor = features**-0.5 if scale is None else scale
+    scores = emitter.emit_call(torch.mul, (scores, factor), {}, scores.axes)
+    if isinstance(attn_mask, Tensor) and not isinstance(attn_mask, StandIn) and attn_mask.dtype == torch.bool:
+        attn_mask = emitter.of_weights(_additive, attn_mask)
+    if attn_mask is not None:
+        scores = elementwise(emitter, torch.add, (scores, attn_mask), {})
+    return matmul(emitter, emitter.call_module(nn.Softmax(-1), scores), value)
+
+
+def _additive(mask: Tensor) -> Tensor:
+    """A mask of what is seen, as what is added to scores."""
+    return torch.zeros(mask.shape).masked_fill(~mask, float("-inf"))
+
+
 def _operands(emitter: Emitter, given: object) -> list[Operand]:
     operands = list(given) if isinstance(given, tuple | list) else []
     for operand in operands:
@@ -81,6 +111,7 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     for term, operand in zip(terms, operands, strict=True):
         if len(term) != _dims(operand) or len(set(term)) < len(term):
             raise UnsupportedError(f"{term!r} does not name the axes of a tensor of {_dims(operand)} axes, each once")
+    operands = _merged_alike(emitter, terms, operands)
     merged = _merged(terms, operands)
     if merged:
         return _contract_merged(emitter, terms, operands, answer, merged)
@@ -88,17 +119,20 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     streams, time = (_one_letter(values, place) for place in (STREAMS, TIME))
     for letter, what in ((streams, "streams of the batch"), (time, "frames")):
         weights = [term for term, operand in zip(terms, operands, strict=True) if isinstance(operand, Weight)]
-        if letter and (letter not in answer or any(letter in term for term in weights)):
-            raise UnsupportedError(
-                f"it sums over the {what}, or weighs each of them otherwise; they have to stay apart"
-            )
+        if letter and any(letter in term for term in weights):
+            raise UnsupportedError(f"it weighs each of the {what} otherwise, of which a stream has any number")
+        if letter and letter not in answer:
+            ends = "which have to stay apart" if letter == streams else "so that it waits for the last one of a clip"
+            raise UnsupportedError(f"its product sums over the {what}, {ends}; compute it of each frame alone")
     free = iter(letter for letter in ascii_letters if letter not in "".join(terms))
     time = time or next(free)  # pooled: kept in the stream, one answer per frame
     left = [letter for letter in answer if letter not in (streams, time)]
     traced = "".join(term for term, _ in values)
     channels = {term[each.axes.order.index(CHANNELS)] for term, each in values if CHANNELS in each.axes.order}
-    # What a weight brings in is what channels, summed over, become.
-    ranked = sorted(left, key=lambda letter: (letter not in channels, letter in traced))
+    term, last = values[-1]
+    own = term[last.axes.order.index(CHANNELS)] if CHANNELS in last.axes.order else ""
+    # Channels of the last tensor, as in a product of scores and values; else what a weight makes of those summed over.
+    ranked = sorted(left, key=lambda letter: (letter != own, letter not in channels, letter in traced))
     channel = ranked[0] if ranked else ""
     space = [letter for letter in left if letter != channel]
     places = {streams: STREAMS, channel: CHANNELS, time: TIME} | {letter: 3 + i for i, letter in enumerate(space)}
@@ -112,6 +146,37 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     axes = replace(values[0][1].axes, order=tuple(places[letter] for letter in answer), space=len(space))
     axes = replace(axes, newest=any(each.axes.newest for _, each in values))
     return emitter.emit(FunctionLayer(_einsum, (equation, not channel, *args)), [each for _, each in values], axes)
+
+
+def _merged_alike(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand]) -> list[Operand]:
+    """The operands, an axis that is merged of the batch and more others in one of them than in another made alike.
+
+    Windows of pictures are such an axis, where each has a mask.
+    """
+    counts: dict[str, set[int]] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        for letter, part in zip(term, operand.axes.order if isinstance(operand, TracedTensor) else (), strict=False):
+            counts.setdefault(letter, set()).add(len(atoms(part)))
+    alike = list(operands)
+    for letter in [letter for letter, found in counts.items() if len(found) > 1]:
+        for i, (term, operand) in enumerate(zip(terms, alike, strict=True)):
+            if isinstance(operand, TracedTensor) and letter in term:
+                alike[i] = _inner_as_one(emitter, operand, term.index(letter))
+    return alike
+
+
+def _inner_as_one(emitter: Emitter, value: TracedTensor, at: int) -> TracedTensor:
+    """The same plain tensor; the axes that are merged with the batch and time at `at` are one axis of the stream."""
+    parts = [[(place, 0) for place in atoms(part)] for part in value.axes.order]
+    outer = [piece for piece in parts[at] if piece[0] in (STREAMS, TIME)]
+    inner = parts[at][len(outer) :]
+    if len(inner) < 2 or parts[at][: len(outer)] != outer:
+        return value
+    groups = [*parts[:at], *([piece] for piece in outer), inner, *parts[at + 1 :]]
+    y = emit_rearrangement(emitter, value, *regroup(value.axes, groups))
+    order, end = y.axes.order, at + len(outer) + 1
+    merged = tuple(place for part in order[at:end] for place in atoms(part))
+    return y.with_axes(replace(y.axes, order=(*order[:at], merged, *order[end:])))
 
 
 def _merged(terms: Sequence[str], operands: Sequence[Operand]) -> dict[str, int]:
@@ -157,7 +222,11 @@ def _one_letter(values: Sequence[tuple[str, TracedTensor]], place: int) -> str:
     if "" in letters and len(letters) > 1:
         raise UnsupportedError(WHOLE_CLIP)
     if len(letters) != 1:
-        raise UnsupportedError("it combines different frames or streams of two tensors; attention over time is a layer")
+        raise UnsupportedError(
+            "it multiplies frames, or streams, with others of their kind: attention over a clip, in which each frame's "
+            "answer changes with every one that comes. One nn.TransformerEncoder over time converts, if its answer to "
+            "the last frame is taken"
+        )
     return letters.pop()
 
 
@@ -179,4 +248,5 @@ CONTRACTIONS: Mapping[str, Callable[..., TracedTensor]] = {
     "bmm": matmul,
     "mm": matmul,
     "linear": linear,
+    "scaled_dot_product_attention": dot_product_attention,
 }

@@ -269,7 +269,8 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         return layer, axes
     hooked = bool(module._forward_hooks or module._forward_pre_hooks)
     plainly = computes_as(module, nn.Sequential) and not hooked and not site.arguments and site.output is None
-    if plainly and not _pads_otherwise(module):
+    of_clip = site.clip is not None and any(isinstance(child, nn.Flatten) for child in module.children())
+    if plainly and not _pads_otherwise(module) and not of_clip:
         return _sequential(module, site)
     changed = any(kind in CONVERTERS for kind in type(module).__mro__)  # its forward, on the class or on the object
     if is_torchs(module) and type(module) is not nn.Sequential and not changed and type(module) not in COMPOSED:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from co_perception.continual import pool
-from co_perception.continual.convert.functional import FunctionLayer, Slot
+from co_perception.continual.convert.functional import FunctionLayer, Slot, joined
 from co_perception.continual.convert.lengths import Length, Size
 from co_perception.continual.convert.site import CHANNELS, STREAMS, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, Filled, TracedTensor
@@ -117,18 +117,36 @@ class Assembly:
 
     def joined(self, emitter: Emitter) -> TracedTensor:
         """The tensor as it is now."""
-        pieces, at, like = list[TracedTensor](), 0, self.parts[0][2]
-        ends = [*self.parts, (self.size, self.size, like)]
-        for start, stop, part in ends:
+        pieces, at, like = list[object](), 0, self.parts[0][2]
+        for start, stop, part in [*self.parts, (self.size, self.size, like)]:
             if start > at:
-                args = (Slot(0), self.place, start - at, self.number)
-                pieces.append(emitter.emit(FunctionLayer(_filled, args), [like], like.axes))
+                pieces.append((self.number, start - at))
             if stop > start:
                 pieces.append(part)
             at = stop
-        if len(pieces) == 1:
-            return pieces[0]
-        return emitter.emit_call(torch.cat, (pieces,), {"dim": self.place}, like.axes)
+        return like if len(pieces) == 1 else emitter.emit_call(joined, (self.place, tuple(pieces)), {}, like.axes)
+
+
+def change(emitter: Emitter, view: TracedTensor, node: int) -> None:
+    """Give a tensor another value in place, and with it the tensors that it is a view of."""
+    bases, inner = list[tuple[TracedTensor, tuple[object, ...] | None]](), view
+    while inner.viewed is not None and not inner.viewed[0].outdated:
+        bases.append(inner.viewed)
+        inner = inner.viewed[0]
+    nodes, changed = [node], TracedTensor(node, view.axes)
+    for base, part in bases:
+        after = base.apart()
+        if part is None:
+            after.node = changed.node
+        else:
+            _change(emitter, after, _full(part, len(base.axes.order)), changed)
+        nodes.append(after.node)
+        changed = after
+    tensors = [view, *(base for base, _ in bases)]
+    for each, after_all in zip(tensors, nodes, strict=True):
+        each.change(after_all)
+    for each in tensors:
+        each.shares_memory_of(tensors[-1])
 
 
 def write(emitter: Emitter, target: object, index: object, part: object) -> None:
@@ -168,6 +186,7 @@ def _assemble(emitter: Emitter, target: Filled | TracedTensor, index: list[slice
         length = target.sizes[axes.order.index(TIME)] if isinstance(target, Filled) else emitter.size_at(target, TIME)
         part = _around(emitter, target, each, part, length)
     if isinstance(target, Filled):
+        target.own()
         dim = inside[0][0] if inside else next(dim for dim, place in enumerate(axes.order) if place == CHANNELS)
         size = target.sizes[dim]
         assert isinstance(size, int)
@@ -227,10 +246,6 @@ def _change(emitter: Emitter, target: TracedTensor, index: list[slice | int], pa
     else:
         raise UnsupportedError("it writes weights into a part of a tensor; put the parts together with torch.cat")
     target.change(after.node)
-
-
-def _filled(x: Tensor, place: int, size: int, number: float) -> Tensor:
-    return x.new_full((*x.shape[:place], size, *x.shape[place + 1 :]), number)
 
 
 def _written(x: Tensor, part: Tensor | float, index: Sequence[slice], single: Sequence[int]) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from co_perception.continual.convert import constants
-from co_perception.continual.convert.frames import with_frames
+from co_perception.continual.convert.frames import change, with_frames
 from co_perception.continual.convert.functional import mapped, parts
 from co_perception.continual.convert.functions import elementwise
 from co_perception.continual.convert.layers import LayerBuilder
@@ -106,7 +106,7 @@ class FunctionReader(LayerBuilder):
             if answer.axes.order != target.axes.order:
                 raise UnsupportedError("it changes a tensor in place to one of other axes")
             target.axes = replace(answer.axes, unsure=target.axes.unsure or answer.axes.unsure)
-            target.change(answer.node)
+            change(self, target, answer.node)
         return target
 
     def _apply(
@@ -117,6 +117,7 @@ class FunctionReader(LayerBuilder):
             for part in parts(answer):
                 if isinstance(part, TracedTensor) and part is not args[0]:
                     part.shares_memory_of(args[0])
+                    part.viewed = _viewed(part, name, args)
         return answer
 
     def _applied(
@@ -168,7 +169,10 @@ class FunctionReader(LayerBuilder):
     def _weights_of_lengths(
         self, name: str, function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> object:
-        """A weight repeated for each stream or frame is the weight itself, which meets each of them anyway."""
+        """A weight repeated for each stream or frame is the weight itself, which meets each of them anyway.
+
+        Where the network is read for clips of one length, frames have a number that a weight can be cut by.
+        """
         weight = args[0] if args else None
         sizes = args[1:] if len(args) != 2 or not isinstance(args[1], tuple | list) else args[1]
         if name in ("new_zeros", "new_ones", "new_full", "new_empty"):
@@ -179,12 +183,15 @@ class FunctionReader(LayerBuilder):
                 return self.weights.compute(
                     name, function, (weight, [1 if isinstance(s, Length) else s for s in sizes]), {}
                 )
+        if all(part.value is not None for part in parts((args, kwargs)) if isinstance(part, Length)):
+            args, kwargs = mapped((args, kwargs), lambda part: int(part) if isinstance(part, Length) else part)
+            return self.weights.compute(name, function, args, kwargs)
         raise UnsupportedError(OF_LENGTHS)
 
 
 def in_order(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments under torch's own names for them, and lists of sizes without a name."""
-    kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
+    kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items() if key != "out" or value is not None}
     if "input" in kwargs and not args:
         args = (kwargs.pop("input"),)
     if name in LISTS and LISTS[name] in kwargs:
@@ -205,6 +212,22 @@ def without_inplace(
     at = names.index("inplace")
     flag = bool(kwargs.get("inplace", args[at] if len(args) > at else False))
     return args[:at], {key: value for key, value in kwargs.items() if key != "inplace"}, flag
+
+
+def _viewed(
+    view: TracedTensor, name: str, args: tuple[Any, ...]
+) -> tuple[TracedTensor, tuple[object, ...] | None] | None:
+    """What a view is of, where that can follow what is written into the view."""
+    base = args[0]
+    if view.node == base.node and sorted(map(str, view.axes.order)) == sorted(map(str, base.axes.order)):
+        return base, None
+    index = args[1] if name == "getitem" and isinstance(args[1], tuple) else args[1:2]
+    if name != "getitem" or not all(isinstance(part, slice | int) or part is Ellipsis for part in index):
+        return None
+    inside = [part for part in index if part not in (slice(None), Ellipsis)]
+    return (
+        (base, tuple(index)) if all(not isinstance(part, slice) or part.step in (None, 1) for part in inside) else None
+    )
 
 
 def _has_traced(args: object, kwargs: object) -> bool:

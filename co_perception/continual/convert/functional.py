@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from co_perception.continual.convert.site import CHANNELS
@@ -122,6 +123,39 @@ class ChannelsLast(FramewiseModule):
 
     def clip(self, x: Tensor) -> Tensor:
         return super().clip(x.movedim(CHANNELS, -1)).movedim(-1, CHANNELS)
+
+
+def joined(place: int, given: Sequence[Tensor | tuple[Any, ...]]) -> Tensor:
+    """Tensors (B, C, T, *space) one after the other along an axis, with what is the same for all frames between them.
+
+    The latter is added to zeros, so that no constant has as many streams as a tensor: exporters leave those open.
+
+    given: tensors, and in tuples (weight,), or (number, size) for one number.
+    """
+    like = next(each for each in given if isinstance(each, Tensor))
+    kind: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
+    pieces, constants, before = list[Tensor](), list[Tensor](), 0
+
+    def constant(number: Tensor | float, size: int) -> Tensor:
+        sizes = [1, *like.shape[1:]]
+        sizes[place], sizes[TIME] = size, 1
+        return number.expand(sizes) if isinstance(number, Tensor) else torch.full(sizes, number, **kind)
+
+    def padded(x: Tensor, before: int, after: int) -> Tensor:
+        return F.pad(x, [0, 0] * (x.dim() - 1 - place) + [before, after]) if before or after else x
+
+    for each in given:
+        if isinstance(each, Tensor):
+            pieces.append(padded(each, before, 0))
+            constants.append(constant(0.0, each.shape[place]))
+            before = 0
+        else:
+            number, size = each if len(each) == 2 else (each[0], each[0].shape[place])
+            constants.append(constant(number, size))
+            before += size
+    pieces[-1] = padded(pieces[-1], 0, before)
+    together = pieces[0] if len(pieces) == 1 else torch.cat(pieces, place)
+    return together + torch.cat(constants, place)
 
 
 def _fill(argument: object, values: tuple[Tensor, ...]) -> object:

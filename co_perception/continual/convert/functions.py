@@ -58,7 +58,23 @@ def elementwise(
         return known[id(original)]
 
     args, kwargs = mapped(tuple(args), alike), mapped(dict(kwargs), alike)
+    masks = MASKS.get(getattr(function, "__name__", "").strip("_"))
+    if masks is not None:
+        function, args = _masked, (function, masks, *args)
     return emitter.emit_call(function, args, kwargs, joint([known[id(value)].axes for value in values]))
+
+
+MASKS: Mapping[str, tuple[int, ...]] = {
+    "where": (0,), "masked_fill": (1,), "bitwise_and": (0, 1), "and": (0, 1), "bitwise_or": (0, 1), "or": (0, 1),
+    "bitwise_not": (0,), "invert": (0,),
+}  # fmt: skip
+"""Which arguments of an operation are masks."""
+
+
+def _masked(function: Callable[..., Tensor], masks: Sequence[int], *args: object, **kwargs: object) -> Tensor:
+    """The function of masks that may have waited among numbers, as ones and zeros."""
+    given = [part.bool() if i in masks and isinstance(part, Tensor) else part for i, part in enumerate(args)]
+    return function(*given, **kwargs)
 
 
 def for_all_streams(emitter: Emitter, value: TracedTensor, axes: Axes) -> TracedTensor:

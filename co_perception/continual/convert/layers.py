@@ -10,8 +10,9 @@ from torch import nn
 from co_perception.continual.convert.adopt import is_torchs
 from co_perception.continual.convert.builder import DagBuilder
 from co_perception.continual.convert.calls import COMPOSED, call_of, layout_of, only_input, results
+from co_perception.continual.convert.clip_layers import linear_over_clip, over_clip
 from co_perception.continual.convert.fold import FoldedFrames, FoldedStreams, folded_axes, unfolded_axes
-from co_perception.continual.convert.frames import with_frames
+from co_perception.continual.convert.frames import change, with_frames
 from co_perception.continual.convert.lengths import Length
 from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
@@ -64,7 +65,7 @@ class LayerBuilder(DagBuilder):
         changed = bool(getattr(module, "inplace", False))
         answer = self._convert(module, path, value)
         if changed:
-            value.change(answer.node)
+            change(self, value, answer.node)
             return value
         if isinstance(module, VIEW_MODULES):
             answer.shares_memory_of(value)
@@ -76,6 +77,8 @@ class LayerBuilder(DagBuilder):
             value = with_frames(self, value)
         if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) > 1:
             value = laid_last(self, value, len(module.normalized_shape))
+        if isinstance(module, nn.Linear) and over_clip(self, module, value):
+            return linear_over_clip(self, module, value)
         batch, channels = layout_of(module, value.axes)
         if channels is not None:
             value = laid_out(self, value, channels)
@@ -155,13 +158,15 @@ class LayerBuilder(DagBuilder):
         }
         if kind is nn.Upsample:
             settings = {key: value for key, value in settings.items() if value}  # those at rest are no arguments of it
+            args = (value, *(self._of_own_length(value, each) for each in args[1:]))
+            settings |= {"size": self._of_own_length(value, settings["size"])} if "size" in settings else {}
         if kind in DROPOUTS:
             args = args[:2]
         if len(args) >= 2 and whole_clip(self, args[1], value) and kind.__name__[:7] in ("AvgPool", "MaxPool"):
             kind, args, settings = getattr(nn, f"Adaptive{kind.__name__}"), (value, 1), {}
         if kind.__name__.startswith("Adaptive"):
             sizes = args[1] if len(args) > 1 else settings.pop("output_size")
-            args = (value, self._without_length(value, sizes))
+            args = (value, self._of_own_length(value, sizes))
         module = kind(*args[1:], **settings)
         if kind in DROPOUTS:
             module.train(bool(kwargs.get("training", args[2] if len(args) > 2 else True)) and self.module.training)
@@ -171,8 +176,8 @@ class LayerBuilder(DagBuilder):
             self._add_dropout(module)
         return answer
 
-    def _without_length(self, value: TracedTensor, sizes: Any) -> Any:
-        """The sizes of an adaptive pool, None for one that is the number of frames of its input."""
+    def _of_own_length(self, value: TracedTensor, sizes: Any) -> Any:
+        """The sizes of an adaptive pool or of a picture, None for the number of frames of its input."""
         if not isinstance(sizes, tuple | list) or not any(isinstance(size, Length) for size in sizes):
             return sizes
         frames = self.size_at(value, TIME)

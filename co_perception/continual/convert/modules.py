@@ -27,7 +27,7 @@ from co_perception.continual.convert.site import (
     Site,
     UnsupportedError,
 )
-from co_perception.continual.convert.space import MODULES_OF_SPACE, frame_by_frame
+from co_perception.continual.convert.space import AT_MOST_ONE, MODULES_OF_SPACE, frame_by_frame
 from co_perception.continual.framewise import FRAMEWISE
 from co_perception.continual.history import PadFrames
 from co_perception.continual.layer import TIME, Streaming
@@ -109,8 +109,10 @@ def _transposed(kind: type[Convolution]) -> Converter:
                 check_ordinary(module)
                 return FramewiseModule(module)
             raise UnsupportedError(
-                "it gives more frames than it takes: an answer would stand before all that it is computed from has come"
-                if stride[0] > 1 or around[0] < 0
+                f"it gives more frames than it takes, and {AT_MOST_ONE}"
+                if stride[0] > 1
+                else "it cuts off frames at both ends of its answer, which stand for some that have not come yet"
+                if around[0] < 0
                 else "over time and with a stride in space it is not known here; use a resizing and a convolution",
                 always=True,
             )
@@ -264,6 +266,10 @@ def _layer_norm(module: nn.LayerNorm, site: Site) -> Converted:
 
 
 def _over_channels(module: nn.Module, site: Site) -> Converted:
+    if site.axes.order[1] == TIME:
+        raise UnsupportedError(
+            f"it has weights for each frame of a clip (axis 1 of {site.axes}), of which a stream has any number"
+        )
     if site.axes.order[1] != CHANNELS:
         raise UnsupportedError(f"its channels are axis 1, which is another one here: {site.axes}")
     space = next((space for space, kind in enumerate(norm.NORMS) if isinstance(module, kind)), None)

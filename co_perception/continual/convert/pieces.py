@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from co_perception.continual.convert.frames import every, frame, rejoined, with_frames, write
-from co_perception.continual.convert.functional import FunctionLayer, Slot
+from co_perception.continual.convert.functional import FunctionLayer, Slot, joined
 from co_perception.continual.convert.functions import handles, inside
 from co_perception.continual.convert.lengths import RECYCLING, Length, Size
 from co_perception.continual.convert.rearrangement import relaid
 from co_perception.continual.convert.shapes import unsqueeze
 from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint, user_line
-from co_perception.continual.convert.tensors import Absent, Emitter, Filled, FinalState, TracedTensor
+from co_perception.continual.convert.tensors import Absent, Emitter, Filled, FinalState, StandIn, TracedTensor
 from co_perception.continual.history import Crop
 from co_perception.continual.layer import TIME
 
@@ -157,6 +156,9 @@ def index_select(emitter: Emitter, value: TracedTensor, dim: int, index: Tensor)
 
 @handles("setitem")
 def setitem(emitter: Emitter, value: object, index: object, part: object) -> None:
+    viewed = part.viewed if isinstance(part, TracedTensor) and not part.outdated else None
+    if viewed is not None and viewed[0] is value and viewed[1] == (index if isinstance(index, tuple) else (index,)):
+        return  # x[:, 1:] += 1 changes the view, and then writes it where it is already
     write(emitter, value, index, part)
 
 
@@ -193,6 +195,14 @@ def unbind(emitter: Emitter, value: TracedTensor, dim: int = 0) -> tuple[TracedT
     return tuple(select(emitter, value, dim, i) for i in range(size))
 
 
+ONE_ROW = (
+    "it puts something beside the frames of a clip that are merged into one row with other axes, such as a class token "
+    "beside the patches of all frames: attention over the whole clip, in which every frame's answer changes with each "
+    "that comes. Let attention look within frames, and join these with a recurrent layer, a temporal convolution or "
+    "one nn.TransformerEncoder"
+)
+
+
 # Joining ------------------------------------------------------------------------------------------------------------
 
 
@@ -205,18 +215,17 @@ def cat(emitter: Emitter, tensors: Sequence[object], dim: int = 0, axis: int | N
     joined = rejoined(emitter, tensors, dim, stacked=False)
     if joined is not None:
         return joined
+    part = values[0].axes.part(dim)
+    if isinstance(part, tuple) and TIME in part and STREAMS not in part:
+        raise UnsupportedError(ONE_ROW, always=True)
     place = values[0].axes.place(dim)
     if place == TIME and len(values) == 1:
         return _padded(emitter, tensors, values[0])
     values = [with_frames(emitter, value) for value in values]
     if len(values) == len(tensors):
         tensors = values
-    if len(values) == 1 and place not in (STREAMS, TIME):
-        return _beside_numbers(emitter, tensors, values[0], dim)
     if len(values) < len(tensors):
-        raise UnsupportedError(
-            "it puts weights beside the input, as a class token does; a stream has no place for them"
-        )
+        return _beside(emitter, tensors, dim)
     values = [relaid(emitter, value, values[0].axes.order, values[0].axes.space) for value in values]
     axes = joint([value.axes for value in values])
     if place in (STREAMS, TIME):
@@ -243,23 +252,32 @@ def _padded(emitter: Emitter, tensors: Sequence[object], value: TracedTensor) ->
     return value.with_axes(replace(value.axes, pads=(before + counts[0], after + counts[1])))
 
 
-def _beside_numbers(emitter: Emitter, tensors: Sequence[object], value: TracedTensor, dim: int) -> TracedTensor:
-    """Channels or space before and after a tensor that are zeros, or another number everywhere."""
-    place, first = value.axes.place(dim), value
+def _beside(emitter: Emitter, tensors: Sequence[object], dim: int) -> TracedTensor:
+    """Channels or space of every frame beside weights and numbers, as the patches of a picture and a class token."""
+    like = next(value for value in tensors if isinstance(value, TracedTensor))
+    order, space = like.axes.order, like.axes.space
+    if like.axes.part(dim) in (STREAMS, TIME):
+        what = "frames" if like.axes.part(dim) == TIME else "streams"
+        raise UnsupportedError(
+            f"it puts {what} that do not come from the input before or after those of a clip. Where they are a class "
+            "token that attends to all frames, a stream has no end at which to answer; pool the frames instead"
+        )
+    place = like.axes.place(dim)
+    given, values = list[object](), list[TracedTensor]()
     for each in tensors:
-        if each is first:
-            continue
-        if not isinstance(each, Filled) or len(each.sizes) != len(value.axes.order):
-            raise UnsupportedError(
-                "it puts weights beside the input, as a class token does; a stream has no place for them"
-            )
-        amount = each.sizes[dim]
-        if not isinstance(amount, int):
-            raise UnsupportedError("it puts as many numbers beside the input as a clip has frames")
-        before = next(part for part in tensors if part is each or part is first) is each
-        pads = [0, 0] * (2 + value.axes.space - place) + ([amount, 0] if before else [0, amount])
-        value = emitter.emit(FunctionLayer(F.pad, (Slot(0), tuple(pads), "constant", each.number)), [value], value.axes)
-    return value
+        if isinstance(each, TracedTensor):
+            values.append(relaid(emitter, with_frames(emitter, each), order, space))
+            given.append(values[-1])
+        elif isinstance(each, Filled) and len(each.sizes) == len(order):
+            if not isinstance(each.sizes[dim], int):
+                raise UnsupportedError("it puts as many numbers beside the input as a clip has frames")
+            given.append((each.number, each.sizes[dim]))
+        elif isinstance(each, Tensor) and not isinstance(each, StandIn):
+            given.append((each,))
+        else:
+            raise UnsupportedError(f"it joins a tensor {like.axes} and a {type(each).__name__} that has other axes")
+    axes = joint([value.axes for value in values])
+    return emitter.emit_call(joined, (place, tuple(given)), {}, axes)
 
 
 def _frames_of_zeros(tensor: object, axes: Axes) -> int | None:

@@ -94,6 +94,13 @@ def _encoder_settings(module: nn.Module) -> tuple[Sizes, encoder.EncoderSettings
 def _check_sequence(module: nn.RNNBase | nn.MultiheadAttention, axes: Axes, what: str) -> None:
     wanted = Axes((0, 2, 1) if module.batch_first else (2, 0, 1), 0)
     if (axes.order, axes.space) != (wanted.order, 0):
+        if axes.order == (wanted.order[1], wanted.order[0], wanted.order[2]):
+            raise UnsupportedError(
+                f"it is given {axes} and has batch_first={module.batch_first}, so that its {what} goes over the batch "
+                "and mixes the clips in it: what it says of one depends on those beside it. Make it "
+                f"batch_first={not module.batch_first}, and train it so",
+                always=True,
+            )
         raise UnsupportedError(f"it has to be given {wanted} (batch_first={module.batch_first}), but is given {axes}")
     axes.need_frames(what)
 

@@ -42,8 +42,9 @@ class UnsupportedError(ValueError):
 
 NO_WINDOW = "looks at the whole clip"
 WHOLE_CLIP = (
-    "it combines single frames with an answer over the whole clip, which a stream gets to know when its last frame has "
-    "come. SqueezeExcite(window=...) gates by the mean of past frames"
+    "it combines single frames with an answer over the whole clip (a mean over time, most often), which a stream knows "
+    "when the last frame has come. Use one over past frames, and train it so: as a gate of channels, "
+    "SqueezeExcite(window=...) is a layer that can be registered for the module"
 )
 Place = int | tuple[int, ...]  # of one axis; several places are axes merged into one, the first of them outermost
 

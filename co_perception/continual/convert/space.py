@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from co_perception.continual.convert.functional import ChannelsLast, FramewiseModule, FunctionLayer, Slot
 from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Converted, Converter, Site, UnsupportedError
@@ -105,16 +105,43 @@ def _channel_shuffle(module: nn.ChannelShuffle, site: Site) -> Converted:
     return FramewiseModule(module)
 
 
+AT_MOST_ONE = (
+    "no layer of a stream answers more often than it is given frames. Take the answers before it, at their own rate, "
+    "or leave out the pooling that it makes up for: dilated convolutions see as far"
+)
+MORE_FRAMES = f"it makes more or fewer frames of those of a clip, and {AT_MOST_ONE}"
+
+
 def _upsample(module: nn.Upsample, site: Site) -> Converted:
-    factors = module.scale_factor
-    if not site.axes.canonical or not isinstance(factors, tuple) or len(factors) != 1 + site.axes.space:
-        raise UnsupportedError(
-            "it resizes time too, or by a size that counts frames; give a factor for each axis, 1 for time: "
-            "Upsample(scale_factor=(1, 2, 2))"
-        )
-    if factors[0] != 1:
-        raise UnsupportedError("it makes more or fewer frames of a clip; an answer would need frames that come later")
-    return FramewiseModule(module)
+    """Pictures are resized one by one; time keeps its length, by a factor of 1 or by the size that the clip has."""
+    axes, given = site.axes, module.size if module.size is not None else module.scale_factor
+    space = [place for place in axes.order[2:] if place != TIME]
+    if axes.order[:2] != (STREAMS, CHANNELS) or space != list(range(3, 3 + axes.space)):
+        raise UnsupportedError(f"it has to be given (B, C, ...) with the axes of space in their order, not {axes}")
+    over_all = list(given) if isinstance(given, tuple | list) else [given] * (len(axes.order) - 2)
+    if len(over_all) != len(axes.order) - 2:
+        raise UnsupportedError(f"it has {len(over_all)} sizes for a tensor {axes}")
+    if TIME in axes.order:
+        over_time = over_all.pop(axes.order.index(TIME) - 2)
+        stays = over_time is None or over_time == (site.clip if module.size is not None else 1)
+        if not stays:
+            raise UnsupportedError(MORE_FRAMES, always=True)
+        if module.size is not None and over_time is not None:
+            site.of_one_length.append(site.path)
+    if not over_all:
+        return nn.Identity(), axes
+    kinds = {"linear", "bilinear", "trilinear"}
+    mode = ("linear", "bilinear", "trilinear")[len(over_all) - 1] if module.mode in kinds else module.mode
+    size, factor = (tuple(over_all), None) if module.size is not None else (None, tuple(over_all))
+    options = (size, factor, mode, module.align_corners, module.recompute_scale_factor)
+    return FunctionLayer(_resized, (Slot(0), *options)), axes
+
+
+def _resized(x: Tensor, *options: Any) -> Tensor:
+    """Each frame of x (B, C, T, *space) resized."""
+    frames = x.movedim(TIME, 1)
+    y = F.interpolate(frames.flatten(0, 1), *options)
+    return y.view(*frames.shape[:2], *y.shape[1:]).movedim(1, TIME)
 
 
 _PAD_MODES = {"Zero": "constant", "Constant": "constant", "Reflection": "reflect", "Replication": "replicate"}

@@ -57,11 +57,14 @@ class TracedTensor(StandIn):
     Attributes:
         node: number of its value in the `Dag`. A function in place changes it for all that refer to the tensor.
         axes: where its axes are in the stream.
+        viewed: the tensor that it is a view of, and which part of that (None: all of it, its axes in another order).
+            None where that one cannot follow what is written into the view.
     """
 
     node: int
     axes: Axes
     assembly: Any = None  # of a tensor of one number, into which parts were written
+    viewed: tuple[TracedTensor, tuple[object, ...] | None] | None = None
 
     def __init__(self, node: int, axes: Axes) -> None:
         super().__init__()
@@ -104,6 +107,7 @@ class Filled(StandIn):
     Attributes:
         number: the number.
         sizes: lengths of its axes.
+        shared: whether it is a view of another such tensor, or that one a view of it.
     """
 
     number: float
@@ -111,7 +115,14 @@ class Filled(StandIn):
 
     def __init__(self, number: float, sizes: Sequence[Size]) -> None:
         super().__init__()
-        self.number, self.sizes = number, tuple(sizes)
+        self.number, self.sizes, self.shared = number, tuple(sizes), False
+
+    def own(self) -> None:
+        """Raises UnsupportedError where what is written into it is in another tensor, too."""
+        if self.shared:
+            raise UnsupportedError(
+                "it writes into a tensor of one number that shares memory with another; make it anew"
+            )
 
     def become(self, node: int, axes: Axes) -> None:
         """It is a tensor of the network from now on, since some was written into it."""

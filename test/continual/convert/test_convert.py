@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.reference_attention import encoder_ref
-from helpers.refusals import assert_refused
+from helpers.refusals import assert_refused, assert_unsupported
 from torch import Tensor, nn
 
 import co_perception.continual as co
@@ -252,6 +252,21 @@ def test_a_sequential_stays_one_with_its_names() -> None:
     assert isinstance(layer, co.Sequential) and isinstance(layer[0], co.Sequential)
 
 
+def test_a_converted_network_has_the_bits_of_one_made_of_continual_layers() -> None:
+    """No operation comes in between, and sums keep their order."""
+    inner = [nn.Conv2d(3, 6, (3, 1), padding=(1, 0)), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d((2, 1), (2, 1))]
+    network = prepared(nn.Sequential(*inner, nn.Conv2d(6, 4, (3, 2), dilation=(2, 1), padding=(2, 0))))
+    by_hand = co.Sequential(
+        co.Conv2d(3, 6, (3, 1), padding=[(1, 1), (0, 0)]), nn.BatchNorm2d(6), nn.ReLU(),
+        co.MaxPool2d((2, 1), stride=(2, 1)), co.Conv2d(6, 4, (3, 2), dilation=(2, 1), padding=[(2, 2), (0, 0)]),
+    ).double().eval()  # fmt: skip
+    by_hand.load_state_dict(network.state_dict())
+    layer, x = convert(network, example=(3, 5)), torch.randn(2, 3, 16, 5, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.equal(layer.clip(x), by_hand.clip(x))
+        assert torch.equal(stream_clip(layer, x, 2), stream_clip(by_hand, x, 2))
+
+
 def test_a_head_over_the_whole_clip_looks_at_a_window() -> None:
     network = prepared(
         nn.Sequential(nn.Conv3d(2, 4, 3), nn.AdaptiveAvgPool3d((1, 2, 1)), nn.Flatten(), nn.Linear(8, 3))
@@ -423,11 +438,11 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "frames from the front": (Function(lambda x: x[:, :, :2]), "a stream can leave out frames at both ends"),
     "one stream": (Function(lambda x: x[0]), "picks streams"),
     "cat over time": (Function(lambda x: torch.cat([x, x], 2)), "along time"),
-    "reversed": (Function(lambda x: x.flip(2)), "no continual form"),
+    "reversed": (Function(lambda x: x.flip(2)), "turns time around"),
     "mean of the batch": (Function(lambda x: x - x.mean(0, keepdim=True)), "streams of the batch"),
     "length": (Function(lambda x: x / x.shape[2]), "length of an axis"),
-    "reshape": (Function(lambda x: x.view(x.size(0), 2, -1)), "hides which axis is time"),
-    "branch": (Function(lambda x: x if x.sum() > 0 else -x), "cannot read its forward"),
+    "reshape": (Function(lambda x: x.view(x.size(0), -1)), "merges time"),
+    "branch": (Function(lambda x: x if x.sum() > 0 else -x), "must not depend on a tensor"),
     "unpadded skip": (Function(lambda x: x + F.max_pool1d(x, 3, 1)), "frames shorter than the clip"),
     "strides": (Function(lambda x: x + F.max_pool1d(x, 2, 2)), "temporal strides"),
     "squeeze": (Function(lambda x: x.squeeze()), "batch of one"),
@@ -444,8 +459,9 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
 def test_refusals_say_why(name: str) -> None:
     network, reason = REFUSED[name]
     layout = "BCT" if isinstance(network, Function | nn.AdaptiveAvgPool1d) else None
-    with pytest.raises(ConversionError, match=reason):
-        convert(network, layout=layout, window=2 if name == "stacked attention" else None)
+    window = 2 if name == "stacked attention" else None
+    example = (2,) if isinstance(network, Function) else None
+    assert_unsupported(reason, convert, network, layout=layout, window=window, example=example)
 
 
 def test_a_table_over_time_is_refused() -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.refusals import assert_unsupported
 from torch import Tensor, nn
 
 from co_perception.continual.check import check_streaming
 from co_perception.continual.convert.convert import ConversionError, convert
+from co_perception.runtime.steppers.choose import stepper
 
 Forward = Callable[[Any, Tensor], Tensor]
 
@@ -119,29 +121,76 @@ EQUAL: dict[str, Forward] = {
         net.conv(x).permute(0, 2, 3, 1), (6,), net.norm.weight, net.norm.bias, 1e-6
     ).permute(0, 3, 1, 2),
     "layer norm over joints": lambda net, x: F.layer_norm(x, (4,)),
+    "view in place": lambda net, x: _changed(net.conv(x), lambda y: y[:, 2:4]),
+    "transposed in place": lambda net, x: _changed(net.conv(x), lambda y: y.transpose(1, 3)),
+    "view of a view in place": lambda net, x: _changed(net.conv(x), lambda y: y.permute(0, 3, 2, 1)[..., 1:3]) * x,
+    "added to a part": lambda net, x: _added_to_a_part(net.conv(x)),
+    "chosen by a mask": lambda net, x: torch.where(x > 0, net.conv(x), -x).masked_fill((x > 1) & (x < 2), 0.5),
+    "numbers in place": lambda net, x: net.conv(x) * _numbers_in_place(x),
+    "weights beside joints": lambda net, x: torch.cat(
+        [net.bias[:1].view(1, 1, 1, 1).expand(x.size(0), 6, x.size(2), 1), net.conv(x),
+         net.norm.weight.view(1, 6, 1, 1).expand(x.shape[0], -1, x.shape[2], 2)], 3),
+    "weights and zeros beside channels": lambda net, x: torch.cat(
+        [net.conv(x), x.new_zeros(x.size(0), 2, x.size(2), 4), net.norm.bias[:1, None, None].expand(1, 1, 1, 4)
+         .expand(x.shape[0], 1, x.shape[2], 4), x[:, :1]], dim=1),
+    "attention of joints as a function": lambda net, x: F.scaled_dot_product_attention(
+        net.conv(x).permute(0, 2, 3, 1), x.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+    "attention with a mask": lambda net, x: F.scaled_dot_product_attention(
+        x.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1), net.conv(x).permute(0, 2, 3, 1), attn_mask=net.added[0] > -1,
+        scale=0.3).permute(0, 3, 1, 2),
+    "resized to a size": lambda net, x: F.interpolate(F.max_pool2d(net.conv(x), (1, 2)), size=x.shape[2:]) * x,
+    "resized linearly": lambda net, x: F.interpolate(
+        net.conv(x), scale_factor=(1.0, 2.0), mode="bilinear", align_corners=True),
     "two paths through an identity": lambda net, x: sum(net.path([net.conv(x), net.causal(F.pad(x, (0, 0, 4, 0)))])),
 }  # fmt: skip
 REFUSED: dict[str, tuple[Forward, str]] = {
-    "view in place": (lambda net, x: _changed(net.conv(x), lambda y: y[:, 2:4]), "shares memory"),
     "chunk in place": (lambda net, x: _changed(net.conv(x), lambda y: y.chunk(2, 1)[0]), "shares memory"),
     "part in place": (lambda net, x: _changed(net.conv(x), lambda y: y.split(3, 1)[0]), "shares memory"),
     "part of a changed tensor": (lambda net, x: _part_of_changed(net.conv(x)), "shares memory"),
-    "transposed in place": (lambda net, x: _changed(net.conv(x), lambda y: y.transpose(1, 3)), "shares memory"),
+    "frames in place": (lambda net, x: _changed(net.conv(x), lambda y: y[:, :, 1:]), "into some frames"),
     "sum over frames": (lambda net, x: torch.einsum("nctv,nctw->ncvw", x, x), "sums over the frames"),
     "batch norm of the clip": (lambda net, x: F.batch_norm(net.conv(x), None, None, None, None, True), "the clip"),
     "layer norm over frames": (lambda net, x: F.layer_norm(net.conv(x), x.shape[2:]), "measures frames together"),
-    "product of frames": (lambda net, x: x.transpose(2, 3) @ x, "different frames"),
+    "a weight for each frame": (
+        lambda net, x: torch.einsum("nctv,tvw->nctw", x, torch.rand(12, 4, 4, dtype=x.dtype)), "frames otherwise",
+    ),
+    "frames before a clip": (
+        lambda net, x: torch.cat([net.bias[:1].view(1, 1, 1, 1).expand(x.size(0), 6, 1, 4), x], 2), "than zeros",
+    ),
+    "numbers of a view in place": (lambda net, x: x * _ones_of_a_view(x), "shares memory"),
+    "product of frames": (lambda net, x: x.transpose(2, 3) @ x, "sums over the frames"),
+    "attention over frames": (lambda net, x: x.permute(0, 3, 2, 1) @ x.permute(0, 3, 1, 2), "attention over a clip"),
     "reflected channels": (
         lambda net, x: F.pad(net.conv(x).permute(0, 2, 3, 1), (1, 1), "replicate").permute(0, 3, 1, 2), "pads channels",
     ),
     "replicated in time": (lambda net, x: net.conv(F.pad(x, (0, 0, 1, 1), "replicate")), "only zero frames"),
-    "more frames": (lambda net, x: F.interpolate(net.conv(x), scale_factor=(2.0, 1.0)), "frames of a clip"),
+    "more frames": (lambda net, x: F.interpolate(net.conv(x), scale_factor=(2.0, 1.0)), "more or fewer frames"),
 }  # fmt: skip
 
 
 def _changed(y: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
     view(y).relu_()
     return y
+
+
+def _added_to_a_part(y: Tensor) -> Tensor:
+    y[:, 1:] += 1
+    y[..., 0] *= y[..., 1]
+    return y
+
+
+def _ones_of_a_view(x: Tensor) -> Tensor:
+    y = torch.zeros_like(x)
+    y[:, :3].fill_(1.0)
+    return y
+
+
+def _numbers_in_place(x: Tensor) -> Tensor:
+    y = torch.zeros_like(x)
+    z = y.clone().fill_(3.0)
+    y.fill_(0.5)
+    y += 1
+    return y * z
 
 
 def _part_of_changed(y: Tensor) -> Tensor:
@@ -170,12 +219,21 @@ def test_equal(name: str) -> None:
         )
 
 
+QUICK = ("weights and zeros beside channels", "attention with a mask", "chosen by a mask", "resized linearly")
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in EQUAL)])
+def test_onnx_runtime_steps_what_converts(name: str) -> None:
+    pytest.importorskip("onnxruntime")
+    layer = convert(made(EQUAL[name]).float(), example=(6, 4), proof=False)
+    stepper(layer, (6, 4), "onnxruntime")  # which compares it with the network
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     forward, reason = REFUSED[name]
-    with pytest.raises(ConversionError, match=reason) as refused:
-        convert(made(forward), example=(6, 4))
-    assert len(refused.value.unsupported) == 1, "what follows from a refusal is none of its own"
+    reasons = assert_unsupported(reason, convert, made(forward), example=(6, 4))
+    assert len(reasons) == 1, "what follows from a refusal is none of its own"
 
 
 # Faults of ../shared/faults by their names ----------------------------------------------------------------------------

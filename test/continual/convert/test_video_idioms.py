@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.refusals import assert_unsupported
 from torch import Tensor, nn
 
 from co_perception.continual.check import check_streaming, stream_clip
-from co_perception.continual.convert.convert import ConversionError, convert
+from co_perception.continual.convert.convert import convert
 from co_perception.continual.convert.proof import draw_weights
 from co_perception.continual.layer import Streaming
+from co_perception.runtime.steppers.choose import stepper
 
 Forward = Callable[[Any, Tensor], Any]
 FRAMES = 8
@@ -33,6 +35,8 @@ class Video(nn.Module):
         self.gru, self.fc = nn.GRU(4, 5, batch_first=True), nn.Linear(4, 5)
         self.squeeze = nn.Sequential(nn.Conv3d(4, 2, 1), nn.ReLU(), nn.Conv3d(2, 4, 1), nn.Sigmoid())
         self.scale = nn.Parameter(torch.zeros(4, 1, 1, 1))
+        self.over, self.token = nn.Linear(4 * FRAMES, 5), nn.Parameter(torch.zeros(1, 1, 4))
+        self.lstm = nn.LSTM(4, 5)
 
     def forward(self, x: Tensor) -> Any:
         return self.how(self, x)
@@ -91,6 +95,13 @@ def two_rates(net: Any, x: Tensor) -> Tensor:
     return torch.cat([net.whole(head) for head in heads], 1).flatten(1)
 
 
+def class_token(net: Any, x: Tensor) -> Tensor:
+    y = net.plane(x.transpose(1, 2).reshape(-1, 3, 6, 6)).flatten(2).transpose(1, 2)
+    tokens = torch.cat((net.token.expand(y.shape[0], -1, -1), y), dim=1)
+    tokens = tokens + F.scaled_dot_product_attention(tokens, tokens, tokens)
+    return net.fc(tokens[:, 0]).view(x.size(0), x.size(2), -1).mean(1)
+
+
 def kept(net: Any, x: Tensor) -> Tensor:
     """Keeps what a stream of clips would need for the next one."""
     y = net.conv(x)
@@ -114,6 +125,15 @@ VIDEOS: dict[str, Forward] = {
     "an implicit softmax": lambda net, x: net.softmax(net.whole(net.conv(x)).flatten(1)),
     "a pool that rounds up": lambda net, x: net.ceil(F.pad(net.conv(x), (0, 0, 0, 0, 0, 1))).mean((2, 3, 4)),
     "as many frames as it has": lambda net, x: F.adaptive_avg_pool3d(net.conv(x), (x.shape[2], 1, 1))[:, :, -1, 0, 0],
+    "two rates, one frame of each": lambda net, x: torch.cat(
+        [F.avg_pool3d(net.conv(x[:, :, ::4]), (2, 6, 6), 1), F.avg_pool3d(net.conv(x), (8, 6, 6), 1)], 1
+    ).mean((2, 3, 4)),
+    "a linear layer over the clip": lambda net, x: net.over(net.conv(x).mean((3, 4)).flatten(1)).relu(),
+    "a linear layer over frames of channels": lambda net, x: net.over(
+        net.conv(x).amax((3, 4)).transpose(1, 2).reshape(x.size(0), -1)),
+    "a linear layer over the clip, for each row": lambda net, x: net.over(
+        net.conv(x).mean(4).permute(0, 3, 2, 1).flatten(2)).mean(1),
+    "a class token for each frame": class_token,
     "a gate of zero": lambda net, x: (net.conv(x) * net.scale + net.scale).mean((2, 3, 4)),
 }  # fmt: skip
 
@@ -139,6 +159,25 @@ def test_equal_at_the_length_of_the_example(name: str) -> None:
             torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
 
 
+QUICK = ("a class token for each frame", "a linear layer over the clip", "temporal shift")
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in VIDEOS)])
+def test_onnx_runtime_steps_what_converts(name: str) -> None:
+    pytest.importorskip("onnxruntime")
+    layer = convert(made(VIDEOS[name]), example=torch.zeros(1, 3, FRAMES, 6, 6), proof=False)
+    stepper(layer, (3, 6, 6), "onnxruntime")  # which compares it with the network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VIDEOS)
+def test_what_converts_keeps_the_contract_of_a_layer(name: str) -> None:
+    network = made(VIDEOS[name])
+    layer = convert(network, example=torch.zeros(1, 3, FRAMES, 6, 6), proof=False)
+    layer.load_state_dict(network.state_dict())
+    check_streaming(layer, (3, 6, 6), gradients=False, tolerance=1e-4)
+
+
 def test_a_loop_is_one_layer_for_all_frames() -> None:
     layer = convert(made(looped), example=torch.zeros(1, 3, FRAMES, 6, 6))
     check_streaming(
@@ -152,6 +191,13 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "another number of frames": (lambda net, x: torch.stack([x[:, :, 0], x[:, :, 2]], 2), "one way for every frame"),
     "from frame to frame": (lambda net, x: net.plane(x[:, :, 1] - x[:, :, 0]), "nn.GRU"),
     "the last frames": (lambda net, x: net.conv(x)[:, :, -2:] * 2, "the last 2 frames"),
+    "a class token for the clip": (
+        lambda net, x: torch.cat([net.token.expand(x.size(0), -1, -1), net.conv(x).flatten(2).transpose(1, 2)], 1),
+        "class token beside the patches of all frames",
+    ),
+    "frames as the batch of a recurrent layer": (
+        lambda net, x: net.lstm(net.conv(x).mean((3, 4)).transpose(1, 2))[0], "mixes the clips .* batch_first=True",
+    ),
     "written twice": (lambda net, x: _twice(net.conv(x)), "twice"),
 }  # fmt: skip
 
@@ -166,8 +212,7 @@ def _twice(y: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_for_a_reason(name: str) -> None:
     forward, reason = REFUSED[name]
-    with pytest.raises(ConversionError, match=reason):
-        convert(made(forward), example=torch.zeros(1, 3, FRAMES, 6, 6))
+    assert_unsupported(reason, convert, made(forward), example=torch.zeros(1, 3, FRAMES, 6, 6))
 
 
 def test_a_proof_takes_smaller_frames_where_it_can() -> None:
