@@ -42,7 +42,7 @@ class Program(nn.Module):
         self.hooked, self.patched = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1)), nn.Conv2d(CHANNELS, CHANNELS, 1)
         self.hooked.register_forward_hook(lambda _, __, y: y * 2)
         plain = self.patched.forward
-        self.patched.forward = lambda x: plain(x).tanh()  # type: ignore[method-assign]
+        self.patched.forward = lambda x: plain(x).tanh()  # type: ignore[method-assign,assignment]
         self.mix, self.bias = nn.Parameter(torch.randn(CHANNELS, CHANNELS)), nn.Parameter(torch.randn(CHANNELS))
         self.hops = nn.ParameterList([torch.randn(JOINTS, JOINTS) for _ in range(2)])
         self.graph, self.added = nn.Buffer(torch.randn(JOINTS, JOINTS)), nn.Parameter(torch.randn(JOINTS, JOINTS))
