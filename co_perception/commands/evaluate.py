@@ -24,29 +24,7 @@ def add(commands: Commands) -> None:
         "Exit status 1 where a recording could not be read as a whole or came twice, annotations do not fit, a stage "
         "loses everything, or a requirement is not met.",
     )
-    parser.add_argument(
-        "bags", nargs="+", type=user_path, metavar="BAG", help="rosbag2 folders, .mcap, .db3 or .bag (ROS 1) files"
-    )
-    parser.add_argument(
-        "--annotations", type=expanded, action="append", default=[], metavar="FILE",
-        help=".csv, .json, .eaf, .vtt, or topic:NAME of the bag; may be given again (default: annotations.csv beside "
-        "each recording)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--recognizer", choices=RECOGNIZERS, default="skeleton",
-        help="what answers: people's poses, pictures, or nobody: the bag has /activity (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--model", type=expanded, metavar="MODEL", help="folder of a model, or the name of a shipped one"
-    )
-    parser.add_argument("--network", help="network with its published weights, instead of a model")
-    parser.add_argument(
-        "--pose", metavar="ESTIMATOR", help="find people in the bag's pictures with this estimator: movenet, mediapipe"
-    )
-    parser.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the recognizer's node (max_gap_s=2), or with pose. before it of the pose node",
-    )  # fmt: skip
+    add_recognizer(parser)
     faults = parser.add_argument_group("faults", "Each makes one more run; given twice, it makes two.")
     faults.add_argument(
         "--drop", type=LOST_SHARE, action="append", metavar="SHARE", help="lose this share of the frames"
@@ -61,7 +39,6 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     faults.add_argument("--together", action="store_true", help="one run with all of them, instead of one for each")
     faults.add_argument("--seed", type=SEED, default=0, help="of all that is drawn (default: %(default)s)")
-    parser.add_argument("--topic", help="topic that is looked at, where a recording has several")
     parser.add_argument(
         "--background", default="", metavar="LABEL",
         help="label of all time without annotation (default: such time is not judged)",
@@ -87,6 +64,34 @@ def add(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print summary.json")
     add_strict(parser)
     parser.set_defaults(run=_run)
+
+
+def add_recognizer(parser: argparse.ArgumentParser) -> None:
+    """Adds the recordings, their annotations, and what answers them."""
+    parser.add_argument(
+        "bags", nargs="+", type=user_path, metavar="BAG", help="rosbag2 folders, .mcap, .db3 or .bag (ROS 1) files"
+    )
+    parser.add_argument(
+        "--annotations", type=expanded, action="append", default=[], metavar="FILE",
+        help=".csv, .json, .eaf, .vtt, or topic:NAME of the bag; may be given again (default: annotations.csv beside "
+        "each recording)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recognizer", choices=RECOGNIZERS, default="skeleton",
+        help="what answers: people's poses, pictures, or nobody: the bag has /activity (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=expanded, metavar="MODEL", help="folder of a model, or the name of a shipped one"
+    )
+    parser.add_argument("--network", help="network with its published weights, instead of a model")
+    parser.add_argument(
+        "--pose", metavar="ESTIMATOR", help="find people in the bag's pictures with this estimator: movenet, mediapipe"
+    )
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+        help="a parameter of the recognizer's node (max_gap_s=2), or with pose. before it of the pose node",
+    )  # fmt: skip
+    parser.add_argument("--topic", help="topic that is looked at, where a recording has several")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ from co_perception.evaluation.run_identity import RecordingDigests, RunIdentity,
 from co_perception.evaluation.summary import Bootstrap, Summary
 from co_perception.learners.recognizers import KINDS
 from co_perception.learners.replay import EvaluationTask, TaskResult, run_task, run_task_remotely, store_result
+from co_perception.online.events import label_rules_text
 from co_perception.pose.finder import PoseSettings
 from co_perception.runtime.workers import in_order, on_ray
 
@@ -144,6 +145,31 @@ def _not_held_out(result: TaskResult, demanded: bool) -> Iterator[str]:
             "the poses of its training, and this recording has none that could be in it, because it shows few "
             "different poses or nobody. Evaluate on a longer recording."
         )
+
+
+def recording_annotations(
+    plan: EvaluationPlan, result: TaskResult, classes: Sequence[str], groups: Sequence[str]
+) -> tuple[list[Interval] | None, list[str]]:
+    """The usable annotations of one recording, and the problems with them; None where they cannot be read."""
+    path, sources, problems = plan.recordings[result.task.recording], plan.annotations, list[str]()
+    try:
+        for source in sources:
+            if not source.startswith(TOPIC):
+                check_origins(read_any(source), len(plan.recordings))
+        with Bag(path) as bag:
+            if sources:
+                found = [interval for source in sources for interval in annotations_for(source, bag)]
+                read = checked(with_groups(found, classes, groups))
+            else:
+                beside = annotations_beside(path)
+                read = checked(with_groups(of_recording(beside, bag.name), classes, groups))
+                if others := sorted({row.recording for row in beside} - {"", bag.name}):
+                    problems.append(f"{len(beside) - len(read)} of its annotations are of {', '.join(others)}")
+    except (OSError, ValueError) as error:
+        return None, [str(error)]
+    known = [*classes, *filter(None, [plan.protocol.background])]
+    usable, unusable = usable_annotations(result.clock.stamped(read), result.clock.origin_ns, result.frames_ns, known)
+    return usable, problems + unusable
 
 
 class Evaluation:
@@ -288,32 +314,11 @@ class Evaluation:
 
     def _annotations(self) -> Iterator[tuple[str, list[Interval]]]:
         """The usable annotations of each recording; those that are not usable are problems."""
-        known = [*self._classes, *filter(None, [self._plan.protocol.background])]
-        sources = self._plan.annotations
         for each in filter(self._comparable, self._clean):
-            name = each.task.recording
-            path = self._plan.recordings[name]
-            try:
-                for source in sources:
-                    if not source.startswith(TOPIC):
-                        check_origins(read_any(source), len(self._plan.recordings))
-                with Bag(path) as bag:
-                    if sources:
-                        found = [interval for source in sources for interval in annotations_for(source, bag)]
-                        read = checked(with_groups(found, self._classes, self._groups))
-                    else:
-                        beside = annotations_beside(path)
-                        read = checked(with_groups(of_recording(beside, bag.name), self._classes, self._groups))
-                        if others := sorted({row.recording for row in beside} - {"", bag.name}):
-                            rows = len(beside) - len(read)
-                            self.problems.append(f"{name}: {rows} of its annotations are of {', '.join(others)}")
-            except (OSError, ValueError) as error:
-                self.problems.append(f"{name}: {error}")
-                continue
-            stamped = each.clock.stamped(read)
-            usable, problems = usable_annotations(stamped, each.clock.origin_ns, each.frames_ns, known)
-            self.problems += [f"{name}: {problem}" for problem in problems]
-            yield name, usable
+            usable, problems = recording_annotations(self._plan, each, self._classes, self._groups)
+            self.problems += [f"{each.task.recording}: {problem}" for problem in problems]
+            if usable is not None:
+                yield each.task.recording, usable
 
     def _replayed(self, run: Sequence[TaskResult], annotations: Mapping[str, Sequence[Interval]]) -> list[Replayed]:
         """The recordings of one run with their annotations."""
@@ -341,6 +346,7 @@ class Evaluation:
             "configuration": {
                 "recognizer": plan.recognizer, "topic": plan.topic, "seed": plan.faults[0].seed, **settings,
                 **{f"event_{name}": getattr(rules, name) for name in ("on", "off", "min_on_s", "min_off_s")},
+                "event_rules": label_rules_text(dict(rules.of_labels)),
                 **{f"pose.{name}": value for name, value in pose.items()},
             },
             "input_hash": digest_of_contents(inputs.values()),

@@ -21,6 +21,7 @@ from co_perception.engine.time import NANO
 from co_perception.evaluation.records import FrameRecord
 from co_perception.online.events import Rules
 
+UNANNOTATED = "nobody says what happens in it: no annotation is for this recording"
 Intervals = tuple[Interval, ...]
 StampRange = tuple[int, int]
 """Stamps of the first and the last frame of a recording."""
@@ -175,7 +176,7 @@ def usable_annotations(
         known: labels.
     """
     if not annotations:
-        return [], ["nobody says what happens in it: no annotation is for this recording"]
+        return [], [UNANNOTATED]
     try:
         check_labels(annotations, known)
     except ValueError as error:

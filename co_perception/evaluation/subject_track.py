@@ -124,7 +124,8 @@ def track_subjects(recording: LabeledRecording, classes: Sequence[str], protocol
             )
         places.add((record.subject, record.stamp_ns))
         by_subject.setdefault(record.subject, []).append(record)
-    events = _detected_events(records, classes, protocol.rules, recording.group)
+    frames, last_ns = detector_frames(records, classes)
+    events = detected_events(frames, protocol.rules, recording.group, last_ns)
     detected = {subject: sorted(found, key=_start) for subject, found in segments_of_events(events).items()}
     silent = {protocol.background, *(label for label in classes if is_none(label, recording.group))}
     tracks = [
@@ -162,20 +163,30 @@ def _start(segment: Segment) -> int:
     return segment.start_ns
 
 
-def _detected_events(records: Sequence[FrameRecord], classes: Sequence[str], rules: Rules, group: str) -> list[Event]:
-    """The events of the node's own detector for these records. What holds at the end does so as long as its last
-    frame."""
+DetectorFrame = tuple[int, int, dict[str, LabelScores]]
+"""Steps back before a frame, its stamp, and the scores of each subject: frames in the order of the detector."""
 
-    def detector_input(record: FrameRecord) -> LabelScores:
+
+def detector_frames(records: Iterable[FrameRecord], classes: Sequence[str]) -> tuple[list[DetectorFrame], int]:
+    """What the event detector of a node gets of these records, and until when the last frame holds [ns]."""
+
+    def scores_of(record: FrameRecord) -> LabelScores:
         scores = {classes[k]: score for k, score in record.top(len(classes))}
         return LabelScores(scores, valid=record.status == Status.VALID) if record.answered else NO_SCORES
 
     def place(record: FrameRecord) -> tuple[int, int]:
         return record.steps_back, record.stamp_ns
 
+    rows, frames = sorted(records, key=place), list[DetectorFrame]()
+    for (steps_back, stamp_ns), frame in groupby(rows, key=place):
+        if scores := {record.subject: scores_of(record) for record in frame if not record.dropped}:
+            frames.append((steps_back, stamp_ns, scores))
+    return frames, int(frame_ends(np.unique(stamps_of(rows)), NANO)[-1]) if rows else 0
+
+
+def detected_events(frames: Iterable[DetectorFrame], rules: Rules, group: str, last_ns: int) -> list[Event]:
+    """The events of the node's own detector. What holds at the end does so until `last_ns`, as its last frame does."""
     detector, events = EventDetector(rules, group), list[Event]()
-    for (steps_back, stamp_ns), frame in groupby(sorted(records, key=place), key=place):
-        if scores := {record.subject: detector_input(record) for record in frame if not record.dropped}:
-            events += detector.update(stamp_ns, scores, steps_back)
-    last_ns = int(frame_ends(np.unique(stamps_of(records)), NANO)[-1]) if records else 0
+    for steps_back, stamp_ns, scores in frames:
+        events += detector.update(stamp_ns, scores, steps_back)
     return events + [replace(event, at_ns=last_ns) for event in detector.end()]

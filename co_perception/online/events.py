@@ -63,6 +63,7 @@ class Rules:
         min_off_s: time for which its score must have been low [s].
         most_subjects: subjects that are remembered, which bounds memory.
         max_gap_s: a longer gap between frames ends what held before [s].
+        of_labels: labels with thresholds of their own, of which the first four count.
 
     Raises:
         ValueError: where they contradict each other.
@@ -74,6 +75,7 @@ class Rules:
     min_off_s: float = 0.3
     most_subjects: int = 64
     max_gap_s: float = GAP_S
+    of_labels: tuple[tuple[str, Rules], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.off <= self.on <= 1:
@@ -99,10 +101,56 @@ class EventRuleSettings:
         Rules.min_off_s, "Time its score must be low before its end is reported [s].", 0.0, 60.0
     )
 
+    event_rules: str = setting(
+        "",
+        "Labels with thresholds of their own, as co-perception tune writes them: 'label: on, off, min_on_s, min_off_s; "
+        "...'.",
+    )
+
     def rules(self, max_gap_s: float = Rules.max_gap_s) -> Rules:
-        """The thresholds; `max_gap_s` is the recognizer's. Raises as `Rules`."""
+        """The thresholds; `max_gap_s` is the recognizer's. Raises as `Rules` and `label_rules`."""
         levels, spans_s = (self.event_on, self.event_off), (self.event_min_on_s, self.event_min_off_s)
-        return Rules(*levels, *spans_s, max_gap_s=max_gap_s)
+        of_labels = tuple(label_rules(self.event_rules).items())
+        return Rules(*levels, *spans_s, max_gap_s=max_gap_s, of_labels=of_labels)
+
+
+def label_rules(text: str) -> dict[str, Rules]:
+    """The thresholds of single labels, as the setting `event_rules` has them.
+
+    Raises:
+        ValueError: for a text that is not written so, or thresholds that contradict each other, with the label.
+
+    >>> label_rules("wave: 0.8, 0.5, 0.4, 0.3; throwing axe: 0.9, 0.6, 1, 0.3")["throwing axe"].min_on_s
+    1.0
+    """
+    found: dict[str, Rules] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        label, colon, numbers = part.rpartition(":")
+        label = label.strip()
+        try:
+            on, off, min_on_s, min_off_s = map(float, numbers.split(","))
+            rules = Rules(on, off, min_on_s, min_off_s)
+        except ValueError as error:
+            raise ValueError(
+                f"event_rules has 'label: on, off, min_on_s, min_off_s; ...', such as 'wave: 0.8, 0.5, 0.4, 0.3', got "
+                f"{part!r}: {error}"
+            ) from error
+        if not colon or not label or label in found:
+            raise ValueError(f"event_rules names each label once, before a colon, got {part!r}")
+        found[label] = rules
+    return found
+
+
+def label_rules_text(rules: Mapping[str, Rules]) -> str:
+    """The setting `event_rules` for these labels. Raises ValueError for a label that it cannot hold.
+
+    >>> label_rules_text({"wave": Rules(0.8, 0.5, 0.4, 0.3)})
+    'wave: 0.8, 0.5, 0.4, 0.3'
+    """
+    if wrong := [label for label in rules if ";" in label or ":" in label]:
+        raise ValueError(f"a label with a semicolon or a colon cannot have rules of its own: {wrong[0]!r}")
+    numbers = {name: (each.on, each.off, each.min_on_s, each.min_off_s) for name, each in rules.items()}
+    return "; ".join(f"{name}: {', '.join(f'{value:g}' for value in each)}" for name, each in numbers.items())
 
 
 @dataclass(frozen=True)
@@ -154,6 +202,7 @@ class EventDetector:
     def __init__(self, rules: Rules | None = None, group: str = "") -> None:
         self.rules = rules or Rules()
         self.group = group
+        self._of_labels = dict(self.rules.of_labels)
         self._order = StampOrder(self.rules.max_gap_s)
         self._subjects: dict[str, _Activity] = {}
 
@@ -194,8 +243,8 @@ class EventDetector:
     def _changes(self, name: str, frame: LabelScores, now_ns: int) -> Iterator[Event]:
         known = self._subjects.setdefault(name, _Activity(last_ns=now_ns))
         self._consider(known, frame, now_ns)
-        ripe = bool(known.candidate) and now_ns - known.candidate_ns >= self.rules.min_on_s * NANO
-        faded = known.low_ns is not None and now_ns - known.low_ns >= self.rules.min_off_s * NANO
+        ripe = bool(known.candidate) and now_ns - known.candidate_ns >= self._rules_of(known.candidate).min_on_s * NANO
+        faded = known.low_ns is not None and now_ns - known.low_ns >= self._rules_of(known.label).min_off_s * NANO
         if known.label and (ripe or faded):
             # A successor takes over from its own first frame; what faded before that ended when it faded.
             ends_ns = known.candidate_ns if known.low_ns is None else known.low_ns
@@ -213,17 +262,20 @@ class EventDetector:
         """Updates the candidate, and since when the label that holds is low."""
         scores = frame.scores
         best = max(scores, key=lambda label: scores[label], default="")  # of equals the first
-        leads = frame.valid and bool(best) and scores[best] >= self.rules.on and best != known.label
+        leads = frame.valid and bool(best) and scores[best] >= self._rules_of(best).on and best != known.label
         if not leads:
             known.candidate = ""
         elif best != known.candidate:
             known.candidate, known.candidate_ns = best, now_ns
         score = scores.get(known.label, 0.0)
         known.peak = max(known.peak, score)
-        if not known.label or score >= self.rules.off:
+        if not known.label or score >= self._rules_of(known.label).off:
             known.low_ns = None
         elif known.low_ns is None:
             known.low_ns = now_ns
+
+    def _rules_of(self, label: str) -> Rules:
+        return self._of_labels.get(label, self.rules)
 
     def _forget(self, scores: Mapping[str, LabelScores], now_ns: int) -> list[Event]:
         """Drops absent subjects without a label. Beyond the bound go those without a label, then absent ones."""

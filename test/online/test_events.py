@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from co_perception.engine.time import NANO
-from co_perception.online.events import Event, EventDetector, EventKind, LabelScores, Rules
+from co_perception.online.events import (
+    Event,
+    EventDetector,
+    EventKind,
+    LabelScores,
+    Rules,
+    label_rules,
+    label_rules_text,
+)
 
 STEP = NANO // 10
 RULES = Rules(on=0.6, off=0.4, min_on_s=0.3, min_off_s=0.2)
@@ -124,3 +132,36 @@ def test_a_new_epoch_of_the_recognizer_ends_what_held_at_once() -> None:
     events = [event for ns, epoch in frames for event in detector.update(ns, walking, epoch)]
     on, off = EventKind.ONSET, EventKind.OFFSET
     assert [(e.kind, e.at_ns // STEP) for e in events] == [(on, 0), (off, 9), (on, 7)]
+
+
+def test_a_label_with_rules_of_its_own_follows_them_and_the_others_do_not() -> None:
+    own = Rules(on=0.8, off=0.6, min_on_s=0.0, min_off_s=0.0)
+    detector = EventDetector(Rules(on=0.6, off=0.4, min_on_s=0.3, min_off_s=0.2, of_labels=(("wave", own),)))
+    frames = [scores(0.1, 0.7)] * 5 + [scores(0.1, 0.8)] + [scores(0.1, 0.55)] + [scores(0.7)] * 4 + [scores(0.1)] * 3
+    found = [e for i, frame in enumerate(frames) for e in detector.update(i * STEP, {"1": LabelScores(frame)})]
+    assert [(e.kind.name, e.label, e.at_ns // STEP, e.decided_ns // STEP) for e in found] == [
+        ("ONSET", "wave", 5, 5), ("OFFSET", "wave", 6, 6), ("ONSET", "walk", 7, 10), ("OFFSET", "walk", 11, 13),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wave",
+        "wave: 1, 2",
+        "wave: 0.5, 0.6, 1, 1",
+        ": 0.5, 0.4, 1, 1",
+        "a: .5, .4, 1, 1; a: .5, .4, 1, 1",
+        "w: x, 0, 0, 0",
+    ],
+)
+def test_rules_of_labels_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(ValueError, match="event_rules"):
+        label_rules(text)
+
+
+def test_rules_of_labels_survive_as_text() -> None:
+    rules = {"throwing axe": Rules(0.9, 0.63, 0.5, 0.3), "wave": Rules(1, 0.5, 2, 1)}
+    assert label_rules(label_rules_text(rules)) == rules and label_rules("") == {}
+    with pytest.raises(ValueError, match="semicolon"):
+        label_rules_text({"a;b": Rules()})

@@ -155,14 +155,22 @@ def recordings(
 
 def annotations_beside(bag: Path | str) -> list[Interval]:
     """What `co-perception record` wrote into the bag's folder. Raises FileNotFoundError where there is nothing."""
+    found = annotation_file_beside(bag)
+    if found is None:
+        path = Path(bag)
+        folder = path if path.is_dir() else path.parent
+        raise FileNotFoundError(
+            f"there are no annotations of {path}: there is no annotations.csv in {folder}, and no other file was named."
+        )
+    return read_annotations(found)
+
+
+def annotation_file_beside(bag: Path | str) -> Path | None:
+    """The file of annotations in the bag's folder, or beside a bag that is a file; None where there is none."""
     path = Path(bag)
     folder = path if path.is_dir() else path.parent
-    for name in ("annotations.csv", "annotations.json"):
-        if (folder / name).is_file():
-            return read_annotations(folder / name)
-    raise FileNotFoundError(
-        f"there are no annotations of {path}: there is no annotations.csv in {folder}, and no other file was named."
-    )
+    files = (folder / name for name in ("annotations.csv", "annotations.json"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def check_origins(annotations: Sequence[Interval], bags: int) -> None:
