@@ -10,10 +10,11 @@ import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from co_perception.engine.target import Category, Status
 from co_perception.engine.time import NANO
+from co_perception.online.input_memory import InputMemory, StateOwner
 from co_perception.online.recognizer import Answer, History, StreamingLearner
 
 Missing = Literal["skip", "hold", "zero"]
@@ -138,6 +139,8 @@ class People:
         """People refused because there were more than `max_people` in one frame."""
         self.epoch = -1
         """Of the stream being followed, as `pacing.Pacer` counts; -1 before the first."""
+        self.memory: InputMemory | None = None
+        """Notes what the streams of single people are given, where one is set before the first frame."""
         self._together = learner.persons > 1
         self._subjects: dict[str, _Subject] = {}
         self._tick = -1
@@ -166,7 +169,11 @@ class People:
             epoch: the stream this frame belongs to, see `pacing.Pacer`; a new one forgets everyone.
             tick: its place there; None: the tick after the one before.
         """
+        if self.memory is not None:
+            self.memory.stamp_ns = stamp_ns
         if epoch != self.epoch:
+            if self.memory is not None:
+                self.memory.forget()
             self.learner.reset()
             self._subjects.clear()
             self.epoch, self._tick = epoch, -1
@@ -284,12 +291,22 @@ class People:
         categories = {
             person.id: category
             for people in kinds.values()
-            for person, category in zip(people, self.learner.infer(people), strict=True)
+            for person, category in zip(people, self._step(people), strict=True)
         }
         return [categories[person.id] for (person,) in inputs]
 
+    def _step(self, people: Sequence[Observation]) -> Sequence[Category]:
+        if self.memory is None:
+            return self.learner.infer(people)
+        self.memory.before(cast(StateOwner, self.learner), people)
+        categories = self.learner.infer(people)
+        self.memory.after(people, categories)
+        return categories
+
     def _forget(self, id: str) -> None:
         del self._subjects[id]
+        if self.memory is not None:
+            self.memory.forget(id)
         if self._together:
             self.learner.reset()
         else:

@@ -1,0 +1,193 @@
+"""Why a recognizer said what it said of one person: exact occlusion of joints and time, runner-up, and what tips it.
+
+The steps before the moment are given to the learner once more, from the stored state before them. Then again with one
+joint hidden during one part of the time, as if the estimator had not found it: what the score loses is what that joint
+carried then. Nothing is estimated by gradients; each number is an answer of the network. The method is that of Zeiler
+and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014 (arXiv 1311.2901), on joints and seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from co_perception.engine.target import Category, Pose
+from co_perception.online.input_memory import RememberedStep
+
+PARTS = 6  # of the time, each of which is hidden by itself
+Floats = NDArray[np.float32]
+Hidden = NDArray[np.bool_]
+
+
+class ReplayingLearner(Protocol):
+    """A learner of poses whose streams are values."""
+
+    def infer(self, data: Sequence[Pose]) -> Sequence[Category]: ...
+
+    def restore(self, snapshot: Any, id: str | None = None) -> None: ...
+
+    def release(self, id: str) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why one label had its score in one frame.
+
+    Args:
+        subject, group, label: whose answer, to which question, and what it was.
+        stamps_ns: (T,) of the steps that were replayed; the last one is the moment.
+        poses: (T,) what the stream was given.
+        score: probability of the label, by the replay.
+        equal: whether all probabilities of the replay are those of then, to the last bit.
+        runner_up, runner_up_score: the label that came next.
+        parts_ns: (PARTS + 1,) borders of the parts of time.
+        cells: (V, PARTS) what the score loses where a joint is hidden during a part; negative: it gains.
+        joints: (V,) what it loses where a joint is hidden all the time.
+        tipping: joints, the heaviest first, that change the label if they are all hidden; empty: no set of up to half
+            of the joints does.
+        tipped: the label then.
+    """
+
+    subject: str
+    group: str
+    label: str
+    stamps_ns: tuple[int, ...]
+    poses: tuple[Pose, ...]
+    score: float
+    equal: bool
+    runner_up: str
+    runner_up_score: float
+    parts_ns: tuple[int, ...]
+    cells: Floats
+    joints: Floats
+    tipping: tuple[int, ...]
+    tipped: str
+
+    @property
+    def heaviest(self) -> list[int]:
+        """The joints by what the score loses without them, the heaviest first."""
+        return [int(joint) for joint in np.argsort(-self.joints, kind="stable")]
+
+
+class Replay:
+    """Replays steps of one person's stream, as they were or with joints hidden.
+
+    The learner's streams of other people stay as they are; that of this person is gone afterwards, see `close`.
+
+    Args:
+        learner: with the weights of then.
+        steps: the first one with the state before it, as `InputMemory.steps` gives them.
+    """
+
+    def __init__(self, learner: ReplayingLearner, steps: Sequence[RememberedStep]) -> None:
+        if not steps or not steps[0].stored:
+            raise ValueError("a replay begins with a step whose state before it is known: see InputMemory.steps")
+        self._learner, self._steps = learner, steps
+        self._id: str = steps[0].observation.id
+
+    def probabilities(self, hidden: Hidden | None = None) -> Floats:
+        """(classes,) the probabilities after the last step.
+
+        Args:
+            hidden: (T, V) which joints of which steps are taken for not found; None: none.
+        """
+        self.close()
+        if self._steps[0].before is not None:
+            self._learner.restore(self._steps[0].before, self._id)
+        category = None
+        for number, step in enumerate(self._steps):
+            pose = step.observation if hidden is None else _without(step.observation, hidden[number])
+            (category,) = self._learner.infer([pose])
+        if category is None or category.probabilities is None:
+            return np.zeros(0, np.float32)
+        return category.probabilities
+
+    def close(self) -> None:
+        """Forgets the stream of this person."""
+        self._learner.release(self._id)
+
+
+def _without(pose: Pose, hidden: Hidden) -> Pose:
+    if not hidden.any():
+        return pose
+    data = pose.data.copy()
+    data[hidden, -1] = 0.0
+    return replace(pose, data=data)
+
+
+def explain(
+    learner: ReplayingLearner,
+    steps: Sequence[RememberedStep],
+    labels: Sequence[str],
+    group: str = "",
+    places: Sequence[int] | None = None,
+    label: str = "",
+    report: Callable[[float], None] = lambda share: None,
+) -> Explanation:
+    """Explains the answer after the last of these steps.
+
+    Args:
+        learner, steps: as `Replay`.
+        labels: of all classes.
+        group, places: of the labels that the question has, and their indices; None: all.
+        label: that is explained; empty: the best of the group.
+        report: takes the share that is done.
+
+    Raises:
+        ValueError: where there was no score, or the label is none of the group.
+    """
+    replay = Replay(learner, steps)
+    own = list(places if places is not None else range(len(labels)))
+    then, base = steps[-1].category.probabilities, replay.probabilities()
+    if then is None or not len(base):
+        raise ValueError("no score stood at that moment: the stream was warming up, or nobody was in sight")
+    ranked = sorted(own, key=lambda place: (-base[place], place))
+    if label and label not in [labels[place] for place in own]:
+        raise ValueError(f"{label!r} is none of the labels {', '.join(labels[place] for place in own)}")
+    chosen = next((place for place in own if labels[place] == label), ranked[0])
+    rival = next((place for place in ranked if place != chosen), chosen)
+    count, joints = len(steps), len(steps[0].observation.data)
+    borders = [round(part * count / PARTS) for part in range(PARTS + 1)]
+    cells, whole = np.zeros((joints, PARTS), np.float32), np.zeros(joints, np.float32)
+    for joint in range(joints):
+        for part in range(PARTS):
+            hidden = np.zeros((count, joints), bool)
+            hidden[borders[part] : borders[part + 1], joint] = True
+            cells[joint, part] = base[chosen] - _of(replay.probabilities(hidden), chosen)
+        hidden = np.zeros((count, joints), bool)
+        hidden[:, joint] = True
+        whole[joint] = base[chosen] - _of(replay.probabilities(hidden), chosen)
+        report((joint + 1) / joints)
+    tipping, tipped = _tipping(replay, whole, own, chosen, count)
+    replay.close()
+    stamps_ns = tuple(step.stamp_ns for step in steps)
+    return Explanation(
+        steps[0].observation.id, group, labels[chosen], stamps_ns, tuple(step.observation for step in steps),
+        float(base[chosen]), bool(np.array_equal(base, then)), labels[rival], float(base[rival]),
+        tuple(stamps_ns[min(border, count - 1)] for border in borders), cells, whole, tipping,
+        labels[tipped] if tipped is not None else "",
+    )  # fmt: skip
+
+
+def _of(probabilities: Floats, place: int) -> float:
+    """The probability of a class; 0 where there is no score, as nothing of the person is left."""
+    return float(probabilities[place]) if len(probabilities) else 0.0
+
+
+def _tipping(
+    replay: Replay, whole: Floats, own: Sequence[int], chosen: int, count: int
+) -> tuple[tuple[int, ...], int | None]:
+    """The heaviest joints, one more at a time, until another label of the group is the best; and that label."""
+    order = [int(joint) for joint in np.argsort(-whole, kind="stable")]
+    for number in range(1, len(whole) // 2 + 1):
+        hidden = np.zeros((count, len(whole)), bool)
+        hidden[:, order[:number]] = True
+        found = replay.probabilities(hidden)
+        best = max(own, key=lambda place: _of(found, place))
+        if len(found) and best != chosen:
+            return tuple(order[:number]), best
+    return (), None

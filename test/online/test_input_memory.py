@@ -1,0 +1,84 @@
+"""What is remembered can be replayed bit for bit, and memory is bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.random_models import skeleton_model
+from helpers.stick_figures import person
+
+from co_perception.engine.target import Pose
+from co_perception.evaluation.explanation import Replay, explain
+from co_perception.learners.skeleton import ContinualSkeletonLearner
+from co_perception.online.input_memory import InputMemory
+from co_perception.online.people import People, Policy
+
+STEP = 66_666_667
+
+
+@pytest.fixture(scope="module")
+def learner(tmp_path_factory: pytest.TempPathFactory) -> ContinualSkeletonLearner:
+    made = ContinualSkeletonLearner("costgcn_short", classes=("squat", "wave", "sit"))
+    made.load(skeleton_model(tmp_path_factory.mktemp("m") / "model", ("squat", "wave", "sit")))
+    return made
+
+
+def moved(rng: np.random.Generator, id: str) -> Pose:
+    pose = person(100, 100, size=80)
+    data = pose.data.copy()
+    data[:, :2] += rng.normal(0, 8, (len(data), 2)).astype(np.float32)
+    return Pose(data, pose.layout, id=id)
+
+
+def remembered(learner: ContinualSkeletonLearner, frames: int) -> InputMemory:
+    """Two people, one of whom is away for some frames."""
+    people, rng = People(learner, Policy()), np.random.default_rng(3)
+    people.memory = InputMemory(60, 16)
+    for tick in range(frames):
+        visible = [moved(rng, "a")] + ([moved(rng, "b")] if not 20 < tick < 24 else [])
+        people.answer(visible, tick * STEP, tick=tick)
+    return people.memory
+
+
+def test_a_replay_gives_the_same_bits(learner: ContinualSkeletonLearner) -> None:
+    memory = remembered(learner, 90)
+    for id in ("a", "b"):
+        for tick in range(50, 90, 3):
+            steps = memory.steps(id, tick * STEP, learner.receptive_field + 1)
+            expected = steps[-1].category.probabilities
+            assert expected is not None and len(steps) <= 60
+            assert np.array_equal(Replay(learner, steps).probabilities(), expected)
+
+
+def test_memory_is_bounded_and_says_what_it_has(learner: ContinualSkeletonLearner) -> None:
+    memory = remembered(learner, 90)
+    assert len(memory._streams["a"]) == 60 and sum(step.stored for step in memory._streams["a"]) <= 4
+    with pytest.raises(ValueError, match="no frame of 'a' at 0 ns is remembered, but from"):
+        memory.steps("a", 0, 17)
+    with pytest.raises(ValueError, match="nothing; there are"):
+        memory.steps("z", 0, 17)
+    memory.forget("a")
+    assert list(memory._streams) == ["b"]
+    with pytest.raises(ValueError, match="twice every"):
+        InputMemory(10, 6)
+
+
+def test_what_a_joint_carries_is_the_difference_of_two_plain_runs(learner: ContinualSkeletonLearner) -> None:
+    """Against a stream that never was another: the poses of the last frames, without the joint, from a fresh state."""
+    memory = remembered(learner, 90)
+    steps = memory.steps("a", 89 * STEP, 2 * learner.receptive_field)
+    found = explain(learner, steps, learner.labels)
+    assert found.equal and found.cells.shape == (17, 6) and found.label != found.runner_up
+    place = list(learner.labels).index(found.label)
+    for joint in (0, 9, 16):
+        learner.release("plain")
+        for step in steps:
+            data = step.observation.data.copy()
+            data[joint, -1] = 0
+            (category,) = learner.infer([Pose(data, step.observation.layout, id="plain")])
+        assert category.probabilities is not None
+        expected = found.score - category.probabilities[place]
+        assert found.joints[joint] == pytest.approx(expected, abs=1e-5)
+    assert found.heaviest == sorted(range(17), key=lambda joint: -found.joints[joint])
+    if found.tipping:
+        assert list(found.tipping) == found.heaviest[: len(found.tipping)] and found.tipped != found.label
