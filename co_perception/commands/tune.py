@@ -14,7 +14,7 @@ from co_perception.engine.arguments import NumberArgument, positive
 
 if TYPE_CHECKING:
     from co_perception.commands.evaluation_plan import EvaluationPlan
-    from co_perception.evaluation.tuning import TrialTable, TuningResult
+    from co_perception.evaluation.threshold_choice import TrialTable, TuningResult
 
 PER_HOUR = positive("false alarms per hour, such as 1", 3600)
 LEVEL = NumberArgument("a share, such as 0.95", 0, 1, open_below=True, open_above=True)
@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from co_perception.evaluation.tuning import choose
+    from co_perception.evaluation.threshold_choice import choose
 
     table = _table(plan_of(arguments), arguments.jobs, arguments.nothing)
     result = choose(table, arguments.false_alarms_per_hour, arguments.level)
@@ -71,7 +71,7 @@ def _table(plan: EvaluationPlan, jobs: int, nothing: bool) -> TrialTable:
     from co_perception.evaluation.ground_truth import UNANNOTATED, Replayed, label_records
     from co_perception.evaluation.judged_groups import judged_groups
     from co_perception.evaluation.records import first_of_each, read_run
-    from co_perception.evaluation.tuning import joined, trials
+    from co_perception.evaluation.threshold_choice import joined, trials
 
     replayed = []
     with TemporaryDirectory(prefix="co_perception_") as parts:

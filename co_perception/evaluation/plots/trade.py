@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from co_perception.evaluation.plots.style import COLORS, FAINT, INK, pyplot
-from co_perception.evaluation.tuning import TrialTable, trade
+from co_perception.evaluation.threshold_choice import TrialTable, trade
 
 POINTS = 24
 

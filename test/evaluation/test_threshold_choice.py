@@ -11,7 +11,7 @@ from co_perception.data.annotations.intervals import Interval
 from co_perception.engine.target import Status
 from co_perception.evaluation.ground_truth import LabeledRecording, Protocol, Replayed, label_records
 from co_perception.evaluation.records import FrameRecord
-from co_perception.evaluation.tuning import (
+from co_perception.evaluation.threshold_choice import (
     TrialTable,
     choose,
     joined,
