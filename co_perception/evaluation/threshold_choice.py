@@ -1,11 +1,15 @@
 """Choice of the event detector's thresholds per label, so that false alarms stay below a rate that was asked for.
 
-Every rule of a grid is tried on recordings with annotations. Of each label the misses, the delays and the false alarms
-under each rule are counted, by the detector of the nodes. Then one rule is chosen for each label, so that misses and
-delays together cost least, while the upper end of the interval for the rate of all false alarms stays within the
-budget. The interval is the exact one for counts of a Poisson process (Garwood, Fiducial limits for the Poisson
-distribution, Biometrika, 1936): k = 0 in T hours allows up to 3.7 / T an hour at the level of 95 %, so a rate that too
-little data cannot show is refused.
+Every rule of a grid is tried on recordings with annotations: of each label the misses, the delays and the false alarms
+under each rule are counted, by the detector of the nodes, in parts of five minutes. On every third part rules are
+chosen, a sequence of them from strict to loose, in which misses and delays together cost least for so many false
+alarms. The other parts decide how far one may go in that sequence: as long as the upper end of the interval for the
+rate of all false alarms stays within the budget (fixed sequence testing, as in Angelopoulos et al., Learn then Test,
+arXiv 2110.01052). So the rules are not judged by what they were chosen on, which would flatter them.
+
+The interval is the exact one for counts of a Poisson process (Garwood, Fiducial limits for the Poisson distribution,
+Biometrika, 1936): k = 0 in T hours allows up to 3.7 / T an hour at the level of 95 %, so a rate that too little data
+cannot show is refused.
 """
 
 from __future__ import annotations
@@ -34,6 +38,9 @@ ON = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
 LASTING = ((0.7, 0.3), (0.5, 1.0))  # off as a share of on, and min_off_s
 MIN_ON_S = (0.2, 0.5, 1.0, 2.0)
 DELAY_S = 10.0  # of delay that costs as much as a miss
+PART_NS = 300_000_000_000  # of a recording, in which is counted
+EVERY = 3  # one part in so many is for choosing, the others are for judging
+TIGHTER = (3, 2, 1)  # steps of `on` by which rules without any false alarm are made stricter, at the beginning
 HOUR_NS = 3_600_000_000_000
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -95,12 +102,12 @@ def least_hours(per_hour: float, level: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class TrialTable:
-    """What became of each label under each rule in each recording.
+    """What became of each label under each rule in each part of the recordings.
 
     Args:
         labels: (L,) in order.
         rules: (G,) that were tried.
-        hours: (N,) length of each recording.
+        hours: (N,) length of each part.
         false: (L, G, N) onsets with nothing of the label about them.
         missed: (L, G, N) true activities that were not found before they were over.
         delay_s: (L, G, N) sum of the delays of those that were found [s].
@@ -115,16 +122,16 @@ class TrialTable:
     delay_s: Floats
     true: Ints
 
-    def of(self, recordings: Sequence[int] | Ints) -> TrialTable:
-        """The same of some recordings; one may come several times."""
-        place = np.asarray(recordings)
+    def of(self, parts_of_time: Sequence[int] | Ints) -> TrialTable:
+        """The same of some parts; one may come several times."""
+        place = np.asarray(parts_of_time)
         parts: list[Any] = [each[..., place] for each in (self.hours, self.false, self.missed, self.delay_s, self.true)]
         return TrialTable(self.labels, self.rules, *parts)
 
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """The rule of one label, and what it does in the recordings."""
+    """The rule of one label, and what it does in the parts for judging."""
 
     label: str
     rules: Rules
@@ -136,7 +143,7 @@ class LabelChoice:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The rules of all labels, and the rate of their false alarms with its interval [1/h]."""
+    """The rules of all labels, and the rate of their false alarms in the parts for judging, with its interval [1/h]."""
 
     choices: tuple[LabelChoice, ...]
     hours: float
@@ -166,26 +173,54 @@ def trials(
         grid: rules; none: `rule_grid`.
     """
     rules = tuple(grid or rule_grid())
-    shape = len(labels), len(rules), len(recordings)
-    false, missed, delay_s = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape)
-    true, hours = np.zeros((shape[0], shape[2]), np.int64), np.zeros(shape[2])
+    tables = []
     for n, recording in enumerate(recordings):
-        frames, last_ns = detector_frames(recording.records, classes)
-        first_ns = min((stamp_ns for _, stamp_ns, _ in frames), default=last_ns)
-        hours[n] = (last_ns - first_ns) / HOUR_NS
-        subjects = _subjects(recording, first_ns, last_ns)
-        for k, label in enumerate(labels):
-            true[k, n] = sum(each.label == label for truth, _ in subjects.values() for each in truth)
-        for g, rule in enumerate(rules):
-            found = segments_of_events(detected_events(frames, rule, recording.group, last_ns))
-            for subject, (truth, known) in subjects.items():
-                detected = within(sorted(found.get(subject, []), key=lambda each: each.start_ns), known)
-                for k, label in enumerate(labels):
-                    outcome = _outcome(label, truth, detected)
-                    false[k, g, n] += outcome[0]
-                    missed[k, g, n] += outcome[1]
-                    delay_s[k, g, n] += outcome[2]
-            report((n + (g + 1) / len(rules)) / len(recordings))
+
+        def share(done: float, n: int = n) -> None:
+            report((n + done) / len(recordings))
+
+        tables.append(_trials_of(recording, labels, classes, rules, share))
+    names = "hours", "false", "missed", "delay_s", "true"
+    parts: list[Any] = [np.concatenate([getattr(each, name) for each in tables], axis=-1) for name in names]
+    return TrialTable(tuple(labels), rules, *parts)
+
+
+def _trials_of(
+    recording: LabeledRecording,
+    labels: Sequence[str],
+    classes: Sequence[str],
+    rules: tuple[Rules, ...],
+    report: Callable[[float], None],
+) -> TrialTable:
+    """The table of one recording, a column for each part of it."""
+    frames, last_ns = detector_frames(recording.records, classes)
+    first_ns = min((stamp_ns for _, stamp_ns, _ in frames), default=last_ns)
+    parts = max(1, round((last_ns - first_ns) / PART_NS))
+    width_ns = max((last_ns - first_ns) / parts, 1.0)
+
+    def part(at_ns: int) -> int:
+        return min(max(int((at_ns - first_ns) / width_ns), 0), parts - 1)
+
+    shape = len(labels), len(rules), parts
+    false, missed, delay_s = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape)
+    true, hours = np.zeros((shape[0], parts), np.int64), np.full(parts, width_ns / HOUR_NS)
+    subjects = _subjects(recording, first_ns, last_ns)
+    for truth, _ in subjects.values():
+        for each in truth:
+            if each.label in labels:
+                true[labels.index(each.label), part(each.start_ns)] += 1
+    for g, rule in enumerate(rules):
+        found = segments_of_events(detected_events(frames, rule, recording.group, last_ns))
+        for subject, (truth, known) in subjects.items():
+            detected = within(sorted(found.get(subject, []), key=lambda each: each.start_ns), known)
+            for k, label in enumerate(labels):
+                wrong, delays = _outcome(label, truth, detected)
+                for start_ns in wrong:
+                    false[k, g, part(start_ns)] += 1
+                for start_ns, seconds in delays:
+                    missed[k, g, part(start_ns)] += seconds is None
+                    delay_s[k, g, part(start_ns)] += seconds or 0.0
+        report((g + 1) / len(rules))
     return TrialTable(tuple(labels), rules, hours, false, missed, delay_s, true)
 
 
@@ -202,18 +237,19 @@ def _subjects(recording: LabeledRecording, first_ns: int, last_ns: int) -> dict[
     }  # fmt: skip
 
 
-def _outcome(label: str, truth: Sequence[Segment], detected: Sequence[Segment]) -> tuple[int, int, float]:
-    """False alarms, misses and the sum of the delays [s] of one label of one subject."""
+def _outcome(
+    label: str, truth: Sequence[Segment], detected: Sequence[Segment]
+) -> tuple[list[int], list[tuple[int, float | None]]]:
+    """Of one label and subject: the stamps of false alarms, and each activity's stamp and delay [s]; None: missed."""
     own = [each for each in truth if each.label == label]
     onsets = [each for each in detected if each.label == label]
-    false = sum(not overlapping(each, own) for each in onsets)
-    delays = []
+    false = [each.start_ns for each in onsets if not overlapping(each, own)]
+    delays = list[tuple[int, float | None]]()
     for each in own:
-        decided = [
-            onset.decided_ns for onset in onsets if overlapping(onset, [each]) and onset.decided_ns < each.end_ns
-        ]
-        delays += [max(min(decided) - each.start_ns, 0) / 1e9] if decided else []
-    return false, len(own) - len(delays), sum(delays)
+        about = [onset.decided_ns for onset in onsets if overlapping(onset, [each])]
+        decided = [decided_ns for decided_ns in about if decided_ns < each.end_ns]
+        delays.append((each.start_ns, max(min(decided) - each.start_ns, 0) / 1e9 if decided else None))
+    return false, delays
 
 
 def choose(table: TrialTable, per_hour: float, level: float = 0.95) -> TuningResult:
@@ -230,26 +266,64 @@ def choose(table: TrialTable, per_hour: float, level: float = 0.95) -> TuningRes
     Raises:
         ValueError: where the recordings are too short to show such a rate, or no rules keep to it.
     """
-    hours = float(table.hours.sum())
+    parts = np.arange(len(table.hours))
+    choosing, judging = table.of(parts[parts % EVERY == 0]), table.of(parts[parts % EVERY != 0])
+    hours = float(judging.hours.sum())
     most = most_alarms(per_hour, hours, level)
     if most < 0:
-        needed = least_hours(per_hour, level)
+        whole, needed = float(table.hours.sum()), least_hours(per_hour, level) * EVERY / (EVERY - 1)
         raise ValueError(
-            f"too little data: {_duration(hours)} without a single false alarm would show a rate below "
-            f"{poisson_interval(0, level)[1] / max(hours, 1e-9):.3g} an hour at {level:.0%}, not below {per_hour:g}. "
-            f"Record {_duration(needed)} in all, or ask for more false alarms per hour."
+            f"too little data: of {_duration(whole)} two thirds are for judging, and {_duration(hours)} without a "
+            f"single false alarm would show a rate below {poisson_interval(0, level)[1] / max(hours, 1e-9):.3g} an "
+            f"hour at {level:.0%}, not below {per_hour:g}. Record {_duration(needed)} in all, or ask for more false "
+            "alarms per hour."
         )
-    options = [list(_options(table, k, most)) for k in range(len(table.labels))]
-    picked = _cheapest(options, most)
-    if picked is None:
+    chosen: list[int] | None = None
+    for picked in _sequence(choosing, EVERY * most + EVERY):
+        if sum(int(judging.false[k, g].sum()) for k, g in enumerate(picked)) > most:
+            break
+        chosen = picked
+    if chosen is None:
         raise ValueError(
             f"even the strictest rules give more than the {most} false alarms in {_duration(hours)} that would show at "
             f"most {per_hour:g} an hour: ask for more, or train the model on what it takes for something else."
         )
-    chosen = tuple(_label_choice(table, k, g) for k, g in enumerate(picked))
-    count = sum(each.false for each in chosen)
+    choices = tuple(_label_choice(judging, k, g) for k, g in enumerate(chosen))
+    count = sum(each.false for each in choices)
     low, high = poisson_interval(count, level)
-    return TuningResult(chosen, hours, count / hours, (low / hours, high / hours), level)
+    return TuningResult(choices, hours, count / hours, (low / hours, high / hours), level)
+
+
+def _sequence(table: TrialTable, most: int) -> Iterator[list[int]]:
+    """The rules of all labels, from strict to loose: the strictest; those without a false alarm, first tightened; then
+    with one more false alarm at a time, up to `most`."""
+    labels = len(table.labels)
+    strictest = max(range(len(table.rules)), key=lambda g: (_strictness(table.rules[g]), g))
+    yield [strictest] * labels
+    options = [list(_options(table, k, most)) for k in range(labels)]
+    least = [of_label[0][2] if of_label else strictest for of_label in options]
+    tightest = [next((g for alarms, _, g in of_label if alarms == 0), least[k]) for k, of_label in enumerate(options)]
+    for steps in TIGHTER:
+        yield [_tightened(table.rules, g, steps) for g in tightest]
+    before: list[int] = []
+    for alarms in range(most + 1):
+        picked = _cheapest(options, alarms)
+        if picked is not None and picked != before:
+            before = picked
+            yield picked
+
+
+def _strictness(rules: Rules) -> tuple[float, float, float]:
+    return rules.on, rules.min_on_s, rules.off
+
+
+def _tightened(rules: Sequence[Rules], g: int, steps: int) -> int:
+    """The rule with an `on` that is so many steps of the grid higher, and all else alike as far as that goes."""
+    levels = sorted({each.on for each in rules})
+    on = levels[min(levels.index(rules[g].on) + steps, len(levels) - 1)]
+    alike = [n for n, each in enumerate(rules) if each.on == on and each.min_on_s == rules[g].min_on_s]
+    same = [n for n in alike if rules[n].min_off_s == rules[g].min_off_s]
+    return (same or alike or [g])[0]
 
 
 def _options(table: TrialTable, k: int, most: int) -> Iterator[tuple[int, float, int]]:

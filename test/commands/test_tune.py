@@ -15,6 +15,7 @@ from co_perception.data.annotations.intervals import Interval, write_annotations
 from co_perception.online.events import label_rules
 
 CLASSES = ("wave", "rest")
+HZ = 3
 Capture = pytest.CaptureFixture[str]
 
 
@@ -23,12 +24,12 @@ def recording(path: Path, minutes: int, annotated: bool = True) -> Path:
     .6."""
     types = store()
     messages = []
-    for tick in range(minutes * 60 * 5):
-        second = tick / 5 % 60
+    for tick in range(minutes * 60 * HZ):
+        second = tick / HZ % 60
         score = 0.9 if 10 <= second < 14 and annotated else 0.6 if 40 <= second < 41 else 0.1
         scores = {"p": (VALID, {"wave": score, "rest": 1 - score})}
-        messages.append(activities(types, T0 + tick * SECOND // 5, scores, CLASSES))
-    stamps = [T0 + tick * SECOND // 5 for tick in range(len(messages))]
+        messages.append(activities(types, T0 + tick * SECOND // HZ, scores, CLASSES))
+    stamps = [T0 + tick * SECOND // HZ for tick in range(len(messages))]
     topics = {"/activity": list(zip(stamps, messages, strict=True)), "/label_info": [(T0, labels(types, T0, CLASSES))]}
     bag = write_messages(path, topics, "mcap", types)
     if annotated:
@@ -46,10 +47,10 @@ def tune(*words: object) -> int:
 
 def test_rules_and_picture_are_written(tmp_path: Path, capsys: Capture) -> None:
     pytest.importorskip("matplotlib")
-    bags = [recording(tmp_path / "a", 4), recording(tmp_path / "b", 2, annotated=False)]
+    bags = [recording(tmp_path / "a", 15), recording(tmp_path / "b", 5, annotated=False)]
     assert tune(*bags, "--nothing", "--false-alarms-per-hour", 40, "--out", tmp_path / "out") == 0
     printed = capsys.readouterr().out
-    assert "0 false alarms in 0.10 h" in printed and "Without an example" in printed and "rest" in printed
+    assert "0 false alarms in 0.17 h" in printed and "Without an example" in printed and "rest" in printed
     text = (tmp_path / "out/event_rules.yaml").read_text()
     yaml = pytest.importorskip("yaml")
     rules = label_rules(yaml.safe_load(text)["/**"]["ros__parameters"]["event_rules"])
@@ -60,13 +61,13 @@ def test_rules_and_picture_are_written(tmp_path: Path, capsys: Capture) -> None:
 def test_too_little_data_is_refused(tmp_path: Path, capsys: Capture) -> None:
     bag = recording(tmp_path / "a", 4)
     assert tune(bag, "--false-alarms-per-hour", 1) == 1
-    assert "too little data: 4 min" in capsys.readouterr().err
+    assert "too little data: of 4 min" in capsys.readouterr().err
 
 
 def test_a_recording_without_annotations_is_refused_unless_nothing_happens_in_it(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    bag = recording(tmp_path / "a", 2, annotated=False)
+    bag = recording(tmp_path / "a", 10, annotated=False)
     assert tune(bag, "--false-alarms-per-hour", 500) == 1
     assert "--nothing" in capsys.readouterr().err
     assert tune(bag, "--false-alarms-per-hour", 500, "--nothing") == 0

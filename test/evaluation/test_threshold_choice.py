@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from co_perception.evaluation.ground_truth import LabeledRecording, Protocol, Re
 from co_perception.evaluation.records import FrameRecord
 from co_perception.evaluation.threshold_choice import (
     TrialTable,
+    _sequence,
     choose,
     joined,
     least_hours,
@@ -41,62 +43,67 @@ def test_the_interval_is_the_exact_one() -> None:
 
 def test_ten_minutes_tell_nothing_of_one_an_hour() -> None:
     assert most_alarms(1.0, 1 / 6, 0.95) == -1 and least_hours(1.0, 0.95) == pytest.approx(3.689, abs=1e-3)
-    table = drawn_table(np.random.default_rng(0), chunks=1)
-    with pytest.raises(ValueError, match=r"too little data: 10 min .* Record 3\.7 h"):
+    table = drawn_table(np.random.default_rng(0), chunks=3)
+    with pytest.raises(ValueError, match=r"too little data: of 15 min .* Record 5\.5 h"):
         choose(table, 1.0)
-    assert choose(table, 60.0).hours == pytest.approx(1 / 6)
+    assert choose(table, 90.0).hours == pytest.approx(1 / 6)
 
 
 def drawn_table(rng: np.random.Generator, chunks: int, labels: int = 3) -> TrialTable:
-    """Ten-minute recordings with counts of Poisson processes: stricter rules, fewer false alarms and more misses."""
+    """Parts of five minutes with counts of Poisson processes: stricter rules, fewer false alarms and more misses.
+
+    The counts of two rules are independent, which is the hardest case: the best of many looks best by chance.
+    """
     rules = rule_grid()
     strictness = np.linspace(0, 1, len(rules))
     rate = rng.uniform(5, 20, (labels, 1)) * np.exp(-5 * strictness) * rng.uniform(0.7, 1.3, (labels, len(rules)))
-    false = rng.poisson(np.repeat(rate[:, :, None] / 6, chunks, axis=2))
-    true = np.full((labels, chunks), 4)
-    missed = rng.binomial(4, np.repeat((0.05 + 0.4 * strictness)[None, :, None], chunks, axis=2), false.shape)
+    false = rng.poisson(np.repeat(rate[:, :, None] / 12, chunks, axis=2))
+    true = np.full((labels, chunks), 2)
+    missed = rng.binomial(2, np.repeat((0.05 + 0.4 * strictness)[None, :, None], chunks, axis=2), false.shape)
     names = tuple(f"label{k}" for k in range(labels))
-    return TrialTable(names, tuple(rules), np.full(chunks, 1 / 6), false, missed, 0.5 * (4 - missed), true)
+    return TrialTable(names, tuple(rules), np.full(chunks, 1 / 12), false, missed, 0.5 * (2 - missed), true)
 
 
 @pytest.mark.parametrize("per_hour", [1.0, 4.0])
 def test_the_promised_rate_is_kept_on_held_out_hours(per_hour: float) -> None:
-    """200 times: rules chosen on 12 drawn hours, and their rate in 88 others, which is nearly the true one."""
+    """200 times: rules chosen on 18 drawn hours, and their rate in 82 others, which is nearly the true one."""
     rng, kept, missed = np.random.default_rng(7), 0, []
     for _ in range(10):
-        table = drawn_table(rng, 600)
+        table = drawn_table(rng, 1200)
         for _ in range(20):
-            order = rng.permutation(600)
-            result = choose(table.of(order[:72]), per_hour)
+            order = rng.permutation(1200)
+            result = choose(table.of(order[:216]), per_hour)
             rules = [table.rules.index(each.rules) for each in result.choices]
-            held_out = table.of(order[72:])
+            held_out = table.of(order[216:])
             false = sum(int(held_out.false[k, g].sum()) for k, g in enumerate(rules))
             kept += false / float(held_out.hours.sum()) <= per_hour
             missed.append(sum(each.missed for each in result.choices) / sum(each.true for each in result.choices))
             assert result.interval[1] <= per_hour
-    assert kept >= 180 and np.mean(missed) < 0.4
+    assert kept >= 180 and np.mean(missed) < 0.43  # the strictest rules miss .45
 
 
-def test_of_all_ways_to_spend_the_budget_it_takes_the_cheapest() -> None:
+def test_of_all_ways_to_spend_so_many_alarms_it_takes_the_cheapest() -> None:
     """Against trying every pair of rules of two labels."""
     table = drawn_table(np.random.default_rng(3), 60, labels=2)
-    result = choose(table, 3.0)
-    most = most_alarms(3.0, 10.0, 0.95)
     cost = table.missed.sum(-1) + table.delay_s.sum(-1) / 10
     false = table.false.sum(-1)
     count = len(table.rules)
-    costs = [cost[0, i] + cost[1, j] for i in range(count) for j in range(count) if false[0, i] + false[1, j] <= most]
-    picked = [table.rules.index(each.rules) for each in result.choices]
-    assert cost[0, picked[0]] + cost[1, picked[1]] == pytest.approx(min(costs))
-    assert result.false == false[0, picked[0]] + false[1, picked[1]] <= most
+    sequence = list(_sequence(table, 20))
+    for picked in sequence[4:]:
+        spent = false[0, picked[0]] + false[1, picked[1]]
+        costs = [
+            cost[0, i] + cost[1, j] for i in range(count) for j in range(count) if false[0, i] + false[1, j] <= spent
+        ]
+        assert cost[0, picked[0]] + cost[1, picked[1]] == pytest.approx(min(costs))
+    spending = [false[0, a] + false[1, b] for a, b in sequence[4:]]
+    assert spending == sorted(spending) and len(sequence) > 6
+    assert {table.rules[g].on for g in sequence[0]} == {0.97}
 
 
-def test_a_larger_budget_never_costs_more() -> None:
-    found = trade(drawn_table(np.random.default_rng(4), 60), [0.1, 1, 2, 4, 8, 16])
+def test_only_rates_that_can_be_shown_are_traded() -> None:
+    found = trade(drawn_table(np.random.default_rng(4), 120), [0.1, 0.5, 1, 2, 4, 8, 16])
     assert list(found) == [1, 2, 4, 8, 16]
-    costs = [sum(each.missed + each.mean_delay_s * (each.true - each.missed) / 10 for each in result.choices)
-             for result in found.values()]  # fmt: skip
-    assert costs == sorted(costs, reverse=True)
+    assert all(result.interval[1] <= rate for rate, result in found.items())
 
 
 def test_no_rule_is_strict_enough() -> None:
@@ -124,6 +131,20 @@ def labeled(
     return label_records(Replayed("a", records, intervals), Protocol(background="(nothing of it)"))
 
 
+def joined_in_time(tables: list[TrialTable]) -> TrialTable:
+    names = "hours", "false", "missed", "delay_s", "true"
+    parts: list[Any] = [np.concatenate([getattr(each, name) for each in tables], axis=-1) for name in names]
+    return TrialTable(tables[0].labels, tables[0].rules, *parts)
+
+
+def test_parts_of_five_minutes_add_up() -> None:
+    recording = labeled(1500, [(10, 20, "wave"), (700, 710, "wave")], [(11, 20, "wave", 0.8), (900, 905, "clap", 0.9)])
+    table = trials([recording], ("wave", "clap"), CLASSES, grid=[Rules()])
+    assert table.hours == pytest.approx([1 / 12] * 5, rel=0.01)
+    assert table.true.tolist() == [[1, 0, 1, 0, 0], [0] * 5] and table.missed[0, 0].tolist() == [0, 0, 1, 0, 0]
+    assert table.false[:, 0].tolist() == [[0] * 5, [0, 0, 0, 1, 0]]
+
+
 def test_what_a_rule_does_is_counted_as_by_hand() -> None:
     true = [(10, 20, "wave"), (40, 50, "wave"), (70, 72, "clap")]
     scored = [(12, 20, "wave", 0.8), (30, 33, "wave", 0.62), (42, 43, "wave", 0.8), (60, 61, "clap", 0.95)]
@@ -141,6 +162,6 @@ def test_what_a_rule_does_is_counted_as_by_hand() -> None:
 
 def test_a_label_without_an_example_gets_the_strictest_rule() -> None:
     table = trials([labeled(100, [(10, 20, "wave")], [(11, 20, "wave", 0.99)])], ("wave", "clap"), CLASSES)
-    [wave, clap] = choose(table, 500.0).choices
-    assert (wave.true, wave.missed, wave.false) == (1, 0, 0) and not math.isnan(wave.mean_delay_s)
+    [wave, clap] = choose(joined_in_time([table] * 6), 500.0).choices
+    assert (wave.true, wave.missed, wave.false) == (4, 0, 0) and not math.isnan(wave.mean_delay_s)
     assert clap.true == 0 and clap.rules == rule_grid()[-1]
