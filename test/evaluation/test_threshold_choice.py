@@ -64,6 +64,7 @@ def drawn_table(rng: np.random.Generator, chunks: int, labels: int = 3) -> Trial
     return TrialTable(names, tuple(rules), np.full(chunks, 1 / 12), false, missed, 0.5 * (2 - missed), true)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_hour", [1.0, 4.0])
 def test_the_promised_rate_is_kept_on_held_out_hours(per_hour: float) -> None:
     """200 times: rules chosen on 18 drawn hours, and their rate in 82 others, which is nearly the true one."""

@@ -1,0 +1,56 @@
+"""`co-perception why` as a user calls it: the answer it explains is the one that `evaluate` gives, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rosbags")
+
+from helpers.drawn_people import performance, recording
+from helpers.random_models import skeleton_model
+
+from co_perception import cli
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording(tmp_path_factory.mktemp("bag") / "monday", performance(2))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return skeleton_model(tmp_path_factory.mktemp("model") / "model", ("squat", "wave"))
+
+
+@pytest.mark.slow
+def test_one_answer_is_replayed_and_written(bag: Path, model: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "why.html"
+    assert cli.main(["why", str(bag), "--at", "6", "--model", str(model), "--out", str(out)]) == 0
+    printed, page = capsys.readouterr().out, out.read_text()
+    assert "Replay equal to the last bit: yes" in printed and "http" not in page
+    label, score = re.match(r"\S+: (\w+) ([\d.]+), then", printed).groups()  # type: ignore[union-attr]
+    assert f"<h1>{label}</h1>" in page and f"probability {score}" in page
+    [content] = re.findall(r'<script id="poses"[^>]*>(.*?)</script>', page)
+    shown = json.loads(content)
+    assert len(shown["frames"]) == len(shown["seconds"]) >= 16 and shown["seconds"][-1] == 0.0
+    assert page.count("<tr>") == 18  # the head and a row for each joint of COCO
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--at", "9000"], "nobody had an answer"),
+        (["--at", "6", "--subject", "z"], "nobody 'z' had"),
+        (["--event", "x_e1"], "topic"),
+        ([], "which moment"),
+    ],
+)
+def test_a_moment_that_is_not_there(bag: Path, model: Path, words: list[str], says: str, capsys: Capture) -> None:
+    assert cli.main(["why", str(bag), *words, "--model", str(model)]) == 1
+    assert says in capsys.readouterr().err
