@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from helpers.drawn_people import performance, recording
+from helpers.drawn_people import recording
 from helpers.random_models import skeleton_model
 
 from co_perception import cli
@@ -20,7 +20,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recording(tmp_path_factory.mktemp("bag") / "monday", performance(2))
+    return recording(tmp_path_factory.mktemp("bag") / "monday", 2)
 
 
 @pytest.fixture(scope="module")
