@@ -28,6 +28,8 @@ class ReplayingLearner(Protocol):
 
     def infer(self, data: Sequence[Pose]) -> Sequence[Category]: ...
 
+    def snapshot(self, id: str | None = None) -> Any: ...
+
     def restore(self, snapshot: Any, id: str | None = None) -> None: ...
 
     def release(self, id: str) -> None: ...
@@ -88,6 +90,8 @@ class Replay:
             raise ValueError("a replay begins with a step whose state before it is known: see InputMemory.steps")
         self._learner, self._steps = learner, steps
         self._id: str = steps[0].observation.id
+        self._borders = frozenset(borders_of(len(steps))[1:-1])
+        self._states: dict[int, Any] = {0: steps[0].before}
 
     def probabilities(self, hidden: Hidden | None = None) -> Floats:
         """(classes,) the probabilities after the last step.
@@ -95,11 +99,16 @@ class Replay:
         Args:
             hidden: (T, V) which joints of which steps are taken for not found; None: none.
         """
+        first = 0 if hidden is None else int(np.argmax(hidden.any(axis=1)))
+        # What comes before the first hidden joint is as it was: a state that was met there saves those steps.
+        first = max((place for place in self._states if place <= first), default=0)
         self.close()
-        if self._steps[0].before is not None:
-            self._learner.restore(self._steps[0].before, self._id)
+        if self._states[first] is not None:
+            self._learner.restore(self._states[first], self._id)
         category = None
-        for number, step in enumerate(self._steps):
+        for number, step in enumerate(self._steps[first:], first):
+            if hidden is None and number in self._borders:
+                self._states[number] = self._learner.snapshot(self._id)
             pose = step.observation if hidden is None else _without(step.observation, hidden[number])
             (category,) = self._learner.infer([pose])
         if category is None or category.probabilities is None:
@@ -109,6 +118,11 @@ class Replay:
     def close(self) -> None:
         """Forgets the stream of this person."""
         self._learner.release(self._id)
+
+
+def borders_of(count: int) -> list[int]:
+    """(PARTS + 1,) the first step of each part of so many steps, and the end."""
+    return [round(part * count / PARTS) for part in range(PARTS + 1)]
 
 
 def _without(pose: Pose, hidden: Hidden) -> Pose:
@@ -151,7 +165,7 @@ def explain(
     chosen = next((place for place in own if labels[place] == label), ranked[0])
     rival = next((place for place in ranked if place != chosen), chosen)
     count, joints = len(steps), len(steps[0].observation.data)
-    borders = [round(part * count / PARTS) for part in range(PARTS + 1)]
+    borders = borders_of(count)
     cells, whole = np.zeros((joints, PARTS), np.float32), np.zeros(joints, np.float32)
     for joint in range(joints):
         for part in range(PARTS):

@@ -56,7 +56,7 @@ def drawn_table(rng: np.random.Generator, chunks: int, labels: int = 3) -> Trial
     """
     rules = rule_grid()
     strictness = np.linspace(0, 1, len(rules))
-    rate = rng.uniform(5, 20, (labels, 1)) * np.exp(-5 * strictness) * rng.uniform(0.7, 1.3, (labels, len(rules)))
+    rate = rng.uniform(5, 20, (labels, 1)) * np.exp(-7 * strictness) * rng.uniform(0.7, 1.3, (labels, len(rules)))
     false = rng.poisson(np.repeat(rate[:, :, None] / 12, chunks, axis=2))
     true = np.full((labels, chunks), 2)
     missed = rng.binomial(2, np.repeat((0.05 + 0.4 * strictness)[None, :, None], chunks, axis=2), false.shape)

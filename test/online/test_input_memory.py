@@ -63,6 +63,7 @@ def test_memory_is_bounded_and_says_what_it_has(learner: ContinualSkeletonLearne
         InputMemory(10, 6)
 
 
+@pytest.mark.slow
 def test_what_a_joint_carries_is_the_difference_of_two_plain_runs(learner: ContinualSkeletonLearner) -> None:
     """Against a stream that never was another: the poses of the last frames, without the joint, from a fresh state."""
     memory = remembered(learner, 90)
