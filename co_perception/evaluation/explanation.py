@@ -107,7 +107,7 @@ class Replay:
             self._learner.restore(self._states[first], self._id)
         category = None
         for number, step in enumerate(self._steps[first:], first):
-            if hidden is None and number in self._borders:
+            if hidden is None and number and number in self._borders:
                 self._states[number] = self._learner.snapshot(self._id)
             pose = step.observation if hidden is None else _without(step.observation, hidden[number])
             (category,) = self._learner.infer([pose])
