@@ -108,7 +108,7 @@ def test_only_rates_that_can_be_shown_are_traded() -> None:
 
 
 def test_no_rule_is_strict_enough() -> None:
-    table = drawn_table(np.random.default_rng(5), 60)
+    table = drawn_table(np.random.default_rng(5), 120)
     noisy = TrialTable(
         table.labels, table.rules, table.hours, table.false + 50, table.missed, table.delay_s, table.true
     )
