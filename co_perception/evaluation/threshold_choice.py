@@ -305,11 +305,10 @@ def _sequence(table: TrialTable, most: int) -> Iterator[list[int]]:
     tightest = [next((g for alarms, _, g in of_label if alarms == 0), least[k]) for k, of_label in enumerate(options)]
     for steps in TIGHTER:
         yield [_tightened(table.rules, g, steps) for g in tightest]
-    before: list[int] = []
-    for alarms in range(most + 1):
-        picked = _cheapest(options, alarms)
-        if picked is not None and picked != before:
-            before = picked
+    cheapest = math.inf
+    for _, (cost, picked) in sorted(_cheapest(options, most).items()):
+        if cost < cheapest:
+            cheapest = cost
             yield picked
 
 
@@ -338,8 +337,8 @@ def _options(table: TrialTable, k: int, most: int) -> Iterator[tuple[int, float,
             yield int(false[g]), best, g
 
 
-def _cheapest(options: Sequence[Sequence[tuple[int, float, int]]], most: int) -> list[int] | None:
-    """One option of each label with the least cost in all and at most `most` false alarms; None where there is none."""
+def _cheapest(options: Sequence[Sequence[tuple[int, float, int]]], most: int) -> dict[int, tuple[float, list[int]]]:
+    """For each number of false alarms in all, up to `most`, the least cost and the option of each label."""
     best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for of_label in options:
         grown: dict[int, tuple[float, list[int]]] = {}
@@ -348,7 +347,7 @@ def _cheapest(options: Sequence[Sequence[tuple[int, float, int]]], most: int) ->
             if whole <= most and cost + costs < grown.get(whole, (math.inf, []))[0]:
                 grown[whole] = cost + costs, [*picked, g]
         best = grown
-    return min((cost, alarms, picked) for alarms, (cost, picked) in best.items())[2] if best else None
+    return best
 
 
 def _label_choice(table: TrialTable, k: int, g: int) -> LabelChoice:
