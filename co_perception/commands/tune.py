@@ -11,6 +11,7 @@ from co_perception.commands.evaluate import JOBS, add_recognizer
 from co_perception.commands.evaluation_plan import plan_of
 from co_perception.commands.output import Bar, Commands, print_table
 from co_perception.engine.arguments import NumberArgument, positive
+from co_perception.engine.paths import user_path
 
 if TYPE_CHECKING:
     from co_perception.commands.evaluation_plan import EvaluationPlan
@@ -41,7 +42,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--nothing", action="store_true", help="recordings without annotations show nothing of what is recognized"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder for {PARAMS} and {TRADE}")
+    parser.add_argument("--out", type=user_path, metavar="DIR", help=f"folder for {PARAMS} and {TRADE}")
     parser.add_argument("--jobs", type=JOBS, default=1, metavar="N", help="processes at a time (default: %(default)s)")
     parser.set_defaults(
         run=_run, require=[], compare=None, background="", described=False, held_out=False, seed=0, together=False,

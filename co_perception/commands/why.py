@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from co_perception.commands.evaluation_plan import plan_of
 from co_perception.commands.output import Bar, Commands
 from co_perception.engine.arguments import NumberArgument
+from co_perception.engine.paths import expanded, user_path
 
 if TYPE_CHECKING:
     from co_perception.commands.evaluation_plan import EvaluationPlan
@@ -37,18 +38,20 @@ def add(commands: Commands) -> None:
         description=f"{about.capitalize()}: the recorded skeletons are answered again, as the node would, up to that "
         "moment; then each joint is hidden for a part of the time. Exit status 1 where there is no such moment.",
     )
-    parser.add_argument("bag", type=Path, metavar="BAG", help="recording with skeletons")
+    parser.add_argument("bag", type=user_path, metavar="BAG", help="recording with skeletons")
     parser.add_argument("--event", metavar="ID", help="id of an event that was recorded")
     parser.add_argument("--at", type=SECONDS, metavar="SECONDS", help="instead: time since the recording began")
     parser.add_argument("--subject", default="", help="whose answer, with --at (default: the only one there)")
     parser.add_argument("--group", default="", help="which group of labels, with --at (default: the first)")
-    parser.add_argument("--model", default="cotcn_everyday", help="folder or shipped model (default: %(default)s)")
+    parser.add_argument(
+        "--model", type=expanded, default="cotcn_everyday", help="folder or shipped model (default: %(default)s)"
+    )
     parser.add_argument("--topic", help="topic of the skeletons, where there are several")
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
         help="a parameter of the recognizer's node (max_gap_s=2)",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("why.html"), metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--out", type=user_path, default=Path("why.html"), metavar="FILE", help="default: %(default)s")
     parser.set_defaults(
         run=_run, recognizer="skeleton", network=None, pose=None, annotations=[], require=[], compare=None,
         background="", described=False, held_out=False, seed=0, together=False, rate_hz=None, drop=None,
