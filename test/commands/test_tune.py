@@ -45,6 +45,7 @@ def tune(*words: object) -> int:
     return cli.main(["tune", *map(str, words), "--recognizer", "activity"])
 
 
+@pytest.mark.slow
 def test_rules_and_picture_are_written(tmp_path: Path, capsys: Capture) -> None:
     pytest.importorskip("matplotlib")
     bags = [recording(tmp_path / "a", 15), recording(tmp_path / "b", 5, annotated=False)]
@@ -64,6 +65,7 @@ def test_too_little_data_is_refused(tmp_path: Path, capsys: Capture) -> None:
     assert "too little data: of 4 min" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_recording_without_annotations_is_refused_unless_nothing_happens_in_it(
     tmp_path: Path, capsys: Capture
 ) -> None:
