@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,15 +95,19 @@ def _table(plan: EvaluationPlan, jobs: int, nothing: bool) -> TrialTable:
         for group in judged_groups(classes, groups, protocol):
             labeled = [group.narrowed(label_records(group.of(each), group.protocol)) for each in replayed]
             labels = [label for label in group.classes if not is_none(label, group.name)]
-            name = f"rules for {group.name}" if group.name else "rules"
-            tables.append(
-                trials(labeled, labels, group.classes, lambda share, name=name: bar(name, round(1000 * share), 1000))
-            )
+            show = partial(_report, bar, f"rules for {group.name}" if group.name else "rules")
+            tables.append(trials(labeled, labels, group.classes, show))
     return joined(tables)
 
 
+def _report(bar: Bar, activity: str, share: float) -> None:
+    bar(activity, round(1000 * share), 1000)
+
+
 def _show(result: TuningResult) -> None:
-    rows = [("label", "activities", "missed", "delay s", "false", "on", "off", "min_on_s", "min_off_s")]
+    rows: list[tuple[str, ...]] = [
+        ("label", "activities", "missed", "delay s", "false", "on", "off", "min_on_s", "min_off_s")
+    ]
     for each in result.choices:
         delay = "-" if each.mean_delay_s != each.mean_delay_s else f"{each.mean_delay_s:.2f}"
         rule = each.rules

@@ -61,7 +61,9 @@ def drawn_table(rng: np.random.Generator, chunks: int, labels: int = 3) -> Trial
     true = np.full((labels, chunks), 2)
     missed = rng.binomial(2, np.repeat((0.05 + 0.4 * strictness)[None, :, None], chunks, axis=2), false.shape)
     names = tuple(f"label{k}" for k in range(labels))
-    return TrialTable(names, tuple(rules), np.full(chunks, 1 / 12), false, missed, 0.5 * (2 - missed), true)
+    return TrialTable(
+        names, tuple(rules), np.full(chunks, 1 / 12), false, missed, (0.5 * (2 - missed)).astype(np.float64), true
+    )
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ from co_perception.engine.stamp_order import Order, StampOrder
 from co_perception.engine.time import nanoseconds
 from co_perception.evaluation.activity_topic import ActivityReader
 from co_perception.evaluation.records import FrameRecord, first_of_each
-from co_perception.evaluation.subject_track import _detected_events
+from co_perception.evaluation.subject_track import detected_events, detector_frames
 from co_perception.learners.recognizers import KINDS
 from co_perception.learners.replay import replay
 from co_perception.online.events import Event, GroupEventDetector, Rules
@@ -73,7 +73,8 @@ def test_onsets_and_offsets_of_the_node_are_those_of_evaluate(order: list[int]) 
     detector, events = GroupEventDetector(Rules()), list[Event]()
     for message, scores in zip(node.messages, node.scores, strict=True):
         events += detector.update(nanoseconds(message.header.stamp), scores, message.state_epoch)
-    found = _detected_events(records, FakePeopleLearner.labels, Rules(), "")
+    frames, last_ns = detector_frames(records, FakePeopleLearner.labels)
+    found = detected_events(frames, Rules(), "", last_ns)
     assert found[: len(events)] == events
     assert unfinished(found[len(events) :]) == unfinished(detector.end())
 
