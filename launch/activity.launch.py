@@ -31,6 +31,7 @@ SETS = {  # launch arguments that are parameters of a node, by node
     "camera": ("source", "image_transport"),
     "fusion": (),
 }
+OF_PLACES = ("position", "position_frame")  # what finds people in space: the pose estimator, or who gets its skeletons
 NUMBERS = ("threshold",)
 AS_IN_FILE = "empty: as in params_file."
 ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, choices, description
@@ -46,6 +47,11 @@ ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, ch
     ("skeleton_topic", "skeletons", None, "Topic of the skeletons."),
     ("image_topic", "image_raw", None, "Topic of the pictures, without the transport's ending such as /compressed."),
     ("activity_topic", "activity", None, "Topic of the answers."),
+    ("position", "", ["", "none", "camera_info", "depth"],
+     f"Where people are in space, for which the pose estimator needs camera_info and depth; {AS_IN_FILE}"),
+    ("position_frame", "", None, f"Frame of these positions, by TF; {AS_IN_FILE}"),
+    ("camera_info_topic", "camera_info", None, "Topic of the camera's camera_info."),
+    ("depth_topic", "depth", None, "Topic of the depth pictures that are registered to the pictures."),
     ("image_transport", "", ["", "raw", "compressed", "ffmpeg", "foxglove"], f"How pictures travel; {AS_IN_FILE}"),
     ("image_reliability", "", ["", "best_effort", "reliable", "best_available"],
      f"How pictures are asked for; {AS_IN_FILE}"),
@@ -112,6 +118,15 @@ def params_file(name: str) -> str:
     return path
 
 
+def check_places(value: Mapping[str, str], finder: str) -> None:
+    """Raises ValueError where positions are wanted, and no node is started that could find them."""
+    if not finder and value["position"] not in ("", "none"):
+        raise ValueError(
+            f"position:={value['position']} is of people, and recognizer:={value['recognizer']} looks at "
+            "the whole scene; add recognizer:=skeleton, recognizer:=both or subject:=person"
+        )
+
+
 def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
     """The parameters among `names` that are not left to the params file. Raises ValueError for what is no number."""
     found: dict[str, str | float] = {name: value[name] for name in names if value[name]}
@@ -131,15 +146,22 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     check_used(value, kinds)
     value["params_file"] = params_file(value["params_file"])
     answers = [("activity", value["activity_topic"])]
+    estimates = value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person")
+    finder = "pose" if estimates else "skeleton_activity" if "skeleton" in kinds else ""
+    check_places(value, finder)
+    places = {name: chosen(value, OF_PLACES) if name == finder else {} for name in SETS}
     if len(kinds) == 1:
-        own = chosen(value, (*OF_ONE, *NUMBERS))
+        own = {**chosen(value, (*OF_ONE, *NUMBERS)), **places[f"{kinds[0]}_activity"]}
         nodes = [_node(f"{kinds[0]}_activity", value, remappings=answers, **own)]
     else:  # both speak to `fusion` only: `activity` and `activity_events` have one publisher
         apart = {kind: [("activity", f"activity_{kind}"), ("~/label_info", f"label_info_{kind}")] for kind in kinds}
-        nodes = [_node(f"{kind}_activity", value, remappings=apart[kind], events=False) for kind in kinds]
+        nodes = [
+            _node(f"{kind}_activity", value, remappings=apart[kind], events=False, **places[f"{kind}_activity"])
+            for kind in kinds
+        ]
         nodes.append(_node("fusion", value, remappings=answers, **chosen(value, NUMBERS)))
-    if value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person"):
-        nodes.append(_node("pose", value, estimator=value["pose"]))
+    if estimates:
+        nodes.append(_node("pose", value, estimator=value["pose"], **places["pose"]))
     if value["source"]:
         nodes.append(_node("camera", value))
     return nodes
@@ -163,6 +185,8 @@ def _node(
             ("image_raw", topic),
             *((f"image_raw/{way}", f"{topic}/{way}") for way in ("compressed", "ffmpeg", "foxglove")),
             ("skeletons", value["skeleton_topic"]),
+            ("camera_info", value["camera_info_topic"]),
+            ("depth", value["depth_topic"]),
             *remappings,
         ],
         ros_arguments=["--log-level", value["log_level"]],

@@ -26,6 +26,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.untrusted"},
+    "localization": {"engine", "skeletons", "data"},
     "evaluation": {"engine", "data", "online", "runtime"},
     "training": {"engine", "skeletons", "data", "continual", "networks", "runtime.untrusted"},
     "online": {"engine", "data"},
@@ -34,8 +35,8 @@ LAYERS: dict[str, set[str]] = {
         "training",
     },
     "nodes": {
-        "engine", "skeletons", "pose", "runtime.store", "data", "evaluation", "online", "learners", "action", "msg",
-        "srv",
+        "engine", "skeletons", "pose", "runtime.store", "data", "localization", "evaluation", "online", "learners",
+        "action", "msg", "srv",
     },
     "behaviours": {"engine", "data", "online", "nodes.core", "action", "msg"},
 }  # fmt: skip
@@ -51,6 +52,7 @@ LIBRARIES: dict[str, set[str]] = {
     "runtime": {"torch", "numpy", "safetensors"},
     "pose": {"numpy"},
     "data": {"numpy"},
+    "localization": {"numpy"},
     "evaluation": {"numpy"},
     "training": {"torch", "numpy"},
     "online": {"numpy"},

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from co_perception.engine.picture_turn import TurnSettings
 from co_perception.engine.settings import setting
 from co_perception.online.people import MISSING, Missing, PeopleLearner, Policy
 from co_perception.online.people_recognizers import PeopleRecognizer, RefusalObserver, SkeletonRecognizer
@@ -75,7 +76,7 @@ class SkeletonSettings(RecognizerSettings):
 
 
 @dataclass(frozen=True)
-class VideoSettings(RecognizerSettings):
+class VideoSettings(RecognizerSettings, TurnSettings):
     """Settings of the video recognizer."""
 
     subject: str = setting(
@@ -127,7 +128,7 @@ def video_recognizer(
         from co_perception.online.crop_recognizer import PersonRecognizer  # which skeletons do without
 
         return PersonRecognizer(learner, policy(values), rate_hz, values.crop_margin, observer)
-    return SceneRecognizer(learner, rate_hz, values.max_gap_s, values.max_hold_frames)
+    return SceneRecognizer(learner, rate_hz, values.max_gap_s, values.max_hold_frames, values.turn)
 
 
 def policy(values: RecognizerSettings) -> Policy:

@@ -333,7 +333,8 @@ def posed(
             yield replace(frame, read=partial(_fail, error))
             continue
         height, width = image.data.shape[:2]
-        people = from_poses(finder.find(image, place).poses, (width, height), separate, frame.reported_ns)
+        poses = finder.find(image, place).poses
+        people = from_poses(poses, (width, height), separate, frame.reported_ns, finder.turn)
         yield replace(frame, read=partial(_checked, people, image if with_image else None))
 
 

@@ -12,7 +12,7 @@ from builtin_interfaces.msg import Time
 from co_perception.engine.label_groups import SubjectGroup
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.evaluation.activity_topic import labels_of
-from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, LabelInfo
+from co_perception.msg import Activity, ActivityArray, ActivityHypothesis, LabelInfo, PersonPosition
 from co_perception.nodes.core.messages import MOST_HYPOTHESES, to_duration
 from co_perception.online.events import LabelScores
 from co_perception.online.fusion import fuse
@@ -214,6 +214,7 @@ class ActivityFusion:
             since=since if label else Time(),
             progress=min(activity.progress for activity in used.values()),
             roi=max((activity.roi for activity in by_name.values()), key=lambda roi: roi.width * roi.height),
+            position=max((activity.position for activity in by_name.values()), key=_is_known),
         )
 
     def _scores(self, name: str, label_set: str, activity: Activity) -> dict[str, float]:
@@ -238,6 +239,10 @@ class ActivityFusion:
         valid = [name for name in voting if used[name].status == Activity.STATUS_VALID]
         own = [max(scores[name], key=scores[name].__getitem__) for name in valid if scores[name]]
         return len(valid) == len(voting) or label in own
+
+
+def _is_known(position: PersonPosition) -> bool:
+    return bool(position.source != PersonPosition.SOURCE_NONE)
 
 
 def _and(names: Iterable[str]) -> str:

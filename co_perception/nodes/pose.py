@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING
 
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
@@ -27,15 +28,20 @@ from co_perception.nodes.core.run_letters import run_letters
 from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
 from co_perception.nodes.core.worker_node import WorkerNode, WorkerSettings
 from co_perception.nodes.image_inputs import ImageMessage, listen_to_images
+from co_perception.nodes.position_settings import PositionSettings, position_input
 from co_perception.pose.estimator import PoseEstimator
 from co_perception.pose.finder import Finder, ImagePlace, PoseSettings, build, find_models
 from co_perception.pose.tracker import Tracked
+from co_perception.pose.uprightness import Uprightness
+
+if TYPE_CHECKING:
+    from co_perception.nodes.position_inputs import PositionInput
 
 EstimatorFactory = Callable[[PoseSettings], PoseEstimator]
 
 
 @dataclass(frozen=True)
-class PoseNodeSettings(PoseSettings, ImageInputSettings, WorkerSettings):
+class PoseNodeSettings(PoseSettings, ImageInputSettings, PositionSettings, WorkerSettings):
     """Parameters of the node `pose`."""
 
     id_prefix: str = setting("", "What each id begins with; empty: letters of this run, so that no other run gives it.")
@@ -53,10 +59,11 @@ class PoseJob:
 class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     """Estimates the poses of people in the images on `image_raw` while active, and tracks them.
 
-    Publishes `skeletons` (SkeletonArray, one per processed frame, in pixels of it, header copied), `~/annotated` (rgb8,
-    only while subscribed to) and /diagnostics; serves `~/reset`, which gives every person a new id. Ids tell who gave
-    them, the node from one configuration to the next (`run_letters`): a restarted node gives nobody an old id. The
-    worker thread owns estimator, tracker and smoother, the callback's thread places images by their stamps.
+    Publishes `skeletons` (SkeletonArray, one per processed frame, in pixels of it, header copied; with positions in
+    space where `position` asks for them), `~/annotated` (rgb8, only while subscribed to) and /diagnostics; serves
+    `~/reset`, which gives every person a new id. Ids tell who gave them, the node from one configuration to the next
+    (`run_letters`): a restarted node gives nobody an old id. The worker thread owns estimator, tracker and smoother,
+    the callback's thread places images by their stamps.
     """
 
     part = "people"
@@ -69,12 +76,14 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._events: Counter[str] = Counter()
         self._looks: Counter[str] = Counter()
         self._id_prefix = ""
+        self._positions: PositionInput | None = None
         super().__init__(node_name, PoseNodeSettings, **options)
 
     # Lifecycle
 
     def check(self, values: PoseNodeSettings) -> None:
-        """Finds the estimator's model. Raises FileNotFoundError where there is none."""
+        """Finds the estimator's model. Raises FileNotFoundError where there is none, ValueError for another angle."""
+        self._uprightness = Uprightness(values.turn)
         if self._estimator_factory is build:
             find_models(values)
 
@@ -104,7 +113,8 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         loaded.close()
 
     def subscribe(self, values: PoseNodeSettings) -> Subscription:
-        """Subscribes to images."""
+        """Subscribes to images, and to what positions need."""
+        self._positions = position_input(self, values)
         return listen_to_images(self, values, values.queue_depth, self._receive)
 
     def _receive(self, message: ImageMessage) -> None:
@@ -152,14 +162,29 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         poses, tracked, looks, finds = self._finder.find(data.Image(pixels, stamp_ns), job.place)
         self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
         size = (pixels.shape[1], pixels.shape[0])
+        positions = (
+            {}
+            if self._positions is None
+            else self._positions.locate(poses, job.message.header, size, self._finder.turn)
+        )
         latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
         name = self._estimator.name
         self._skeletons.publish(
-            skeleton_array(job.message.header, poses, name, size, latency_ns=latency_ns, dropped=lost)
+            skeleton_array(
+                job.message.header,
+                poses,
+                name,
+                size,
+                latency_ns=latency_ns,
+                dropped=lost,
+                positions=positions,
+                turn=self._finder.turn,
+            )
         )
         self.counters.time("latency", latency_ns / NANO)
         self.counters.count("processed")
         self._tracked = tracked
+        self._uprightness.note(tracked.poses, stamp_ns)
         if poses:
             self.stages.add(Stage.PEOPLE)
         else:
@@ -171,13 +196,19 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         if tracked.restarted:
             self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
         if self._annotated.get_subscription_count():
-            self._annotated.publish(fill(Image(header=job.message.header), draw_people(pixels, poses), "rgb8"))
+            places = {id: f"{position.distance:.1f} m" for id, position in positions.items()}
+            drawn = draw_people(pixels, poses, places)
+            self._annotated.publish(fill(Image(header=job.message.header), drawn, "rgb8"))
 
     # Every second
 
     def too_slow(self, dropped: int) -> str:
         """The warning, with the remedies there are."""
         return f"{super().too_slow(dropped)} Lower input_size or tiles, or the camera's rate; second_look 0 looks once."
+
+    def doubt(self) -> str:
+        """That everybody lies or hangs, as of a camera that is mounted otherwise than `rotate` says."""
+        return self._uprightness.warning
 
     def state(self) -> str:
         """The ids of the people in the last image."""
@@ -188,7 +219,8 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         people = {"people": len(self._tracked.poses), "people missing": len(self._tracked.missing)}
         ids = {f"ids {event}": count for event, count in sorted(self._events.items())}
         given = {"estimator": self.settings.current.estimator, "ids begin with": self._id_prefix}
-        return {**given, **people, **ids, **self._looks, **super().values()}
+        positions = {} if self._positions is None else self._positions.diagnostics()
+        return {**given, **people, **ids, **self._looks, **positions, **super().values()}
 
 
 def main() -> None:

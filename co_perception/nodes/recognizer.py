@@ -255,6 +255,7 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
             self._recognizer.learner,
             epoch=answered.state_epoch,
             regions=answered.regions,
+            positions=answered.positions,
             top_k=self.settings.current.top_k,
             latency_ns=latency_ns + _latency_before_ns(job.message),
             dropped=self.counters.newly_dropped() + self._dropped_before.newly_dropped(),

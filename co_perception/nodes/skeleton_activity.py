@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
+from std_msgs.msg import Header
 
 from co_perception.data.messages.people import DetectedPeople
 from co_perception.engine.settings import setting
@@ -17,6 +18,7 @@ from co_perception.learners.recognizers import KINDS, SkeletonSettings, skeleton
 from co_perception.nodes.core import run_node
 from co_perception.nodes.core.qos import RELIABILITY, image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
+from co_perception.nodes.position_settings import PositionSettings, position_input
 from co_perception.nodes.recognizer import RecognizerNode, RecognizerNodeSettings
 from co_perception.nodes.skeleton_inputs import INPUTS, SkeletonInputSettings
 from co_perception.online.falls import FallRuleSettings
@@ -24,11 +26,16 @@ from co_perception.online.people import PeopleLearner
 from co_perception.online.people_recognizers import SkeletonRecognizer
 from co_perception.online.recognizer import label_groups
 
+if TYPE_CHECKING:
+    from co_perception.nodes.position_inputs import PositionInput
+
 LearnerFactory = Callable[[SkeletonSettings], PeopleLearner]
 
 
 @dataclass(frozen=True)
-class SkeletonNodeSettings(SkeletonSettings, SkeletonInputSettings, RecognizerNodeSettings, FallRuleSettings):
+class SkeletonNodeSettings(
+    SkeletonSettings, SkeletonInputSettings, PositionSettings, RecognizerNodeSettings, FallRuleSettings
+):
     """Parameters of the node `skeleton_activity`."""
 
     input: str = setting("skeletons", "Messages that skeletons come in.", choices=INPUTS)
@@ -49,6 +56,7 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
     ) -> None:
         super().__init__(node_name, SkeletonNodeSettings, KINDS["skeleton"], learner_factory, **options)
         self._task, self._next = "", ("", None)
+        self._positions: PositionInput | None = None
         self.add_on_set_parameters_callback(self._check_task)
         self.add_post_set_parameters_callback(self._on_parameters)
 
@@ -76,7 +84,29 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
         self._event_publisher.watch_falls(values, learner.labels, label_groups(learner), values.max_gap_s)
 
     def subscribe(self, values: SkeletonNodeSettings) -> Subscription:
+        self._positions = position_input(self, values)
         return self._input.subscribe(self, image_qos(values.reliability, values.queue_depth), self.receive_once_ready)
+
+    def receive_once_ready(
+        self,
+        decode: Callable[[Any], DetectedPeople],
+        message: Any,
+        header: Header | None = None,
+        arrived_ns: int | None = None,
+    ) -> None:
+        """As that of all recognizers; positions in space are found with the decoding, on the worker's thread."""
+        if self._positions is not None:
+            decode = partial(self._with_positions, self._positions, decode, header or message.header)
+        super().receive_once_ready(decode, message, header, arrived_ns)
+
+    def _with_positions(
+        self, positions: PositionInput, decode: Callable[[Any], DetectedPeople], header: Header, message: Any
+    ) -> DetectedPeople:
+        """The people of a message; who has no position in it gets one here."""
+        people = decode(message)
+        unknown = [pose for pose in people.source_poses if pose.id not in people.positions]
+        found = positions.locate(unknown, header, people.size, people.turn)
+        return replace(people, positions={**people.positions, **found})
 
     # Another task
 
@@ -126,7 +156,8 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
             values |= {"network": recognizer.learner.name, "rate of the model (Hz)": float(recognizer.pacer.rate_hz)}
             values |= {"backend": getattr(recognizer.learner, "backend", "")}
             values |= {"people followed": len(recognizer.people.subjects), "epoch": recognizer.people.state_epoch}
-        return values | self._refusals.diagnostics() | super().values()
+        positions = {} if self._positions is None else self._positions.diagnostics()
+        return values | self._refusals.diagnostics() | positions | super().values()
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo
 
+from co_perception.data.messages.camera_info import image_size
 from co_perception.data.messages.people import DetectedPeople, from_bodies, from_detections, from_skeletons
 from co_perception.engine.settings import setting
 from co_perception.engine.stamp_order import Order, StampOrder
@@ -156,15 +157,6 @@ class BodySynchronizer:
     def _close(self, frame: BodyFrame) -> list[BodyFrame]:
         self._open = None
         return [frame]
-
-
-def image_size(info: CameraInfo) -> tuple[int, int]:
-    """Width and height [pixels] of the pictures that a sensor_msgs/CameraInfo is of; 0 where it does not tell.
-
-    Its own width and height are those of the whole sensor at full resolution.
-    """
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    return width // max(info.binning_x, 1), height // max(info.binning_y, 1)
 
 
 class Humans:

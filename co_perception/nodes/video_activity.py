@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from co_perception.data.messages.image import fill
 from co_perception.data.messages.people import ImageWithPeople
 from co_perception.engine import data
+from co_perception.engine.picture_turn import PictureTurn
 from co_perception.learners.recognizers import KINDS, PERSON, VideoSettings, video_learner
 from co_perception.nodes.core import run_node
 from co_perception.nodes.core.draw import annotate, draw_people
@@ -51,6 +52,7 @@ class VideoActivityNode(RecognizerNode[data.Image | ImageWithPeople, StreamingLe
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def prepare(self, values: VideoNodeSettings) -> None:
+        PictureTurn(values.rotate, values.mirrored)  # raises for an angle that is none, before anything is loaded
         super().prepare(values)
         self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
 
@@ -80,7 +82,7 @@ class VideoActivityNode(RecognizerNode[data.Image | ImageWithPeople, StreamingLe
             return
         if isinstance(observation, ImageWithPeople):
             captions = {subject: caption([*own]) for subject, own in groupby(answers, lambda answer: answer.subject)}
-            flat = [pose for pose in observation.people.poses if pose.data.shape[1] == 3]
+            flat = [pose for pose in observation.people.source_poses if pose.data.shape[1] == 3]
             drawn = np.ascontiguousarray(draw_people(observation.image.data, flat, captions)[..., ::-1])
         else:
             drawn = annotate(observation.data, answers[0], self._recognizer.learner.labels)

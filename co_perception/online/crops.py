@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from co_perception.data.messages.people import DetectedPeople, Refusal
 from co_perception.engine.data import Image
+from co_perception.engine.picture_turn import Rectangle
 
 SMALLEST = 8.0  # side of a square in pixels; a person of whom one joint was found has a box of no size
 
@@ -75,21 +76,24 @@ class PersonCrop:
 def person_crops(people: DetectedPeople, image: Image) -> tuple[list[PersonCrop], Sequence[Refusal]]:
     """Everyone who has a place in the image, and all who cannot be used, by their message or for want of a place.
 
+    Crops are of the upright picture, where the source picture, which is given, is turned.
+
     Raises:
         ValueError: where the people were found in an image of another size.
     """
-    size = (image.data.shape[1], image.data.shape[0])
+    turn, size = people.turn, (image.data.shape[1], image.data.shape[0])
     if all(people.size) and people.size != size:
         raise ValueError(
             f"the skeletons are of a picture of {people.size[0]} x {people.size[1]} pixels, this one has {size[0]} x "
             f"{size[1]}: the pose estimator looks at another topic, or at smaller copies."
         )
-    crops, refused = [], list(people.refused)
+    upright, crops, refused = Image(turn.upright(image.data), image.stamp_ns), [], list(people.refused)
     for pose in people.poses:
         box = people.regions.get(pose.id)
-        region = None if box is None else Region(*box).within(size)
+        region = None if box is None else Region(*turn.region_upright(Rectangle(*box), size))
+        region = None if region is None else region.within(turn.upright_size(size))
         if region is not None and (region.width or region.height):
-            crops.append(PersonCrop(image, region, pose.confidence, pose.id))
+            crops.append(PersonCrop(upright, region, pose.confidence, pose.id))
         else:
             refused.append(Refusal("no place", f"{pose.id!r} has no region of interest in the picture"))
     return crops, refused

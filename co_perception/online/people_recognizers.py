@@ -63,7 +63,7 @@ class PeopleRecognizer(Recognizer[Obs_contra]):
             if self._observer is not None:
                 self._observer(refused, surplus, people.policy.max_people)
         self.count_windows(answers, admission.epoch)
-        return FrameAnswers(answers, people.state_epoch, reading.regions)
+        return FrameAnswers(answers, people.state_epoch, reading.regions, reading.positions)
 
     def _count_people(self, visible: Sequence[Observation], refused: Sequence[Refusal]) -> None:
         """Counts one frame with or without people, and who of them can be used."""

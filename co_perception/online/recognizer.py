@@ -22,6 +22,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from co_perception.data.messages.people import Box
 from co_perception.engine.data import Image
 from co_perception.engine.label_groups import joined_caption
+from co_perception.engine.person_position import PersonPosition
+from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.stage_counts import Stage, StageCounts
 from co_perception.engine.target import Category, Status
 from co_perception.online.input_rate import InputRate
@@ -185,6 +187,7 @@ class FrameAnswers:
     answers: Sequence[Answer]
     state_epoch: int  # how often state was reset until then
     regions: Mapping[str, Box] = field(default_factory=dict)  # of each subject in sight, by id; none for a scene
+    positions: Mapping[str, PersonPosition] = field(default_factory=dict)  # of each whose place in space is known
 
 
 class Recognizer(ABC, Generic[Obs_contra]):
@@ -283,11 +286,20 @@ class Recognizer(ABC, Generic[Obs_contra]):
 class SceneRecognizer(Recognizer[Image]):
     """Recognizes the activity of a whole scene: one stream, whose subject is the empty id.
 
-    Ticks without a frame are filled with the frame before, at most `max_hold_frames` of them.
+    Ticks without a frame are filled with the frame before, at most `max_hold_frames` of them. `turn` makes pictures
+    upright.
     """
 
-    def __init__(self, learner: StreamingLearner, rate_hz: float, max_gap_s: float, max_hold_frames: int) -> None:
+    def __init__(
+        self,
+        learner: StreamingLearner,
+        rate_hz: float,
+        max_gap_s: float,
+        max_hold_frames: int,
+        turn: PictureTurn = UPRIGHT,
+    ) -> None:
         super().__init__(learner, rate_hz, max_gap_s, max_hold_frames)
+        self._turn = turn
         self._history = History(learner)
         self._epoch, self._tick = -1, -1
         self._frame: Image | None = None
@@ -305,7 +317,9 @@ class SceneRecognizer(Recognizer[Image]):
             for _ in range(min(missing, self.max_hold_frames)):
                 self.learner.infer(self._frame)
                 self._history.add(self._frame.stamp_ns or 0)
-        frame = observation if observation.stamp_ns == stamp_ns else Image(observation.data, stamp_ns)
+        frame = observation
+        if self._turn or observation.stamp_ns != stamp_ns:
+            frame = Image(self._turn.upright(observation.data), stamp_ns)
         with self.counted_refusal():
             (category,) = self.learner.infer(frame)
         self._frame, self._tick = frame, admission.tick

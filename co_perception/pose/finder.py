@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from co_perception.engine.data import Image
+from co_perception.engine.picture_turn import TurnSettings
 from co_perception.engine.settings import setting
 from co_perception.engine.stamp_order import Order
 from co_perception.engine.target import Pose
@@ -23,7 +26,7 @@ OWN = -1.0  # of a threshold: the estimator's default
 
 
 @dataclass(frozen=True)
-class PoseSettings:
+class PoseSettings(TurnSettings):
     """Settings of estimator, tracker and smoother."""
 
     estimator: str = setting("movenet", "What finds people and their joints.", choices=ESTIMATORS)
@@ -48,7 +51,8 @@ class PoseSettings:
 class TrackedPoses(NamedTuple):
     """The people of one image, smoothed where that is asked for, and the tracker's report.
 
-    looks, finds: second looks at this image, and those that found their person; 0 or 1.
+    poses: in pixels of the source picture. tracked: as the tracker has them, in those of the upright picture. looks,
+    finds: second looks at this image, and those that found their person; 0 or 1.
     """
 
     poses: tuple[Pose, ...]
@@ -71,7 +75,8 @@ class ImagePlace:
 class Finder:
     """Tracks the people in a stream of images.
 
-    An image passes through two calls, in a node on two threads: `place` as it arrives, then `find`.
+    An image passes through two calls, in a node on two threads: `place` as it arrives, then `find`. Where the settings
+    turn the picture, people are found and followed in the upright one.
 
     Args:
         estimator: reset with everything else; the caller closes it.
@@ -87,6 +92,8 @@ class Finder:
         self._second_look: SecondLook | None = None
         if values.second_look and ESTIMATORS[values.estimator].independent:
             self._second_look = SecondLook(estimator, _new_person_score(values), values.second_look)
+        self.turn = values.turn
+        """How pictures are made upright."""
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
         self._size: tuple[int, ...] | None = None
         self._stream = 0
@@ -113,6 +120,7 @@ class Finder:
             self.estimator.reset()
         before = self._give_up(self._tracker.end_all()) if self._size not in (None, size) else ()
         self._size = size
+        image = Image(np.ascontiguousarray(self.turn.upright(image.data)), stamp_ns) if self.turn else image
         found, looks, finds = self.estimator.estimate(image), 0, 0
         if self._second_look is not None:
             expected = self._tracker.expected(stamp_ns)
@@ -123,7 +131,8 @@ class Finder:
         if self._smoother is not None:
             self._smoother.forget(tracked.lost)
             poses = self._smoother.smooth(poses, stamp_ns)
-        return TrackedPoses(tuple(poses), tracked, looks, finds)
+        source = (size[1], size[0])
+        return TrackedPoses(tuple(self.turn.pose_in_source(pose, source) for pose in poses), tracked, looks, finds)
 
     def end_stream(self) -> None:
         """The images that are placed from now on are another camera's; on the thread of `place`."""

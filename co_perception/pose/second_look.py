@@ -129,7 +129,7 @@ class SecondLook:
         return ImprovedPoses([*others, found], 1, 1)
 
     def _lies_unsure(self, pose: Pose) -> bool:
-        across, down = _torso(pose)
+        across, down = torso_vector(pose)
         return pose.confidence < self._least_score and abs(across) > down
 
     def _history(self, id: str) -> _LookHistory:
@@ -175,7 +175,7 @@ def _is_near(pose: Pose, person: Pose) -> bool:
     return bool(np.linalg.norm((these[:2] + these[2:] - those[:2] - those[2:]) / 2) <= reach)
 
 
-def _torso(pose: Pose) -> NDArray[np.float64]:
+def torso_vector(pose: Pose) -> NDArray[np.float64]:
     """(2,) from the middle of the shoulders to that of the hips [pixels]; zeros where either is not found."""
     joints = layout(pose.layout)
     ends = [[joints.index(f"{side}_{name}") for side in ("left", "right")] for name in ("shoulder", "hip")]
@@ -187,6 +187,6 @@ def _torso(pose: Pose) -> NDArray[np.float64]:
 
 def _by_uprightness(pose: Pose) -> list[int]:
     """The turns, that first after which the torso points down most."""
-    across, down = _torso(pose)
+    across, down = torso_vector(pose)
     after = {1: -across, 2: -down, 3: across}
     return sorted(_TURNS, key=lambda turns: -after[turns])

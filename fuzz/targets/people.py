@@ -19,7 +19,14 @@ def skeletons(data: bytes) -> None:
     message = SimpleNamespace(coordinates=drawn.integer(1), image_width=drawn.integer(), image_height=drawn.integer())
     message.skeletons = [_skeleton(drawn) for _ in range(drawn.count(255)) if drawn]
     message.header = SimpleNamespace(frame_id="camera_color_optical_frame")
-    _check(from_skeletons(message))
+    message.rotate, message.mirrored = drawn.choice((0, 90, 180, 270, 45)), drawn.choice((False, True))
+    for skeleton in message.skeletons[: drawn.count(4)]:
+        skeleton.position = _position(drawn)
+    people = from_skeletons(message)
+    _check(people)
+    for position in people.positions.values():
+        if not np.isfinite([*position.point, *position.covariance.ravel(), position.distance, position.bearing]).all():
+            raise AssertionError(f"a position that is none: {position}")
 
 
 def bodies(data: bytes) -> None:
@@ -46,6 +53,19 @@ def _skeleton(drawn: Drawn) -> SimpleNamespace:
     joints = [_joint(drawn) for _ in range(len(LAYOUTS[layout]) if fitting else drawn.count(255))]
     roi = SimpleNamespace(**{name: drawn.integer() for name in ("x_offset", "y_offset", "width", "height")})
     return SimpleNamespace(subject_id=drawn.choice(NAMES), layout=layout, score=drawn.real(), keypoints=joints, roi=roi)
+
+
+def _position(drawn: Drawn) -> SimpleNamespace:
+    point, velocity = (SimpleNamespace(x=drawn.real(), y=drawn.real(), z=drawn.real()) for _ in range(2))
+    numbers = ("distance", "distance_deviation", "bearing", "facing", "velocity_deviation")
+    return SimpleNamespace(
+        source=drawn.integer(1),
+        frame_id="",
+        point=point,
+        velocity=velocity,
+        covariance=[drawn.real() for _ in range(9)],
+        **{name: drawn.real() for name in numbers},
+    )
 
 
 def _joint(drawn: Drawn) -> SimpleNamespace:

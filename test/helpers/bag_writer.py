@@ -100,18 +100,20 @@ def write_messages(
 def skeleton_array(frame: Frame, types: Any) -> Any:
     """The message of one frame."""
     kinds = types.types
-    keypoint, skeleton = (kinds[f"co_perception/msg/{name}"] for name in ("Keypoint", "Skeleton"))
+    keypoint = kinds["co_perception/msg/Keypoint"]
     skeletons = [
-        skeleton(
-            subject_id=person.id, layout=person.layout, score=person.score,
+        ours(
+            types, "Skeleton", subject_id=person.id, layout=person.layout, score=person.score,
             keypoints=[keypoint(*map(float, joint)) for joint in person.joints], roi=region(types),
+            position=nowhere(types),
         )
         for person in frame.people
     ]  # fmt: skip
-    return kinds["co_perception/msg/SkeletonArray"](
-        header=header(types, frame.stamp_ns, frame.frame_id), estimator="test", coordinates=frame.coordinates,
-        image_width=frame.size[0], image_height=frame.size[1], skeletons=skeletons,
-        processing_latency=kinds["builtin_interfaces/msg/Duration"](sec=0, nanosec=0), dropped_frames=0,
+    return ours(
+        types, "SkeletonArray", header=header(types, frame.stamp_ns, frame.frame_id), estimator="test",
+        coordinates=frame.coordinates, image_width=frame.size[0], image_height=frame.size[1], skeletons=skeletons,
+        processing_latency=kinds["builtin_interfaces/msg/Duration"](sec=0, nanosec=0), dropped_frames=0, rotate=0,
+        mirrored=False,
     )  # fmt: skip
 
 
@@ -124,6 +126,18 @@ def standing(x: float, joints: int = 17, z: float = np.nan) -> NDArray[np.float3
 def region(types: Any) -> Any:
     """An empty sensor_msgs/RegionOfInterest."""
     return types.types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+
+
+def nowhere(types: Any) -> Any:
+    """A PersonPosition that is not known; None where `types` are those of a version without."""
+    kinds = types.types
+    if "co_perception/msg/PersonPosition" not in kinds:
+        return None
+    point, velocity = (kinds[f"geometry_msgs/msg/{name}"](x=0.0, y=0.0, z=0.0) for name in ("Point", "Vector3"))
+    return kinds["co_perception/msg/PersonPosition"](
+        source=0, frame_id="", point=point, covariance=np.zeros(9), distance=0.0, distance_deviation=0.0, bearing=0.0,
+        facing=0.0, velocity=velocity, velocity_deviation=0.0,
+    )  # fmt: skip
 
 
 def header(types: Any, stamp_ns: int, frame_id: str = "eye") -> Any:
@@ -210,5 +224,5 @@ def _activity(
             for label, score in [*scores.items()][:top_k]
         ],
         since=kinds["builtin_interfaces/msg/Time"](sec=0, nanosec=0), progress=0.5,
-        roi=region(types),
+        roi=region(types), position=nowhere(types),
     )  # fmt: skip

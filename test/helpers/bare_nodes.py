@@ -116,6 +116,7 @@ class PoseWithoutMiddleware:
         self._finder = Finder(self._estimator, values)
         self.counts, self.stages, self.log = Counter[str](), StageCounts(), node.get_logger()
         self._events, self._looks = Counter[str](), Counter[str]()
+        self._positions = None
         self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None, newly_dropped=lambda: 0)
         self._skeletons = SimpleNamespace(publish=lambda message: node.receive(from_skeletons, message))
         self._annotated = SimpleNamespace(get_subscription_count=lambda: 0)

@@ -192,6 +192,8 @@ def test_only_the_recognizer_starts_where_a_driver_publishes(launch_file: Any) -
         "image_raw/ffmpeg": "/cam/color/ffmpeg",
         "image_raw/foxglove": "/cam/color/foxglove",
         "skeletons": "skeletons",
+        "camera_info": "camera_info",
+        "depth": "depth",
         "activity": "what",
     }
 
@@ -216,6 +218,19 @@ def test_the_skeleton_recognizer_gets_skeletons_of_a_pose_estimator(launch_file:
     assert given["image_reliability"] == "reliable"
     for arguments in (nodes["skeleton_activity"], started(launch_file)["video_activity"]):
         assert set(arguments["parameters"][1]) == {"use_sim_time", "autostart"}, "the rest is left to the params file"
+
+
+def test_positions_are_found_where_the_joints_are(launch_file: Any) -> None:
+    """By the pose estimator, or by who gets the skeletons of another one."""
+    chosen = {"recognizer": "skeleton", "position": "depth", "position_frame": "base_link", "depth_topic": "/deep"}
+    wanted = {"position": "depth", "position_frame": "base_link"}
+    for estimator, finder, other in (("movenet", "pose", "skeleton_activity"), ("none", "skeleton_activity", None)):
+        nodes = started(launch_file, pose=estimator, **chosen)
+        assert wanted.items() <= nodes[finder]["parameters"][1].items()
+        assert dict(nodes[finder]["remappings"])["depth"] == "/deep"
+        assert other is None or not wanted.keys() & nodes[other]["parameters"][1].keys()
+    with pytest.raises(ValueError, match="looks at the whole scene"):
+        started(launch_file, position="depth")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from co_perception.data.messages.image import encode_jpeg, fill  # noqa: E402
+from co_perception.data.messages.people import from_skeletons  # noqa: E402
 from co_perception.engine import data  # noqa: E402
+from co_perception.engine.picture_turn import PictureTurn  # noqa: E402
 from co_perception.engine.target import Pose  # noqa: E402
 from co_perception.engine.time import nanoseconds  # noqa: E402
 from co_perception.msg import SkeletonArray  # noqa: E402
@@ -98,6 +100,36 @@ def estimator() -> FakeEstimator:
 @pytest.fixture
 def stream(bench: Any, estimator: FakeEstimator) -> Stream:
     return Stream(bench, lambda settings: estimator, second_look=0)  # it sees the same people in any part
+
+
+def test_joints_of_a_turned_camera_are_those_of_its_picture(bench: Any, estimator: FakeEstimator) -> None:
+    """The estimator gets the upright picture; the message has the source picture's joints, and tells how to turn it."""
+    stream = Stream(bench, lambda settings: estimator, second_look=0, rotate=90, mirrored=True, confirm=1)
+    stream.show(1.0)
+    [message] = stream.answered(1)
+    assert (message.rotate, message.mirrored, message.image_width, message.image_height) == (90, True, 640, 480)
+    nose = message.skeletons[0].keypoints[0]
+    assert (nose.x, nose.y) == (100, 100), "of a nose at (100, 100) of 480 x 640: mirrored at x 380, turned back"
+    roi = message.skeletons[0].roi
+    assert roi.width > roi.height, "who stands lies across the picture"
+    upright = from_skeletons(message).poses
+    np.testing.assert_allclose(upright[0].data[:, :2], estimator.people[0].data[:, :2], atol=1e-3)
+
+
+def test_an_angle_that_is_none_fails_the_configuration(bench: Any) -> None:
+    node = bench.add(
+        PoseNode(lambda settings: FakeEstimator(), parameter_overrides=overrides_of({"rotate": 45})), up=False
+    )
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+
+
+def test_everybody_who_lies_for_long_is_a_warning_with_the_angle(bench: Any, estimator: FakeEstimator) -> None:
+    turned = [PictureTurn(90).pose_in_source(pose, (640, 480)) for pose in estimator.people]
+    estimator.people = turned
+    stream = Stream(bench, lambda settings: estimator, second_look=0, max_missed_s=10.0)
+    stream.show(*(1.0 + 0.4 * frame for frame in range(70)))
+    stream.answered(70)
+    assert "set rotate to 90" in stream.node.doubt()
 
 
 def ids(message: Any) -> list[str]:

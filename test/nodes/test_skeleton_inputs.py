@@ -16,10 +16,11 @@ from helpers.node_stream import header
 from helpers.one_person import optical
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
+from co_perception.data.messages.camera_info import image_size
 from co_perception.data.messages.people import DetectedPeople
 from co_perception.nodes.core.worker_node import WITHOUT_SIZE
 from co_perception.nodes.skeleton_activity import SkeletonNodeSettings
-from co_perception.nodes.skeleton_inputs import BodyFrame, BodySynchronizer, Humans, image_size
+from co_perception.nodes.skeleton_inputs import BodyFrame, BodySynchronizer, Humans
 from co_perception.skeletons.layouts import layout
 
 

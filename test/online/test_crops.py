@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from co_perception.data.messages.people import Box, from_poses
 from co_perception.engine.data import Image
-from co_perception.online.crops import PersonCrop, Region, Square, cut_square, follow, smoothing_share, square_around
+from co_perception.engine.picture_turn import PictureTurn
+from co_perception.engine.target import Pose
+from co_perception.online.crops import (
+    PersonCrop,
+    Region,
+    Square,
+    cut_square,
+    follow,
+    person_crops,
+    smoothing_share,
+    square_around,
+)
 
 SIZE = (640, 480)
 
@@ -37,6 +51,24 @@ def test_a_person_of_one_joint_has_a_square_too() -> None:
 )
 def test_regions_end_with_the_picture(region: Region, seen: Region | None) -> None:
     assert region.within(SIZE) == seen
+
+
+def test_people_of_a_turned_picture_are_cut_upright() -> None:
+    """Their regions are those of the source picture, the crops those of the upright one."""
+    picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    turn = PictureTurn(270, mirrored=True)
+    joints = np.zeros((17, 3), np.float32)
+    joints[:, :] = (25, 20, 1)
+    people = from_poses([Pose(joints, id="a")], (60, 40), turn=turn)
+    people = dataclasses.replace(people, regions={"a": Box(20, 10, 12, 25)})
+    [crop], refused = person_crops(people, Image(picture))
+    assert not refused and crop.image.data.shape == (60, 40, 3)
+    left, top, width, height = (round(value) for value in crop.region)
+    part = crop.image.data[top : top + height, left : left + width]
+    np.testing.assert_array_equal(part, turn.upright(picture[10:35, 20:32]))
+    [pose] = people.poses
+    assert (pose.data[0, 0], pose.data[0, 1]) == tuple(turn.places_upright(np.array([(25, 20)]), (60, 40))[0])
+    np.testing.assert_allclose(people.source_poses[0].data, joints)
 
 
 def trembling(frames: int = 200) -> list[Region]:

@@ -9,6 +9,7 @@ import pytest
 from helpers.fake_learners import FakeLearner
 
 from co_perception.engine.data import Image
+from co_perception.engine.picture_turn import PictureTurn
 from co_perception.online.pacing import Admission, Verdict
 from co_perception.online.recognizer import Answer, SceneRecognizer
 
@@ -41,6 +42,21 @@ def fake() -> FakeLearner:
 @pytest.fixture
 def scene(fake: FakeLearner) -> Scene:
     return Scene(fake)
+
+
+def test_a_turned_picture_is_shown_upright_to_the_learner() -> None:
+    """A camera on its side: its picture is turned clockwise by a quarter."""
+
+    class Shapes(FakeLearner):
+        def infer(self, data: Any) -> Any:
+            shown.append(data.data)
+            return super().infer(data)
+
+    shown: list[Any] = []
+    recognizer = SceneRecognizer(Shapes(), 25.0, 1.0, 0, PictureTurn(90))
+    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    recognizer.answer(Image(picture, 5), 5, Admission(Verdict.TAKE, 0, 0))
+    np.testing.assert_array_equal(shown[0], np.rot90(picture, -1))
 
 
 def test_a_new_epoch_resets_the_learner_before_its_first_frame(scene: Scene, fake: FakeLearner) -> None:

@@ -66,6 +66,55 @@ def test_smoothing_calms_what_trembles() -> None:
     assert trembling(smooth) < 0.5 * trembling(plain)
 
 
+class Upright:
+    """Finds somebody at the one bright pixel of the picture it gets, with the head above."""
+
+    name, layout = "upright", "coco17"
+
+    def __init__(self) -> None:
+        self.sizes: set[tuple[int, ...]] = set()
+
+    def estimate(self, image: Image) -> list[Pose]:
+        self.sizes.add(image.data.shape)
+        down, across = np.argwhere(image.data[..., 0] == 255)[0]
+        return [person(across + 0.5, down + 0.5, size=10)]
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(
+    ("rotate", "shape", "feet"),
+    [
+        (0, (200, 300, 3), (0, 1)),
+        (90, (300, 200, 3), (1, 0)),
+        (180, (200, 300, 3), (0, -1)),
+        (270, (300, 200, 3), (-1, 0)),
+    ],
+)
+def test_a_turned_picture_is_searched_upright_and_joints_come_back(
+    rotate: int, shape: tuple[int, ...], feet: tuple[int, int], mirrored: bool
+) -> None:
+    """The nose is at the bright pixel of the source picture, and the feet where its people have them."""
+    picture, estimator = PICTURE.copy(), Upright()
+    picture[110, 130, 0] = 255
+    finder = Finder(estimator, values_of(PoseSettings, {"confirm": 1, "rotate": rotate, "mirrored": mirrored}))
+    [pose] = finder.find(Image(picture, 0)).poses
+    assert estimator.sizes == {shape}
+    np.testing.assert_allclose(pose.data[0, :2], (130.5, 110.5))
+    to_feet = pose.data[15:17, :2].mean(0) - pose.data[0, :2]
+    np.testing.assert_allclose(to_feet / np.linalg.norm(to_feet), feet, atol=1e-6)
+    to_left = np.dot(pose.data[5, :2] - pose.data[6, :2], (feet[1], -feet[0]))
+    assert (to_left < 0) == mirrored, "of who faces the camera the left shoulder is on the right of an upright picture"
+
+
+def test_another_angle_is_refused() -> None:
+    with pytest.raises(ValueError, match="one of 0, 90, 180, 270"):
+        Finder(Upright(), values_of(PoseSettings, {"rotate": 45}))
+
+
 def test_options_that_an_estimator_refuses_are_told() -> None:
     with pytest.raises(ValueError, match="multiple of 32"):
         build(values_of(PoseSettings, {"input_size": 100}))

@@ -24,6 +24,7 @@ ADDED: tuple[dict[str, tuple[str, ...]], ...] = (
         "SkeletonArray": ("processing_latency", "dropped_frames"),
     },
     {"ActivityEvent": ("id", "onset_id")},
+    {"Activity": ("position",), "Skeleton": ("position",), "SkeletonArray": ("rotate", "mirrored")},
 )
 """Fields that our messages did not have at first, by message; an entry for each time they changed, the oldest first."""
 _FIXED = re.compile(r"\[\s*([^\]<\s][^\]]*)\]")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ from co_perception.engine import confidences
 from co_perception.engine.coordinates import PIXELS as PIXELS_AXES
 from co_perception.engine.coordinates import REP103, SHARES, of_frame, wrong_unit
 from co_perception.engine.data import Image
+from co_perception.engine.person_position import PersonPosition, PositionSource
+from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.target import Pose
 from co_perception.engine.time import Stamp, nanoseconds
 from co_perception.skeletons.layouts import LAYOUTS
@@ -49,6 +51,29 @@ class KeypointMessage(Protocol):
     score: float
 
 
+class VectorMessage(Protocol):
+    """The fields of a `geometry_msgs/Point` or `Vector3`."""
+
+    x: float
+    y: float
+    z: float
+
+
+class PositionMessage(Protocol):
+    """The fields of a `co_perception/PersonPosition`."""
+
+    source: int
+    frame_id: str
+    point: VectorMessage
+    covariance: Sequence[float]
+    distance: float
+    distance_deviation: float
+    bearing: float
+    facing: float
+    velocity: VectorMessage
+    velocity_deviation: float
+
+
 class SkeletonMessage(Protocol):
     """The fields of a `co_perception/Skeleton`."""
 
@@ -67,7 +92,7 @@ class HeaderMessage(Protocol):
 
 
 class SkeletonArrayMessage(Protocol):
-    """The fields of a `co_perception/SkeletonArray` that are used."""
+    """The fields of a `co_perception/SkeletonArray` that are used; earlier ones have no `rotate` and `mirrored`."""
 
     header: HeaderMessage
     coordinates: int
@@ -105,13 +130,22 @@ class Refusal(NamedTuple):
 class DetectedPeople:
     """The people of one message: poses with different ids, their regions by id, and what could not be used.
 
-    `size` is width and height of the picture [pixels]; (0, 0) where the message does not tell.
+    `size` is width and height of the picture [pixels]; (0, 0) where the message does not tell. `positions` are those
+    that are known, by id. `turn` is how the picture becomes an upright one: joints in pixels are those of the upright
+    picture, which is what networks are trained on; regions and size are those of the source picture.
     """
 
     poses: list[Pose]
     regions: Mapping[str, Box]
     refused: list[Refusal]
     size: tuple[int, int] = (0, 0)
+    positions: Mapping[str, PersonPosition] = field(default_factory=dict)
+    turn: PictureTurn = UPRIGHT
+
+    @property
+    def source_poses(self) -> list[Pose]:
+        """The poses with joints in pixels of the source picture."""
+        return [self.turn.pose_in_source(pose, self.size) for pose in self.poses]
 
     def check(self) -> None:
         """Raises ValueError where the message has people, and the joints of none could be understood."""
@@ -181,9 +215,13 @@ def unit_refusal(pose: Pose) -> Refusal | None:
 
 
 def from_skeletons(message: SkeletonArrayMessage, separate: SeparatePeople | None = None) -> DetectedPeople:
-    """The people of a co_perception/msg/SkeletonArray. `separate` knows those of the messages before, and learns."""
+    """The people of a co_perception/msg/SkeletonArray. `separate` knows those of the messages before, and learns.
+
+    Raises ValueError where the picture is turned by no angle there is, or of unknown size.
+    """
     metric = int(message.coordinates) == METRES
     size = (int(message.image_width), int(message.image_height))
+    turn = _turn_of(message, size)
 
     def found() -> Iterator[PoseCandidate | Refusal]:
         if refusal := unknown_axes(message):
@@ -197,7 +235,52 @@ def from_skeletons(message: SkeletonArrayMessage, separate: SeparatePeople | Non
             yield PoseCandidate(pose, region, claimed)
 
     stamp_ns = nanoseconds(message.header.stamp) if separate is not None else 0
-    return _checked(found(), size, separate, stamp_ns)
+    people = _upright(_checked(found(), size, separate, stamp_ns), turn)
+    positions = _positions(message)
+    return replace(people, positions=positions) if positions else people
+
+
+def _turn_of(message: SkeletonArrayMessage, size: tuple[int, int]) -> PictureTurn:
+    """How the picture behind a message becomes an upright one. Raises ValueError for what cannot be."""
+    turn = PictureTurn(int(getattr(message, "rotate", 0)), bool(getattr(message, "mirrored", False)))
+    if turn and not all(size) and int(message.coordinates) != METRES:
+        raise ValueError("joints are of a picture that is turned, whose image_width and image_height are 0")
+    return turn
+
+
+def _upright(people: DetectedPeople, turn: PictureTurn) -> DetectedPeople:
+    if not turn:
+        return people
+    return replace(people, poses=[turn.pose_upright(pose, people.size) for pose in people.poses], turn=turn)
+
+
+def _positions(message: SkeletonArrayMessage) -> dict[str, PersonPosition]:
+    """The positions that a message tells, by id; messages of earlier versions tell none."""
+    given = {skeleton.subject_id: getattr(skeleton, "position", None) for skeleton in message.skeletons}
+    found = {id: position_of(position) for id, position in given.items() if position is not None and position.source}
+    return {id: position for id, position in found.items() if position is not None}
+
+
+def position_of(message: PositionMessage) -> PersonPosition | None:
+    """A position as it was read; None where it is not known, or its numbers cannot be one."""
+    point, velocity = (np.array([v.x, v.y, v.z], np.float64) for v in (message.point, message.velocity))
+    covariance = np.array(message.covariance, np.float64)
+    numbers = (message.distance, message.distance_deviation, message.bearing)
+    known = message.source in set(PositionSource) and message.source != PositionSource.NONE
+    if not known or covariance.shape != (9,) or not np.isfinite([*point, *covariance, *numbers]).all():
+        return None
+    return PersonPosition(
+        source=PositionSource(message.source),
+        point=point,
+        covariance=covariance.reshape(3, 3),
+        distance=float(message.distance),
+        distance_deviation=float(message.distance_deviation),
+        bearing=float(message.bearing),
+        facing=float(message.facing),
+        velocity=velocity,
+        velocity_deviation=float(message.velocity_deviation),
+        frame_id=str(message.frame_id),
+    )
 
 
 def from_bodies(skeletons: Mapping[str, Any], size: tuple[int, int]) -> DetectedPeople:
@@ -253,11 +336,15 @@ def region_of(pose: Pose, size: tuple[int, int]) -> Box:
 
 
 def from_poses(
-    poses: Iterable[Pose], size: tuple[int, int], separate: SeparatePeople | None = None, stamp_ns: int = 0
+    poses: Iterable[Pose],
+    size: tuple[int, int],
+    separate: SeparatePeople | None = None,
+    stamp_ns: int = 0,
+    turn: PictureTurn = UPRIGHT,
 ) -> DetectedPeople:
-    """Poses of this process, checked as those of a message; `size` of their picture as in `region_of`."""
+    """Poses of this process, checked as those of a message; `size` of their source picture as in `region_of`."""
     found = (PoseCandidate(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses)
-    return _checked(found, size, separate, stamp_ns)
+    return _upright(_checked(found, size, separate, stamp_ns), turn)
 
 
 def _share(score: float) -> float:

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from co_perception.data.messages.people import Box, region_of
 from co_perception.engine.label_groups import places_of
+from co_perception.engine.person_position import PersonPosition
+from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.target import Category, Pose, Status
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import (
@@ -24,11 +27,13 @@ from co_perception.msg import (
     Skeleton,
     SkeletonArray,
 )
+from co_perception.msg import PersonPosition as PositionMessage
 from co_perception.online.held_activities import HeldActivity
 from co_perception.online.recognizer import Answer, StreamingLearner, label_groups
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and the sixth guess is of little use
 NOWHERE: Mapping[str, Box] = MappingProxyType({})
+NO_POSITIONS: Mapping[str, PersonPosition] = MappingProxyType({})
 
 
 def to_time(ns: int) -> Time:
@@ -48,6 +53,30 @@ def to_roi(box: Box) -> RegionOfInterest:
     return RegionOfInterest(x_offset=box.x_offset, y_offset=box.y_offset, width=box.width, height=box.height)
 
 
+def to_position(position: PersonPosition | None, frame_id: str) -> PositionMessage:
+    """A position as a message; of one that is not known, SOURCE_NONE.
+
+    Args:
+        position: of the person.
+        frame_id: of the message that it belongs to, where the position has no frame of its own.
+    """
+    if position is None:
+        return PositionMessage()
+    (x, y, z), (vx, vy, vz) = position.point.tolist(), position.velocity.tolist()
+    return PositionMessage(
+        source=int(position.source),
+        frame_id=position.frame_id or frame_id,
+        point=Point(x=x, y=y, z=z),
+        covariance=position.covariance.reshape(9),
+        distance=position.distance,
+        distance_deviation=position.distance_deviation,
+        bearing=position.bearing,
+        facing=position.facing,
+        velocity=Vector3(x=vx, y=vy, z=vz),
+        velocity_deviation=position.velocity_deviation,
+    )
+
+
 def activity_array(
     header: Header,
     answers: Sequence[Answer],
@@ -58,6 +87,7 @@ def activity_array(
     latency_ns: int,
     dropped: int,
     regions: Mapping[str, Box] = NOWHERE,
+    positions: Mapping[str, PersonPosition] = NO_POSITIONS,
 ) -> ActivityArray:
     """The message for one processed frame.
 
@@ -69,6 +99,7 @@ def activity_array(
         latency_ns: from arrival of the frame to now.
         dropped: frames dropped since the last message.
         regions: where the subjects in sight are in the source image, by subject.
+        positions: where they are in space, by subject.
     """
     # The oldest instant described; stale subjects are left out.
     described_ns = [answer.described_ns for answer in answers if answer.category.status != Status.STALE]
@@ -81,11 +112,20 @@ def activity_array(
         processing_latency=to_duration(latency_ns),
         dropped_frames=dropped,
         state_epoch=epoch,
-        activities=[_activity(answer, learner, top_k, regions.get(answer.subject, Box())) for answer in answers],
+        activities=[
+            _activity(
+                answer,
+                learner,
+                top_k,
+                regions.get(answer.subject, Box()),
+                to_position(positions.get(answer.subject), header.frame_id),
+            )
+            for answer in answers
+        ],
     )
 
 
-def _activity(answer: Answer, learner: StreamingLearner, top_k: int, box: Box) -> Activity:
+def _activity(answer: Answer, learner: StreamingLearner, top_k: int, box: Box, position: PositionMessage) -> Activity:
     category, groups = answer.category, label_groups(learner)
     best = _best(category, groups, min(top_k, MOST_HYPOTHESES)) if category.data >= 0 else []
     return Activity(
@@ -100,6 +140,7 @@ def _activity(answer: Answer, learner: StreamingLearner, top_k: int, box: Box) -
         since=Time() if answer.since_ns is None else to_time(answer.since_ns),
         progress=float(category.progress),
         roi=to_roi(box),
+        position=position,
     )
 
 
@@ -155,6 +196,8 @@ def skeleton_array(
     *,
     latency_ns: int = 0,
     dropped: int = 0,
+    positions: Mapping[str, PersonPosition] = NO_POSITIONS,
+    turn: PictureTurn = UPRIGHT,
 ) -> SkeletonArray:
     """The message for the people of one frame.
 
@@ -165,6 +208,8 @@ def skeleton_array(
         size: width and height of the source image; (0, 0) where no image was involved.
         latency_ns: from arrival of the frame to now.
         dropped: frames dropped since the last message.
+        positions: where the people are in space, by id.
+        turn: how the source image becomes an upright one.
     """
     people = list(poses)
     metric = bool(people) and people[0].data.shape[1] == 4
@@ -178,6 +223,7 @@ def skeleton_array(
                 for row in pose.data.tolist()
             ],
             roi=to_roi(Box() if metric else region_of(pose, size)),
+            position=to_position(positions.get(pose.id), header.frame_id),
         )
         for pose in people
     ]
@@ -190,4 +236,6 @@ def skeleton_array(
         skeletons=skeletons,
         processing_latency=to_duration(latency_ns),
         dropped_frames=dropped,
+        rotate=turn.rotate,
+        mirrored=turn.mirrored,
     )

@@ -143,6 +143,12 @@ _ALL = (
     _pose2sim(3, "d3daf48cdf9f5603868ddb99166ddaf9b12279e7ce968922926560d5fd3f0c99", 801_091),
     _pose2sim(4, "1490149dc40e7301fa5ceae23862b044ba5c398a8b2a40df21ed894702728c09", 877_130),
     Asset(
+        "pose2sim_calibration", "data", _POSE2SIM, "Pose2Sim/Demo_SinglePerson/calibration/Calib.qca.txt",
+        "fd90e4bbae3278ef1dc0cdd42a34ee06bf88286f628a02c00a29407aa39e34c5", 4_843, "BSD-3-Clause",
+        "Pose2Sim by David Pagnon and others, demo SinglePerson (github.com/perfanalytics/pose2sim)",
+        "lenses and places of the four cameras of pose2sim_single and pose2sim_multi, by Qualisys: XML",
+    ),
+    Asset(
         "sports2d_demo", "video", _SPORTS2D, "Sports2D/Demo/demo.mp4",
         "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039", 3_968_304, "BSD-3-Clause",
         "Sports2D by David Pagnon and HunMin Kim, demo (github.com/davidpagnon/Sports2D)",

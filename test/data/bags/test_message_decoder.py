@@ -1,4 +1,4 @@
-"""Recordings made before our messages got all of their fields: groups, scores, ids of events."""
+"""Recordings made before our messages got all of their fields: groups, scores, ids of events, positions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,25 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from helpers.bag_writer import SECOND, STALE, T0, VALID, activities, header, labels, ours, store, write_messages
+from helpers.bag_writer import (
+    SECOND,
+    STALE,
+    T0,
+    VALID,
+    activities,
+    frames,
+    header,
+    labels,
+    ours,
+    store,
+    write_bag,
+    write_messages,
+)
 
 from co_perception.data.annotations.sources import topic_annotations
 from co_perception.data.bags.bag_file import Bag
 from co_perception.data.bags.message_types import message_files, without_added
+from co_perception.data.messages.people import poses_of
 from co_perception.evaluation.activity_topic import recorded
 
 CLASSES = ("walk", "wave", "sit")
@@ -73,8 +87,42 @@ def spoken(types: Any, count: int = 40) -> list[Any]:
     return found
 
 
-BETWEEN = {"ActivityEvent": PAST["ActivityEvent"].replace("string subject_id\n", "string subject_id\nstring group\n")}
-VERSIONS = {"past": PAST, "between": BETWEEN, "today": None}
+WITHOUT_POSITION = {
+    "Activity": """string subject_id
+string group
+uint8 status
+string label
+int32 class_id -1
+float32 score
+ActivityHypothesis[] hypotheses
+float32[] scores
+builtin_interfaces/Time since
+float32 progress
+sensor_msgs/RegionOfInterest roi
+""",
+    "Skeleton": """string subject_id
+string layout
+float32 score
+Keypoint[] keypoints
+sensor_msgs/RegionOfInterest roi
+""",
+    "SkeletonArray": """std_msgs/Header header
+string estimator
+uint8 coordinates
+uint32 image_width
+uint32 image_height
+Skeleton[] skeletons
+builtin_interfaces/Duration processing_latency
+uint32 dropped_frames
+""",
+}
+WITH_GROUP = PAST["ActivityEvent"].replace("string subject_id\n", "string subject_id\nstring group\n")
+VERSIONS: dict[str, dict[str, str] | None] = {
+    "past": {**WITHOUT_POSITION, **PAST},
+    "between": {**WITHOUT_POSITION, "ActivityEvent": WITH_GROUP},
+    "without positions": WITHOUT_POSITION,
+    "today": None,
+}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -113,8 +161,27 @@ def test_recordings_of_today_and_of_the_past_are_read_alike(tmp_path: Path, vers
     assert found == expected
 
 
-@pytest.mark.parametrize("name", sorted(PAST))
-def test_definitions_of_the_past(name: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "name", "definition"),
+    [*((0, *each) for each in PAST.items()), *((2, *each) for each in WITHOUT_POSITION.items())],
+)
+def test_definitions_of_the_past(changes: int, name: str, definition: str) -> None:
     (text,) = (file.read_text() for file in message_files() if file.stem == name)
-    kinds = [line.split()[:2] for line in without_added(name, text).splitlines() if line and not line.startswith("#")]
-    assert [kind for kind in kinds if "=" not in kind[1]] == [line.split()[:2] for line in PAST[name].splitlines()]
+    lines = without_added(name, text, changes).splitlines()
+    kinds = [line.split()[:2] for line in lines if line and not line.startswith("#")]
+    assert [kind for kind in kinds if "=" not in kind[1]] == [line.split()[:2] for line in definition.splitlines()]
+
+
+@pytest.mark.parametrize("version", ["without positions", "today"])
+@pytest.mark.parametrize("carried", ["mcap", "no definitions"])
+def test_skeletons_of_today_and_of_the_past_are_read_alike(tmp_path: Path, version: str, carried: str) -> None:
+    storage: Literal["mcap", "sqlite3"] = "mcap" if carried == "mcap" else "sqlite3"
+    path = write_bag(tmp_path / "b", {"/skeletons": frames(5, 2)}, storage, store(VERSIONS[version]))
+    if carried == "no definitions":
+        with sqlite3.connect(next(path.glob("*.db3"))) as database:
+            database.execute("DELETE FROM message_definitions")
+    with Bag(path) as bag:
+        people = [poses_of(found.message) for found in bag.messages("/skeletons")]
+    assert [[(pose.id, pose.data[1, 0], pose.data[1, 1]) for pose in each] for each in people] == [
+        [("p0", i, 10), ("p1", i, 10)] for i in range(5)
+    ]

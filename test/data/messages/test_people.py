@@ -87,3 +87,26 @@ def test_angles_of_hri_are_those_in_the_picture(size: tuple[int, int], degrees: 
     one, other = (pose.data[end, :2] - pose.data[begin, :2] for begin, end in ((shoulder, elbow), (elbow, wrist)))
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
     assert abs(np.degrees(np.arccos(np.clip(cosine, -1, 1))) - degrees) <= 1
+
+
+def test_joints_of_a_turned_picture_are_read_upright_and_regions_are_not() -> None:
+    """A camera on its side, 640 x 480: its picture is turned clockwise by a quarter."""
+    joints = [(100.0 + 10 * n, 50.0 + n, NAN, 0.9) for n in range(17)]
+    given = message(PIXELS, *joints)
+    given.image_width, given.image_height, given.rotate, given.mirrored = 640, 480, 90, False
+    given.skeletons[0].roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
+    people = from_skeletons(given)
+    [pose] = people.poses
+    np.testing.assert_allclose(pose.data[:, :2], [(480 - y, x) for x, y, *_ in joints])
+    np.testing.assert_allclose(people.source_poses[0].data[:, :2], [(x, y) for x, y, *_ in joints])
+    assert people.regions[pose.id] == (100, 50, 160, 16)
+
+
+@pytest.mark.parametrize(("fields", "teaches"), [({"rotate": 45}, "one of 0, 90"), ({"image_width": 0}, "are 0")])
+def test_a_turn_that_is_none_or_of_no_picture_is_refused(fields: dict[str, int], teaches: str) -> None:
+    given = message(PIXELS, (1, 2, NAN, 0.9))
+    given.image_width, given.image_height, given.rotate, given.mirrored = 640, 480, 90, False
+    for name, value in fields.items():
+        setattr(given, name, value)
+    with pytest.raises(ValueError, match=teaches):
+        from_skeletons(given)
