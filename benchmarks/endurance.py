@@ -6,6 +6,7 @@ with all of these for every thousand. Networks of earlier runs stay in it with -
 
     python benchmarks/endurance.py --networks cox3d_s --steps 5000
     python benchmarks/endurance.py --networks coi3d_r50@64         # smaller pictures, the same network otherwise
+    python benchmarks/endurance.py --networks cotcn_everyday --backends bundle     # a shipped model without torch
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""How soon the node `skeleton_activity` listens after it is executed, and how much memory it keeps, beside a bare node.
+"""How soon the recognizer nodes listen after they are executed, and how much memory they keep, beside a bare node.
 
 Cases: `bare`, a node of rclpy's that has imported NumPy, ONNX Runtime and the messages and subscribes; `bundle`, the
-node as it is shipped; `torch`, the same node with its network in torch and ONNX Runtime. The rounds of all cases are
+node `skeleton_activity` as it is shipped; `torch`, the same node with its network in torch and ONNX Runtime; `video`,
+the node `video_activity` with the bundle of Inception-I3D, where `co-perception bundle coi3d_inception` has made it. The rounds of all cases are
 interleaved. Prints and writes (out/bench/startup.json) of each the time from exec to the first subscription as another
 process sees it, the memory then and five seconds later, and both as ratios to the bare node.
 """
@@ -47,10 +48,12 @@ NODE = [
     "-r",
     "skeletons:={topic}",
 ]
+VIDEO = [part.replace("skeletons:=", "image_raw:=").replace("skeleton_activity", "video_activity") for part in NODE]
 CASES = {
     "bare": [sys.executable, "-c", BARE, "{topic}"],
     "bundle": NODE,
     "torch": [*NODE, "-p", "model_path:={model}"],
+    "video": VIDEO,
 }
 
 
@@ -85,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--cases", nargs="+", default=["bare", "bundle", "torch"], choices=list(CASES))
     parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
     chosen = parser.parse_args(arguments)
     own_domain()
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for number in range(chosen.rounds + 1):
             for name in chosen.cases:
-                topic = f"skeletons_{name}_{number}"
+                topic = f"stream_{name}_{number}"
                 command = [part.replace("{topic}", topic).replace("{model}", str(plain)) for part in CASES[name]]
                 one = start(bench, command, topic)
                 if number:  # the first round reads files from the disk, and compiles sources

@@ -37,6 +37,7 @@ TARGETS: dict[str, Target] = {
         Target("people_streams", weights.people_streams),
         Target("video_streams", weights.video_stream_file),
         Target("metadata", weights.metadata),
+        Target("bundle", weights.bundle),
         Target("mcap", recordings.mcap, generates=ROSBAGS),
         Target("sqlite", recordings.sqlite, generates=ROSBAGS),
         Target("bag_folder", recordings.folder, generates=ROSBAGS),

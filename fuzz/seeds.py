@@ -161,6 +161,7 @@ def _weights() -> Iterator[tuple[str, bytes]]:
         video_streams.save({"p": video_form().fresh}, video_form(), path, {"p": None})
         yield "video_streams/0_one", path.read_bytes()
     yield "metadata/0_skeleton", (shipped("costgcn_short_poses") / "metadata.json").read_bytes()
+    yield "bundle/0_everyday", (shipped("cotcn_everyday") / "bundle/bundle.json").read_bytes()
 
 
 def _recordings() -> Iterator[tuple[str, bytes]]:

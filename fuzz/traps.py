@@ -52,7 +52,17 @@ def _pictures() -> Iterator[tuple[str, bytes]]:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    deep = {"steps", "annotations_json", "kinetics", "motion", "clips_json", "records", "latencies", "metadata"}
+    deep = {
+        "steps",
+        "annotations_json",
+        "kinetics",
+        "motion",
+        "clips_json",
+        "records",
+        "latencies",
+        "metadata",
+        "bundle",
+    }
     for target in sorted(deep):
         yield f"{target}/deep", DEEP
     yield "annotations_csv/unknown_bytes", "start,end,label\n1,2,\x80\n"
@@ -124,6 +134,30 @@ def _texts() -> Iterator[tuple[str, str]]:
         "no_version": {"version": None},
     }.items():
         yield f"metadata/{name}", json.dumps(saved | changes)
+    yield from _bundles()
+
+
+def _bundles() -> Iterator[tuple[str, str]]:
+    """Descriptions of programs that take or give more than there is."""
+    saved = json.loads((shipped("cotcn_everyday") / "bundle/bundle.json").read_text())
+    [step] = saved["steps"]
+    cold, leaf = step["programs"]["cold"], step["states"][0]
+    places = [[True, 10**9], *cold["rotation"][1:]]
+    for name, changes in {
+        "stride_of_a_billion": {"stride": 10**12},
+        "frame_of_exabytes": {"frame_shape": [2**26] * 9},
+        "states_of_exabytes": {"states": [leaf | {"shape": [2**26, 2**26]}, *step["states"][1:]]},
+        "leaf_of_objects": {"states": [leaf | {"dtype": "object"}, *step["states"][1:]]},
+        "leaves_share_a_name": {"states": [leaf] * len(step["states"])},
+        "leaf_from_nowhere": {"programs": step["programs"] | {"cold": cold | {"rotation": places}}},
+        "program_elsewhere": {"programs": {"../../etc/passwd": cold}},
+        "no_program": {"programs": {}},
+        "another_answer": {"answer_shape": [3]},
+    }.items():
+        yield f"bundle/{name}", json.dumps(saved | {"steps": [step | changes]})
+    yield "bundle/no_steps", json.dumps(saved | {"steps": []})
+    yield "bundle/steps_are_a_number", json.dumps(saved | {"steps": 5})
+    yield "bundle/later_version", json.dumps(saved | {"version": 10**40})
 
 
 def _merged() -> str:

@@ -18,7 +18,7 @@ from helpers.package_source import PACKAGE, ROOT, trees
 LAYERS: dict[str, set[str]] = {
     "engine": set(),
     "skeletons": set(),
-    "continual": {"engine.array_library", "engine.state_tree"},
+    "continual": {"engine.array_library", "engine.stages", "engine.state_tree"},
     "networks": {"continual", "skeletons"},
     "adapters": {"continual", "engine.files"},
     "runtime": {

@@ -3,6 +3,7 @@
 rate        a matrix product: the best rate of the machine
 clip        our network, the whole published clip once more for each answer
 reference   the authors' network on continual-inference, in the environment of the peers
+bundle      a shipped model from its bundle, which steps without torch; the network is the model's name
 any other   our network in that backend
 """
 
@@ -25,7 +26,7 @@ from co_perception.networks.variants import ResNet3dVariant, X3DVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
 
-RATE, CLIP, REFERENCE = "rate", "clip", "reference"
+RATE, CLIP, REFERENCE, BUNDLE = "rate", "clip", "reference", "bundle"
 SIDE = 1024  # of the square matrices
 PACKAGES = (
     "torch",
@@ -50,6 +51,8 @@ def enter(contestant: str, network: str, threads: int, device: str = "cpu") -> C
         return _rate(device)
     if contestant == CLIP:
         return _clip(subjects.build(network), device)
+    if contestant == BUNDLE:
+        return _bundle(network, threads)
     if contestant == REFERENCE:
         return _reference(*reference(network), device)
     return _backend(subjects.build(network), contestant, threads, device)
@@ -85,6 +88,26 @@ def _backend(subject: subjects.Subject, backend: str, threads: int, device: str)
         step()
     facts = {"backend": made.name, "dtype": made.precision, "summary": made.summary, "state_bytes": state_bytes(state)}
     return Contestant(step, facts)
+
+
+def _bundle(model: str, threads: int) -> Contestant:
+    from co_perception.learners.bundle_file import FOLDER, Bundle
+    from co_perception.learners.metadata import shipped
+    from co_perception.runtime.steppers.bundle_step import BundleStep
+
+    bundle = Bundle.read(shipped(model) / FOLDER)
+    made = BundleStep(bundle.steps[0], bundle.programs[0], bundle.constants, threads)
+    state, stride = made.init_state(1), made.format.stride
+    chunks = itertools.cycle([chunk.numpy() for chunk in subjects.frames(made.format.frame_shape, stride)])
+
+    def step() -> Any:
+        nonlocal state
+        y, state = made(next(chunks), state)
+        return y
+
+    for _ in range(max(bundle.model.window, made.format.settles) // stride + 1):
+        step()
+    return Contestant(step, {"backend": BUNDLE, "dtype": "float32", "state_bytes": state_bytes(state)})
 
 
 def _reference(network: Any, shape: tuple[int, ...], stride: int, device: str) -> Contestant:

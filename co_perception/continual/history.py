@@ -92,13 +92,13 @@ def mask_outside(x: Tensor, clock: Clock, fill: float) -> Tensor:
     return torch.where(inside.view(inside.shape[0], 1, inside.shape[1], *[1] * (x.dim() - 3)), x, fill)
 
 
-def mask_frames(frames: Frames, clock: Clock) -> Frames:
-    """`mask_outside` with zeros, of frames one by one."""
+def mask_frames(frames: Frames, clock: Clock, fill: float = 0.0) -> Frames:
+    """`mask_outside` of frames one by one."""
     if clock.settled:
         return frames
     inside = clock.inside(len(frames)).unbind(1)
     return tuple(
-        torch.where(real.view(-1, *[1] * (frame.dim() - 1)), frame, 0.0)
+        torch.where(real.view(-1, *[1] * (frame.dim() - 1)), frame, fill)
         for frame, real in zip(frames, inside, strict=True)
     )
 

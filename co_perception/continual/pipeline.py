@@ -10,28 +10,21 @@ costs one stage. Answers are the same and come a few frames later.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from co_perception.continual.container import Sequential
 from co_perception.continual.layer import TIME
-from co_perception.continual.state import State, Tree
+from co_perception.continual.state import State
 from co_perception.continual.timing import Clock, Signal
+from co_perception.engine.stages import FrameStep, StageState, step_stages
 
 StageStep = Callable[[Tensor, State], tuple[Tensor, State]]
 MakeStep = Callable[[Sequential, tuple[int, ...], int], StageStep]
-
-
-class StageState(NamedTuple):
-    """State of one stage of a `Pipeline`."""
-
-    age: Tensor  # (B,) int64, frames that the stage has consumed
-    waiting: tuple[Tensor, ...]  # frames (B, C, *space) that wait for its step
-    layers: Tree  # histories of its layers
 
 
 class Pipeline:
@@ -46,31 +39,33 @@ class Pipeline:
         make: makes the step of a stage, given its network, the shape of its frames and their lag; the network itself
             steps unless given.
         frame_shape: (C, *space), needed for `make` alone.
+
+    Attributes: stages: the parts; lags: frames by which the input of each is late; steps: of each.
     """
 
     def __init__(
         self, network: Sequential, make: MakeStep | None = None, frame_shape: tuple[int, ...] | None = None
     ) -> None:
         parts: list[OrderedDict[str, nn.Module]] = [OrderedDict()]
-        self._lags, lag = [0], 0
+        self.lags, lag = [0], 0
         for layer, (name, child) in zip(network.layers, network._modules.items(), strict=True):
             if layer.timing.stride > 1 and parts[-1]:
                 parts.append(OrderedDict())
-                self._lags.append(lag)
+                self.lags.append(lag)
             parts[-1][name] = cast(nn.Module, child)
             lag = layer.lag_after(lag)
         self.stages = [Sequential(part) for part in parts]
         self.steps: list[StageStep] = [
-            partial(_run, stage, lag) for stage, lag in zip(self.stages, self._lags, strict=True)
+            partial(_run, stage, lag) for stage, lag in zip(self.stages, self.lags, strict=True)
         ]
         if make is not None and frame_shape is not None:
-            each = zip(self.stages, self.stage_shapes(frame_shape), self._lags, strict=True)
+            each = zip(self.stages, self.stage_shapes(frame_shape), self.lags, strict=True)
             self.steps = [make(stage.train(network.training), shape, lag) for stage, shape, lag in each]
 
     def init_state(self, batch_size: int, frame_shape: tuple[int, ...], like: Tensor) -> tuple[StageState, ...]:
         """The state of streams that have received no frame; device and dtype of `like`."""
         states = []
-        for stage, shape, lag in zip(self.stages, self.stage_shapes(frame_shape), self._lags, strict=True):
+        for stage, shape, lag in zip(self.stages, self.stage_shapes(frame_shape), self.lags, strict=True):
             age = torch.zeros(batch_size, dtype=torch.int64, device=like.device)
             states.append(StageState(age, (), stage.init_history(batch_size, Signal(shape, lag), like)))
         return tuple(states)
@@ -84,21 +79,16 @@ class Pipeline:
         return shapes
 
     def __call__(self, frame: Tensor, state: tuple[StageState, ...]) -> tuple[Tensor | None, tuple[StageState, ...]]:
-        stages = list(state)
-        stages[0] = stages[0]._replace(waiting=(*stages[0].waiting, frame))
-        for place, stage in enumerate(self.stages):
-            age, waiting, layers = stages[place]
-            stride = stage.layers[0].timing.stride
-            if len(waiting) < stride:
-                continue
-            y, (age, layers) = self.steps[place](torch.stack(waiting[:stride], dim=TIME), State(age, layers))
-            stages[place] = StageState(age, waiting[stride:], layers)
-            if place + 1 == len(stages):
-                return y.squeeze(TIME), tuple(stages)
-            stages[place + 1] = stages[place + 1]._replace(waiting=(*stages[place + 1].waiting, y.squeeze(TIME)))
-            if stride > 1 or place > 0:
-                break  # the next stage runs on a later frame
-        return None, tuple(stages)
+        strides = [stage.layers[0].timing.stride for stage in self.stages]
+        return step_stages(list(map(_by_frames, self.steps)), strides, frame, state)
+
+
+def _by_frames(step: StageStep) -> FrameStep:
+    def run(frames: Sequence[Tensor], state: State) -> tuple[Tensor, State]:
+        y, following = step(torch.stack(tuple(frames), dim=TIME), state)
+        return y.squeeze(TIME), following
+
+    return run
 
 
 def _run(stage: Sequential, lag: int, x: Tensor, state: State) -> tuple[Tensor, State]:

@@ -128,11 +128,14 @@ class _MaxPool(_Pool):
         return history.mask_outside(y, through(self, clock), 0.0), past_after
 
     def unrolled(self, frames: Frames, past: History, clock: Clock) -> tuple[Frames, History]:
-        if self.timing.has_borders(clock) and not clock.settled:
-            return super().unrolled(frames, past, clock)
+        masks = self.timing.has_borders(clock) and not clock.settled
         frames = tuple(self._frame_over_space(frame) for frame in frames)
         window = (*history.frames_of(past), *frames)
+        if masks:  # as in `stream`
+            window = history.mask_frames(window, history.clock_of_window(clock, past), self.border)
         answers = tuple(reduce(torch.maximum, pooled) for pooled in self._answers(window, clock.lag))
+        if masks:
+            answers = history.mask_frames(answers, through(self, clock))
         return answers, history.push_frames(past, frames)
 
     def _over_space(self, x: Tensor) -> Tensor:

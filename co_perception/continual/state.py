@@ -66,6 +66,9 @@ class TorchLibrary(ArrayLibrary):
     def adopt(self, array: Array, like: Array) -> Array:
         return _tensor(array).to(like.device)
 
+    def zeros(self, shape: Sequence[int], like: Array) -> Array:
+        return torch.zeros(tuple(shape), device=like.device)
+
     def to_bytes(self, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
         from safetensors.torch import save as to_bytes
 

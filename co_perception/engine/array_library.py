@@ -55,6 +55,10 @@ class ArrayLibrary(ABC):
         """An array of any library as one of this, which lies where `like` does."""
 
     @abstractmethod
+    def zeros(self, shape: Sequence[int], like: Array) -> Array:
+        """Zeros in float32, where `like` lies."""
+
+    @abstractmethod
     def to_bytes(self, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
         """A safetensors file of arrays of this library and of NumPy."""
 
@@ -89,6 +93,9 @@ class NumPyLibrary(ArrayLibrary):
 
     def adopt(self, array: Array, like: Array) -> Array:
         return np.asarray(array)
+
+    def zeros(self, shape: Sequence[int], like: Array) -> Array:
+        return np.zeros(shape, np.float32)
 
     def to_bytes(self, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
         from safetensors.numpy import save

@@ -34,8 +34,8 @@ from co_perception.networks.variants_skeleton import SkeletonVariant
 from co_perception.runtime.steppers.choose import TOLERANCE, difference, stepper
 from co_perception.runtime.steppers.onnx_stepper import OnnxStepper
 from co_perception.runtime.steppers.options import AUTO, FLOAT32, StepOptions
-from co_perception.runtime.steppers.program import trim_memory
 from co_perception.runtime.steppers.stepper import EagerStepper, Stepper
+from co_perception.runtime.trim_memory import trim_memory
 
 if TYPE_CHECKING:
     from typing import Unpack  # from Python 3.11 on

@@ -139,11 +139,10 @@ def policy(values: RecognizerSettings) -> Policy:
 def skeleton_learner(values: SkeletonSettings) -> PeopleLearner:
     """The learner these settings ask for, without weights yet; that of a bundle where there is one that can be used."""
     folder = skeleton_weights(values)
-    if folder and runs_from_bundle(Path(folder), values):
+    if folder and runs_from_bundle(Path(folder), values, alone=_is_bundle(Path(folder))):
         from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
 
-        options = {key: value for key, value in _options(values).items() if key != "device"}
-        return BundleSkeletonLearner(capacity=values.max_people, **options)
+        return BundleSkeletonLearner(capacity=values.max_people, **_bundle_options(values))
     from co_perception.learners.metadata import Metadata
 
     with torch_advice():
@@ -153,13 +152,16 @@ def skeleton_learner(values: SkeletonSettings) -> PeopleLearner:
     return ContinualSkeletonLearner(network, capacity=values.max_people, **_options(values))
 
 
-def runs_from_bundle(folder: Path, values: SkeletonSettings) -> bool:
+def runs_from_bundle(folder: Path, values: RecognizerSettings, *, alone: bool) -> bool:
     """Whether a model is run from its bundle, without torch: there is one, and settings ask for nothing else.
+
+    Args:
+        folder: of the model, or a bundle.
+        alone: there are no weights of the model that torch could run instead.
 
     Raises: ValueError for a bundle alone, without the model's weights, of which settings ask for something else.
     """
     from co_perception.learners.bundle_file import find_bundle
-    from co_perception.learners.metadata import FILE
     from co_perception.runtime.steppers.onnx_session import is_available
 
     if find_bundle(folder) is None:
@@ -169,10 +171,9 @@ def runs_from_bundle(folder: Path, values: SkeletonSettings) -> bool:
         "backend": (values.backend, (AUTO, "onnxruntime")),
         "precision": (values.precision, (FLOAT32,)),
         "device": (values.device, ("cpu",)),
-        "tasks": (values.tasks, ("",)),
+        "tasks": (getattr(values, "tasks", ""), ("",)),
     }
     others = [f"{name} {given!r}" for name, (given, fit) in asked.items() if given not in fit]
-    alone = not (folder / FILE).is_file()
     if others and alone:
         raise ValueError(f"{folder} is a bundle, which has no {' and no '.join(others)}: give the model's own folder")
     return not others and (alone or is_available() or values.backend != AUTO)
@@ -203,6 +204,18 @@ def skeleton_tasks(source: Any, values: SkeletonSettings) -> Callable[[str], Any
     return learner
 
 
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder is no saved model, but may be a bundle."""
+    from co_perception.learners.metadata import FILE
+
+    return not (folder / FILE).is_file()
+
+
+def _bundle_options(values: RecognizerSettings) -> dict[str, Any]:
+    """What a learner of a bundle takes of the options."""
+    return {key: value for key, value in _options(values).items() if key != "device"}
+
+
 def _options(values: RecognizerSettings) -> dict[str, Any]:
     """The fields of `LearnerOptions` but the classes; None: as the model has it."""
     return {
@@ -223,22 +236,42 @@ def skeleton_weights(values: SkeletonSettings) -> str | None:
 
 
 def video_learner(values: VideoSettings) -> StreamingLearner:
-    """The learner these settings ask for, without weights yet."""
+    """The learner these settings ask for, without weights yet; that of a bundle where there is one that can be used."""
+    folder = Path(values.model_path) if values.model_path else _published_bundle(values)
+    alone = _is_bundle(folder) if values.model_path and folder else False
+    if folder and runs_from_bundle(folder, values, alone=alone):
+        from co_perception.learners.bundle_video import BundleVideoLearner
+
+        return BundleVideoLearner(values.network, **_bundle_options(values))
     with torch_advice():
         from co_perception.learners.video import ContinualVideoLearner
 
     return ContinualVideoLearner(values.network, **_options(values))
 
 
+def _published_bundle(values: VideoSettings) -> Path | None:
+    """Where the bundle of a network with its published weights lies, if it was made; None where it has no such."""
+    from co_perception.learners.weights import bundle_path_of
+    from co_perception.networks.variants import video_variant
+
+    weights = video_variant(values.network).weights
+    return bundle_path_of(values.network, weights) if weights else None
+
+
 def _find_published(values: RecognizerSettings) -> None:
-    """Looks for the published weights of the network, where it has some. Raises as `RecognizerKind.find_weights`."""
+    """Looks for the published weights of the network, where it has some, or the bundle of them. Raises as
+    `RecognizerKind.find_weights`."""
+    from co_perception.learners.bundle_file import find_bundle
     from co_perception.learners.weights import locate_converted
     from co_perception.networks.variants import video_variant
     from co_perception.networks.variants_skeleton import skeleton_variant
 
     find = video_variant if isinstance(values, VideoSettings) else skeleton_variant
     variant = find(values.network) if values.network else None
-    if variant is not None and variant.weights:
+    if variant is None or not variant.weights:
+        return
+    bundle = _published_bundle(values) if isinstance(values, VideoSettings) else None
+    if bundle is None or find_bundle(bundle) is None:
         locate_converted(variant.weights)
 
 

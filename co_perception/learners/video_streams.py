@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
-from co_perception.continual import state as states
-from co_perception.continual.pipeline import StageState
 from co_perception.data.parsing import parse_errors
+from co_perception.engine import state_tree
+from co_perception.engine.array_library import Array, library_of
+from co_perception.engine.stages import StageState
 from co_perception.learners.skeleton_streams import StreamOwner
 
 MOST_FRAMES = 2**62  # of a stream: counters have 64 bits
@@ -25,7 +23,7 @@ class VideoStream(NamedTuple):
     stages: tuple[StageState, ...]  # of the network
     frames: int  # so far
     answers: int  # steps that have answered
-    logits: Tensor | None  # (classes,) of the latest answer, None before the first
+    logits: Array | None  # (classes,) of the latest answer, None before the first
 
 
 class VideoStreamSizes(NamedTuple):
@@ -37,11 +35,11 @@ class VideoStreamSizes(NamedTuple):
     classes: int
 
 
-class _VideoTensors(NamedTuple):
-    """Tensors of a stream in a file; the names are those in the file."""
+class _VideoArrays(NamedTuple):
+    """Arrays of a stream in a file; the names are those in the file."""
 
     stages: tuple[StageState, ...]
-    logits: Tensor
+    logits: Array
 
 
 def save(
@@ -65,10 +63,10 @@ def save(
         }
         for name, stream in streams.items()
     ]
-    none = torch.zeros(sizes.classes)
-    tree = tuple(_VideoTensors(s.stages, none[None] if s.logits is None else s.logits[None]) for s in streams.values())
+    none = _zeros(sizes, (sizes.classes,))
+    tree = tuple(_VideoArrays(s.stages, none[None] if s.logits is None else s.logits[None]) for s in streams.values())
     metadata = {"network": sizes.owner.network, "model": sizes.owner.digest, "streams": json.dumps(records)}
-    states.save(tree, path, metadata)
+    state_tree.save(tree, path, metadata)
 
 
 def load(path: Path | str, sizes: VideoStreamSizes) -> dict[str, tuple[VideoStream, object]]:
@@ -78,7 +76,7 @@ def load(path: Path | str, sizes: VideoStreamSizes) -> dict[str, tuple[VideoStre
         ValueError: for a file that is damaged or of another model.
         FileNotFoundError: where there is none.
     """
-    metadata = states.read_metadata(path)
+    metadata = state_tree.read_metadata(path)
     sizes.owner.check(metadata, path)
     with parse_errors(f"{path} does not say whose streams it holds", "what `save` wrote"):
         records = {}
@@ -88,10 +86,10 @@ def load(path: Path | str, sizes: VideoStreamSizes) -> dict[str, tuple[VideoStre
             counts = _count(record["frames"]), _count(record["answers"])
             records[record["id"]] = (*counts, bool(record["stands"]), record["note"], record["waiting"])
         templates = tuple(_template(sizes, waiting) for *_, waiting in records.values())
-    tensors = states.load(path, templates)
+    arrays = state_tree.load(path, templates)
     return {
         name: (VideoStream(loaded.stages, frames, answers, loaded.logits[0] if stands else None), note)
-        for (name, (frames, answers, stands, note, _)), loaded in zip(records.items(), tensors, strict=True)
+        for (name, (frames, answers, stands, note, _)), loaded in zip(records.items(), arrays, strict=True)
     }
 
 
@@ -101,13 +99,19 @@ def _count(value: object) -> int:
     return value
 
 
-def _template(sizes: VideoStreamSizes, waiting: Sequence[int]) -> _VideoTensors:
-    """Tensors of the expected shapes, with this many frames before each stage."""
+def _template(sizes: VideoStreamSizes, waiting: Sequence[int]) -> _VideoArrays:
+    """Arrays of the expected shapes, with this many frames before each stage."""
     valid = [type(count) is int and 0 <= count <= MOST_WAITING for count in waiting]
     if len(waiting) != len(sizes.shapes) or not all(valid):
         raise ValueError(f"the streams wait before {waiting}, but the network has {len(sizes.shapes)} stages")
     stages = tuple(
-        stage._replace(waiting=tuple(stage.age.new_zeros((1, *shape), dtype=torch.float32) for _ in range(count)))
+        stage._replace(waiting=tuple(_zeros(sizes, (1, *shape)) for _ in range(count)))
         for stage, shape, count in zip(sizes.fresh.stages, sizes.shapes, waiting, strict=True)
     )
-    return _VideoTensors(stages, sizes.fresh.stages[0].age.new_zeros((1, sizes.classes), dtype=torch.float32))
+    return _VideoArrays(stages, _zeros(sizes, (1, sizes.classes)))
+
+
+def _zeros(sizes: VideoStreamSizes, shape: Sequence[int]) -> Array:
+    """Zeros in the library of the network's states, and where they lie."""
+    like = sizes.fresh.stages[0].age
+    return library_of(like).zeros(shape, like)

@@ -45,6 +45,11 @@ def path_of(name: str) -> Path:
     return store.root() / "weights" / f"{name}-{asset(name).sha256[:12]}.safetensors"
 
 
+def bundle_path_of(network: str, name: str) -> Path:
+    """Folder of the bundle of a network with these converted weights, which `co-perception bundle` makes."""
+    return store.root() / "bundles" / f"{network}-{path_of(name).stem}"
+
+
 def prepare(name: str, progress: store.Progress | None = None) -> Path:
     """Path of converted weights; fetches and converts what is missing. The only function here that uses the Internet.
 

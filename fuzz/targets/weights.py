@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from contextlib import suppress
 from functools import cache
@@ -12,9 +13,10 @@ import numpy as np
 import torch
 
 from co_perception.continual import state as states
-from co_perception.continual.pipeline import StageState
 from co_perception.continual.state import State
-from co_perception.learners import skeleton_streams, video_streams
+from co_perception.data.parsing import parse_errors
+from co_perception.engine.stages import StageState
+from co_perception.learners import bundle_file, skeleton_streams, video_streams
 from co_perception.learners.metadata import Metadata, restored
 from co_perception.learners.weights import read_checkpoint
 from co_perception.networks.checkpoints import oadtr_names, own_names, stgcn_names
@@ -95,6 +97,20 @@ def metadata(data: bytes) -> None:
     saved = Metadata.read(scratch())
     variant = restored(NETWORKS[saved.kind], saved)
     assert 2 <= variant.classes == len(saved.labels)
+
+
+def bundle(data: bytes) -> None:
+    """The description of a bundle, up to its files. A changed one gets the checksum that it would fail by."""
+    with suppress(ValueError, RecursionError):
+        content = json.loads(data)
+        if isinstance(content, dict):
+            content.pop("sha256", None)
+            data = json.dumps(content | {"sha256": bundle_file.description_sum(content)}).encode()
+    (scratch() / bundle_file.FILE).write_bytes(data)
+    content = bundle_file.read_description(scratch())
+    with parse_errors(bundle_file.FILE, "what bundle() wrote"):
+        _, steps = bundle_file.formats_of(content)
+    assert steps and all(0 <= place < bundle_file.MOST_NUMBERS for step in steps for place in step.frame_shape)
 
 
 pickle = of_file("arrays.pkl", _pickle)

@@ -22,12 +22,13 @@ from safetensors.numpy import load_file
 
 from co_perception.continual import state as states
 from co_perception.engine.target import Category, Pose, Status
-from co_perception.learners.bundle_file import CONSTANTS, FILE, FOLDER, VERSION, Bundle, sha256_of
+from co_perception.learners.bundle_file import CONSTANTS, FILE, FOLDER, VERSION, Bundle
 from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
 from co_perception.learners.metadata import Metadata, shipped
 from co_perception.learners.recognizers import KINDS, SkeletonSettings
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants_skeleton import COSTGCN, COSTGCN_SHORT, COTCN, SkeletonVariant
+from co_perception.runtime.steppers.optimized_cache import file_digest
 
 NAME = "cotcn_everyday"
 CLASSES = ("sit", "stand", "wave")
@@ -166,7 +167,7 @@ def test_the_shipped_bundle_is_of_the_shipped_weights(everyday: ContinualSkeleto
     """After the weights have changed: co-perception bundle cotcn_everyday."""
     folder = shipped(NAME)
     bundle = Bundle.read(folder / FOLDER)
-    assert bundle.weights_sha256 == sha256_of(folder / "weights.safetensors")
+    assert bundle.weights_sha256 == file_digest(folder / "weights.safetensors")
     assert bundle.model == Metadata.read(folder) and bundle.digest == everyday.digest() and bundle.name == everyday.name
     assert set(bundle.parity) == {"cold 1", "settled 1", "cold 5", "settled 5"} and max(bundle.parity.values()) < 1e-5
     assert {"torch", "onnx", "onnxruntime"} <= set(bundle.made_with)

@@ -1,8 +1,8 @@
 """The step of a bundle in NumPy and ONNX Runtime, without torch: arrays in, arrays out, the state as a value.
 
-A bundle has two programs of one network: one for streams in steady state, and where the network pads one that masks
-what lies before a stream's first frame. Both are portable; ONNX Runtime optimizes them for the processor as it opens
-them. `bundle_programs` writes them.
+A step has one or two programs of one network: "cold" masks what lies before a stream's first frame, where the network
+pads, and is right at any age; "settled" is for streams in steady state. Programs are portable; ONNX Runtime optimizes
+them for the processor as it opens them. `bundle_programs` writes them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.engine.stages import StageState, step_stages
 from co_perception.engine.state_tree import State, leaves, nested, unflatten
-from co_perception.runtime.steppers.onnx_session import Session, open_session
+from co_perception.runtime.steppers.onnx_session import Session
+from co_perception.runtime.steppers.optimized_cache import SharedConstants, open_program
 
 TIME = 2  # the axis of frames in x
 NEW = "new_"  # before the name of a leaf that a program makes
@@ -31,25 +33,38 @@ class LeafFormat:
 
 
 @dataclass(frozen=True)
+class ProgramFormat:
+    """What is known of one program.
+
+    Args:
+        rotation: the source of each leaf of the next state: (False, i) the i-th leaf given, (True, i) the i-th that the
+            program makes.
+        constants: names of the shared constants that it uses.
+    """
+
+    rotation: tuple[tuple[bool, int], ...]
+    constants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StepFormat:
-    """What both programs of a bundle have in common, and where the next state comes from.
+    """What the programs of a step have in common.
 
     Args:
         stride: frames of a step.
         settles: frames after which a stream is in steady state; 0: from the first on.
         frame_shape: (C, *space) of a frame.
-        classes: numbers of an answer.
+        answer_shape: of an answer, without streams: (classes,) of the last step, (C', *space') of one before.
         states: the leaves of a state.
-        rotations: by program the source of each leaf of the next state: (False, i) the i-th leaf given, (True, i) the
-            i-th that the program makes.
+        programs: by name, "cold", "settled", or both.
     """
 
     stride: int
     settles: int
     frame_shape: tuple[int, ...]
-    classes: int
+    answer_shape: tuple[int, ...]
     states: tuple[LeafFormat, ...]
-    rotations: Mapping[str, tuple[tuple[bool, int], ...]]
+    programs: Mapping[str, ProgramFormat]
 
 
 class BundleProgram:
@@ -94,8 +109,8 @@ class BundleStep:
 
     Args:
         step: the format.
-        programs: ONNX files by name: "settled", and "cold" where `settles` is above 0.
-        constants: by name, those that programs share.
+        programs: ONNX files by the names of the format; at least "cold" where `settles` is above 0.
+        constants: those that programs share.
         threads: CPU threads of a step; None: `onnx_session.default_threads`.
 
     Raises:
@@ -109,23 +124,23 @@ class BundleStep:
         self,
         step: StepFormat,
         programs: Mapping[str, bytes],
-        constants: Mapping[str, NDArray[Any]],
+        constants: SharedConstants,
         threads: int | None = None,
     ) -> None:
         self.format = step
-        self._constants = constants  # whose memory the sessions use
-        made = {}
+        if COLD not in programs and (step.settles or SETTLED not in programs):
+            raise ValueError("there is no program for the first frames of a stream")
+        made, self._retained = {}, []  # what the sessions use of the constants' memory
         for name, model in programs.items():
             try:
-                session = open_session(model, threads, constants=constants, arena=False)
+                session, used = open_program(model, constants, step.programs[name].constants, threads)
             except ImportError:
                 raise
             except Exception as error:  # of onnxruntime's own, one class per status
                 raise ValueError(f"the program {name} cannot be run: {error}") from error
-            made[name] = BundleProgram(session, step, step.rotations[name])
-        self._settled, self._cold = made[SETTLED], made.get(COLD)
-        if step.settles and self._cold is None:
-            raise ValueError("there is no program for the first frames of a stream")
+            self._retained.append(used)
+            made[name] = BundleProgram(session, step, step.programs[name].rotation)
+        self._cold, self._settled = made.get(COLD) or made[SETTLED], made.get(SETTLED) or made[COLD]
 
     def init_state(self, streams: int) -> State:
         """The state of streams before their first frame."""
@@ -133,18 +148,42 @@ class BundleStep:
         return State(np.zeros(streams, np.int64), layers_of(layers))
 
     def __call__(self, x: NDArray[np.float32], state: State) -> tuple[NDArray[np.float32], State]:
-        """Logits (N, classes) of one step x (N, C, stride, *space) of N streams, and their next state."""
-        step, age = self.format, state.age
-        wanted = (len(age), step.frame_shape[0], step.stride, *step.frame_shape[1:])
+        """Answers (N, *answer_shape) of one step x (N, C, stride, *space) of N streams, and their next state."""
+        step = self.format
+        wanted = (len(state.age), step.frame_shape[0], step.stride, *step.frame_shape[1:])
         if x.shape != wanted:
             raise ValueError(f"expected one step x (N, C, T, *space) = {wanted}, got {x.shape}")
-        cold = self._cold is not None and len(age) > 0 and int(age.min()) < step.settles
-        program = self._cold if cold and self._cold is not None else self._settled
-        frames = [x[:, :, place] for place in range(step.stride)]
+        return self.step_frames([x[:, :, place] for place in range(step.stride)], state)
+
+    def step_frames(self, frames: Sequence[NDArray[np.float32]], state: State) -> tuple[NDArray[np.float32], State]:
+        """As a call, of the frames (N, C, *space) of a step one by one."""
+        step, age = self.format, state.age
+        cold = step.settles > 0 and len(age) > 0 and int(age.min()) < step.settles
+        program = self._cold if cold else self._settled
         answer, following = program(frames, age, leaves(state.layers))
-        if answer.shape != (len(age), step.classes):
-            raise ValueError(f"a program answers {answer.shape}, its bundle says {step.classes} classes")
+        if answer.shape != (len(age), *step.answer_shape):
+            raise ValueError(f"a program answers {answer.shape}, its bundle says {step.answer_shape} for each stream")
         return answer, State(age + step.stride, unflatten(state.layers, following))
+
+
+class BundlePipeline:
+    """Steps a stream frame by frame through the stages of a bundle: `answer, stages = pipeline(frame, stages)`."""
+
+    def __init__(self, steps: Sequence[BundleStep]) -> None:
+        self._steps = [step.step_frames for step in steps]
+        self._strides = [step.format.stride for step in steps]
+        self._init = [step.init_state for step in steps]
+
+    def init_state(self, streams: int) -> tuple[StageState, ...]:
+        """The state of streams before their first frame."""
+        fresh = [init(streams) for init in self._init]
+        return tuple(StageState(state.age, (), state.layers) for state in fresh)
+
+    def __call__(
+        self, frame: NDArray[np.float32], stages: Sequence[StageState]
+    ) -> tuple[NDArray[np.float32] | None, tuple[StageState, ...]]:
+        """The answer to a frame (N, C, *space), None where none is due, and the next state."""
+        return step_stages(self._steps, self._strides, frame, stages)
 
 
 SETTLED, COLD = "settled", "cold"

@@ -98,28 +98,32 @@ def write_model(model: bytes, path: str | os.PathLike[str], metadata: dict[str, 
     write_files({Path(path): described.SerializeToString()})
 
 
-def share_constants(model: ModelProto, constants: dict[str, NDArray[np.generic]]) -> bytes:
-    """The model with its large constants taken out: they are in `constants`, and added there where they are missing.
+def share_constants(model: ModelProto, constants: dict[str, NDArray[np.generic]]) -> tuple[bytes, list[str]]:
+    """The model with its large constants taken out, and their names: they are in `constants`, and added there where
+    they are missing.
 
     It reads as a model with external data; `onnx_session.open_session` is given the numbers.
     """
     from onnx import TensorProto, numpy_helper
 
-    renamed = {}
-    for stored in model.graph.initializer:
+    renamed: dict[str, str] = {}
+    for stored in list(model.graph.initializer):
         if len(stored.raw_data) < SHARED:
             continue
         array = numpy_helper.to_array(stored)
         known = (name for name, other in constants.items() if _is_same(array, other))
         name = next(known, f"shared.{len(constants)}")
+        if name in renamed.values():  # the same numbers twice in one model
+            renamed[stored.name] = name
+            model.graph.initializer.remove(stored)
+            continue
         constants[name], renamed[stored.name], stored.name = array, name, name
         stored.ClearField("raw_data")
         stored.data_location = TensorProto.EXTERNAL
         stored.external_data.add(key="location", value="constants")
     for node in model.graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
-    content: bytes = model.SerializeToString()
-    return content
+    return model.SerializeToString(), sorted(set(renamed.values()))
 
 
 def _is_same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:

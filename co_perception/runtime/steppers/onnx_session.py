@@ -24,6 +24,7 @@ MOST_THREADS = 4  # unless more are asked for
 REPORTS_SINCE = (1, 29)  # from here on ONNX Runtime reports over the network how it is used (docs/security.md)
 SHARES_SINCE = (1, 21)  # from here on its values have DLPack
 NO_CONSTANTS: Mapping[str, NDArray[Any]] = MappingProxyType({})
+WRITTEN = "session.optimized_model_external_initializers"
 OrtValue = Any  # onnxruntime.OrtValue; the package has no types
 
 
@@ -72,6 +73,7 @@ def open_session(
     *,
     optimize: bool = True,
     written: Path | None = None,
+    written_constants: str = "",
     constants: Mapping[str, NDArray[Any]] = NO_CONSTANTS,
     arena: bool = True,
 ) -> Session:
@@ -82,6 +84,7 @@ def open_session(
         threads: None: `default_threads`.
         optimize: False for a graph that ONNX Runtime has optimized already.
         written: file for the optimized graph.
+        written_constants: name of a file beside it that its large constants go into; empty: they stay in it.
         constants: values of the constants that the model names as external data. Their memory is used, not copied.
         arena: False: buffers are given back after each step, which for a small network costs next to nothing.
     """
@@ -93,6 +96,9 @@ def open_session(
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if written is not None:
         options.optimized_model_filepath = str(written)
+    if written_constants:
+        options.add_session_config_entry(f"{WRITTEN}_file_name", written_constants)
+        options.add_session_config_entry(f"{WRITTEN}_min_size_in_bytes", "1024")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.enable_cpu_mem_arena = arena
     if constants:

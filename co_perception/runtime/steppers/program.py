@@ -6,11 +6,8 @@ are new. Leaves that are handed on unchanged are no outputs: the caller moves re
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 
 import torch
 from torch import Tensor, fx
@@ -137,11 +134,3 @@ class Program:
             # A copy: the caller may write into the frame again.
             made.append(fit(leaf.clone() if any(leaf is frame for frame in frames) else leaf, like))
         return answers, made
-
-
-def trim_memory() -> None:
-    """Give freed memory back to the system where the C library can (glibc). Building programs takes several times the
-    network's size for traces, and a node runs for days afterwards."""
-    gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from co_perception.runtime.steppers.program import trim_memory
+from co_perception.runtime.trim_memory import trim_memory
 
 
 def resident_mb() -> float:
