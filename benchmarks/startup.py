@@ -2,9 +2,10 @@
 
 Cases: `bare`, a node of rclpy's that has imported NumPy, ONNX Runtime and the messages and subscribes; `bundle`, the
 node `skeleton_activity` as it is shipped; `torch`, the same node with its network in torch and ONNX Runtime; `video`,
-the node `video_activity` with the bundle of Inception-I3D, where `co-perception bundle coi3d_inception` has made it. The rounds of all cases are
-interleaved. Prints and writes (out/bench/startup.json) of each the time from exec to the first subscription as another
-process sees it, the memory then and five seconds later, and both as ratios to the bare node.
+the node `video_activity` with the bundle of Inception-I3D, where `co-perception bundle coi3d_inception` has made it.
+The rounds of all cases are interleaved. Prints and writes (out/bench/startup.json) of each the time from exec to the
+first subscription as another process sees it, the memory then and five seconds later, and both as ratios to the bare
+node.
 """
 
 from __future__ import annotations
