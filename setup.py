@@ -63,6 +63,7 @@ EXTRAS = {
     "behaviours": ["py_trees>=2.2,<3"],
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.11.9,<0.12"],
     "ros-wheels": ROS_WHEELS,
+    "camera": ["av>=12"],
     "video": ["av>=12", "opencv-python-headless>=4.8", "tqdm>=4.66"],
     "pose": ["ai-edge-litert>=2.0"],
     # MediaPipe up to 0.10.30 opens no network connection; 0.10.35 and later do, and 1.x tells Google how it is used.

@@ -76,7 +76,8 @@ def make_video_bundle(network: VideoNetwork, model: Metadata, digest: str, weigh
 
 
 def _shared(constants: Constants) -> SharedConstants:
-    digest = hashlib.sha256(save(constants)).hexdigest()
+    # As in the file that `Bundle.write` makes, so that programs optimized here are known where it is loaded.
+    digest = hashlib.sha256(save({name: constants[name] for name in sorted(constants)})).hexdigest()
     return SharedConstants(digest, lambda: constants, sum(array.nbytes for array in constants.values()))
 
 
