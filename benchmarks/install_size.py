@@ -21,7 +21,12 @@ from tempfile import TemporaryDirectory
 from bench.remote import ROOT
 from bench.results import write_json
 
-EXTRAS = {"skeletons in, activity out": "", "pose estimation": "[pose]", "camera and pose": "[camera,pose]", "compressed pictures": "[video,pose]"}
+EXTRAS = {
+    "skeletons in, activity out": "",
+    "pose estimation": "[pose]",
+    "camera and pose": "[camera,pose]",
+    "compressed pictures": "[video,pose]",
+}
 ROS = ("ros-rclpy", "ros-common-interfaces", "ros-rmw-fastrtps-cpp")
 TOOLS = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from co_perception.engine.array_library import Array, library_of
 from co_perception.engine.data import Image, Video
 from co_perception.engine.stages import StageState
-from co_perception.engine.state_tree import state_bytes, tree_map
+from co_perception.engine.state_tree import fitted, state_bytes
 from co_perception.engine.target import Category, Status
 from co_perception.learners import video_streams
 from co_perception.learners.scoring import ScoringLearner
@@ -119,12 +119,9 @@ class VideoInference(ScoringLearner):
         """Go on from a snapshot of this learner, or of another with the same weights."""
         if not isinstance(stream, VideoStream) or len(stream.stages) != len(self._facts.stage_shapes):
             raise ValueError(f"expected what snapshot() of a {self.variant.name} learner gave, got {_kind(stream)}")
-        own, given = (each.stages[0].age for each in (self._fresh_stream(), stream))
-        if library_of(own) is not library_of(given):  # it comes from a bundle, or goes to one
-            adopt = library_of(own).adopt
-            logits = None if stream.logits is None else adopt(stream.logits, own)
-            stages = tree_map(lambda leaf: adopt(leaf, own), stream.stages)
-            stream = stream._replace(stages=stages, logits=logits)
+        fresh = self._fresh_stages()
+        if library_of(fresh[0].age) is not library_of(stream.stages[0].age):  # from a bundle, or to one
+            stream = _adopted(stream, fresh)
         self._stream = stream
 
     @property
@@ -163,6 +160,19 @@ class VideoInference(ScoringLearner):
         return self._score(
             self._host(logits), min(field, field - padding + described) / field, delay=frames - described
         )
+
+
+def _adopted(stream: VideoStream, fresh: Stages) -> VideoStream:
+    """A stream in the library of another runtime, whose fresh state this is. Raises: as `state_tree.fitted`."""
+    like = fresh[0].age
+    adopt = library_of(like).adopt
+    stages = tuple(
+        StageState(
+            adopt(given.age, like), tuple(adopt(x, like) for x in given.waiting), fitted(given.layers, own.layers)
+        )
+        for given, own in zip(stream.stages, fresh, strict=True)
+    )
+    return stream._replace(stages=stages, logits=None if stream.logits is None else adopt(stream.logits, like))
 
 
 def _kind(value: object) -> str:
