@@ -138,7 +138,7 @@ print(found.answers[0].category.status.name, recognizer.learner.backend)
 @pytest.mark.slow
 def test_it_recognizes_without_torch(pair: Pair) -> None:
     _, bundled, folder = pair
-    code = [sys.executable, "-c", WITHOUT_TORCH + RECOGNIZES, folder, bundled.variant.name]
+    code = [sys.executable, "-c", WITHOUT_TORCH + RECOGNIZES, str(folder), bundled.variant.name]
     done = subprocess.run(code, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "onnxruntime in float32 from a bundle" in done.stdout
@@ -154,7 +154,7 @@ def test_the_published_network_from_the_cache(
 
     inception.bundle(tmp_path / "bundle")
     video = store.locate("sports2d_demo")
-    frames = [frame.pixels for frame, _ in zip(VideoReader(video), range(130), strict=False)]
+    frames = [frame.pixels for frame, _ in zip(VideoReader(str(video)), range(130), strict=False)]
     monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path))
     wanted = inception.infer(frames)
     for _ in range(2):

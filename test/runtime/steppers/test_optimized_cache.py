@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from co_perception.learners.bundle_file import FOLDER, Bundle
 from co_perception.learners.metadata import shipped
-from co_perception.runtime.steppers import optimized_cache
+from co_perception.runtime.steppers import onnx_session, optimized_cache
 from co_perception.runtime.steppers.bundle_step import BundleStep
 from co_perception.runtime.steppers.optimized_cache import CONSTANTS, MODEL, SUMS
 
@@ -30,7 +30,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def optimized(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Where programs are optimized to, from now on."""
     made: list[Path] = []
-    real = optimized_cache.open_session
+    real = onnx_session.open_session
 
     def noted(model: Any, threads: int | None, **options: Any) -> Any:
         if "written" in options:
@@ -125,7 +125,7 @@ def test_where_nothing_can_be_written_it_runs_all_the_same(
     root.unlink()
     answers()
     shutil.rmtree(root)
-    monkeypatch.setattr(optimized_cache.os, "replace", _refuse)
+    monkeypatch.setattr("os.replace", _refuse)
     same(answers(), wanted)
     assert not list(root.iterdir())
 
