@@ -22,7 +22,8 @@ LAYERS: dict[str, set[str]] = {
     "networks": {"continual", "skeletons"},
     "adapters": {"continual", "engine.files"},
     "runtime": {
-        "networks.variants", "continual", "engine.array_library", "engine.files", "engine.paths", "engine.state_tree",
+        "networks.variants", "continual", "engine.array_library", "engine.files", "engine.paths", "engine.stages",
+        "engine.state_tree",
     },
     "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.untrusted"},
