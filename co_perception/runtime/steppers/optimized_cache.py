@@ -119,7 +119,7 @@ def _opened(entry: Path, threads: int | None) -> Session | None:
         sums = json.loads((entry / SUMS).read_text())
         if any(sums[name] != file_digest(entry / name) for name in (MODEL, CONSTANTS)):
             return None
-        return open_session(str(entry / MODEL), threads, optimize=False)
+        return open_session(str(entry / MODEL), threads, optimize=False, arena=False)
     except ImportError:
         raise
     except Exception:  # of the file system, of JSON, and of onnxruntime, which has one class per status
