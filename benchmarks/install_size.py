@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in chosen.sets:
             rows[name] = megabytes(site_of(install(Path(scratch, name.split()[0]), [f"{wheel}{EXTRAS[name]}"])))
             print(f"{name:30} {rows[name]:6.0f} MB")
-        ros = [f"{name}=={metadata.version(name)}" for name in ROS if name in _distributions()]
+        found = {each.name.replace("_", "-"): each.version for each in metadata.distributions()}
+        ros = [f"{name}=={found[name]}" for name in ROS if name in found]
         if len(ros) == len(ROS):
             python = install(Path(scratch, "node"), [str(wheel), *ros])
             site = site_of(python)
@@ -104,10 +105,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
     write_json(chosen.out / "install_size.json", {"megabytes": rows, "python": sys.version})
     return 0
-
-
-def _distributions() -> set[str]:
-    return {found.name for found in metadata.distributions()}
 
 
 if __name__ == "__main__":
