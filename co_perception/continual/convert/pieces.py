@@ -16,6 +16,7 @@ from co_perception.continual.convert.lengths import RECYCLING, Length, Size
 from co_perception.continual.convert.rearrangement import relaid
 from co_perception.continual.convert.shapes import unsqueeze
 from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint, user_line
+from co_perception.continual.convert.space import AT_MOST_ONE
 from co_perception.continual.convert.tensors import Absent, Emitter, Filled, FinalState, StandIn, TracedTensor
 from co_perception.continual.history import Crop
 from co_perception.continual.layer import TIME
@@ -201,6 +202,15 @@ ONE_ROW = (
     "that comes. Let attention look within frames, and join these with a recurrent layer, a temporal convolution or "
     "one nn.TransformerEncoder"
 )
+
+
+@handles("index_add", "index_add_", "index_copy", "index_copy_", "scatter", "scatter_", "scatter_add", "scatter_add_")
+def _scattered(emitter: Emitter, *_: object, **__: object) -> TracedTensor:
+    raise UnsupportedError(
+        "it writes to places that it numbers. Where these are frames, as in the overlap and add of windows, it gives "
+        f"more frames than it takes, and {AT_MOST_ONE}",
+        always=True,
+    )
 
 
 # Joining ------------------------------------------------------------------------------------------------------------
