@@ -192,6 +192,15 @@ def videos(found: Mapping[str, Any]) -> Iterator[str]:
         f"UT-Interaction, of {len(told)} clips in which somebody kicks, points, punches or pushes: the right one of "
         f"these four is told longest in {right:.2f} (aim .75), a wrong one in {wrong:.2f} (aim .10). {_pairs(told)}."
     )
+    if "idle" in found:
+        idle = found["idle"]
+        yield ""
+        yield (
+            f"People of GMDCSA-24 who stand, sit or read and do nothing else: a label of the arms in "
+            f"{idle['labels'] / max(idle['answers'], 1):.3f} of {idle['answers']} answers (aim .02). With all "
+            f"confidences of joints halved {found['halved confidences']:.3f} of the answers are others, with all of "
+            f"them set to 1 {found['confidences of 1']:.3f} (aim .02)."
+        )
 
 
 def _pairs(told: Sequence[tuple[str, ...]]) -> str:

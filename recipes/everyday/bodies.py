@@ -66,6 +66,23 @@ def proportioned(bodies: Floats, factors: Floats) -> Floats:
     return out
 
 
+def placed_otherwise(bodies: Floats, deviation: float, rng: np.random.Generator) -> Floats:
+    """Bodies whose joints are found elsewhere on the body, the same way in all frames, as sets and estimators differ.
+
+    Args:
+        bodies: (B, T, 13, 3).
+        deviation: of the offset of each joint along each axis of the trunk, in torsos; both sides of a body share it.
+    """
+    left, front = frame_of(bodies)
+    torso = np.linalg.norm(middle(bodies, L_SHOULDER, R_SHOULDER) - middle(bodies, L_HIP, R_HIP), axis=-1)
+    offset = rng.normal(0, deviation, (len(bodies), 13, 3)).astype(np.float32)
+    alike = offset[:, MIRROR] * np.array([-1, 1, 1], np.float32)
+    first = np.arange(13) <= np.array(MIRROR)
+    offset = np.where(first[:, None], offset, alike) * np.array([0.5, 1, 1], np.float32)
+    axes = np.stack([left, front, np.broadcast_to(DOWN, left.shape)], -2)  # (B, T, 3 axes, 3)
+    return (bodies + np.einsum("bja,btac->btjc", offset, axes) * torso[..., None, None]).astype(np.float32)
+
+
 def filled(take: Floats) -> Floats:
     """A take (T, 13, n) whose joints are known in every frame: linear in time over gaps, still before the first and
     after the last frame that knows a joint. A joint that no frame knows stays unknown."""

@@ -18,11 +18,13 @@ from recipes.everyday.drawing import (
     MOTION,
     MOUTH,
     POSTURE,
+    RAISING,
     RATE_HZ,
     RUNNING,
     SIT,
     STAND,
     WALKING,
+    WAVING,
     Drawing,
     Floats,
     Random,
@@ -31,6 +33,9 @@ from recipes.everyday.drawing import (
 from recipes.everyday.gestures import BUSY, SIDES_ALIKE, composed, resting
 from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.take_pool import TakePool
+
+SEATED_BENDS = 0.2  # share of seated windows in which somebody bends down, to pick something up
+LYING_ARMS = (UNKNOWN, 0, WAVING, *RAISING)  # what people do with their arms who lie
 
 
 def compose_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool, how: Drawing, rng: Random) -> None:
@@ -114,6 +119,10 @@ def compose_seated(people: Floats, goals: NDArray[np.int64], share: float, rng: 
         rng.normal(0.05, 0.2, (n, 1)),
     )  # fmt: skip
     goals[chosen, :, POSTURE] = SIT
+    bend = chosen[rng.random(n) < SEATED_BENDS]
+    own = goals[bend]
+    people[bend] = transitions.seated_bends(people[bend], own, rng)
+    goals[bend] = own
 
 
 def _horizontal(count: int, rng: Random) -> Floats:
@@ -123,7 +132,10 @@ def _horizontal(count: int, rng: Random) -> Floats:
 
 
 def compose_lying(people: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> None:
-    """Some standing people lie, on their back, front or side, with bent knees or not, and go on with their arms."""
+    """Some standing people lie, on their back, front or side, with bent knees or not, and go on with their arms.
+
+    Who lies waves or raises an arm; of one who would strike or clap there nothing is asked.
+    """
     chosen = np.flatnonzero(_standing(goals, [0]) & (rng.random(len(people)) < share * 1.3))
     n, frames = len(chosen), people.shape[1]
     drop = np.repeat(np.maximum(rng.uniform(-0.3, 0.6, (n, 1)), 0), frames, 1)
@@ -131,6 +143,8 @@ def compose_lying(people: Floats, goals: NDArray[np.int64], share: float, rng: R
     angle = np.repeat(np.deg2rad(rng.uniform(70, 110, (n, 1))), frames, 1)
     people[chosen] = body.turned(bent, _horizontal(n, rng), angle, body.middle(bent, body.L_HIP, body.R_HIP))
     goals[chosen, :, POSTURE] = LIE
+    arms = goals[chosen, :, ARMS]
+    goals[chosen, :, ARMS] = np.where(np.isin(arms, LYING_ARMS), arms, UNKNOWN)
 
 
 def compose_falls(people: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> None:

@@ -18,7 +18,7 @@ STAND, SIT, LIE = range(3)
 CLASS = {(group, name): number for group, names in enumerate(GROUPS.values()) for number, name in enumerate(names)}
 WALKING, RUNNING, FALLING = (CLASS[MOTION, name] for name in ("walking", "running", "falling"))
 RAISING = (CLASS[ARMS, "raising_left"], CLASS[ARMS, "raising_right"])
-DRINKING = CLASS[ARMS, "drinking"]
+WAVING, DRINKING = CLASS[ARMS, "waving"], CLASS[ARMS, "drinking"]
 MOUTH = np.array([0.05, 0.3, -0.22], np.float32)
 
 
@@ -30,6 +30,7 @@ class Drawing:
         frames: of a window at 15 Hz.
         seated, lying, idle, drinking, falling, gestures, transitions: shares of composed bodies.
         exchanged: share of windows in which left and right are taken for each other, as of people seen from behind.
+        strikes: share of windows of one composed short act of the whole body (`strikes`).
         single: share of windows of one short act between stretches of standing still (`single_acts`).
         single_speed: range of its speed.
         speed: range of the speed, times that of the take.
@@ -39,6 +40,9 @@ class Drawing:
         lost: highest probability that a joint is lost in a window.
         legless: share of windows whose knees and ankles are all lost.
         jumps: highest share of a joint's frames in which it is found elsewhere, or on the other side of the body.
+        builds: how much the builds of people differ, times `examples.BUILDS`.
+        placing: deviation of the place at which a joint is found, in torsos, the same through a window.
+        pace: how unevenly time passes in a take that is drawn, as the deviation of the logarithm of its speed.
         picture_share: share of windows that come from takes in a picture, JHMDB's among them.
         simulated: share of windows that come from simulated falls and movements that are none (`falls`).
     """
@@ -52,6 +56,7 @@ class Drawing:
     gestures: float = 0.06
     transitions: float = 0.15
     exchanged: float = 0.05
+    strikes: float = 0.2
     single: float = 0.1
     single_speed: tuple[float, float] = (0.8, 2.0)
     speed: tuple[float, float] = (0.65, 1.45)
@@ -61,6 +66,9 @@ class Drawing:
     lost: float = 0.25
     legless: float = 0.06
     jumps: float = 0.04
+    builds: float = 1.0
+    placing: float = 0.04
+    pace: float = 0.15
     picture_share: float = 0.2
     simulated: float = 0.06
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
 from recipes.everyday.drawing import (
+    LIE,
     MOTION,
     POSTURE,
     Batch,
@@ -16,6 +17,8 @@ from recipes.everyday.drawing import (
     smooth,
 )
 from recipes.everyday.labels import UNKNOWN
+
+LYING_TREMOR = 2.5  # how much more joints of people who lie may tremble
 
 
 def seen_from_anywhere(people: Floats, rng: Random) -> Floats:
@@ -47,6 +50,8 @@ def estimated(points: Floats, goals: NDArray[np.int64], how: Drawing, rng: Rando
     extent = np.maximum((high.max(0) - low.min(0)).max(-1), 1e-3)  # (B, T)
     height = np.median(np.where(np.isfinite(extent), extent, 1), 1)[:, None, None, None]
     level = np.exp(rng.uniform(np.log(how.noise[0]), np.log(how.noise[1]), (count, 1, 1, 1)))
+    lying = (goals[..., POSTURE] == LIE)[..., None, None]  # estimators are surest of people who stand
+    level = level * np.where(lying, rng.uniform(1, LYING_TREMOR, (count, 1, 1, 1)), 1)
     # Joints differ: wrists, elbows and ankles are found worse than shoulders.
     spread = np.array([0.8, 0.7, 0.7, 1.1, 1.1, 1.5, 1.5, 0.9, 0.9, 1.1, 1.1, 1.3, 1.3], np.float32)[:, None]
     noise = 0.6 * rng.standard_normal(points.shape).astype(np.float32) + 0.8 * smooth(points.shape, 5, rng)

@@ -36,8 +36,13 @@ from recipes.everyday.estimator import estimated, rolled, seen_from_anywhere
 from recipes.everyday.key_poses import Motion
 from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.single_acts import SingleActs
+from recipes.everyday.strikes import compose_strikes
 from recipes.everyday.take_pool import TakePool
 from recipes.readers.takes import Take
+
+# How much the parts of a body differ, as in `bodies.proportioned`: torso, head, shoulders, upper arms, forearms, hips,
+# thighs, shanks. Where a set places the hips and the shoulders differs more than people do.
+BUILDS = np.array([0.1, 0.15, 0.14, 0.1, 0.12, 0.22, 0.1, 0.1])
 
 
 class ExampleSource:
@@ -72,7 +77,7 @@ class ExampleSource:
             points = np.concatenate([points, seen_from_anywhere(people, rng)])
             goals = np.concatenate([goals, people_goals])
         if self.flat and planar:
-            flat, flat_goals = _mirror(*self.flat.draw(planar, how.frames, how.speed, rng), rng)
+            flat, flat_goals = _mirror(*self.flat.draw(planar, how.frames, how.speed, rng, how.pace), rng)
             flat_goals[..., ACTION] += np.where(flat_goals[..., ACTION] == UNKNOWN, 0, self.space.actions)
             size = np.exp(rng.normal(0, 0.1, (planar, 1, 1, 2))).astype(np.float32)
             points, goals = np.concatenate([points, rolled(flat * size, rng)]), np.concatenate([goals, flat_goals])
@@ -82,15 +87,18 @@ class ExampleSource:
         """Points (count, T, 13, 2) and targets of people in space before random cameras."""
         how = self.drawing
         single = round(count * how.single) if self.single.acts else 0
-        people, goals = self.space.draw(count - single, how.frames, how.speed, rng)
+        people, goals = self.space.draw(count - single, how.frames, how.speed, rng, how.pace)
         if single:
             acts, act_goals, _ = self.single.draw(single, how.frames, how.single_speed, rng)
             people, goals = np.concatenate([people, acts]), np.concatenate([goals, act_goals])
         compose_idle(people, goals, self.space, how, rng)
         compose_gestures(people, goals, self.space, how.gestures, rng)
+        compose_strikes(people, goals, self.space, how.strikes, rng)
         people, goals = _mirror(people, goals, rng)
-        factors = np.exp(rng.normal(0, 0.1, (count, 8))).astype(np.float32)
+        factors = np.exp(rng.normal(0, how.builds * BUILDS, (count, 8))).astype(np.float32)
         people = body.proportioned(people, factors)
+        if how.placing:
+            people = body.placed_otherwise(people, how.placing, rng)
         people[..., body.NOSE, :] += body.frame_of(people)[1] * rng.uniform(0, 0.12, (count, 1, 1))
         compose_transitions(people, goals, how.transitions, rng)
         compose_seated(people, goals, how.seated, rng)

@@ -15,6 +15,7 @@ from recipes.everyday.drawing import (
     STAND,
     Floats,
     Random,
+    smooth,
 )
 from recipes.everyday.figure import RATE_HZ as FIGURE_HZ
 from recipes.everyday.key_poses import Motion
@@ -64,9 +65,11 @@ class TakePool:
         return cls([each.joints for each in motions], goals, [FIGURE_HZ] * len(motions), weights)
 
     def draw(
-        self, count: int, frames: int, speed: tuple[float, float], rng: Random
+        self, count: int, frames: int, speed: tuple[float, float], rng: Random, pace: float = 0.0
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Windows (count, frames, 13, 2 or 3) and their targets (count, frames, 4), at `speed` times their own.
+
+        `pace` is how unevenly time passes, as the deviation of the logarithm of the speed.
         Before its beginning and after its end a take stands still; long after its end nothing is known but the posture.
         """
         which = np.minimum(np.searchsorted(self.chances, rng.random(count)), len(self.lengths) - 1)
@@ -74,7 +77,10 @@ class TakePool:
         last = self.lengths[which] - 1
         end = rng.uniform(0.3, 1.1, count) * np.maximum(last, 1) + rng.uniform(0, 0.5, count) * frames * step
         end = np.minimum(end, np.maximum(last + 6 * step, frames * step * rng.uniform(0.5, 1, count)))
-        at = end[:, None] - np.arange(frames - 1, -1, -1) * step[:, None]
+        ago = np.arange(frames - 1, -1, -1, dtype=float)
+        if pace:
+            ago = np.cumsum(np.exp(pace * smooth((count, frames), 8, rng)), 1)[:, ::-1] - 1
+        at = end[:, None] - ago * step[:, None]
         beyond = (at > last[:, None] + 8 * step[:, None]) | (at < -4 * step[:, None])
         at = np.clip(at, 0, last[:, None])
         joints = self.between(which, at)

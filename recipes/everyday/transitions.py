@@ -88,6 +88,26 @@ def composed(bodies: Floats, goals: NDArray[np.int64], rng: Random) -> Floats:
     return np.asarray(out, np.float32)
 
 
+def seated_bends(bodies: Floats, goals: NDArray[np.int64], rng: Random) -> Floats:
+    """Seated people (B, T, 13, 3) who bend down to the front or aside and come up again; sets motion and arms."""
+    n = len(bodies)
+    if not n:
+        return bodies
+    phase, _ = _phases(n, bodies.shape[1], np.full(n, BENDING), rng)
+    left, front = body.frame_of(bodies)
+    aside = rng.normal(0, 0.5, (n, 1))
+    axis = body.unit(left[:, 0] * np.cos(aside) + front[:, 0] * np.sin(aside))
+    pelvis = body.middle(bodies, body.L_HIP, body.R_HIP)
+    out = bodies.copy()
+    lean = (phase * rng.uniform(0.6, 1.6, (n, 1))).astype(np.float32)
+    out[..., UPPER, :] = body.turned(bodies[..., UPPER, :], axis.astype(np.float32), lean, pelvis)
+    out = reaching(out, np.square(phase), np.asarray(rng.uniform(-0.15, 0.7, n)), rng.random((n, 2)) < 0.7)
+    goals[..., 1] = np.where(phase > 0.35, GROUPS["motion"].index("bending"), np.where(phase < 0.02, 0, UNKNOWN))
+    goals[..., 2] = np.where(phase < 0.02, goals[..., 2], UNKNOWN)
+    goals[..., 3:] = UNKNOWN
+    return np.asarray(out, np.float32)
+
+
 def _phases(n: int, frames: int, kind: NDArray[np.int64], rng: Random) -> tuple[Floats, NDArray[np.bool_]]:
     """How far down everybody is (n, frames), 0 to 1, and when the way down is over and that up has not begun."""
     at = np.arange(frames)

@@ -7,14 +7,16 @@ GMDCSA-24 (Alam et al., Data in Brief 2024): clips of falls and daily life with 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from co_perception.data.messages.people import from_poses
 from co_perception.data.video import VideoReader
@@ -25,11 +27,14 @@ from co_perception.learners.recognizers import SkeletonSettings, skeleton_recogn
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.online.pacing import Verdict
 from co_perception.pose.finder import Finder, PoseSettings, build
+from recipes.everyday.labels import NONE_NAMES
 from recipes.everyday.measure import TOLD
 
 SHORT_SIDE = 480  # pixels
 FOUR = {2: "kicking", 3: "pointing", 4: "punching", 5: "pushing"}
 SPAN = r"(\w+)\s*(?:\(\w+\))?\s*\[\s*([\d.]+) to ([\d.]+)\s*\]"  # "Falling (BW)[0.4 to 4]"
+IDLE = ("Sitting", "Standing", "Reading")
+Span = tuple[str, float, float]  # what, from, to, seconds
 SETTLED_S = 0.5  # after an interval begins and before it ends, in which answers do not count
 
 
@@ -74,7 +79,7 @@ def answered(learner: ContinualSkeletonLearner, frames: Sequence[Frame]) -> Iter
             yield frame.stamp_ns / NANO, answer.subject, answer.category
 
 
-def intervals(folder: Path) -> dict[str, list[tuple[str, float, float]]]:
+def intervals(folder: Path) -> dict[str, list[Span]]:
     """(what, from, to in seconds) of each clip of GMDCSA-24, by its path; of clips that are not there too."""
     found = {}
     for table in sorted(folder.rglob("*.csv")):
@@ -85,29 +90,29 @@ def intervals(folder: Path) -> dict[str, list[tuple[str, float, float]]]:
     return found
 
 
-def daily_life(learner: ContinualSkeletonLearner, folder: Path) -> Counter[tuple[str, str, str]]:
+def daily_life(
+    learner: ContinualSkeletonLearner, spans: Mapping[str, Sequence[Span]], clips: Mapping[str, Sequence[Frame]]
+) -> Counter[tuple[str, str, str]]:
     """Answers within the intervals of GMDCSA-24: how many of (group, what is annotated, what is answered)."""
     counts = Counter[tuple[str, str, str]]()
-    for path, spans in intervals(folder).items():
-        if not Path(path).exists():
-            continue
-        for seconds, _, each in answered(learner, people(Path(path))):
-            for name, begin, end in spans:
+    for path in spans.keys() & clips.keys():
+        for seconds, _, each in answered(learner, clips[path]):
+            for name, begin, end in spans[path]:
                 if begin + SETTLED_S <= seconds <= end - SETTLED_S / 2:
                     counts[each.group, name, told(each)] += 1
     return counts
 
 
-def gestures(learner: ContinualSkeletonLearner, folder: Path) -> list[tuple[str, str]]:
+def gestures(learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Frame]]) -> list[tuple[str, str]]:
     """(what is done, what is told longest of the four) of each clip of UT-Interaction; "" where none is told."""
     found = []
-    for path in sorted(folder.glob("*_*_*.avi")):
-        wanted = FOUR.get(int(path.stem.split("_")[2]))
+    for path, frames in clips.items():
+        wanted = FOUR.get(int(Path(path).stem.split("_")[2]))
         if wanted is None:
             continue
         longest = Counter[str]()
         runs: dict[tuple[str, str], tuple[str, int]] = {}
-        for _, subject, each in answered(learner, people(path)):
+        for _, subject, each in answered(learner, frames):
             name = told(each)
             before, length = runs.get((subject, each.group), ("", 0))
             length = length + 1 if name == before else 1
@@ -118,6 +123,52 @@ def gestures(learner: ContinualSkeletonLearner, folder: Path) -> list[tuple[str,
     return found
 
 
+def idle(
+    learner: ContinualSkeletonLearner, spans: Mapping[str, Sequence[Span]], clips: Mapping[str, Sequence[Frame]]
+) -> tuple[int, int]:
+    """Answers of people who do nothing with their arms, and how many of them are a label of arms.
+
+    They sit, stand or read for as long as no other act is annotated (half a second before and after it counts as it).
+    """
+    answers, labels = 0, 0
+    for path in spans.keys() & clips.keys():
+        acts = [span for span in spans[path] if span[0] not in IDLE]
+        for seconds, _, each in answered(learner, clips[path]):
+            if each.group != "arms" or not any(begin <= seconds <= end for _, begin, end in spans[path]):
+                continue
+            if each.status == Status.WARMING_UP or any(b - 0.5 <= seconds <= e + 0.5 for _, b, e in acts):
+                continue
+            answers += 1
+            labels += each.status == Status.VALID and each.description != NONE_NAMES["arms"]
+    return answers, labels
+
+
+def with_scores(frames: Sequence[Frame], change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> list[Frame]:
+    """The same people with other confidences of their joints; what was not found stays so."""
+    found = []
+    for frame in frames:
+        poses = []
+        for pose in frame.poses:
+            joints = np.array(pose.data, np.float64)
+            seen = joints[:, 2] > 0
+            joints[seen, 2] = change(joints[seen, 2])
+            poses.append(dataclasses.replace(pose, data=joints.astype(pose.data.dtype)))
+        found.append(dataclasses.replace(frame, poses=tuple(poses)))
+    return found
+
+
+def unlike(
+    learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Frame]], change: Callable[[Any], Any]
+) -> float:
+    """Share of the answers that are others when the confidences of all joints are changed."""
+    same = other = 0
+    for frames in clips.values():
+        changed = answered(learner, with_scores(frames, change))
+        for one, two in zip(answered(learner, frames), changed, strict=True):
+            same, other = same + (told(one[2]) == told(two[2])), other + (told(one[2]) != told(two[2]))
+    return other / max(same + other, 1)
+
+
 def told(answer: Category) -> str:
     """The label, or the status where it is not valid."""
     return str(answer.description) if answer.status == Status.VALID else answer.status.name
@@ -125,11 +176,17 @@ def told(answer: Category) -> str:
 
 def measured(learner: ContinualSkeletonLearner, folder: Path) -> dict[str, Any]:
     """All figures of the clips in `folder`."""
-    counts = daily_life(learner, folder / "gmdcsa24")
-    clips = gestures(learner, folder / "ut_interaction")
+    spans = intervals(folder / "gmdcsa24")
+    daily = {path: people(Path(path)) for path in spans if Path(path).exists()}
+    fights = {str(path): people(path) for path in sorted((folder / "ut_interaction").glob("*_*_*.avi"))}
+    counts = daily_life(learner, spans, daily)
+    answers, labels = idle(learner, spans, daily)
     return {
         "daily life": [[*key, count] for key, count in sorted(counts.items())],
-        "gestures": [list(pair) for pair in clips],
+        "gestures": [list(pair) for pair in gestures(learner, fights)],
+        "idle": {"answers": answers, "labels": labels},
+        "halved confidences": unlike(learner, daily, lambda scores: scores / 2),
+        "confidences of 1": unlike(learner, daily, np.ones_like),
     }
 
 

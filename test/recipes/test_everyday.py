@@ -204,6 +204,35 @@ def test_intervals_of_a_clip_are_read(tmp_path: Path) -> None:
     }
 
 
+def clip_of(people: int = 1) -> list[video.Frame]:
+    """Two seconds of people who stand, half of whose joints are found with a confidence of .8 and some not at all."""
+    joints = np.zeros((17, 3), np.float32)
+    joints[5:, :2] = np.stack([np.tile([90, 110], 6), np.repeat([100, 130, 160, 170, 210, 250], 2)], -1)
+    joints[5:, 2] = np.resize([0.8, 0.4], 12)
+    joints[7, 2] = 0
+    poses = tuple(Pose(joints, id=f"p{number}") for number in range(people))
+    return [video.Frame(round(n / 15 * 1e9), poses, (640, 480)) for n in range(30)]
+
+
+def test_other_confidences_are_those_of_joints_that_were_found() -> None:
+    frames = clip_of()
+    halved = video.with_scores(frames, lambda scores: scores / 2)[0].poses[0].data
+    np.testing.assert_allclose(halved[:, 2], frames[0].poses[0].data[:, 2] / 2)
+    ones = video.with_scores(frames, np.ones_like)[0].poses[0].data
+    np.testing.assert_array_equal(ones[:, 2], frames[0].poses[0].data[:, 2] > 0)
+    np.testing.assert_array_equal(ones[:, :2], frames[0].poses[0].data[:, :2])
+
+
+def test_the_answers_do_not_depend_on_the_scale_of_confidences_and_idle_people_are_counted() -> None:
+    learner = ContinualSkeletonLearner("cotcn")
+    learner.load("cotcn_everyday")
+    clips = {"a": clip_of()}
+    assert video.unlike(learner, clips, lambda scores: scores / 2) == 0
+    answers, labels = video.idle(learner, {"a": [("Standing", 0.0, 2.0)]}, clips)
+    assert 15 <= answers <= 30 and labels == 0
+    assert video.idle(learner, {"a": [("Standing", 0.0, 2.0), ("Drinking", 0.0, 2.0)]}, clips) == (0, 0)
+
+
 def test_mirror_images_exchange_raised_arms() -> None:
     source = ExampleSource([take("Raise your hand", dataset="kinder_gator")], PLAIN)
     found = set(np.unique(source.draw(64, np.random.default_rng(0)).targets[..., ARMS]))
@@ -326,7 +355,13 @@ def test_the_page_says_what_was_measured() -> None:
         "fold 0": {**answered, "floor": ["none"] * 4, **calibrated, **rejected},
         "never seen": {"nw_ucla": {**answered, **own}},
         "without JHMDB": {"jhmdb": {**answered, **own}},
-        "video": {"daily life": daily, "gestures": [["kicking", "kicking"], ["punching", ""]]},
+        "video": {
+            "daily life": daily,
+            "gestures": [["kicking", "kicking"], ["punching", ""]],
+            "idle": {"answers": 200, "labels": 3},
+            "halved confidences": 0.01,
+            "confidences of 1": 0.0,
+        },
     }
     text = accuracy_page.page(content)
     assert "1 of 5 folds" in text and "arms 0.040" in text
@@ -334,6 +369,7 @@ def test_the_page_says_what_was_measured() -> None:
     assert "| walking | 0.50 | 0.00 | 2 | none 0.50 |" in text and "- nw_ucla: walking 0.50 (bending 0.50)" in text
     assert "3 labels in 0.5 h, 6 an hour" in text
     assert "| Sitting | posture | 0.75 | .90 | sitting 0.75, UNCERTAIN 0.25 |" in text
+    assert "in 0.015 of 200 answers" in text and "halved 0.010 of the answers are others" in text
     assert "told longest in 0.50 (aim .75), a wrong one in 0.00" in text
     assert "| network | 0.67 (" in text and "| nw_ucla | 2 | 0.67 (" in text and "| jhmdb, nothing of it" in text
 

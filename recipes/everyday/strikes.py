@@ -1,0 +1,318 @@
+"""Short acts of the whole body, composed: one kick, punch, push, throw or pointing of somebody who stands, and acts
+like them that are none: a handshake, an embrace, a step, a stagger of one who is hit.
+
+Takes of few people show few ways to strike. Here the way of a limb, the trunk's turn and lean, the step and the times
+are drawn wide, so that a class is what the limb does and not how the people of one data set stand meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.everyday import bodies as body
+from recipes.everyday.drawing import ACTION, ARMS, MOTION, POSTURE, RATE_HZ, STAND, Floats, Random, smooth
+from recipes.everyday.gestures import REST, SIDES_ALIKE, resting
+from recipes.everyday.labels import GROUPS, HELD_S, NONE, UNKNOWN
+from recipes.everyday.take_pool import TakePool
+
+UPPER = [body.NOSE, *body.SIDES[0], *body.SIDES[1]]
+LEGS = ((body.L_HIP, body.L_KNEE, body.L_ANKLE), (body.R_HIP, body.R_KNEE, body.R_ANKLE))
+ONSET = 0.4  # share of the way out after which one can tell what it is
+
+
+@dataclass(frozen=True, eq=False)
+class Strike:
+    """One act as numbers; places of hands are as in `gestures`, for the left hand.
+
+    Args:
+        label: of motion or arms, or NONE.
+        times: of the way out, the hold, the way back, seconds.
+        hands: of the acting hand, places along the way out (2 or 3 of them); none: the hand hangs.
+        both: both hands do it.
+        shake: how far the hand swings up and down while it holds, arms.
+        turn, lean, aside: of the trunk at the end of the way out, rad: to the side of the acting hand, to the front,
+            and to the side.
+        step: of the front foot, m; of the whole body backwards where it is negative.
+        kick: highest angle of the thigh, rad; flexed: of the knee on the way, rad; outwards: of the leg, rad.
+        wind: of the thigh backwards before the kick, rad.
+        fling: how far both hands fly about, arms.
+        side: 0 where the left limb acts, 1 for the right one.
+    """
+
+    label: str
+    times: tuple[float, float, float]
+    hands: Floats | None = None
+    both: bool = False
+    shake: float = 0.0
+    turn: float = 0.0
+    lean: float = 0.0
+    aside: float = 0.0
+    step: float = 0.0
+    kick: float = 0.0
+    flexed: float = 0.0
+    outwards: float = 0.0
+    wind: float = 0.0
+    fling: float = 0.0
+    side: int = 0
+
+
+def _kick(rng: Random) -> Strike:
+    sideways = rng.random() < 0.35
+    return Strike(
+        "kicking", (rng.uniform(0.13, 0.4), rng.uniform(0, 0.2), rng.uniform(0.2, 0.6)),
+        kick=rng.uniform(0.55, 1.9), flexed=rng.uniform(0.0, 1.8), wind=max(rng.uniform(-0.4, 0.9), 0.0),
+        outwards=rng.uniform(0.7, 1.5) if sideways else rng.normal(0, 0.3), lean=-rng.uniform(-0.15, 0.6),
+        aside=rng.uniform(-0.1, 0.5) if sideways else rng.normal(0, 0.12), turn=rng.normal(0, 0.4),
+        step=max(rng.uniform(-0.2, 0.3), 0), fling=rng.uniform(0, 0.5),
+    )  # fmt: skip
+
+
+def _punch(rng: Random) -> Strike:
+    guard = [rng.uniform(0.05, 0.5), rng.uniform(0.0, 0.45), rng.uniform(-0.2, 0.5)]
+    hit = [rng.uniform(-0.2, 0.3), rng.uniform(0.8, 1.0), rng.uniform(-0.45, 0.25)]
+    path = [guard, hit]
+    if rng.random() < 0.35:  # a hook, from the side
+        path.insert(1, [rng.uniform(0.6, 0.9), rng.uniform(0.3, 0.7), rng.uniform(-0.3, 0.15)])
+    return Strike(
+        "punching", (rng.uniform(0.12, 0.35), rng.uniform(0, 0.25), rng.uniform(0.2, 0.8)), np.array(path),
+        turn=-rng.uniform(-0.1, 1.0), lean=rng.uniform(-0.1, 0.5), aside=rng.normal(0, 0.12),
+        step=max(rng.uniform(-0.3, 0.7), 0), fling=rng.uniform(0, 0.25),
+    )  # fmt: skip
+
+
+def _push(rng: Random) -> Strike:
+    near = [rng.uniform(0.1, 0.35), rng.uniform(0.2, 0.5), rng.uniform(-0.1, 0.5)]
+    far = [rng.uniform(0.0, 0.3), rng.uniform(0.75, 1.0), rng.uniform(-0.25, 0.35)]
+    return Strike(
+        "pushing", (rng.uniform(0.2, 0.7), rng.uniform(0, 0.6), rng.uniform(0.3, 0.9)), np.array([near, far]),
+        both=rng.random() < 0.85, lean=rng.uniform(-0.1, 0.6), step=max(rng.uniform(-0.3, 0.6), 0),
+        turn=rng.normal(0, 0.15),
+    )  # fmt: skip
+
+
+def _point(rng: Random) -> Strike:
+    around, up = rng.uniform(-0.5, 1.2), rng.uniform(-0.35, 0.4)
+    ahead = [0.3 + np.sin(around) * np.cos(up), np.cos(around) * np.cos(up), -np.sin(up)]
+    return Strike(
+        "pointing", (rng.uniform(0.25, 0.7), rng.uniform(0.4, 2.5), rng.uniform(0.3, 0.9)),
+        np.array([np.array(ahead) * rng.uniform(0.85, 1.0)]), turn=rng.normal(0, 0.2), lean=rng.normal(0, 0.1),
+        step=max(rng.uniform(-0.6, 0.3), 0), shake=max(rng.uniform(-0.1, 0.08), 0),
+    )  # fmt: skip
+
+
+def _throw(rng: Random) -> Strike:
+    back = [rng.uniform(0.3, 0.7), rng.uniform(-0.6, -0.05), rng.uniform(-0.7, 0.1)]
+    over = [0.35, 0.3, rng.uniform(-0.9, -0.5)]
+    end = [rng.uniform(-0.3, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.0, 0.6)]
+    return Strike(
+        "throwing", (rng.uniform(0.4, 0.9), rng.uniform(0, 0.2), rng.uniform(0.3, 0.8)), np.array([back, over, end]),
+        turn=-rng.uniform(0, 1.0), lean=rng.uniform(0, 0.5), step=max(rng.uniform(-0.2, 0.6), 0),
+    )  # fmt: skip
+
+
+def _handshake(rng: Random) -> Strike:
+    place = [rng.uniform(-0.1, 0.3), rng.uniform(0.55, 0.85), rng.uniform(0.25, 0.6)]
+    return Strike(
+        NONE, (rng.uniform(0.3, 0.9), rng.uniform(0.6, 2.5), rng.uniform(0.3, 0.9)), np.array([place]),
+        shake=rng.uniform(0, 0.12), lean=rng.uniform(-0.05, 0.3), step=max(rng.uniform(-0.3, 0.5), 0),
+    )  # fmt: skip
+
+
+def _embrace(rng: Random) -> Strike:
+    around = [rng.uniform(-0.25, 0.3), rng.uniform(0.35, 0.7), rng.uniform(-0.25, 0.4)]
+    wide = [rng.uniform(0.3, 0.8), rng.uniform(0.4, 0.7), rng.uniform(-0.3, 0.3)]
+    return Strike(
+        NONE, (rng.uniform(0.5, 1.2), rng.uniform(0.6, 2.5), rng.uniform(0.4, 1.0)), np.array([wide, around]),
+        both=True, lean=rng.uniform(0, 0.4), step=rng.uniform(0, 0.5),
+    )  # fmt: skip
+
+
+def _stagger(rng: Random) -> Strike:
+    return Strike(
+        NONE, (rng.uniform(0.12, 0.5), rng.uniform(0, 0.4), rng.uniform(0.4, 1.2)), lean=rng.uniform(-0.6, 0.3),
+        turn=rng.normal(0, 0.4), aside=rng.normal(0, 0.25), step=-rng.uniform(0, 0.6), fling=rng.uniform(0, 0.45),
+    )  # fmt: skip
+
+
+def _step(rng: Random) -> Strike:
+    return Strike(
+        NONE, (rng.uniform(0.3, 0.8), rng.uniform(0.2, 2.0), rng.uniform(0.3, 0.8)), step=rng.uniform(-0.5, 0.6),
+        turn=rng.normal(0, 0.5), lean=rng.normal(0, 0.15),
+    )  # fmt: skip
+
+
+def _reach(rng: Random) -> Strike:
+    """A hand goes somewhere and does something there: takes, gives, touches, scratches."""
+    place = [rng.uniform(-0.4, 0.8), rng.uniform(0.0, 0.8), rng.uniform(-0.5, 0.9)]
+    return Strike(
+        NONE, (rng.uniform(0.25, 0.9), rng.uniform(0.2, 2.5), rng.uniform(0.3, 0.9)),
+        np.array([np.array(place) * rng.uniform(0.4, 0.8)]), both=rng.random() < 0.3, shake=rng.uniform(0, 0.1),
+        turn=rng.normal(0, 0.3), lean=rng.normal(0.05, 0.2), step=max(rng.uniform(-0.8, 0.4), 0),
+    )  # fmt: skip
+
+
+STRIKES: tuple[tuple[Callable[[Random], Strike], float], ...] = (
+    (_kick, 0.2), (_punch, 0.14), (_push, 0.13), (_point, 0.11), (_throw, 0.07), (_handshake, 0.07), (_embrace, 0.05),
+    (_stagger, 0.08), (_step, 0.05), (_reach, 0.1),
+)  # fmt: skip
+"""Ways to draw an act, and how often each is."""
+
+
+def compose_strikes(people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random) -> None:
+    """Some windows become people who stand and do one short act, or one after another."""
+    chosen = np.flatnonzero(rng.random(len(people)) < share)
+    n, frames = len(chosen), people.shape[1]
+    if not n:
+        return
+    chances = np.array([chance for _, chance in STRIKES])
+    kinds = rng.choice(len(STRIKES), n, p=chances / chances.sum())
+    acts = [replace(STRIKES[kind][0](rng), side=int(rng.integers(2))) for kind in kinds]
+    still = pool.stills(n, frames, rng)
+    still = still + smooth((n, frames, 1, 3), 20, rng) * rng.uniform(0, 0.03, (n, 1, 1, 1))
+    phase, at = _phases(acts, frames, rng)
+    people[chosen] = acted(still.astype(np.float32), acts, phase, at, rng)
+    own = np.zeros((n, frames, goals.shape[-1]), np.int64)
+    own[..., POSTURE], own[..., ACTION:] = STAND, UNKNOWN
+    _set_goals(own, acts, phase, at)
+    goals[chosen] = own
+
+
+def _phases(acts: list[Strike], frames: int, rng: Random) -> tuple[Floats, Floats]:
+    """How far on the way out everybody is (n, frames), 0 to 1, and the seconds since the act began.
+
+    A third of the acts come twice, with a pause between them.
+    """
+    phase, seconds = np.zeros((2, len(acts), frames), np.float32)
+    for number, act in enumerate(acts):
+        out, hold, back = act.times
+        long = (out + hold + back) * RATE_HZ
+        begin = rng.uniform(-0.5 * long, frames - 4)
+        at = (np.arange(frames) - begin) / RATE_HZ
+        if rng.random() < 0.33:
+            period = out + hold + back + rng.uniform(0.1, 0.8)
+            at = np.where((at > period) & (at < 2 * period), at - period, at)
+        way = np.clip(at / out, 0, 1) - np.clip((at - out - hold) / back, 0, 1)
+        phase[number], seconds[number] = way * way * (3 - 2 * way), at
+    return phase, seconds
+
+
+def acted(still: Floats, acts: list[Strike], phase: Floats, at: Floats, rng: Random) -> Floats:
+    """Standing bodies (n, T, 13, 3) that act: legs, then trunk, then arms."""
+    out = _legs(still, acts, phase, at)
+    left, front = body.frame_of(out)
+    pelvis = body.middle(out, body.L_HIP, body.R_HIP)
+    sign = np.array([1.0 if act.side == 0 else -1.0 for act in acts])
+    for angles, axis in (
+        (np.array([act.turn for act in acts]) * sign, np.broadcast_to(body.DOWN, (len(acts), 3))),
+        (np.array([act.lean for act in acts]), left[:, 0]),
+        (np.array([act.aside for act in acts]) * sign, front[:, 0]),
+    ):
+        out[..., UPPER, :] = body.turned(out[..., UPPER, :], axis, (phase * angles[:, None]).astype(np.float32), pelvis)
+    hands, elbows = _hands(acts, phase, at, rng)
+    return body.with_wrists(out, hands, elbows)
+
+
+def _legs(still: Floats, acts: list[Strike], phase: Floats, at: Floats) -> Floats:
+    """The bodies after step and kick: hips go along with a step, and down as far as the legs are too short for it."""
+    out = still.copy()
+    left, front = body.frame_of(still)
+    step = np.array([act.step for act in acts])[:, None] * phase
+    trunk = [*UPPER, body.L_HIP, body.R_HIP]
+    out[..., trunk, :] += (front * (np.where(step > 0, 0.55, 1.0) * step)[..., None])[..., None, :]
+    for number, act in enumerate(acts):
+        for leg, (_, _, ankle) in enumerate(LEGS):
+            if act.step < 0 or leg == act.side:
+                out[number, :, ankle] += front[number] * step[number, :, None]
+    drop = np.zeros(step.shape, np.float32)
+    for hip, knee, ankle in LEGS:
+        longest = 0.995 * (body.limb(still, hip, knee) + body.limb(still, knee, ankle))
+        way = out[..., ankle, :] - out[..., hip, :]
+        level = np.linalg.norm(way[..., [0, 2]], axis=-1)
+        drop = np.maximum(drop, way[..., 1] - np.sqrt(np.maximum(longest**2 - level**2, 0)))
+    out[..., trunk, :] += (drop * (np.abs(step) > 0))[..., None, None] * body.DOWN
+    for hip, knee, ankle in LEGS:
+        thigh, shank = body.limb(still, hip, knee), body.limb(still, knee, ankle)
+        out[..., knee, :] = body.bent(out[..., hip, :], out[..., ankle, :], thigh, shank, front)
+    for number, act in enumerate(acts):
+        if act.kick:
+            _kicked(out, still, number, act, phase[number], at[number], left, front)
+    return out
+
+
+def _kicked(
+    out: Floats, still: Floats, number: int, act: Strike, phase: Floats, at: Floats, left: Floats, front: Floats
+) -> None:
+    """Sets the leg that kicks: thigh and shank in the plane of the kick, the knee bent until it strikes."""
+    hip, knee, ankle = LEGS[act.side]
+    sign = 1 if act.side == 0 else -1
+    ahead = front[number] * np.cos(act.outwards) + sign * left[number] * np.sin(act.outwards)
+    before = np.exp(-((at + 0.12) ** 2) / 0.02) * act.wind
+    thigh_angle = act.kick * phase - before
+    extended = np.clip(1.6 * phase - 0.6, 0, 1)
+    flexed = act.flexed * (1 - extended) * np.minimum(phase * 4, 1) + before + 0.08
+    thigh, shank = (float(body.limb(still, *pair)[number, 0]) for pair in ((hip, knee), (knee, ankle)))
+
+    def direction(angle: Floats) -> Floats:
+        return np.cos(angle)[:, None] * body.DOWN + np.sin(angle)[:, None] * ahead
+
+    share = np.maximum(np.minimum(phase * 5, 1), np.minimum(before * 3, 1))[:, None]
+    new_knee = out[number, :, hip] + thigh * direction(thigh_angle)
+    new_ankle = new_knee + shank * direction(thigh_angle - flexed)
+    out[number, :, knee] += share * (new_knee - out[number, :, knee])
+    out[number, :, ankle] += share * (new_ankle - out[number, :, ankle])
+
+
+def _hands(acts: list[Strike], phase: Floats, at: Floats, rng: Random) -> tuple[Floats, Floats]:
+    """Places of the hands (n, T, 2, 3) and sides of the elbows (n, 2, 3)."""
+    n, frames = phase.shape
+    hanging = np.repeat(REST[:1], 3, 0)
+    places = np.stack([resting(n, frames, rng, hanging if hand else REST) for hand in (0, 1)], 2)
+    if rng.random() < 0.5:
+        places = places[:, :, ::-1].copy()
+    places[:, :, 1] *= SIDES_ALIKE
+    away = smooth((n, frames, 2, 3), 6, rng) * phase[..., None, None]
+    places += away * np.array([act.fling for act in acts])[:, None, None, None]
+    for number, act in enumerate(acts):
+        if act.hands is None:
+            continue
+        path = _along(act.hands, phase[number], at[number], act)
+        for hand in (0, 1) if act.both else (act.side,):
+            own = path * SIDES_ALIKE if hand else path
+            share = np.clip(phase[number] * 3, 0, 1)[:, None]
+            places[number, :, hand] += share * (own - places[number, :, hand])
+    elbows = np.array([[0.5, -0.4, 0.6], [-0.5, -0.4, 0.6]], np.float32) + rng.normal(0, 0.25, (n, 2, 3))
+    places = places + smooth(places.shape, 4, rng) * rng.uniform(0, 0.04, (n, 1, 1, 1))
+    return places.astype(np.float32), elbows.astype(np.float32)
+
+
+def _along(points: Floats, phase: Floats, at: Floats, act: Strike) -> Floats:
+    """The hand's place (T, 3) on its way through the points; it shakes at the end of it."""
+    where = np.clip(phase, 0, 1) * (len(points) - 1)
+    low = np.minimum(where.astype(int), max(len(points) - 2, 0))
+    following = np.minimum(low + 1, len(points) - 1)
+    path = points[low] + (where - low)[:, None] * (points[following] - points[low])
+    swing = act.shake * np.sin(2 * np.pi * 2.2 * at) * (phase > 0.8)
+    return np.asarray(path + swing[:, None] * body.DOWN)
+
+
+def _set_goals(goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats) -> None:
+    """Targets (n, T, 4): none before, unknown at first, the label until it is held no longer, unknown, none."""
+    for number, act in enumerate(acts):
+        if act.label == NONE:
+            if act.step:  # steps may be called walking
+                goals[number, (phase[number] > 0.02), MOTION] = UNKNOWN if abs(act.step) > 0.3 else 0
+            continue
+        out, hold, back = act.times
+        row = at[number]
+        told_until = out + hold + min(back, HELD_S)
+        doing = (row >= ONSET * out) & (row <= told_until)
+        unclear = (row > -0.15) & (row <= out + hold + back + HELD_S) & ~doing
+        group, other = (MOTION, ARMS) if act.label in GROUPS["motion"] else (ARMS, MOTION)
+        label = list(GROUPS.values())[group].index(act.label)
+        goals[number, :, group] = np.where(doing, label, np.where(unclear, UNKNOWN, 0))
+        if group == MOTION:
+            goals[number, doing | unclear, other] = UNKNOWN
