@@ -40,6 +40,7 @@ class Drawing:
         lost: highest probability that a joint is lost in a window.
         legless: share of windows whose knees and ankles are all lost.
         jumps: highest share of a joint's frames in which it is found elsewhere, or on the other side of the body.
+        hidden: share of windows in which the arm behind a body seen from the side is found where the other one is.
         builds: how much the builds of people differ, times `examples.BUILDS`.
         placing: deviation of the place at which a joint is found, in torsos, the same through a window.
         pace: how unevenly time passes in a take that is drawn, as the deviation of the logarithm of its speed.
@@ -56,7 +57,7 @@ class Drawing:
     gestures: float = 0.06
     transitions: float = 0.15
     exchanged: float = 0.05
-    strikes: float = 0.2
+    strikes: float = 0.25
     single: float = 0.1
     single_speed: tuple[float, float] = (0.8, 2.0)
     speed: tuple[float, float] = (0.65, 1.45)
@@ -66,6 +67,7 @@ class Drawing:
     lost: float = 0.25
     legless: float = 0.06
     jumps: float = 0.04
+    hidden: float = 0.15
     builds: float = 1.0
     placing: float = 0.04
     pace: float = 0.15

@@ -57,7 +57,7 @@ def estimated(points: Floats, goals: NDArray[np.int64], how: Drawing, rng: Rando
     noise = 0.6 * rng.standard_normal(points.shape).astype(np.float32) + 0.8 * smooth(points.shape, 5, rng)
     drift = rng.standard_normal((count, 1, 13, 2)) * 0.012
     points = points + ((noise * level + drift) * spread * height).astype(np.float32)
-    points = _misplaced(points, height, how, rng)
+    points = _misplaced(_hidden(points, height, how, rng), height, how, rng)
     seen = known & ~_lost(count, frames, how, rng) & ~_cut(points, goals, how, rng)
     gone = rng.uniform(0, frames * 0.7, (count, 1)) * (rng.random((count, 1)) < how.late)
     seen &= (np.arange(frames) >= gone)[..., None]
@@ -65,6 +65,25 @@ def estimated(points: Floats, goals: NDArray[np.int64], how: Drawing, rng: Rando
     few = seen.sum(-1) < 4
     goals[few] = UNKNOWN
     return Batch(joints, goals)
+
+
+def _hidden(points: Floats, height: Floats, how: Drawing, rng: Random) -> Floats:
+    """Points (B, T, 13, 2) of which one arm is found near the other while the body is seen from the side.
+
+    So do estimators with an arm that the body hides: its elbow and wrist are taken to be those of the arm they see.
+    """
+    breadth = np.linalg.norm(points[..., body.L_SHOULDER, :] - points[..., body.R_SHOULDER, :], axis=-1)
+    hips = body.middle(points, body.L_HIP, body.R_HIP)
+    torso = np.linalg.norm(body.middle(points, body.L_SHOULDER, body.R_SHOULDER) - hips, axis=-1)
+    chosen = (rng.random((len(points), 1)) < how.hidden) & (breadth < 0.45 * torso)
+    near = rng.integers(0, 2, len(points))
+    out = points.copy()
+    for side in (0, 1):
+        rows = chosen & (near == side)[:, None]
+        for seen, lost in zip(body.SIDES[side][1:], body.SIDES[1 - side][1:], strict=True):
+            off = rng.normal(0, 0.02, (len(points), 1, 2)) * height[..., 0]
+            out[..., lost, :] = np.where(rows[..., None], points[..., seen, :] + off, points[..., lost, :])
+    return np.asarray(out, np.float32)
 
 
 def _misplaced(points: Floats, height: Floats, how: Drawing, rng: Random) -> Floats:

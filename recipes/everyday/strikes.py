@@ -156,8 +156,8 @@ def _reach(rng: Random) -> Strike:
 
 
 STRIKES: tuple[tuple[Callable[[Random], Strike], float], ...] = (
-    (_kick, 0.2), (_punch, 0.14), (_push, 0.13), (_point, 0.11), (_throw, 0.07), (_handshake, 0.07), (_embrace, 0.05),
-    (_stagger, 0.08), (_step, 0.05), (_reach, 0.1),
+    (_kick, 0.18), (_punch, 0.2), (_push, 0.1), (_point, 0.18), (_throw, 0.07), (_handshake, 0.06), (_embrace, 0.04),
+    (_stagger, 0.06), (_step, 0.04), (_reach, 0.07),
 )  # fmt: skip
 """Ways to draw an act, and how often each is."""
 

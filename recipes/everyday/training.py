@@ -35,7 +35,7 @@ for _name, _classes in GROUPS.items():
     SLICES[_name] = slice(_begin, _begin + len(_classes))
 VARIANT = dataclasses.replace(
     COTCN,
-    width=160,
+    width=128,
     dropout=0.05,
     classes=sum(map(len, GROUPS.values())),
     labels="",
@@ -59,7 +59,7 @@ class TrainSettings:
         falls: what is simulated for `Drawing.simulated` of the windows; with a share of 0 nothing is.
     """
 
-    steps: int = 11000
+    steps: int = 7500
     batch: int = 48
     lr: float = 3e-3
     muon: float = 0.03

@@ -107,9 +107,6 @@ def gestures(learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Fra
     """(what is done, what is told longest of the four) of each clip of UT-Interaction; "" where none is told."""
     found = []
     for path, frames in clips.items():
-        wanted = FOUR.get(int(Path(path).stem.split("_")[2]))
-        if wanted is None:
-            continue
         longest = Counter[str]()
         runs: dict[tuple[str, str], tuple[str, int]] = {}
         for _, subject, each in answered(learner, frames):
@@ -119,8 +116,13 @@ def gestures(learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Fra
             runs[subject, each.group] = name, length
             if name in FOUR.values() and length >= TOLD:
                 longest[name] += 1
-        found.append((wanted, longest.most_common(1)[0][0] if longest else ""))
+        found.append((acted(Path(path)), longest.most_common(1)[0][0] if longest else ""))
     return found
+
+
+def acted(path: Path) -> str:
+    """What is done in a clip of UT-Interaction, if it is one of the four; else ""."""
+    return FOUR.get(int(path.stem.split("_")[2]), "")
 
 
 def idle(
@@ -178,7 +180,8 @@ def measured(learner: ContinualSkeletonLearner, folder: Path) -> dict[str, Any]:
     """All figures of the clips in `folder`."""
     spans = intervals(folder / "gmdcsa24")
     daily = {path: people(Path(path)) for path in spans if Path(path).exists()}
-    fights = {str(path): people(path) for path in sorted((folder / "ut_interaction").glob("*_*_*.avi"))}
+    acts = sorted(path for path in (folder / "ut_interaction").glob("*_*_*.avi") if acted(path))
+    fights = {str(path): people(path) for path in acts}
     counts = daily_life(learner, spans, daily)
     answers, labels = idle(learner, spans, daily)
     return {
