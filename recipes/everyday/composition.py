@@ -12,6 +12,7 @@ from recipes.everyday import transitions
 from recipes.everyday.drawing import (
     ACTION,
     ARMS,
+    CLASS,
     DRINKING,
     FALLING,
     LIE,
@@ -35,6 +36,7 @@ from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.take_pool import TakePool
 
 SEATED_BENDS = 0.2  # share of seated windows in which somebody bends down, to pick something up
+STRIKING = tuple(CLASS[ARMS, name] for name in ("punching", "pushing", "throwing"))  # nobody who sits does
 LYING_ARMS = (UNKNOWN, 0, WAVING, *RAISING)  # what people do with their arms who lie
 
 
@@ -119,6 +121,8 @@ def compose_seated(people: Floats, goals: NDArray[np.int64], share: float, rng: 
         rng.normal(0.05, 0.2, (n, 1)),
     )  # fmt: skip
     goals[chosen, :, POSTURE] = SIT
+    arms = goals[chosen, :, ARMS]
+    goals[chosen, :, ARMS] = np.where(np.isin(arms, STRIKING), UNKNOWN, arms)
     bend = chosen[rng.random(n) < SEATED_BENDS]
     own = goals[bend]
     people[bend] = transitions.seated_bends(people[bend], own, rng)
@@ -185,7 +189,7 @@ def compose_falls(people: Floats, goals: NDArray[np.int64], share: float, rng: R
 def walk_over_floor(people: Floats, goals: NDArray[np.int64], rng: Random) -> None:
     """People who walk or run on the spot go somewhere, most of them to their front."""
     motion = goals[..., MOTION]
-    for label, slow, fast in ((WALKING, 0.5, 1.7), (RUNNING, 1.5, 3.5)):
+    for label, slow, fast in ((WALKING, 0.3, 1.7), (RUNNING, 1.5, 3.5)):
         pelvis = body.middle(people, body.L_HIP, body.R_HIP)
         progress = np.linalg.norm((pelvis[:, -1] - pelvis[:, 0])[:, [0, 2]], axis=-1)
         chosen = np.flatnonzero((motion == label).any(1) & (progress < 0.5) & (rng.random(len(people)) < 0.85))

@@ -23,6 +23,8 @@ UPPER = [body.NOSE, *body.SIDES[0], *body.SIDES[1]]
 LEGS = ((body.L_HIP, body.L_KNEE, body.L_ANKLE), (body.R_HIP, body.R_KNEE, body.R_ANKLE))
 ONSET = 0.4  # share of the way out after which one can tell what it is
 
+STEP = 0.1  # m: who goes farther may be said to walk, or not
+
 
 @dataclass(frozen=True, eq=False)
 class Strike:
@@ -302,15 +304,15 @@ def _along(points: Floats, phase: Floats, at: Floats, act: Strike) -> Floats:
 def _set_goals(goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats) -> None:
     """Targets (n, T, 4): none before, unknown at first, the label until it is held no longer, unknown, none."""
     for number, act in enumerate(acts):
+        if abs(act.step) > STEP:
+            goals[number, (phase[number] > 0.02) & (phase[number] < 0.98), MOTION] = UNKNOWN
         if act.label == NONE:
-            if act.step:  # steps may be called walking
-                goals[number, (phase[number] > 0.02), MOTION] = UNKNOWN if abs(act.step) > 0.3 else 0
             continue
         out, hold, back = act.times
         row = at[number]
-        told_until = out + hold + min(back, HELD_S)
+        told_until = out + hold + back + HELD_S
         doing = (row >= ONSET * out) & (row <= told_until)
-        unclear = (row > -0.15) & (row <= out + hold + back + HELD_S) & ~doing
+        unclear = (row > -0.15) & (row <= told_until + HELD_S) & ~doing
         group, other = (MOTION, ARMS) if act.label in GROUPS["motion"] else (ARMS, MOTION)
         label = list(GROUPS.values())[group].index(act.label)
         goals[number, :, group] = np.where(doing, label, np.where(unclear, UNKNOWN, 0))

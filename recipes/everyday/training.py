@@ -59,7 +59,7 @@ class TrainSettings:
         falls: what is simulated for `Drawing.simulated` of the windows; with a share of 0 nothing is.
     """
 
-    steps: int = 7500
+    steps: int = 6500
     batch: int = 48
     lr: float = 3e-3
     muon: float = 0.03

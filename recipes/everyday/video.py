@@ -165,8 +165,8 @@ def unlike(
     """Share of the answers that are others when the confidences of all joints are changed."""
     same = other = 0
     for frames in clips.values():
-        changed = answered(learner, with_scores(frames, change))
-        for one, two in zip(answered(learner, frames), changed, strict=True):
+        before = list(answered(learner, frames))  # to its end: both runs have the learner's streams
+        for one, two in zip(before, list(answered(learner, with_scores(frames, change))), strict=True):
             same, other = same + (told(one[2]) == told(two[2])), other + (told(one[2]) != told(two[2]))
     return other / max(same + other, 1)
 
