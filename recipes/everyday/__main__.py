@@ -2,9 +2,9 @@
 
     python -m recipes.everyday --data DATA [--steps 6500] [--out FOLDER]
 
-Trains twice: without a fifth of the people of each set, to whom temperatures and thresholds are fitted, and with
-all, which is what is shipped. A training that was run before with the same settings, by `recipes.everyday.accuracy`
-too, is not run again.
+Trains twice: without a fifth of the people of each set, to whom temperatures, biases and thresholds are fitted, and
+with all, which is what is shipped. A training that was run before with the same settings, also by
+`recipes.everyday.accuracy`, is not run again.
 
 DATA is a folder with train/, the sets as their authors gave them (docs/recipes.md says where they come from). Writes a
 folder that `ContinualSkeletonLearner("cotcn").load(folder)` reads, with a bundle in it. The bundle of the shipped
@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from co_perception.learners.bundle_file import FOLDER
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.temporal import CoTcn
-from recipes.everyday.calibration import calibrated, fitted
+from recipes.everyday.calibration import Scalings, calibrated, fitted
 from recipes.everyday.labels import class_names
 from recipes.everyday.measure import streams
 from recipes.everyday.sets import FOLDS, person_folds, train_takes
@@ -49,10 +49,15 @@ def main() -> None:
 
 def everyday_model(takes: Sequence[Take], settings: TrainSettings, folder: Path) -> ContinualSkeletonLearner:
     """The model of all people, calibrated on those whom a training of its own did not see, written into the folder."""
-    known, others = person_folds(takes, FOLDS, 0)
-    by_group, limits = fitted(trained_once("fold 0", known, settings), streams(others, seed=100, views=2))
-    print(f"temperatures {by_group}, thresholds {limits}", flush=True)
+    by_group, limits = of_held_out_people(takes, settings)
+    print(f"temperatures and biases {by_group}, thresholds {limits}", flush=True)
     return saved(calibrated(trained_once("all", takes, settings), by_group), folder, limits)
+
+
+def of_held_out_people(takes: Sequence[Take], settings: TrainSettings) -> tuple[Scalings, dict[str, float]]:
+    """Temperatures and biases by group, and thresholds, of people whom a training of its own did not see."""
+    known, others = person_folds(takes, FOLDS, 0)
+    return fitted(trained_once("fold 0", known, settings), streams(others, seed=100, views=2))
 
 
 def saved(network: CoTcn, folder: Path, threshold: float | Mapping[str, float] = 0.0) -> ContinualSkeletonLearner:

@@ -27,7 +27,7 @@ import torch
 from co_perception.learners.metadata import Metadata
 from co_perception.networks.temporal import CoTcn
 from recipes.everyday import video
-from recipes.everyday.__main__ import everyday_model
+from recipes.everyday.__main__ import everyday_model, of_held_out_people
 from recipes.everyday.accuracy_page import page
 from recipes.everyday.calibration import calibrated, calibration_error, fitted, rejected
 from recipes.everyday.card import NAME, card
@@ -98,7 +98,9 @@ def measured(question: str, data: Path, settings: TrainSettings) -> dict[str, An
     elif question.startswith("fold"):
         found = fold_results(takes, int(question.split()[1]), settings)
     elif question == "never seen":
-        found = never_seen(data, trained_once("all", takes, settings), floor(takes), NEVER_SEEN)
+        by_group, _ = of_held_out_people(takes, settings)
+        network = calibrated(trained_once("all", takes, settings), by_group)
+        found = never_seen(data, network, floor(takes), NEVER_SEEN)
     else:
         others = [take for take in takes if take.dataset != "jhmdb"]
         found = never_seen(data, trained_once(question, others, settings), floor(others), ("jhmdb",))
@@ -108,21 +110,28 @@ def measured(question: str, data: Path, settings: TrainSettings) -> dict[str, An
 
 
 def fold_results(takes: Sequence[Take], fold: int, settings: TrainSettings) -> dict[str, Any]:
-    """Answers of the network and of the floor for the people of one fold."""
+    """Answers of the network and of the floor for the people of one fold, the network fitted to every second of them.
+
+    Every second person is answered by the network calibrated on the others of the fold, and the other way round.
+    """
     known, unseen = person_folds(takes, FOLDS, fold)
     network = trained_once(f"fold {fold}", known, settings)
     tests = streams(unseen, seed=100 + fold, views=2)
     trees = floor(known)
-    # Temperatures and thresholds of every second person, errors of the others.
     people = sorted({(test.take.dataset, test.take.person) for test in tests})
-    half = [test for test in tests if people.index((test.take.dataset, test.take.person)) % 2]
-    others = [test for test in tests if not people.index((test.take.dataset, test.take.person)) % 2]
-    by_group, limits = fitted(network, half)
-    rows = probabilities(calibrated(network, by_group), [test.joints for test in others])
+    halves = [[test for test in tests if people.index((test.take.dataset, test.take.person)) % 2 == n] for n in (0, 1)]
+    told = []
+    for own, other in (halves, halves[::-1]):
+        by_group, limits = fitted(network, other)
+        fitting = calibrated(network, by_group)
+        told.append(answers(scores(fitting, own)))
+        if own is halves[0]:
+            others, rows = own, probabilities(fitting, [test.joints for test in own])
+    tests = [*halves[0], *halves[1]]
     return {
         "wanted": [test.label for test in tests],
         "person": [f"{test.take.dataset} {test.take.person}" for test in tests],
-        "network": answers(scores(network, tests)),
+        "network": [*told[0], *told[1]],
         "floor": answers(trees(tests)),
         "thresholds": limits,
         "calibration": calibration_error(rows, others),

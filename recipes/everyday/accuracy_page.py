@@ -21,7 +21,8 @@ as they are. Intervals are
 95 % of a bootstrap over people. The floor is extremely randomized trees on trivial features of the same takes. The
 spike is a plain causal network of one group of labels after three minutes of training, measured once by hand on its own
 choice of people and labels. An aim is what the model should reach; what it does not reach is said with the confusion
-behind it. Nothing was chosen on the sets of `test/` or on the videos, but at the end one training of two.
+behind it. Nothing was chosen on the sets of `test/`; at the end one training of several was chosen with the videos
+in sight.
 """
 MEASURES: tuple[Callable[[Figures], float], ...] = (
     lambda found: found.accuracy,
@@ -68,12 +69,30 @@ with nothing of Kinder-Gator trained on, the last row has .590 among its own lab
 rightly. With other styles, more various builds and joints that are placed otherwise, that is .629 and .11, with .37
 instead of .32 of the other acts labeled: promising, and too late to be trained, as were composed kicks.
 
-A network trained to the end by the last row (160 channels, 11000 batches) is not shipped. Measured as above, it had on
+A network trained to the end by the last row (160 channels, 11000 batches) was not shipped. Measured as above, it had on
 people of fold 0 .95, .95 and .16; NW-UCLA, UTKinect, MSR Action3D, SBU and JHMDB among their own labels .86, .75, .71,
 .53, .86; on video standing .96, sitting .70, walking .39; UT-Interaction .17, and .03 wrong; 3 of 6 falls. What it
-gained on people of the same sets it lost where sets and cameras differ, real video above all. So the weights stay those
-of the earlier recipe (128 channels, 9000 batches by AdamW), a choice between two trainings that saw the videos. The
-milder tremor is the suspect: the recipe has the one that was fitted to MoveNet again, and was not trained since.
+gained on people of the same sets it lost where sets and cameras differ, real video above all. That shipped before this
+one (128 channels, 9000 batches by AdamW) had .89, .90, .19; .85, .75, .71, .59, .86; .96, .75, .48; .35, .05; 4 of 6.
+
+Composed short acts of the whole body, more various builds, joints that are placed otherwise and an uneven pace came
+then. With nothing of Kinder-Gator trained on, 2250 batches (128 channels):
+
+| tried | Kinder-Gator: all labels, its own labels; others told | single acts: right, wrong; others told |
+|---|---|---|
+| none of these | .389, .603; .246 | .09, .15; .19 |
+| all of these, short acts in .2 of the windows | .480, .638; .358 | .17, .12; .25 |
+
+Of its single acts no pointing was told and .04 of the punches, so these came more often in what was trained next (7500
+batches). It told the right one in .65 of UT-Interaction's clips, none wrongly, and walking in .26 of the answers. In
+the last training short acts are held as in takes, and nobody who sits strikes; fewer batches (6500) for want of time.
+Its classes come in shares of their own in training, composed ones above all, so biases are fitted to held-out people.
+With biases of the arms in full, other acts get a label in .11 instead of .29 on those people, and .28 of
+UT-Interaction's clips are told instead of .78; with half of them .17 and .45; with a quarter .20 and .62, and the best
+accuracy on held-out people, .895 instead of .888. That is what is shipped. The full biases of motion raise walking on
+held-out people from .79 to .90. The choice of a quarter was made on held-out people, with the figures of the videos in
+sight; so was the choice of this training instead of what was shipped before, which tells walking and NW-UCLA's acts
+better, and short acts on video far worse.
 
 What is left: the few people of a set who do an act in a way of their own (UTD-MHAD's crossed and
 curled arms), acts that are nearly the same (knocking and waving, swiping and pointing), and the way from one set to
@@ -82,7 +101,8 @@ other acts that get a label. UTKinect was read at half its speed, which is mende
 
 On video, watched by eye: "bending" and "standing" of who sits is a man who picks up a phone from his chair, annotated
 as sitting throughout; "bending" of who walks or stands is a man who picks up a bottle from the bed, and from the floor.
-The gestures of UT-Interaction are seldom told: they last half a second, and most answers are none or UNCERTAIN.
+Who walks slowly or with a bottle in his hands is "no_motion". A man who lies with his feet to the camera is sitting for
+the network in both falls that are missed. UT-Interaction's punches last a third of a second, and half are told.
 """
 WITHOUT = ", nothing of it trained on"
 CONFUSED = 0.9  # recall below which the wrong answers are told
@@ -126,7 +146,7 @@ def _calibration(folds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     groups = folds[0]["calibration"]
     errors = {group: float(np.mean([fold["calibration"][group] for fold in folds])) for group in groups}
     each = ", ".join(f"{group} {error:.3f}" for group, error in errors.items())
-    yield f"Expected calibration error of single frames, temperatures fitted on other people: {each} (aim: .05)."
+    yield f"Expected calibration error of single frames, calibrated on other people: {each} (aim: .05)."
     right, sure = (float(np.mean([fold["rejected"][key] for fold in folds])) for key in ("right", "right and sure"))
     limits = {group: float(np.mean([fold["thresholds"][group] for fold in folds])) for group in groups}
     named = ", ".join(f"{group} {limit:.2f}" for group, limit in limits.items())

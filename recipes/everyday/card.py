@@ -11,7 +11,7 @@ from recipes.everyday.labels import GROUPS, class_names
 NAME = "cotcn_everyday"
 HEAD = """# {name}
 
-What: `cotcn` (0.32 M parameters, 160 channels, 2.1 s at 15 Hz, `body13`, one person) on everyday activities in three
+What: `cotcn` (0.21 M parameters, 128 channels, 2.1 s at 15 Hz, `body13`, one person) on everyday activities in three
 groups, each with an answer of its own: {groups}.
 `no_motion` and `no_gesture` mean that nothing of the group's list happens. Answers below the threshold of their
 group ({thresholds}) are UNCERTAIN.
@@ -21,11 +21,11 @@ its authors say), the adults of Kinder-Gator (2018; README: for use in animation
 1, training part (HMDB51: CC BY 4.0), UI-PRMD (2018, PDDL 1.0), Vicon Physical Action (UCI, CC BY 4.0 as UCI states),
 eight activities of CMU motion capture (free for all uses), held poses of lzq (Apache-2.0). They are 3,182 takes of 38
 named people and of others without names. Joints in space are seen by drawn cameras; seated and lying people who
-gesture, idle people, gestures, ways down and up are composed; falls are simulated (`recipes/everyday`,
-docs/recipes.md). Nothing of `test/` or of any video that is reported was trained on.
+gesture, idle people, gestures, short acts of the whole body, ways down and up are composed; falls are simulated
+(`recipes/everyday`, docs/recipes.md). Nothing of `test/` or of any video that is reported was trained on.
 
 Split and figures, by `make accuracy` ({settings}): folds by person, the same settings in all. The weights here were
-trained once more on everybody; temperatures and thresholds come from a fold whose people were not trained on.
+trained once more on everybody; temperatures, biases and thresholds come from a fold whose people were not trained on.
 """
 FOOT = """
 ## Where it breaks

@@ -18,7 +18,7 @@ from recipes.everyday import bodies, gestures, video
 from recipes.everyday.card import NAME
 from recipes.everyday.labels import GROUPS, class_names
 
-WEIGHTS = "1a0101c742685107d103d14151f15669ed1dacbb9c6fad57a07e99204acd9983"
+WEIGHTS = "9d7c22ffe512e2931742e76d080c15f7cefdf2f514bd468a4eddacfc328bc792"
 STANDING = np.array(
     [[0, -0.72, -0.05], [0.18, -0.5, 0], [-0.18, -0.5, 0], [0.24, -0.22, 0], [-0.24, -0.22, 0], [0.25, 0.03, -0.05],
      [-0.25, 0.03, -0.05], [0.1, 0, 0], [-0.1, 0, 0], [0.11, 0.43, 0], [-0.11, 0.43, 0], [0.11, 0.85, 0],

@@ -317,14 +317,21 @@ def test_temperatures_make_overconfident_scores_as_sure_as_they_are_right() -> N
     sure = np.concatenate([np.exp(3 * logits[:, part]) / np.exp(3 * logits[:, part]).sum(1, keepdims=True)
                            for part in SLICES.values()], 1)  # fmt: skip
     tests = [Stream(np.zeros((4000, 13, 3), np.float32), goals, "none", take())]
-    found = calibration.temperatures([sure], tests)
-    assert all(value == pytest.approx(3, rel=0.08) for value in found.values())
+    found = calibration.scalings([sure], tests)
+    assert all(temperature == pytest.approx(3, rel=0.08) for temperature, _ in found.values())
+    assert all(np.abs(biases).max() < 0.25 for _, biases in found.values())  # there is nothing to take back
+    rare = 3 * logits + np.where(np.arange(23) == SLICES["motion"].start, 1.5, 0)  # "none" said too often
+    parts = [np.exp(rare[:, part]) / np.exp(rare[:, part]).sum(1, keepdims=True) for part in SLICES.values()]
+    biases = calibration.scalings([np.concatenate(parts, 1)], tests)["motion"][1]
+    assert biases[0] - biases[1:].mean() == pytest.approx(-0.5, abs=0.12)
     assert min(calibration.calibration_error([sure], tests).values()) > 0.1
     network = trained([take()], TrainSettings(steps=1, batch=2, drawing=PLAIN))
     clip = network_input(take().joints[None, :, :, :3] * np.float32(1))
     with torch.no_grad():
-        before, after = (each.clip(clip) for each in (network, calibration.calibrated(network, {"arms": 2.0})))
-    torch.testing.assert_close(after[:, SLICES["arms"]] * 2, before[:, SLICES["arms"]])
+        before, after = (
+            each.clip(clip) for each in (network, calibration.calibrated(network, {"arms": (2.0, np.ones(10))}))
+        )
+    torch.testing.assert_close((after[:, SLICES["arms"]] - 1) * 2, before[:, SLICES["arms"]])
     torch.testing.assert_close(after[:, SLICES["motion"]], before[:, SLICES["motion"]])
     rows = [np.tile(sure[:100], (1, 1))]
     some = [dataclasses.replace(tests[0], goals=goals[:100])]
