@@ -20,6 +20,7 @@ ZERO = {
     "train --embedding-weight": "the classification losses alone",
     "train --source-weight": "the source counts in the loss of the features only",
     "adapt --hold-out": "nothing is held out",
+    "why --at": "the beginning of the recording",
     "evaluate --seed": "a seed like any other",
     "demo --seconds": "to the end",
     "demo --model-rate": "each frame of the source is one of the network",
@@ -27,7 +28,7 @@ ZERO = {
 }
 # Options that are text, and read as more than a name; each is refused with words of its own.
 TEXT = {
-    "train --set", "adapt --set", "evaluate --set", "evaluate --require", "record --keys",
+    "train --set", "adapt --set", "evaluate --set", "tune --set", "why --set", "evaluate --require", "record --keys",
 }  # fmt: skip
 
 

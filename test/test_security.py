@@ -28,6 +28,7 @@ ALLOWED = {
     (PROCESSES, "benchmarks/node_latency.py"): "starts the node it measures",
     (PROCESSES, "benchmarks/bench/remote.py"): "contestants, each in a process of its own",
     (PROCESSES, "benchmarks/startup.py"): "starts the nodes it measures",
+    (PROCESSES, "benchmarks/install_size.py"): "pip, and the node that it installed",
     (PROCESSES, "benchmarks/convert_networks.py"): "networks of others, each in a process of its own",
     ("exec", "benchmarks/bench/converted_sequences.py"): "networks of others, which it is about",
     ("exec", "benchmarks/bench/converted_further.py"): "networks of others, which it is about",

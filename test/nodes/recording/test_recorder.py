@@ -57,6 +57,9 @@ def test_a_definition_holds_every_type_inside_once() -> None:
         "builtin_interfaces/Time",
         "co_perception/Activity",
         "co_perception/ActivityHypothesis",
+        "co_perception/PersonPosition",
+        "geometry_msgs/Point",
+        "geometry_msgs/Vector3",
         "sensor_msgs/RegionOfInterest",
         "std_msgs/Header",
     ]
