@@ -58,10 +58,10 @@ def _biases(logits: Floats, goals: np.ndarray) -> Floats:
     def closure() -> float:
         optimizer.zero_grad()
         loss = F.cross_entropy(scores * scale.exp() + biases, wanted) + SMALL * (biases**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return float(loss.detach())
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     return np.asarray((biases - biases.mean()).detach().numpy(), np.float64)
 
 
