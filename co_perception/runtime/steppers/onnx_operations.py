@@ -129,6 +129,10 @@ def _slice(
     return at("Slice", x, *bounds)
 
 
+def _narrow(at: Place, x: Named, axis: int, start: int, length: int) -> Named:
+    return _slice(at, x, axis, start, start + length if start + length else None)
+
+
 def _unbind(at: Place, x: Named, axis: int = 0) -> list[Named]:
     whole = [like.unsqueeze(axis) for like in at.like]
     parts = at.writer.add_many("Split", [x], whole, axis=axis, num_outputs=len(whole)) if len(whole) > 1 else [x]
@@ -202,12 +206,21 @@ def _avg_pool(
     return at("AveragePool", x, kernel_shape=_pair(kernel, 2), strides=_pair(stride or kernel, 2), **settings)
 
 
+PADDINGS = {"constant": "constant", "replicate": "edge", "reflect": "reflect"}  # by torch's name
+
+
 def _pad(at: Place, x: Named, sizes: Sequence[int], mode: str = "constant", value: float | None = None) -> Named:
-    if mode != "constant":
+    if mode not in PADDINGS:
         raise UnsupportedOperationError(f"padding of mode {mode!r}")
     pairs = [(0, 0)] * (x.like.dim() - len(sizes) // 2) + list(zip(sizes[0::2], sizes[1::2], strict=True))[::-1]
     amounts = torch.tensor([before for before, _ in pairs] + [after for _, after in pairs])
-    return at("Pad", x, amounts, torch.tensor(value or 0.0, dtype=x.like.dtype))
+    return at("Pad", x, amounts, torch.tensor(value or 0.0, dtype=x.like.dtype), mode=PADDINGS[mode])
+
+
+def _full_like(at: Place, x: Named, value: float, **_: object) -> Named:
+    """A constant in the shape of x, whatever the number of streams."""
+    shape = at("Shape", x, like=torch.tensor(x.like.shape))
+    return at("Expand", torch.full([1] * x.like.dim(), value, dtype=at.like.dtype), shape)
 
 
 def _index(at: Place, x: Input, indices: Sequence[Input]) -> Named:
@@ -273,7 +286,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "scaled_dot_product_attention": _attend, "max_pool2d": _max_pool, "avg_pool2d": _avg_pool, "pad": _pad,
     "view": _view, "reshape": _view, "flatten": _view, "unflatten": _view, "view_as": _view, "squeeze": _view,
     "unsqueeze": _view, "movedim": _reorder(torch.movedim), "transpose": _reorder(torch.transpose),
-    "permute": _reorder(torch.permute), "slice": _slice,
+    "permute": _reorder(torch.permute), "slice": _slice, "narrow": _narrow, "full_like": _full_like,
     "select": lambda at, x, axis, index: at("Gather", x, torch.tensor(index), axis=axis),
     "unbind": _unbind, "split": _split, "split_with_sizes": _split, "stack": _stack,
     "cat": lambda at, parts, axis=0: at("Concat", *parts, axis=axis),
