@@ -161,7 +161,8 @@ def test_the_published_network_from_the_cache(
         learner = BundleVideoLearner()
         learner.load(tmp_path / "bundle")
         same(learner.infer(frames), wanted)
-    assert len(list((tmp_path / "optimized").iterdir())) == len(learner._facts.stage_shapes)
+    kept = len(list((tmp_path / "optimized").iterdir()))  # one or two programs of each stage
+    assert len(learner._facts.stage_shapes) <= kept <= 2 * len(learner._facts.stage_shapes)
     assert optimized_cache.LARGE < 50_000_000 and torch.is_grad_enabled()
 
 

@@ -190,11 +190,16 @@ def _attend(
     return at("MatMul", at("Softmax", products, axis=-1, like=scores), v)
 
 
-def _max_pool(
-    at: Place, x: Named, kernel: Sizes, stride: Sizes = (), padding: Sizes = 0, dilation: Sizes = 1, ceil: bool = False
-) -> Named:
-    settings: dict[str, Any] = dict(pads=_pair(padding, 2) * 2, dilations=_pair(dilation, 2), ceil_mode=int(ceil))
-    return at("MaxPool", x, kernel_shape=_pair(kernel, 2), strides=_pair(stride or kernel, 2), **settings)
+def _max_pool(axes: int) -> Callable[..., Named]:
+    def translate(
+        at: Place, x: Named, kernel: Sizes, stride: Sizes = (), padding: Sizes = 0, dilation: Sizes = 1,
+        ceil: bool = False,
+    ) -> Named:  # fmt: skip
+        settings: dict[str, Any] = dict(pads=_pair(padding, axes) * 2, dilations=_pair(dilation, axes))
+        kernels, strides = _pair(kernel, axes), _pair(stride or kernel, axes)
+        return at("MaxPool", x, kernel_shape=kernels, strides=strides, ceil_mode=int(ceil), **settings)
+
+    return translate
 
 
 def _avg_pool(
@@ -283,7 +288,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "log_softmax": lambda at, x, axis, dtype=None: at("LogSoftmax", x, axis=axis), "prelu": _prelu,
     "einsum": lambda at, equation, parts, path=None: at("Einsum", *parts, equation=equation),
     "adaptive_avg_pool2d": _adaptive_mean, "adaptive_avg_pool3d": _adaptive_mean, "adaptive_avg_pool1d": _adaptive_mean,
-    "scaled_dot_product_attention": _attend, "max_pool2d": _max_pool, "avg_pool2d": _avg_pool, "pad": _pad,
+    "scaled_dot_product_attention": _attend, "max_pool2d": _max_pool(2), "max_pool3d": _max_pool(3),
+    "avg_pool2d": _avg_pool, "pad": _pad,
     "view": _view, "reshape": _view, "flatten": _view, "unflatten": _view, "view_as": _view, "squeeze": _view,
     "unsqueeze": _view, "movedim": _reorder(torch.movedim), "transpose": _reorder(torch.transpose),
     "permute": _reorder(torch.permute), "slice": _slice, "narrow": _narrow, "full_like": _full_like,
