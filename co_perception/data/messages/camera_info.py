@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from co_perception.data.messages.people import RoiMessage
+from co_perception.data.messages.people_fields import RoiMessage
 from co_perception.engine.camera_model import CameraModel
 
 FISHEYE = ("equidistant", "fisheye")

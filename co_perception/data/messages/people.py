@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.data.messages.people_fields import (
+    PositionMessage,
+    SkeletonArrayMessage,
+)
 from co_perception.engine import confidences
 from co_perception.engine.coordinates import PIXELS as PIXELS_AXES
 from co_perception.engine.coordinates import REP103, SHARES, of_frame, wrong_unit
@@ -22,7 +26,7 @@ from co_perception.engine.data import Image
 from co_perception.engine.person_position import PersonPosition, PositionSource
 from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.target import Pose
-from co_perception.engine.time import Stamp, nanoseconds
+from co_perception.engine.time import nanoseconds
 from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.skeletons.one_body import bodies, joined
 from co_perception.skeletons.separate_people import SeparatePeople
@@ -31,74 +35,6 @@ PIXELS, METRES, NORMALIZED = 0, 1, 2  # SkeletonArray.COORDINATES_*
 SENSELESS = ("unknown layout", "wrong joints", "unknown axes", "wrong unit")  # kinds of refusals of whole people
 TWICE = "one person twice"
 FARTHEST = 1e6  # pixels or metres; what is farther off is no place of a joint, and overflows where it is squared
-
-
-class RoiMessage(Protocol):
-    """The fields of a `sensor_msgs/RegionOfInterest` that are used, in pixels."""
-
-    x_offset: int
-    y_offset: int
-    width: int
-    height: int
-
-
-class KeypointMessage(Protocol):
-    """The fields of a `co_perception/Keypoint`: pixels or metres (z NaN where unknown), score 0..1."""
-
-    x: float
-    y: float
-    z: float
-    score: float
-
-
-class VectorMessage(Protocol):
-    """The fields of a `geometry_msgs/Point` or `Vector3`."""
-
-    x: float
-    y: float
-    z: float
-
-
-class PositionMessage(Protocol):
-    """The fields of a `co_perception/PersonPosition`."""
-
-    source: int
-    frame_id: str
-    point: VectorMessage
-    covariance: Sequence[float]
-    distance: float
-    distance_deviation: float
-    bearing: float
-    facing: float
-    velocity: VectorMessage
-    velocity_deviation: float
-
-
-class SkeletonMessage(Protocol):
-    """The fields of a `co_perception/Skeleton`."""
-
-    subject_id: str
-    layout: str
-    score: float
-    keypoints: Sequence[KeypointMessage]
-    roi: RoiMessage
-
-
-class HeaderMessage(Protocol):
-    """The fields of a `std_msgs/Header` that are used."""
-
-    stamp: Stamp
-    frame_id: str
-
-
-class SkeletonArrayMessage(Protocol):
-    """The fields of a `co_perception/SkeletonArray` that are used; earlier ones have no `rotate` and `mirrored`."""
-
-    header: HeaderMessage
-    coordinates: int
-    image_width: int
-    image_height: int
-    skeletons: Sequence[SkeletonMessage]
 
 
 class Box(NamedTuple):
