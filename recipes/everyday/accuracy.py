@@ -97,22 +97,22 @@ def measured(question: str, data: Path, settings: TrainSettings) -> dict[str, An
         found = video.measured(everyday_model(takes, settings, VIDEO_MODEL), data / "video")
     elif question.startswith("fold"):
         found = fold_results(takes, int(question.split()[1]), settings)
-    elif question == "never seen":
-        by_group, _ = of_held_out_people(takes, settings)
-        network = calibrated(trained_once("all", takes, settings), by_group)
-        found = never_seen(data, network, floor(takes), NEVER_SEEN)
     else:
-        others = [take for take in takes if take.dataset != "jhmdb"]
-        found = never_seen(data, trained_once(question, others, settings), floor(others), ("jhmdb",))
+        all_sets = question == "never seen"
+        known = takes if all_sets else [take for take in takes if take.dataset != "jhmdb"]
+        by_group, _ = of_held_out_people(takes, settings)
+        network = calibrated(trained_once("all" if all_sets else question, known, settings), by_group)
+        found = never_seen(data, network, floor(known), NEVER_SEEN if all_sets else ("jhmdb",))
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"settings": repr(settings), **found}) + "\n")
     return found
 
 
 def fold_results(takes: Sequence[Take], fold: int, settings: TrainSettings) -> dict[str, Any]:
-    """Answers of the network and of the floor for the people of one fold, the network fitted to every second of them.
+    """Answers of the network and of the floor for the people of one fold.
 
-    Every second person is answered by the network calibrated on the others of the fold, and the other way round.
+    Every second person is answered by the network calibrated on the others of the fold, and the other way round; errors
+    of confidence, rejection and false alarms are those of one half.
     """
     known, unseen = person_folds(takes, FOLDS, fold)
     network = trained_once(f"fold {fold}", known, settings)
@@ -120,18 +120,16 @@ def fold_results(takes: Sequence[Take], fold: int, settings: TrainSettings) -> d
     trees = floor(known)
     people = sorted({(test.take.dataset, test.take.person) for test in tests})
     halves = [[test for test in tests if people.index((test.take.dataset, test.take.person)) % 2 == n] for n in (0, 1)]
-    told = []
-    for own, other in (halves, halves[::-1]):
-        by_group, limits = fitted(network, other)
-        fitting = calibrated(network, by_group)
-        told.append(answers(scores(fitting, own)))
-        if own is halves[0]:
-            others, rows = own, probabilities(fitting, [test.joints for test in own])
+    fits = [fitted(network, half) for half in halves[::-1]]
+    fitting = [calibrated(network, by_group) for by_group, _ in fits]
+    told = [name for half, each in zip(halves, fitting, strict=True) for name in answers(scores(each, half))]
+    (others, _), (_, limits) = halves, fits[0]
+    rows = probabilities(fitting[0], [test.joints for test in others])
     tests = [*halves[0], *halves[1]]
     return {
         "wanted": [test.label for test in tests],
         "person": [f"{test.take.dataset} {test.take.person}" for test in tests],
-        "network": [*told[0], *told[1]],
+        "network": told,
         "floor": answers(trees(tests)),
         "thresholds": limits,
         "calibration": calibration_error(rows, others),

@@ -35,6 +35,7 @@ FOOT = """
 - Waving, throwing, pushing and clapping of data sets never seen are "none" more often than not.
 - In two of the six falls of GMDCSA-24 that were looked at, a man who lies with his feet to the camera is "sitting"
   (docs/falls.md).
+- Of two men who walk slowly, turn, or carry something on video, walking is told in a third of the answers.
 - Drinking, lying and most seated gestures were never recorded but composed: there is no figure of them here.
 - Cameras were drawn between 2 and 7 m away and from -10 to 38 degrees downwards; beyond, expect less. Of people who are
   cut off above the knees neither posture nor motion was trained.
