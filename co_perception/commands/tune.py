@@ -16,7 +16,8 @@ from co_perception.engine.paths import user_path
 
 if TYPE_CHECKING:
     from co_perception.commands.evaluation_plan import EvaluationPlan
-    from co_perception.evaluation.threshold_choice import TrialTable, TuningResult
+    from co_perception.evaluation.rule_trials import TrialTable
+    from co_perception.evaluation.threshold_choice import TuningResult
 
 PER_HOUR = positive("false alarms per hour, such as 1", 3600)
 LEVEL = NumberArgument("a share, such as 0.95", 0, 1, open_below=True, open_above=True)
@@ -73,7 +74,7 @@ def _table(plan: EvaluationPlan, jobs: int, nothing: bool) -> TrialTable:
     from co_perception.evaluation.ground_truth import UNANNOTATED, Replayed, label_records
     from co_perception.evaluation.judged_groups import judged_groups
     from co_perception.evaluation.records import first_of_each, read_run
-    from co_perception.evaluation.threshold_choice import joined, trials
+    from co_perception.evaluation.rule_trials import joined, trials
 
     replayed = []
     with TemporaryDirectory(prefix="co_perception_") as parts:

@@ -99,10 +99,10 @@ def measured(question: str, data: Path, settings: TrainSettings) -> dict[str, An
         found = fold_results(takes, int(question.split()[1]), settings)
     else:
         all_sets = question == "never seen"
-        known = takes if all_sets else [take for take in takes if take.dataset != "jhmdb"]
+        trained_on = takes if all_sets else [take for take in takes if take.dataset != "jhmdb"]
         by_group, _ = of_held_out_people(takes, settings)
-        network = calibrated(trained_once("all" if all_sets else question, known, settings), by_group)
-        found = never_seen(data, network, floor(known), NEVER_SEEN if all_sets else ("jhmdb",))
+        network = calibrated(trained_once("all" if all_sets else question, trained_on, settings), by_group)
+        found = never_seen(data, network, floor(trained_on), NEVER_SEEN if all_sets else ("jhmdb",))
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"settings": repr(settings), **found}) + "\n")
     return found

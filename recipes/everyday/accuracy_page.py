@@ -91,8 +91,8 @@ With biases of the arms in full, other acts get a label in .11 instead of .29 on
 UT-Interaction's clips are told instead of .78; with half of them .17 and .45; with a quarter .20 and .62, and the best
 accuracy on one half of the held-out people, .895 instead of .888. That is what is shipped. The full biases of motion
 raise walking on held-out people from .79 to .90. The choice of a quarter was made on held-out people, with the figures
-of the videos in sight; so was the choice of this training instead of what was shipped before, which tells walking and NW-UCLA's acts
-better, and short acts on video far worse.
+of the videos in sight; so was the choice of this training instead of what was shipped before, which tells walking and
+NW-UCLA's acts better, and short acts on video far worse.
 
 What is left: the few people of a set who do an act in a way of their own (UTD-MHAD's crossed and
 curled arms), acts that are nearly the same (knocking and waving, swiping and pointing), and the way from one set to

@@ -11,34 +11,14 @@ import pytest
 from co_perception.data.annotations.intervals import Interval
 from co_perception.engine.target import Status
 from co_perception.evaluation.ground_truth import LabeledRecording, Protocol, Replayed, label_records
+from co_perception.evaluation.metrics.poisson_rate import least_hours, most_alarms
 from co_perception.evaluation.records import FrameRecord
-from co_perception.evaluation.threshold_choice import (
-    TrialTable,
-    _sequence,
-    choose,
-    joined,
-    least_hours,
-    most_alarms,
-    poisson_interval,
-    rule_grid,
-    trade,
-    trials,
-)
+from co_perception.evaluation.rule_trials import TrialTable, joined, rule_grid, trials
+from co_perception.evaluation.threshold_choice import _sequence, choose, trade
 from co_perception.online.events import Rules
 
 CLASSES = ("wave", "clap", "none of it")
 SECOND, HZ = 1_000_000_000, 5
-
-
-def test_the_interval_is_the_exact_one() -> None:
-    """Against the quantiles of the chi-squared distribution, by which Garwood's interval is usually written."""
-    stats = pytest.importorskip("scipy.stats")
-    for count in (0, 1, 2, 7, 40, 300):
-        for level in (0.8, 0.95, 0.99):
-            tail = (1 - level) / 2
-            low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-            expected = low, stats.chi2.ppf(1 - tail, 2 * count + 2) / 2
-            assert poisson_interval(count, level) == pytest.approx(expected, rel=1e-6)
 
 
 def test_ten_minutes_tell_nothing_of_one_an_hour() -> None:

@@ -10,6 +10,7 @@ from recipes.everyday import bodies as body
 from recipes.everyday import strikes
 from recipes.everyday.drawing import ARMS, MOTION, POSTURE
 from recipes.everyday.labels import GROUPS, UNKNOWN
+from recipes.everyday.strike_kinds import STRIKES
 from recipes.everyday.take_pool import TakePool
 from recipes.readers.takes import Take
 
@@ -30,13 +31,13 @@ def pool() -> TakePool:
 
 def acts(pool: TakePool, monkeypatch: pytest.MonkeyPatch, number: int) -> tuple[NDArray, NDArray]:
     """64 windows of one kind of act, and their targets."""
-    monkeypatch.setattr(strikes, "STRIKES", (strikes.STRIKES[number],))
+    monkeypatch.setattr(strikes, "STRIKES", (STRIKES[number],))
     people, goals = np.zeros((64, FRAMES, 13, 3), np.float32), np.zeros((64, FRAMES, 4), np.int64)
     strikes.compose_strikes(people, goals, pool, 1.1, np.random.default_rng(number))
     return people, goals
 
 
-@pytest.mark.parametrize("number", range(len(strikes.STRIKES)))
+@pytest.mark.parametrize("number", range(len(STRIKES)))
 def test_bones_keep_their_lengths_and_one_label_is_told(
     pool: TakePool, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -44,7 +45,7 @@ def test_bones_keep_their_lengths_and_one_label_is_told(
     lengths = np.stack([np.linalg.norm(people[..., a, :] - people[..., b, :], axis=-1) for a, b in BONES], -1)
     off = np.abs(lengths / lengths.mean(1, keepdims=True) - 1)
     assert np.isfinite(people).all() and np.quantile(off, 0.99) < 0.05 and off.max() < 0.4
-    label = strikes.STRIKES[0][0](np.random.default_rng(0)).label
+    label = STRIKES[number][0](np.random.default_rng(0)).label
     group = MOTION if label in GROUPS["motion"][1:] else ARMS
     told = set(np.unique(goals[..., group])) - {UNKNOWN, 0}
     assert told == (set() if label == "none" else {list(GROUPS.values())[group].index(label)})

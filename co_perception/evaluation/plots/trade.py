@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from co_perception.evaluation.plots.style import COLORS, FAINT, INK, pyplot
-from co_perception.evaluation.threshold_choice import TrialTable, trade
+from co_perception.evaluation.rule_trials import TrialTable
+from co_perception.evaluation.threshold_choice import trade
 
 POINTS = 24
 
