@@ -6,9 +6,9 @@ BIN := .venv/bin
 MOTIONS := backflip cartwheel crawl dance_a dance_b getup_facedown getup_faceup jump kick punch roll run spin spinkick walk
 ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sports2d_demo \
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
-  pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
+  pose2sim_calibration pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-BENCHES := steps streams training adapt node_frames node_latency people startup install_size pose teach spread endurance compare_answers
+BENCHES := steps streams training adapt node_frames node_latency people startup install_size pose positions teach spread endurance compare_answers
 
 PEERS := video skeleton convert
 

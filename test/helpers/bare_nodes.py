@@ -29,6 +29,7 @@ from co_perception.online.events import LabelScores
 from co_perception.online.recognizer import FrameAnswers
 from co_perception.online.synchronizer import Synchronizer
 from co_perception.pose.finder import Finder, PoseSettings
+from co_perception.pose.uprightness import Uprightness
 from helpers.stick_figures import person
 
 Answers = list[tuple[int, str, str, float]]
@@ -116,7 +117,7 @@ class PoseWithoutMiddleware:
         self._finder = Finder(self._estimator, values)
         self.counts, self.stages, self.log = Counter[str](), StageCounts(), node.get_logger()
         self._events, self._looks = Counter[str](), Counter[str]()
-        self._positions = None
+        self._positions, self._uprightness = None, Uprightness(values.turn)
         self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None, newly_dropped=lambda: 0)
         self._skeletons = SimpleNamespace(publish=lambda message: node.receive(from_skeletons, message))
         self._annotated = SimpleNamespace(get_subscription_count=lambda: 0)
