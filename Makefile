@@ -12,6 +12,9 @@ BENCHES := steps streams training adapt node_frames node_latency people startup 
 
 PEERS := video skeleton convert
 
+# A worker a core, each with its own ROS domain; more than four would fight over memory.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+
 .PHONY: help env weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom clean
 .DEFAULT_GOAL := help
 
@@ -28,13 +31,13 @@ demo: weights  ## real video through the nodes, results in out/demo (settings: S
 	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
 test: weights lint  ## ruff, mypy, and the tests that are not marked slow: ten minutes on two cores
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: weights  ## the tests that are marked slow
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(PYTEST) -m slow $(ARGS)
 
 test-all: weights lint  ## ruff, mypy, and all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-random: weights  ## the hypothesis tests with ten times as many examples, which differ from run to run
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile random --timeout 3600 $(ARGS)

@@ -86,6 +86,7 @@ EXTRAS = {
         "mypy>=1.11",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6",
         "ruff>=0.8",
         "types-PyYAML>=6.0",
         "types-tqdm>=4.66",

@@ -144,7 +144,15 @@ build_messages() {
   echo "$state" >"$venv/messages.stamp"
 }
 
+# Two at once, of `make weights` and `make demo` say, would build over each other.
+wait_for_turn() {
+  command -v flock >/dev/null || return 0
+  exec 9<tools/make_env.sh
+  flock --nonblock 9 || { say "waiting for another make env"; flock 9; }
+}
+
 { # read as a whole before it runs: bash would trip over an edit made meanwhile
+  wait_for_turn
   find_ros
   find_python
   [ -f "$venv/messages.stamp" ] || check_machine

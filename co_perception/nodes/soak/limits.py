@@ -10,6 +10,8 @@ import numpy as np
 
 GROWTH_MB = 5.0  # of resident memory after warm-up
 PARTS = 4  # of a run, of which the last and the first are compared
+LOOP = 30  # values, one a second, in which the clips are played once
+LOW = 0.1  # quantile of a part that stands for it
 LASTING = 5  # counts in a row, at the end of a run, in which what comes and goes is gone again
 IN_FLIGHT = 3  # frames between two counts of a node, or two nodes' reports
 OUTCOMES = (
@@ -163,10 +165,13 @@ def unaccounted(diagnostics: Mapping[str, str]) -> int:
 
 
 def risen(values: Sequence[float]) -> float:
-    """How much higher the median of the last quarter lies than that of the first: what came and went, such as a file
-    that was opened again or memory that the allocator gave back, is no growth."""
-    size = max(len(values) // PARTS, 1)
-    return float(np.median(values[-size:]) - np.median(values[:size]))
+    """How much higher the low values of the last quarter lie than those of the first.
+
+    What came and went, such as a file that was opened again or memory that the allocator gave back, is no growth. A
+    clip of another size takes more memory while it is played, so parts that are compared last `LOOP` values at least.
+    """
+    size = max(len(values) // PARTS, min(LOOP, len(values) // 2), 1)
+    return float(np.quantile(values[-size:], LOW) - np.quantile(values[:size], LOW))
 
 
 def gained(counts: Sequence[int]) -> int:
