@@ -5,6 +5,7 @@ ros2 launch co_perception activity.launch.py image_topic:=/camera/color/image_ra
 ros2 launch co_perception activity.launch.py source:=0 recognizer:=skeleton
 ros2 launch co_perception activity.launch.py source:=0 recognizer:=both subject:=person
 ros2 launch co_perception activity.launch.py recognizer:=skeleton model_path:=my_activities threshold:=0.6
+ros2 launch co_perception activity.launch.py recognizer:=skeleton outputs:=annotated,markers position:=camera_info
 """
 
 import os
@@ -30,6 +31,7 @@ SETS = {  # launch arguments that are parameters of a node, by node
     "pose": ("image_transport", "image_reliability"),
     "camera": ("source", "image_transport"),
     "fusion": (),
+    "outputs": ("outputs", "image_transport", "image_reliability"),
 }
 OF_PLACES = ("position", "position_frame")  # what finds people in space: the pose estimator, or who gets its skeletons
 NUMBERS = ("threshold",)
@@ -52,6 +54,9 @@ ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, ch
     ("position_frame", "", None, f"Frame of these positions, by TF; {AS_IN_FILE}"),
     ("camera_info_topic", "camera_info", None, "Topic of the camera's camera_info."),
     ("depth_topic", "depth", None, "Topic of the depth pictures that are registered to the pictures."),
+    ("outputs", "", None,
+     "Starts the node outputs, which publishes annotated (a picture), markers (RViz), annotations (Foxglove), "
+     "detections (vision_msgs) and humans (REP-155), with commas between; empty: it is not started."),
     ("image_transport", "", ["", "raw", "compressed", "ffmpeg", "foxglove"], f"How pictures travel; {AS_IN_FILE}"),
     ("image_reliability", "", ["", "best_effort", "reliable", "best_available"],
      f"How pictures are asked for; {AS_IN_FILE}"),
@@ -162,6 +167,8 @@ def start_nodes(context: LaunchContext) -> list[Node]:
         nodes.append(_node("fusion", value, remappings=answers, **chosen(value, NUMBERS)))
     if estimates:
         nodes.append(_node("pose", value, estimator=value["pose"], **places["pose"]))
+    if value["outputs"]:
+        nodes.append(_node("outputs", value, remappings=answers))
     if value["source"]:
         nodes.append(_node("camera", value))
     return nodes

@@ -65,14 +65,15 @@ LIBRARIES: dict[str, set[str]] = {
 ROS = {
     "action_msgs", "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "diagnostic_updater", "geometry_msgs",
     "launch", "launch_ros", "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs",
-    "std_srvs", "tf2_ros", "vision_msgs",
+    "std_srvs", "tf2_ros",
 }  # fmt: skip
 
 # Optional packages: each is imported in one file, inside a function.
 OPTIONAL = {
-    "ai_edge_litert", "apsw", "av", "bondpy", "cv2", "flatbuffers", "hri_msgs", "jsonargparse",
+    "ai_edge_litert", "apsw", "av", "bondpy", "cv2", "flatbuffers", "foxglove_msgs", "hri_msgs", "jsonargparse",
     "lightning", "lz4", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript",
-    "openvino", "optuna", "ray", "rosbags", "tensorboard", "torch_pruning", "torchmetrics", "yaml", "yolo_msgs",
+    "openvino", "optuna", "ray", "rosbags", "tensorboard", "torch_pruning", "torchmetrics",
+    "vision_msgs", "visualization_msgs", "yaml", "yolo_msgs",
 }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from time import monotonic, perf_counter_ns
 from typing import Any, TypeAlias
 
@@ -22,6 +21,8 @@ from co_perception.engine.time import nanoseconds
 from co_perception.learners.paired_frames import ALONE, DOUBLED, DOUBLED_PEOPLE, LATE_PEOPLE, OUTDATED, UNPAIRED
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.core.diagnostics import Counters
+from co_perception.nodes.core.managed_node import ManagedNode
+from co_perception.nodes.core.optional_messages import message_types
 from co_perception.nodes.core.qos import TRANSPORTS, VIDEO_TRANSPORTS, ImageInputSettings, image_qos
 from co_perception.nodes.core.topic_diagnosis import IMAGES, Source, why_silent
 from co_perception.nodes.core.worker_node import FOREIGN, FOREIGN_SKELETONS, WorkerNode, WorkerSettings
@@ -57,7 +58,7 @@ def read_pair(pair: tuple[ImageMessage, SkeletonArray], separate: SeparatePeople
 
 
 def listen_to_images(
-    node: WorkerNode[Any, Any], values: ImageInputSettings, depth: int, receive: Callable[[Any], object]
+    node: ManagedNode[Any], values: ImageInputSettings, depth: int, receive: Callable[[Any], object]
 ) -> Subscription:
     """Subscribes to the images of the transport in `values`; `receive` gets each message, of video each picture.
 
@@ -88,13 +89,7 @@ def image_type(transport: str) -> tuple[type, str]:
     if transport in TRANSPORTS:
         return TRANSPORTS[transport]
     package, name, topic = VIDEO_TRANSPORTS[transport]
-    try:
-        return getattr(import_module(f"{package}.msg"), name), topic
-    except ImportError as error:
-        raise ImportError(
-            f"image_transport {transport!r} needs {package}, which is not installed or not sourced: sudo apt install "
-            f"ros-$ROS_DISTRO-{package.replace('_', '-')}, then source the workspace again. ({error})"
-        ) from error
+    return getattr(message_types(package, f"image_transport {transport!r}"), name), topic
 
 
 class ImagePeopleInput:

@@ -10,18 +10,16 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING
 
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from co_perception.data.messages.decoding_counts import counted_decoding
-from co_perception.data.messages.image import fill, to_rgb
+from co_perception.data.messages.image import to_rgb
 from co_perception.engine import data
 from co_perception.engine.settings import setting
 from co_perception.engine.stage_counts import NOBODY, Stage
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.core import run_node
-from co_perception.nodes.core.draw import draw_people
 from co_perception.nodes.core.messages import skeleton_array
 from co_perception.nodes.core.qos import ImageInputSettings, result_qos
 from co_perception.nodes.core.run_letters import run_letters
@@ -60,10 +58,9 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     """Estimates the poses of people in the images on `image_raw` while active, and tracks them.
 
     Publishes `skeletons` (SkeletonArray, one per processed frame, in pixels of it, header copied; with positions in
-    space where `position` asks for them), `~/annotated` (rgb8, only while subscribed to) and /diagnostics; serves
-    `~/reset`, which gives every person a new id. Ids tell who gave them, the node from one configuration to the next
-    (`run_letters`): a restarted node gives nobody an old id. The worker thread owns estimator, tracker and smoother,
-    the callback's thread places images by their stamps.
+    space where `position` asks for them) and /diagnostics; serves `~/reset`, which gives every person a new id. Ids
+    tell who gave them, the node from one configuration to the next (`run_letters`): a restarted node gives nobody an
+    old id. The worker thread owns estimator, tracker and smoother, the callback's thread places images by their stamps.
     """
 
     part = "people"
@@ -93,7 +90,6 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self.while_configured.callback(self._looks.clear)
         self.while_configured.callback(setattr, self, "_tracked", Tracked(()))
         self._skeletons = self.publish_on(SkeletonArray, "skeletons", result_qos(max(10, values.queue_depth)))
-        self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
         self.serve(Trigger, "~/reset", self._on_reset)
 
     def load(self, values: PoseNodeSettings) -> PoseEstimator:
@@ -195,10 +191,6 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._looks.update({"second looks": looks, "second looks with a find": finds})
         if tracked.restarted:
             self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
-        if self._annotated.get_subscription_count():
-            places = {id: f"{position.distance:.1f} m" for id, position in positions.items()}
-            drawn = draw_people(pixels, poses, places)
-            self._annotated.publish(fill(Image(header=job.message.header), drawn, "rgb8"))
 
     # Every second
 

@@ -6,15 +6,14 @@ come by then, or is counted as missing.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from co_perception.data.messages.camera_info import camera_model
 from co_perception.data.messages.depth_image import DepthImage, read_depth
 from co_perception.engine.camera_model import CameraModel
 from co_perception.engine.coordinates import PIXELS
@@ -23,6 +22,8 @@ from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.target import Pose
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.localization.locator import Locator, LocatorOptions
+from co_perception.nodes.core.camera_info_input import NO_CAMERA_INFO, CameraInfoInput
+from co_perception.nodes.core.complaints import Complaints
 from co_perception.nodes.core.managed_node import ManagedNode
 from co_perception.nodes.core.qos import image_qos
 from co_perception.nodes.core.transforms import FrameTransforms
@@ -51,17 +52,15 @@ class PositionInput:
     """
 
     def __init__(self, node: ManagedNode[Any], values: PositionSettings) -> None:
-        self._node, self._values = node, values
+        self._values = values
         self._locator = Locator(LocatorOptions(stature=values.position_stature_m))
         self._transforms = FrameTransforms(node, values.position_frame) if values.position_frame else None
-        self._info: CameraInfo | None = None
-        self._camera: CameraModel | None = None  # of the newest size
+        self._cameras = CameraInfoInput(node, values.position_rectified)
         self._depths: deque[Any] = deque(maxlen=RETAINED)
         self._lock = Lock()
-        self.counts: Counter[str] = Counter()
+        self._complaints = Complaints(node, "People have no position", PATIENCE)
+        self.counts = self._complaints.counts
         """Positions by source, and frames by what was wrong."""
-        self._reported: set[str] = set()
-        node.listen(CameraInfo, "camera_info", self._on_camera_info, image_qos("best_effort"))
         if values.position == "depth":
             node.listen(Image, "depth", self._on_depth, image_qos("best_effort", 5))
 
@@ -93,32 +92,18 @@ class PositionInput:
         """Counts for the diagnostics of the node."""
         return {f"positions, {what}": count for what, count in sorted(self.counts.items()) if count}
 
-    def _on_camera_info(self, info: CameraInfo) -> None:
-        with self._lock:
-            if self._info is None or info.k.tolist() != self._info.k.tolist() or info.width != self._info.width:
-                self._camera = None
-            self._info = info
-
     def _on_depth(self, message: Image) -> None:
         with self._lock:
             self._depths.append(message)
 
     def _camera_of(self, size: tuple[int, int]) -> CameraModel | None:
-        with self._lock:
-            info, camera = self._info, self._camera
-        if info is None:
-            self._complain(NO_INFO, "No sensor_msgs/CameraInfo comes on camera_info: remap it to the camera's.")
-            return None
-        if camera is not None and camera.size == size:
-            return camera
         try:
-            camera = camera_model(info, self._values.position_rectified).scaled(size)
+            camera = self._cameras.camera(size)
         except ValueError as error:
-            self._complain(BAD_INFO, str(error))
+            self._complaints.add(BAD_INFO, str(error))
             return None
-        with self._lock:
-            if info is self._info:
-                self._camera = camera
+        if camera is None:
+            self._complaints.add(NO_INFO, NO_CAMERA_INFO)
         return camera
 
     def _depth_of(self, stamp_ns: int, size: tuple[int, int]) -> DepthImage | None:
@@ -126,10 +111,12 @@ class PositionInput:
             near = [(abs(nanoseconds(each.header.stamp) - stamp_ns), n, each) for n, each in enumerate(self._depths)]
         off_ns, _, message = min(near, default=(0, 0, None))
         if message is None:
-            self._complain(NO_DEPTH, "No depth picture comes on depth: remap it to the depth registered to the color.")
+            self._complaints.add(
+                NO_DEPTH, "No depth picture comes on depth: remap it to the depth registered to the color."
+            )
             return None
         if off_ns > self._values.depth_slop_s * NANO:
-            self._complain(
+            self._complaints.add(
                 NO_DEPTH,
                 f"Depth pictures come, but none within depth_slop_s ({self._values.depth_slop_s:g} s) of a frame: the "
                 f"nearest is {off_ns / NANO:.3f} s off. Do both have the clock of one camera?",
@@ -138,10 +125,10 @@ class PositionInput:
         try:
             depth = read_depth(message, stamp_ns)
         except ValueError as error:
-            self._complain(BAD_DEPTH, str(error))
+            self._complaints.add(BAD_DEPTH, str(error))
             return None
         if abs(depth.size[0] * size[1] / (depth.size[1] * size[0]) - 1) > SHAPE_TOLERANCE:
-            self._complain(
+            self._complaints.add(
                 OTHER_SHAPE,
                 f"The depth picture has {depth.size[0]} x {depth.size[1]} pixels, the color picture {size[0]} x "
                 f"{size[1]}: let the driver register depth to color (align_depth, registered).",
@@ -155,13 +142,6 @@ class PositionInput:
         try:
             rotation, translation = self._transforms.lookup(frame_id, stamp_ns)
         except ValueError as error:
-            self._complain(NO_TRANSFORM, str(error))
+            self._complaints.add(NO_TRANSFORM, str(error))
             return None
         return in_frame(position, rotation, translation, self._transforms.target)
-
-    def _complain(self, kind: str, why: str) -> None:
-        """Counts what is wrong with a frame; warns once of each kind, unless it may be the beginning."""
-        self.counts[kind] += 1
-        if self.counts[kind] >= PATIENCE.get(kind, 1) and kind not in self._reported:
-            self._reported.add(kind)
-            self._node.get_logger().warning(f"People have no position: {why}")

@@ -241,7 +241,6 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
             self.get_logger().warning(too_slow, once=True)
         self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
         self.publish(job, answered)
-        self.after_publish(job, observation, answered.answers)
 
     def publish(self, job: FrameJob[Obs], answered: FrameAnswers) -> None:
         """Publishes one message, with an activity for each answer."""
@@ -274,9 +273,6 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
             best = category.top(len(labels)) if category.data >= 0 and labels else []
             scores = {labels[k]: score for k, score in best if not groups or groups[k] == category.group}
             yield (answer.subject, category.group), LabelScores.of(category.status, scores)
-
-    def after_publish(self, job: FrameJob[Obs], observation: Obs, answers: Sequence[Answer]) -> None:
-        """Hook for other outputs of the same frame."""
 
     # Every second
 

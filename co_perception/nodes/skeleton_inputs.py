@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
-from types import ModuleType
 from typing import Any, Protocol
 
 from rclpy.exceptions import InvalidTopicNameException
@@ -22,6 +20,7 @@ from co_perception.engine.time import nanoseconds
 from co_perception.learners.recognizers import RecognizerSettings
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.core.managed_node import ManagedNode
+from co_perception.nodes.core.optional_messages import message_types
 from co_perception.nodes.core.qos import image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
 from co_perception.nodes.core.worker_node import FOREIGN_SKELETONS, WITHOUT_SIZE
@@ -70,15 +69,6 @@ class Skeletons:
         return node.listen_counted(SkeletonArray, "skeletons", take, qos, foreign=FOREIGN_SKELETONS)
 
 
-def _messages(input: str, remedy: str) -> ModuleType:
-    """The message types of an input, whose package is optional."""
-    try:
-        return import_module(f"{input}_msgs.msg")
-    except ImportError as error:
-        missing = f"input {input!r} needs {input}_msgs, which is not installed or not sourced"
-        raise ImportError(f"{missing}: {remedy} ({error})") from error
-
-
 class Detections:
     """yolo_msgs/msg/DetectionArray on `detections`, of a model with keypoints and with tracking switched on."""
 
@@ -87,7 +77,7 @@ class Detections:
 
     def __init__(self, values: SkeletonInputSettings) -> None:
         remedy = "build yolo_ros (https://github.com/mgonzs13/yolo_ros) in your workspace and source it."
-        self._kind: type = _messages("yolo", remedy).DetectionArray
+        self._kind: type = message_types("yolo_msgs", "input 'yolo'", remedy).DetectionArray
 
     def subscribe(self, node: ManagedNode[Any], qos: QoSProfile, receive: Receive[DetectedPeople]) -> Subscription:
         take = partial(receive, from_detections)
@@ -170,8 +160,7 @@ class Humans:
     source = Source("list of bodies", "ROS4HRI body detector", "/humans/bodies/tracked", "input", "reliability")
 
     def __init__(self, values: SkeletonInputSettings) -> None:
-        remedy = "sudo apt install ros-$ROS_DISTRO-hri-msgs, then source the workspace again."
-        self._messages = _messages("hri", remedy)
+        self._messages = message_types("hri_msgs", "input 'hri'")
         self._size = (values.hri_image_width, values.hri_image_height)
         if any(self._size) and not all(self._size):
             raise ValueError(

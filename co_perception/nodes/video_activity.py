@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any
 
-import numpy as np
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
 
-from co_perception.data.messages.image import fill
 from co_perception.data.messages.people import ImageWithPeople
 from co_perception.engine import data
 from co_perception.engine.picture_turn import PictureTurn
 from co_perception.learners.recognizers import KINDS, PERSON, VideoSettings, video_learner
 from co_perception.nodes.core import run_node
-from co_perception.nodes.core.draw import annotate, draw_people
-from co_perception.nodes.core.qos import result_qos
 from co_perception.nodes.core.topic_diagnosis import IMAGES, Source
 from co_perception.nodes.image_inputs import ImagePeopleInput, ImagePeopleSettings, listen_to_images, read_image
-from co_perception.nodes.recognizer import FrameJob, RecognizerNode, RecognizerNodeSettings
+from co_perception.nodes.recognizer import RecognizerNode, RecognizerNodeSettings
 from co_perception.online.crop_recognizer import PersonRecognizer
-from co_perception.online.recognizer import Answer, StreamingLearner, caption
+from co_perception.online.recognizer import StreamingLearner
 
 LearnerFactory = Callable[[VideoSettings], StreamingLearner]
 
@@ -54,7 +48,6 @@ class VideoActivityNode(RecognizerNode[data.Image | ImageWithPeople, StreamingLe
     def prepare(self, values: VideoNodeSettings) -> None:
         PictureTurn(values.rotate, values.mirrored)  # raises for an angle that is none, before anything is loaded
         super().prepare(values)
-        self._annotated = self.publish_on(Image, "~/annotated", result_qos(values.queue_depth))
 
     def subscribe(self, values: VideoNodeSettings) -> Subscription:
         """Subscribes to images, and to skeletons where each person's activity is asked for."""
@@ -68,25 +61,6 @@ class VideoActivityNode(RecognizerNode[data.Image | ImageWithPeople, StreamingLe
         for change in changed:
             if self.ready and change.name == "max_hold_frames":
                 self._recognizer.max_hold_frames = int(change.value)
-
-    # The worker's thread
-
-    def after_publish(
-        self,
-        job: FrameJob[data.Image | ImageWithPeople],
-        observation: data.Image | ImageWithPeople,
-        answers: Sequence[Answer],
-    ) -> None:
-        """Draws the answers on a copy of the image, while `~/annotated` has subscribers."""
-        if not self._annotated.get_subscription_count():
-            return
-        if isinstance(observation, ImageWithPeople):
-            captions = {subject: caption([*own]) for subject, own in groupby(answers, lambda answer: answer.subject)}
-            flat = [pose for pose in observation.people.source_poses if pose.data.shape[1] == 3]
-            drawn = np.ascontiguousarray(draw_people(observation.image.data, flat, captions)[..., ::-1])
-        else:
-            drawn = annotate(observation.data, answers[0], self._recognizer.learner.labels)
-        self._annotated.publish(fill(Image(header=job.header), drawn, "bgr8"))
 
     # Every second
 

@@ -148,7 +148,11 @@ def test_a_skip_that_cannot_meet_is_refused_with_advice() -> None:
     assert_refused("frames for one clip", co.Parallel(co.Conv1d(3, 3, 5), nn.Identity()).clip, torch.zeros(1, 3, 9))
 
 
-@pytest.mark.parametrize("reduce", ["sum", "mul", "max", "concat", lambda parts: parts[0] - 2 * parts[1]], ids=["sum", "mul", "max", "concat", "own"])
+@pytest.mark.parametrize(
+    "reduce",
+    ["sum", "mul", "max", "concat", lambda parts: parts[0] - 2 * parts[1]],
+    ids=["sum", "mul", "max", "concat", "own"],
+)
 def test_broadcast_parallel_reduce_is_one_parallel(reduce: str | Reduction) -> None:
     conv = nn.Conv1d(3, 3, 3, padding=1).double()
     functions: dict[str, Callable[..., Tensor]] = {

@@ -120,7 +120,6 @@ class PoseWithoutMiddleware:
         self._positions, self._uprightness = None, Uprightness(values.turn)
         self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None, newly_dropped=lambda: 0)
         self._skeletons = SimpleNamespace(publish=lambda message: node.receive(from_skeletons, message))
-        self._annotated = SimpleNamespace(get_subscription_count=lambda: 0)
         self.get_logger, self.count_received, self.comes_too_early = node.get_logger, lambda ns: None, lambda: False
 
     def receive(self, message: Any) -> None:

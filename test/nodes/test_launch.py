@@ -22,7 +22,7 @@ from helpers.fake_learners import FakeLearner, FakePeopleLearner
 from rclpy.parameter import Parameter
 
 from co_perception.engine.settings import table_of
-from co_perception.nodes import camera, fusion, pose, skeleton_activity, video_activity
+from co_perception.nodes import camera, fusion, outputs, pose, skeleton_activity, video_activity
 from co_perception.nodes.core.parameters import descriptor
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,7 @@ TABLES = {
     "camera": table_of(camera.CameraSettings),
     "fusion": table_of(fusion.FusionSettings),
     "pose": table_of(pose.PoseNodeSettings),
+    "outputs": table_of(outputs.OutputSettings),
 }
 
 
@@ -233,6 +234,22 @@ def test_positions_are_found_where_the_joints_are(launch_file: Any) -> None:
         started(launch_file, position="depth")
 
 
+@pytest.mark.parametrize("recognizer", ["video", "skeleton", "both"])
+def test_outputs_are_made_of_what_everybody_else_gets(launch_file: Any, recognizer: str) -> None:
+    """Of the fused answers, where there are two recognizers; without the argument nothing more is started."""
+    assert "outputs" not in started(launch_file, recognizer=recognizer)
+    chosen = {
+        "activity_topic": "what",
+        "skeleton_topic": "who",
+        "image_topic": "/eye",
+        "camera_info_topic": "/eye/info",
+    }
+    node = started(launch_file, recognizer=recognizer, outputs="markers,humans", **chosen)["outputs"]
+    assert node["parameters"][1]["outputs"] == "markers,humans"
+    wanted = {"activity": "what", "skeletons": "who", "image_raw": "/eye", "camera_info": "/eye/info"}
+    assert wanted.items() <= dict(node["remappings"]).items()
+
+
 @pytest.mark.parametrize(
     ("chosen", "estimator"),
     [
@@ -290,6 +307,7 @@ def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench:
 def test_what_it_sets_the_nodes_know(launch_file: Any) -> None:
     images = {"image_transport": "raw", "image_reliability": "reliable"}
     own = {"model": "a", "model_path": "b", "network": "c", "tasks": "d", "task": "e", "threshold": "0.5"}
+    images |= {"outputs": "annotated,markers"}
     nodes = started(launch_file, source="0", recognizer="both", subject="person", device="cpu", **images, **own)
     assert set(nodes) == set(TABLES)
     for name, node in nodes.items():

@@ -14,9 +14,11 @@ pytest.importorskip("rclpy")
 
 from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable, NoEstimator
 from helpers.node_stream import overrides_of
+from sensor_msgs.msg import Image
 
 from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.fusion import FusionNode
+from co_perception.nodes.outputs import OutputsNode
 from co_perception.nodes.pose import PoseNode
 from co_perception.nodes.score import ScoreNode
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode
@@ -50,6 +52,7 @@ def setups(source: Path, told: Path) -> dict[str, list[Callable[..., Any]]]:
             with_(SkeletonActivityNode, lambda values: FakePeopleLearner(), model="", use_sim_time=simulated)
             for simulated in (False, True)
         ],
+        "outputs": [with_(OutputsNode, outputs="annotated,markers", **values) for values in images],
         "fusion": [with_(FusionNode, use_sim_time=simulated) for simulated in (False, True)],
         "score": [
             with_(ScoreNode, annotations=str(told), out=str(told.parent), use_sim_time=simulated)
@@ -84,7 +87,9 @@ def granted(name: str) -> set[Granted]:
     return found
 
 
-@pytest.mark.parametrize("name", ["camera", "pose", "video_activity", "skeleton_activity", "fusion", "score"])
+@pytest.mark.parametrize(
+    "name", ["camera", "pose", "video_activity", "skeleton_activity", "fusion", "outputs", "score"]
+)
 def test_a_node_is_allowed_exactly_what_it_uses(
     name: str, bench: Any, make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -94,6 +99,9 @@ def test_a_node_is_allowed_exactly_what_it_uses(
     for number, make in enumerate(setups(make_video(), told)[name]):
         node = bench.add(make(namespace=f"/way{number}"))  # each in its own: of two namesakes the graph shows one
         bench.until(lambda node=node: ("reply", f"/{name}/get_state") in set(uses(node)))
+        if name == "outputs":  # which subscribes to pictures while somebody looks
+            bench.listen(Image, f"/way{number}/annotated")
+            bench.until(lambda node=node: any("image_raw" in topic for _, topic in uses(node)))
         while not set(uses(node)) <= used:  # the graph tells of what a node has one by one
             used |= set(uses(node))
             bench.spin(0.5)

@@ -244,17 +244,6 @@ def test_smoothing_is_an_option(bench: Any, estimator: FakeEstimator) -> None:
     assert 100 < xs[2] < 130
 
 
-def test_annotated_pictures_show_people_when_somebody_looks(stream: Stream) -> None:
-    pictures = stream.bench.listen(Image, "pose/annotated")
-    stream.bench.matched(stream.node._annotated, "pose/annotated")
-    stream.show(1.0, 1.05)
-    stream.bench.until(lambda: len(pictures) == 2, "pictures")
-    empty, full = (np.frombuffer(picture.data, np.uint8) for picture in pictures)
-    assert (pictures[0].encoding, pictures[0].header.frame_id) == ("rgb8", "eye")
-    assert not empty.any()
-    assert np.count_nonzero(full) > 1000
-
-
 def test_the_model_is_closed_at_cleanup(stream: Stream, estimator: FakeEstimator) -> None:
     assert stream.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert estimator.closed == 0

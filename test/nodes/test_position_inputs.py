@@ -70,7 +70,7 @@ class Located(NodeStream):
 
     def inform(self, **fields: Any) -> None:
         self.publishers["camera_info"].publish(camera_info(**fields))
-        self.bench.until(lambda: self.node._positions._info is not None, "camera_info")
+        self.bench.until(lambda: self.node._positions._cameras.info is not None, "camera_info")
 
     def measure(self, message: Image) -> None:
         before = self.depths

@@ -159,17 +159,6 @@ def test_compressed_frames_are_read(bench: Any, fake: Any) -> None:
     bench.until(lambda: stream.counts("unreadable") == 1)
 
 
-def test_pictures_are_annotated_only_while_somebody_looks(stream: SceneStream) -> None:
-    stream.send(1.0)
-    stream.answered(1)
-    seen = stream.bench.listen(Image, "video_activity/annotated")
-    stream.bench.matched(stream.node._annotated, "video_activity/annotated")
-    stream.send(1.04)
-    stream.bench.until(lambda: seen)
-    assert [nanoseconds(picture.header.stamp) for picture in seen] == [1_040_000_000]
-    assert (seen[0].encoding, seen[0].height, seen[0].width) == ("bgr8", 12, 16)
-
-
 def test_diagnostics_tell_progress_drops_and_latency(stream: SceneStream) -> None:
     told = stream.bench.listen(DiagnosticArray, "/diagnostics")
     stream.send(1.0, 1.04, 1.08)

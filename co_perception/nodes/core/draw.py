@@ -11,9 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from co_perception.data.messages.image import opencv
+from co_perception.data.messages.people import Box
 from co_perception.engine.data import Pixels
 from co_perception.engine.target import Pose, Status
-from co_perception.online.recognizer import Answer
 from co_perception.pose.matching import boxes
 from co_perception.skeletons.layouts import layout
 
@@ -112,26 +112,30 @@ def _write_label(cv2: ModuleType, picture: Pixels, corner: tuple[int, int], text
         cv2.putText(picture, text, foot, font, scale, BLACK, thick, cv2.LINE_AA)
 
 
-def annotate(rgb: Pixels, answer: Answer, labels: Sequence[str], top_k: int = 3) -> Pixels:
-    """Draws label, progress and the `top_k` best scores of a scene on a copy of an RGB image, (H, W, 3) uint8.
+def draw_boxes(picture: Pixels, regions: Iterable[tuple[str, Box]], captions: Mapping[str, str] | None = None) -> None:
+    """Draws people whose joints are not known into an RGB picture: id and region of each, captions as `draw_people`."""
+    cv2 = opencv()
+    for id, box in regions:
+        corner, end = (box.x_offset, box.y_offset), (box.x_offset + box.width, box.y_offset + box.height)
+        cv2.rectangle(picture, corner, end, color_of(id), 2, cv2.LINE_AA)
+        texts = [text for text in (id, (captions or {}).get(id, "")) if text]
+        _write_label(cv2, picture, corner, texts, color_of(id))
 
-    The copy is in BGR order.
-    """
-    picture = np.array(rgb[..., ::-1], order="C")  # a copy, also of a message whose colors lie in this order already
+
+def draw_scene(picture: Pixels, texts: Sequence[Line], sure: bool) -> None:
+    """Writes the lines of the scene, see `write_bars`, on the darkened upper part of an RGB picture."""
     line = max(min(picture.shape[:2]) // 14, 10)
-    picture[: height_of(top_k, line)] //= 3
-    write_bars(picture, lines(answer, labels, top_k), line, sure=bool(answer.label))
-    return picture
+    top = np.array(picture[: height_of(len(texts) - 1, line), :, ::-1], order="C")
+    top //= 3
+    write_bars(top, texts, line, sure)
+    picture[: len(top)] = top[..., ::-1]
 
 
-def lines(answer: Answer, labels: Sequence[str], top_k: int) -> list[Line]:
-    """The lines of text, each with the share 0..1 of its bar: first label and progress, then the best scores."""
-    category = answer.category
-    warming_up = category.status == Status.WARMING_UP
-    otherwise = answer.label or Status(category.status).name.lower()
-    head = f"warming up {category.progress:.0%}" if warming_up else otherwise
-    best = category.top(top_k) if category.data >= 0 else []
-    return [(head, category.progress), *((f"{labels[i]} {score:.2f}", score) for i, score in best)]
+def state_text(label: str, status: int, progress: float) -> str:
+    """The label, or why there is none; `status` as in `Activity` and `Status`."""
+    if status == Status.WARMING_UP:
+        return f"warming up {progress:.0%}"
+    return label or ("stale" if status == Status.STALE else "unsure")
 
 
 def height_of(bars: int, line: int) -> int:

@@ -24,7 +24,7 @@ from co_perception.engine.time import NANO, nanoseconds
 from co_perception.evaluation.activity_topic import ActivityReader
 from co_perception.evaluation.records import FrameRecord
 from co_perception.msg import ActivityArray, ActivityEvent, SkeletonArray
-from co_perception.nodes.core.draw import Line, draw_people, height_of, write_bars
+from co_perception.nodes.core.draw import Line, draw_people, height_of, state_text, write_bars
 from co_perception.nodes.core.qos import image_qos, result_qos
 from co_perception.nodes.recording.recorder import Recorder
 
@@ -229,16 +229,14 @@ def caption(record: FrameRecord, classes: Sequence[str]) -> str:
     return state(record, classes) + (f" {record.top(1)[0][1]:.2f}" if record.label(classes) else "")
 
 
-def state(record: FrameRecord, classes: Sequence[str]) -> str:
-    """The label, or why there is none."""
-    if record.status == Status.WARMING_UP:
-        return f"warming up {record.progress:.0%}"
-    return record.label(classes) or "unsure"
-
-
 def scene_lines(record: FrameRecord | None, classes: Sequence[str]) -> list[Line]:
     """The text below the picture, line by line, each with the share 0..1 that its bar shows."""
     if record is None:
         return [("scene: no answer", 0.0)]
     best = [(f"{classes[index]} {score:.2f}", score) for index, score in record.top(BARS) if score > 0]
     return [(f"scene: {state(record, classes)}", record.progress), *best]
+
+
+def state(record: FrameRecord, classes: Sequence[str]) -> str:
+    """The label, or why there is none."""
+    return state_text(record.label(classes), record.status if record.status is not None else -1, record.progress)

@@ -7,15 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from co_perception.engine.target import Category, Status
-from co_perception.online.recognizer import Answer
-
 pytest.importorskip("cv2")
 
 from helpers.stick_figures import person
 
-from co_perception.engine.target import Pose
-from co_perception.nodes.core.draw import annotate, color_of, draw_people, lines, lines_of
+from co_perception.data.messages.people import Box
+from co_perception.engine.target import Pose, Status
+from co_perception.nodes.core.draw import color_of, draw_boxes, draw_people, draw_scene, lines_of, state_text
 from co_perception.skeletons.layouts import LAYOUTS
 
 BLANK = np.full((480, 640, 3), 60, np.uint8)
@@ -72,41 +70,34 @@ def test_people_at_the_edge_outside_and_without_joints() -> None:
     assert tiny.shape == (4, 3, 3)
 
 
-LABELS = ("walking", "standing on one leg with both arms stretched out", "falling")
-SCORES = np.array([0.7, 0.1, 0.2], np.float32)
-
-
-def answer(status: Status = Status.VALID, progress: float = 1.0, best: int = 0) -> Answer:
-    category = Category(best, status=status, progress=progress)
-    if best >= 0:
-        category = replace(category, description=LABELS[best], confidence=0.7, probabilities=SCORES)
-    return Answer(category, 0, 0, None)
-
-
-def test_lines_are_label_and_scores_best_first_and_what_is_not_known_yet() -> None:
-    best = [("walking 0.70", pytest.approx(0.7)), ("falling 0.20", pytest.approx(0.2))]
-    assert lines(answer(), LABELS, 2) == [("walking", 1.0), *best]
-    assert lines(answer(Status.WARMING_UP, 0.4, best=-1), LABELS, 3) == [("warming up 40%", 0.4)]
-    assert lines(answer(Status.UNCERTAIN), LABELS, 1)[0] == ("uncertain", 1.0)
-
-
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_picture_turns_to_bgr_keeps_its_lower_part_and_is_a_copy(order: int) -> None:
-    message = np.full((120, 160, 3), (200, 100, 50), np.uint8)  # a message's own pixels, rgb8 or bgr8
-    drawn = annotate(message[..., ::order], answer(), LABELS)
-    assert drawn.shape == message.shape
-    assert not np.shares_memory(drawn, message)
-    assert (drawn[60:] == (200, 100, 50)[::-order]).all()
-    assert (drawn[:40] != (200, 100, 50)[::-order]).any()
-    assert (message == (200, 100, 50)).all()
+def test_a_scene_is_written_on_the_upper_part(order: int) -> None:
+    """Bars are blue, whatever order the colors of the picture's message had."""
+    picture = np.full((120, 160, 3), (200, 100, 50), np.uint8)[..., ::order].copy()
+    below = picture[60:].copy()
+    draw_scene(picture, [("walking", 1.0), ("walking 0.70", 0.7)], sure=True)
+    assert (picture[60:] == below).all()
+    assert (picture[:30] != picture[60:90]).any()
+    bars = picture[10:30].reshape(-1, 3).astype(int)
+    assert ((bars[:, 2] > bars[:, 0] + 50).sum()) > 100
 
 
 def test_a_longer_bar_means_a_higher_score() -> None:
-    rgb = np.zeros((240, 320, 3), np.uint8)
-    one, other = (annotate(rgb, answer(best=0), LABELS, top_k=k).astype(int).sum() for k in (1, 3))
-    assert other > one > 0
+    one, other = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320, 3), np.uint8)
+    for picture, share in ((one, 0.2), (other, 0.9)):
+        draw_scene(picture, [("walking", 1.0), ("walking", share)], sure=True)
+    assert other.astype(int).sum() > one.astype(int).sum() > 0
 
 
-@pytest.mark.parametrize("size", [(1, 1), (8, 8), (12, 300), (300, 12)])
-def test_no_picture_is_too_small(size: tuple[int, int]) -> None:
-    assert annotate(np.zeros((*size, 3), np.uint8), answer(), LABELS).shape == (*size, 3)
+def test_what_is_not_known_yet() -> None:
+    assert state_text("walking", Status.VALID, 1.0) == "walking"
+    assert state_text("", Status.WARMING_UP, 0.4) == "warming up 40%"
+    assert (state_text("", Status.UNCERTAIN, 1.0), state_text("", Status.STALE, 1.0)) == ("unsure", "stale")
+
+
+def test_people_without_joints_have_a_box_in_their_color() -> None:
+    picture = BLANK.copy()
+    draw_boxes(picture, [("p1", Box(100, 100, 50, 80))], {"p1": "walking"})
+    rows, columns = np.nonzero(changed(picture))
+    assert (columns.min(), rows.max()) == (pytest.approx(100, abs=2), pytest.approx(180, abs=2))
+    assert (picture == color_of("p1")).all(-1).sum() > 200 and not changed(picture)[120:160, 110:140].any()
