@@ -35,9 +35,10 @@ LAYERS: dict[str, set[str]] = {
         "engine", "skeletons", "continual", "networks", "adapters", "runtime", "pose", "data", "online", "evaluation",
         "training",
     },
+    "doctor": {"engine", "skeletons", "data", "pose", "online"},
     "nodes": {
-        "engine", "skeletons", "pose", "runtime.store", "data", "localization", "evaluation", "online", "learners",
-        "action", "msg", "srv",
+        "engine", "skeletons", "pose", "runtime.store", "data", "localization", "doctor", "evaluation", "online",
+        "learners", "action", "msg", "srv",
     },
     "behaviours": {"engine", "data", "online", "nodes.core", "action", "msg"},
 }  # fmt: skip
@@ -58,6 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
     "training": {"torch", "numpy"},
     "online": {"numpy"},
     "learners": {"torch", "numpy", "safetensors"},
+    "doctor": {"numpy"},
     "nodes": {"numpy", "tqdm"},
     "behaviours": {"py_trees"},
 }
