@@ -89,6 +89,8 @@ class Metadata:
             raise ValueError(f"thresholds are one of each group of labels, {len(groups)}, or none")
         if Path(values.get("weights", "file")).name != values.get("weights", "file"):
             raise ValueError(f"weights is the name of a file beside it, got {values['weights']!r}")
+        # Files of earlier versions name classes of the caller "own", whatever they are.
+        values["label_set"] = label_set_name(values["label_set"], values["labels"])
         return KINDS[kind](**values)
 
     @property

@@ -11,6 +11,7 @@ from helpers.answers import scores
 from co_perception.data.samples import Samples
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Pose, Status
+from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
 from co_perception.learners.metadata import shipped, shipped_names
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.runtime.store.store import locate
@@ -84,6 +85,23 @@ def test_a_shipped_model_is_whole_small_and_described(name: str) -> None:
     learner = loaded(name)
     assert learner.loaded and learner.receptive_field == 16 and learner.rate_hz == 15.0
     assert all(label in card for label in learner.labels)
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_model_has_a_bundle_that_answers_as_it_does(name: str) -> None:
+    frames = np.random.default_rng(5).uniform(50, 200, (24, 17, 3)).astype(np.float32)
+    frames[:, :, 2] = 1.0
+    network = "cotcn" if name == "cotcn_everyday" else "costgcn_short"
+    model, bundle = ContinualSkeletonLearner(network), BundleSkeletonLearner()
+    model.load(name)
+    bundle.load(name)
+    assert bundle.labels == model.labels
+    for joints in frames:
+        mine, other = bundle.infer([Pose(joints, id="p")]), model.infer([Pose(joints, id="p")])
+        assert [answer.status for answer in mine] == [answer.status for answer in other]
+        if mine[0].status is not Status.WARMING_UP:
+            np.testing.assert_allclose(scores(mine), scores(other), atol=1e-4)
+    assert mine[0].status is not Status.WARMING_UP
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
