@@ -4,7 +4,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # What demo and tests look at: real weights and a real video, fetched with checksums into the user's cache.
 MOTIONS := backflip cartwheel crawl dance_a dance_b getup_facedown getup_faceup jump kick punch roll run spin spinkick walk
-ASSETS := i3d_kinetics400 movenet_multipose blazepose_detector blazepose_full sports2d_demo \
+DEMO_ASSETS := movenet_multipose sports2d_demo
+ASSETS := i3d_kinetics400 $(DEMO_ASSETS) blazepose_detector blazepose_full \
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose2sim_calibration pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
@@ -15,19 +16,25 @@ PEERS := video skeleton convert
 # A worker a core, each with its own ROS domain; more than four would fight over memory.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help env weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom clean
+.PHONY: help env env-demo weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom docs clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-env:  ## makes .venv (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
-	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh
+env:  ## makes .venv with everything (settings: PYTHON=python3.12, PIP_ARGS="options for pip")
+	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh all
+
+env-demo:  ## makes .venv with what the demo needs: a third of everything, without torch
+	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" tools/make_env.sh demo
 
 weights: env  ## fetches the published weights, the sample videos and the data of the recipes
 	@$(BIN)/co-perception weights fetch $(ASSETS)
 
-demo: weights  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL; ARGS=--help)
+# Where torch is installed, as `make env` does, the demo labels the scene, too.
+HAS_TORCH := -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
+demo: env-demo  ## real video through the nodes, results in out/demo (settings: SOURCE=file, camera index or URL; ARGS=--help)
+	@$(BIN)/co-perception weights fetch $(DEMO_ASSETS) $$($(BIN)/python $(HAS_TORCH) && echo i3d_kinetics400)
 	@$(BIN)/python -m co_perception.nodes.demo $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
 test: weights lint  ## ruff, mypy, and the tests that are not marked slow: ten minutes on two cores
@@ -92,5 +99,13 @@ sbom: env  ## writes what .venv consists of to out/sbom.json (CycloneDX)
 	@.venv-audit/bin/cyclonedx-py environment $(BIN)/python --output-file out/sbom.json
 	@echo "written: out/sbom.json"
 
+DOCS_SITE = $$(.venv-docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+docs: env  ## builds the documentation as a site in out/docs, with pages of the API; warnings are errors
+	@test -x .venv-docs/bin/sphinx-build || { $(BIN)/python -m venv .venv-docs && \
+	  .venv-docs/bin/pip install -q $(PIP_ARGS) -c constraints.txt furo myst-parser sphinx && \
+	  $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $(DOCS_SITE)/of_the_checkout.pth; }
+	@.venv-docs/bin/sphinx-build -q --fail-on-warning --keep-going -b html docs out/docs
+	@echo "written: out/docs/index.html"
+
 clean:  ## removes .venv and out; the cache of weights stays
-	@rm -rf .venv .venv-peers .venv-audit out
+	@rm -rf .venv .venv-peers .venv-audit .venv-docs out

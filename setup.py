@@ -1,10 +1,17 @@
 """The pip face of co_perception: `pip install -e .` gives what runs a bundle without ROS, extras add the rest.
 
 colcon does not use this file. A workspace is built from package.xml and CMakeLists.txt, because the package generates
-messages. Ranges here say what is known to work; constraints.txt names the set that is tested together.
+messages. Ranges here say what is known to work; constraints.txt names the set that is tested together. The version is
+that of package.xml, where ROS's release tools change it.
 """
 
+from pathlib import Path
+from xml.etree import ElementTree
+
 from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+MANIFEST = ElementTree.parse(HERE / "package.xml")
 
 # ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
 ONNXRUNTIME = "onnxruntime>=1.21,<1.29"
@@ -76,6 +83,7 @@ EXTRAS = {
     "recipes": [*TRAIN, "mujoco>=3.2,<4"],
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
+    "docs": ["furo>=2024.8", "myst-parser>=4.0", "sphinx>=8.0"],
     "fuzz": ["atheris>=3.0"],
     "dev": [
         *ONNX,
@@ -97,9 +105,20 @@ DATA = ["py.typed", "labels/*.txt", "evaluation/report/*.html", "models/*/*", "m
 
 setup(
     name="co_perception",
-    version="0.1.0",
+    version=MANIFEST.findtext("version"),
     description="Streaming human-activity perception for robots",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
+    keywords="ROS 2, activity recognition, action recognition, skeleton, video, online, streaming, robot",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
     packages=find_packages(include=["co_perception", "co_perception.*"]),
     package_data={"co_perception": DATA},

@@ -9,6 +9,7 @@ import shlex
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -148,6 +149,51 @@ def test_what_is_said_of_the_speed_is_in_the_table() -> None:
                  if name.startswith(("costgcn", "coagcn", "costr")) and not name.endswith("short")]  # fmt: skip
     page = " ".join((ROOT / "docs/speed.md").read_text().split())
     assert f"take {min(published):.0f} to {max(published):.0f} times less time than their clips" in page
+
+
+def policy_topics(node: str) -> dict[str, set[str]]:
+    """Topics that security/sros2_policy.xml lets a node subscribe to and publish; test_policy.py compares it with nodes."""
+    root = ElementTree.parse(ROOT / "security/sros2_policy.xml").getroot()
+    found: dict[str, set[str]] = {"subscribe": set(), "publish": set()}
+    for group in root.findall(f".//profile[@node='{node}']/topics"):
+        for act in found.keys() & group.attrib.keys():
+            found[act] |= {(each.text or "").replace(f"/{node}/", "~/") for each in group}
+    return found
+
+
+def test_topics_in_the_table_of_nodes_are_theirs() -> None:
+    page = (ROOT / "docs/nodes.md").read_text().split("## Topics")[1].split("## Quality")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    nodes = {file.name.removesuffix("_node") for file in (ROOT / "scripts").glob("*_node")}
+    assert (
+        {"camera", "pose", "video_activity", "skeleton_activity", "fusion", "score"}
+        <= {row[0] for row in rows}
+        <= nodes
+    )
+    for node, subscribed, published in rows:
+        allowed = policy_topics(node)
+        for act, cell in (("subscribe", subscribed), ("publish", published)):
+            words = {word for word in re.findall(r"`(~?/?[\w/]+)`", cell) if not word.startswith("/")}
+            values = {"position", "subject", "input", "detections", "person"}  # parameters, and topics of other inputs
+            missing = {word for word in words - values if word not in {each.lstrip("/") for each in allowed[act]}}
+            assert not missing, f"{node} does not {act}: {missing}"
+
+
+def test_keys_in_the_table_of_diagnostics_are_in_the_code() -> None:
+    page = (ROOT / "docs/nodes.md").read_text().split("## Diagnostics")[1].split("## What a threshold")[0]
+    cells = re.findall(r"^\| (`.*?) \| .* \| .* \|$", page, re.MULTILINE)
+    keys = [key for cell in cells for key in re.findall(r"`(.*?)`", cell)]
+    code = "\n".join(
+        file.read_text() for folder in ("nodes", "online") for file in (ROOT / "co_perception" / folder).rglob("*.py")
+    )
+    assert len(keys) > 25
+    made = {"step p50 (ms)", "step p95 (ms)", "latency p50 (ms)", "latency p95 (ms)"}
+    words = {key: key.removesuffix(" ...").removeprefix("frames ").rstrip(",") for key in keys if key not in made}
+    assert not [
+        key
+        for key, word in words.items()
+        if f'"{word}' not in code and f'"{key}' not in code and f'f"{word}' not in code
+    ]
 
 
 def test_every_field_in_the_table_of_activity_is_one() -> None:

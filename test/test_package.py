@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -125,8 +127,37 @@ def test_the_skill_is_as_the_draft_of_the_rep_wants_it_and_as_its_action_is() ->
 
 def test_one_version_everywhere() -> None:
     manifest = parse_package(ROOT / "package.xml").version
-    setup = re.search(r'version="([^"]+)"', (ROOT / "setup.py").read_text())
-    assert setup is not None
+    assert "version=MANIFEST.findtext" in (ROOT / "setup.py").read_text()
     released = re.findall(r"^(\d+\.\d+\.\d+) \(", (ROOT / "CHANGELOG.rst").read_text(), re.M)
-    assert setup.group(1) == co_perception.__version__ == manifest
+    cited = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert [co_perception.__version__] == cited == [manifest]
     assert released[:1] in ([], [manifest]), "the topmost release in CHANGELOG.rst is the current one, or there is none"
+
+
+def test_the_version_is_found_where_colcon_installs_and_where_only_pip_knows_it(tmp_path: Path) -> None:
+    """In a prefix as colcon lays it out, and in a folder without a manifest beside a record of pip's."""
+    site = tmp_path / "ws/install/co_perception/lib/python3.12/site-packages"
+    share = tmp_path / "ws/install/co_perception/share/co_perception"
+    alone = tmp_path / "pip/site-packages"
+    for folder in (site, alone):
+        (folder / "co_perception").mkdir(parents=True)
+        (folder / "co_perception/__init__.py").write_text((ROOT / "co_perception/__init__.py").read_text())
+    share.mkdir(parents=True)
+    (share / "package.xml").write_text("<package><version>7.8.9</version></package>")
+    record = alone / "co_perception-4.5.6.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: co_perception\nVersion: 4.5.6\n")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import co_perception; print(co_perception.__version__)"
+    for folder, version in ((site, "7.8.9"), (alone, "4.5.6")):
+        run = [sys.executable, "-I", "-S", "-c", code, str(folder)]
+        assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() == version
+
+
+def test_dependencies_that_are_no_ros_packages_have_the_names_of_rosdep() -> None:
+    """Looked up in rosdep/python.yaml of rosdistro, August 2026; tools/ci/rosdep.sh asks rosdep itself."""
+    package = parse_package(ROOT / "package.xml")
+    named = {each.name for each in [*package.exec_depends, *package.test_depends] if each.name.startswith("python3")}
+    assert named == {
+        "python3-numpy", "python3-opencv", "python3-tqdm", "python3-yaml",
+        "python3-hypothesis", "python3-pytest", "python3-pytest-timeout",
+    }  # fmt: skip

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv, in which everything of this repository runs. `make env` calls it; a second run does only what changed.
+# Makes .venv, in which everything of this repository runs; a second run does only what changed.
+#
+#   tools/make_env.sh demo   what `make demo` needs: no torch, nothing to train or to test with
+#   tools/make_env.sh [all]  everything; `make env` and every other target call it
 #
 #   a ROS 2 is sourced   the environment sees the system's packages, rclpy among them, and its Python is the system's
 #   none is              the real rclpy comes as wheels, and nothing needs sourcing afterwards
@@ -7,15 +10,18 @@
 # Settings: PYTHON (interpreter to use), PIP_ARGS (more options for pip, such as an index with CPU builds of torch).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/install_checks.sh
 venv=$PWD/.venv
 log=$venv/make_env.log
+level=${1:-all}
+[[ $level = all || $level = demo ]] || fail "there is no level '$level'; there are: all, demo"
 
-say() { echo "make env: $*"; }
-fail() { printf 'make env: %s\n' "$@" >&2; exit 1; }
-
-# Runs a command silently; shows the end of what it said if it fails.
+# Runs a command silently; shows the end of what it said if it fails, and what that means.
 quietly() {
-  "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; fail "this failed: $1 ... (all of its output: $log)"; }
+  "$@" >"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    fail "this failed: $1 ... (all of its output: $log)" "$(explain_failure "$log")"
+  }
 }
 
 # One line for the content of files, to see whether a step has to be done again.
@@ -42,8 +48,6 @@ find_ros() {
 
 # --- what has to be there before -------------------------------------------------------------------------------------
 
-suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
-
 find_python() {
   local candidates=(${PYTHON:-python3.11 python3.12 python3.13 python3})
   [ "$ros" = wheels ] || candidates=(${PYTHON:-python3})
@@ -51,28 +55,18 @@ find_python() {
     python=$(command -v "$python") || continue
     if [ "$ros" != wheels ]; then
       "$python" -c 'import rclpy' 2>/dev/null && return
-    elif suits "$python"; then
+    elif has_wheels "$(version_of "$python")"; then
       return
     fi
   done
   [ "$ros" = wheels ] || fail "ROS 2 $ros is sourced, but ${candidates[*]} cannot import its rclpy." \
     "Name the Python it was built for (make env PYTHON=/usr/bin/python3), or use a shell without it: ROS_DISTRO= make env"
-  fail "needs Python 3.11, 3.12 or 3.13 (rclpy has wheels for these); found none of: ${candidates[*]}." \
-    "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv python3-dev) or name it: make env PYTHON=/path/to/python3.11"
+  explain_python "${candidates[@]}"
 }
 
 check_machine() {
-  [ "$ros" != wheels ] || [ "$(uname -sm)" = "Linux x86_64" ] || fail \
-    "rclpy has wheels for Linux on x86_64 only, and this is $(uname -sm)." \
-    "Install ROS 2 for this machine (Jazzy or later), source it, and run make env again."
-  "$python" -c 'import venv, ensurepip' 2>/dev/null || fail "$python has no venv module." \
-    "Debian, Ubuntu: sudo apt install python3-venv"
-  "$python" -c 'import os, sysconfig as s; raise SystemExit(not os.path.exists(s.get_path("include") + "/Python.h"))' ||
-    fail "$python comes without Python.h, which the messages are compiled against." \
-      "Debian, Ubuntu: sudo apt install python3-dev"
-  command -v "${CC:-cc}" >/dev/null && command -v "${CXX:-c++}" >/dev/null ||
-    fail "needs a C and a C++ compiler to build the messages, and found none (looked for ${CC:-cc} and ${CXX:-c++})." \
-      "Debian, Ubuntu: sudo apt install build-essential"
+  [ "$ros" != wheels ] || check_platform
+  check_tools "$python"
   [ "$ros" = wheels ] || command -v cmake >/dev/null || fail "needs cmake to build the messages." "sudo apt install cmake"
 }
 
@@ -90,26 +84,40 @@ make_venv() {
   echo "$ros" >"$venv/ros.stamp"
 }
 
+# Extras of setup.py. Those of the demo come without torch: the model of the skeletons is shipped as a bundle.
+demo_extras=ros,video,pose,bench
+all_extras=$demo_extras,behaviours,mediapipe,train,adapt,recipes,cluster,dev
+
 install_packages() {
-  local state extras=ros,ros-wheels,behaviours,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
-  state=$(fingerprint setup.py pyproject.toml constraints.txt tools)
-  done_before packages "$state" && return
+  local state extras=${level}_extras
+  state=$(fingerprint setup.py pyproject.toml constraints.txt tools/make_env.sh tools/install_checks.sh tools/ros_start_hook.py)
+  done_before "packages-all" "$state" && return
+  done_before "packages-$level" "$state" && return
+  extras=${!extras}
   cp constraints.txt "$venv/constraints.txt"
-  if [ "$ros" != wheels ]; then
-    extras=ros,behaviours,video,pose,mediapipe,train,adapt,recipes,bench,cluster,dev
+  if [ "$ros" = wheels ]; then
+    extras=$extras,ros-wheels
+  else
+    [ "$level" = demo ] || check_torch "$venv/bin/python"
     # The system's rclpy is compiled against the system's NumPy: that version stays.
     { "$venv/bin/python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
       "$venv/bin/python" -c 'import torch' 2>/dev/null || grep '^torch==' constraints.txt; } >"$venv/constraints.txt"
   fi
-  local pip=("$venv/bin/python" -m pip install --quiet --constraint "$venv/constraints.txt" ${PIP_ARGS:-})
-  say "installing torch and the packages of setup.py (some minutes on a slow line)"
+  local pip=("$venv/bin/python" -m pip install --quiet --constraint "$venv/constraints.txt" ${PIP_ARGS:-}) torch=()
+  if [ "$level" = demo ]; then
+    say "installing what the demo needs, about 1 GB (two minutes on a fast line)"
+  else
+    advise_torch
+    say "installing torch and the packages of setup.py, about 2.7 GB (some minutes)"
+    torch=(torch)
+  fi
   # torch first and alone: nothing that comes later may bring a build of its own choice.
-  quietly "${pip[@]}" 'setuptools<80' wheel torch
+  quietly "${pip[@]}" 'setuptools<80' wheel "${torch[@]}"
   quietly "${pip[@]}" --no-build-isolation --config-settings editable_mode=compat --editable ".[$extras]"
   [ "$ros" != wheels ] || mend_wheels
   cp tools/ros_start_hook.py "$(site_packages)/_co_perception_start_hook.py"
   echo 'import _co_perception_start_hook' >"$(site_packages)/_co_perception_start_hook.pth"
-  echo "$state" >"$venv/packages.stamp"
+  echo "$state" >"$venv/packages-$level.stamp"
 }
 
 # The wheels carry paths of the machine they were built on: name ours instead.
@@ -122,14 +130,18 @@ print(sysconfig.get_path("include"), numpy.get_include())')
     -e "s#/opt/python/cp[0-9]+-cp[0-9]+/lib/python3\.[0-9]+/site-packages/numpy/_core/include#$numpy#g"
 }
 
+# The packages whose headers and generators make the messages, with their versions.
+built_against() { (cd "$1" && ls -d numpy-*.dist-info ros_*.dist-info 2>/dev/null) || "$venv/bin/python" -c 'import numpy
+print(numpy.__version__)'; }
+
 # The messages go into the environment, the Python of the checkout is used where it lies: edits are live.
 build_messages() {
   local state site build=$venv/build_messages sources=(package.xml CMakeLists.txt)
   for source in msg srv action launch config scripts; do [ ! -e "$source" ] || sources+=("$source"); done
-  state=$(fingerprint "${sources[@]}" "$venv/packages.stamp")
-  done_before messages "$state" && return
-  say "building the messages"
   site=$(site_packages)
+  state=$(fingerprint "${sources[@]}"; built_against "$site")
+  [ ! -d "$site/co_perception/msg" ] || ! done_before messages "$state" || return 0
+  say "building the messages"
   rm -rf "$build"
   export PATH=$venv/bin:$PATH CMAKE_PREFIX_PATH=$venv:${CMAKE_PREFIX_PATH:-} AMENT_PREFIX_PATH=$venv:${AMENT_PREFIX_PATH:-}
   quietly cmake -S . -B "$build" -Wno-dev -DCMAKE_INSTALL_PREFIX="$venv" -DPYTHON_INSTALL_DIR="${site#"$venv/"}" \
@@ -158,7 +170,8 @@ wait_for_turn() {
   [ -f "$venv/messages.stamp" ] || check_machine
   make_venv
   install_packages
+  [ "$ros" = wheels ] || check_numpy "$venv/bin/python"
   build_messages
-  say "ready ($ros): .venv/bin/python"
+  say "ready ($ros, $level): .venv/bin/python"
   exit
 }

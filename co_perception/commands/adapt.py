@@ -130,7 +130,7 @@ class AdaptOptions:
 def _run(arguments: argparse.Namespace) -> int:
     from co_perception.evaluation.result_folder import replaced_results
     from co_perception.learners.adaptation import ADAPTER
-    from co_perception.learners.trainable import MODEL
+    from co_perception.learners.metadata import MODEL
     from co_perception.training.checkpoints import FOLDER, list_checkpoints
 
     options, sources = options_of(AdaptOptions, arguments), options_of(SampleSources, arguments)

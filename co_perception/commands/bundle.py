@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _learner(model: str) -> tuple[ContinualSkeletonLearner | ContinualVideoLearner, Path]:
     """The learner with its weights, and where its bundle goes. Raises: ValueError for another kind of model."""
     from co_perception.learners.bundle_file import FOLDER
-    from co_perception.learners.metadata import Metadata, shipped, shipped_names
+    from co_perception.learners.metadata import Metadata, saved_folder
     from co_perception.learners.skeleton import ContinualSkeletonLearner
     from co_perception.learners.video import ContinualVideoLearner
     from co_perception.learners.weights import bundle_path_of
@@ -60,7 +60,7 @@ def _learner(model: str) -> tuple[ContinualSkeletonLearner | ContinualVideoLearn
         video = ContinualVideoLearner(model)
         video.load()
         return video, bundle_path_of(model, published.weights)
-    folder = shipped(model) if model in shipped_names() else Path(model)
+    folder = saved_folder(model)
     saved = Metadata.read(folder)
     kinds = {"skeleton": ContinualSkeletonLearner, "video": ContinualVideoLearner}
     if saved.kind not in kinds:

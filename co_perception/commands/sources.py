@@ -272,8 +272,7 @@ def model_folder(name: str) -> Path:
     Raises:
         FileNotFoundError: where it is none of them; lists the shipped models.
     """
-    from co_perception.learners.metadata import FILE, shipped, shipped_names
-    from co_perception.learners.trainable import MODEL
+    from co_perception.learners.metadata import FILE, MODEL, shipped, shipped_names
 
     for folder in (Path(name), Path(name) / MODEL):
         if (folder / FILE).is_file():

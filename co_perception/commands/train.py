@@ -84,8 +84,8 @@ class TrainOptions:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from co_perception.learners.metadata import MODEL
     from co_perception.learners.skeleton import ContinualSkeletonLearner
-    from co_perception.learners.trainable import MODEL
     from co_perception.networks.variants_skeleton import skeleton_variant
     from co_perception.training.config import TrainConfig, from_arguments
 
@@ -106,7 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
         learner.start_from(model_folder(options.start))
     division = divide(samples, options_of(HoldOut, arguments))
     train, validation = _validation(division, options.validate, config)
-    _print_counts(samples, train, validation, division, source)
+    print_counts(samples, train, validation, division, source)
     result = learner.fit(
         train, validation, config=config, folder=options.out,
         resume=options.resume, source=source, adaptation=adaptation,
@@ -130,10 +130,10 @@ def _validation(division: Division, share: float, config: TrainConfig) -> tuple[
     return division.train, None
 
 
-def _print_counts(
+def print_counts(
     samples: Samples, train: Samples, validation: Samples | None, division: Division, source: Samples | None
 ) -> None:
-    """Windows of each class by what they are for, and the takes they are cut from."""
+    """Windows of each class by what they are for, and the takes they are cut from; classes without any are counted."""
     none = dict.fromkeys(samples.classes, 0)
     columns = {
         "windows to train on": train.counts(),
@@ -146,7 +146,11 @@ def _print_counts(
         columns = {"windows of the source": source.counts(), **columns}
     if validation is None:
         del columns["to choose the epoch"]
-    print_table([("class", *columns), *((name, *(str(c[name]) for c in columns.values())) for name in samples.classes)])
+    rows = [(name, *(column[name] for column in columns.values())) for name in samples.classes]
+    shown = [row for row in rows if any(row[1:])]
+    print_table([("class", *columns), *(tuple(map(str, row)) for row in shown)])
+    if len(shown) < len(rows):
+        print(f"{len(rows) - len(shown)} of {len(rows)} classes have no example and are not in the table.")
 
 
 def _print_result(

@@ -25,6 +25,7 @@ def check_streaming(
     *,
     frames: int | None = None,
     reference: Callable[[Tensor], Tensor] | None = None,
+    whole_clip: bool = False,
     tolerance: float = 1e-5,
     export: bool = True,
     gradients: bool = True,
@@ -37,7 +38,11 @@ def check_streaming(
         layer: put into evaluation mode while it is checked.
         frame_shape: (C, *space) of an input frame.
         frames: clip length, a multiple of the stride; by default long enough for a steady state.
-        reference: the plain torch network as a function of a clip (B, C, T, *space).
+        reference: the plain torch network as a function of a clip (B, C, T, *space), with an answer for each frame, or
+            each `stride` frames.
+        whole_clip: the reference answers once for a clip, (B, C') with or without axes of size 1, as a network does
+            that was converted with `window=n`. Its answer is compared with the last one to a clip that fills the
+            windows once, or to a clip of `frames`.
         tolerance: largest absolute difference, relative to the largest answer where that exceeds 1.
         export: whether an exported step is compared too, which takes a second.
         gradients: whether every parameter and the input have to have a gradient.
@@ -59,8 +64,10 @@ def check_streaming(
         with torch.no_grad():
             expected = layer.clip(x)
             close = _Close(tolerance, expected)
-            if reference is not None:
-                close(expected, reference(x), "the clip equals the plain torch network")
+            if reference is not None and whole_clip:
+                _check_whole_clip(layer, x if frames is None else x[:, :, :frames], frames is None, reference, close)
+            elif reference is not None:
+                _check_reference(expected, reference(x), close)
             for chunk in dict.fromkeys((stride, 2 * stride, 3 * stride, steps * stride)):
                 streamed = stream_clip(layer, x, chunk)
                 close(streamed, expected, f"a stream in chunks of {chunk} frames, flushed, equals the clip")
@@ -104,13 +111,33 @@ class _Close:
     def __init__(self, tolerance: float, expected: Tensor) -> None:
         self.bound = tolerance * max(1.0, expected.abs().max().item() if expected.numel() else 1.0)
 
-    def __call__(self, got: Tensor, wanted: Tensor, claim: str) -> None:
-        require(got.shape == wanted.shape, claim, f". Shapes {tuple(got.shape)} and {tuple(wanted.shape)}")
+    def __call__(self, got: Tensor, wanted: Tensor, claim: str, advice: str = "") -> None:
+        require(got.shape == wanted.shape, claim, f". Shapes {tuple(got.shape)} and {tuple(wanted.shape)}{advice}")
         if got.numel():
             if got.dtype == torch.bool:
                 got, wanted = got.float(), wanted.float()
             error = (got - wanted).abs().max().item()
             require(error <= self.bound, claim, f". Largest difference {error:.3g}, allowed {self.bound:.3g}")
+
+
+def _check_reference(expected: Tensor, plain: Tensor, close: _Close) -> None:
+    once = plain.dim() < expected.dim() or plain.shape[TIME] == 1 < expected.shape[TIME]
+    advice = ". If it answers once for a whole clip (convert with window=n): check_streaming(..., whole_clip=True)"
+    close(expected, plain, "the clip equals the plain torch network", advice if once else "")
+
+
+def _check_whole_clip(
+    layer: Streaming, x: Tensor, fill: bool, reference: Callable[[Tensor], Tensor], close: _Close
+) -> None:
+    timing = layer.timing
+    filled = timing.receptive_field - timing.before - timing.after
+    clip = x[:, :, : max(filled, timing.stride)] if fill else x
+    answers, plain = layer.clip(clip), reference(clip)
+    claim = f"the last answer to a clip of {clip.shape[TIME]} frames equals the plain torch network's"
+    require(answers.shape[TIME] > 0, claim, ". It has no answer to such a clip: give `frames`, the length it is for")
+    answer = answers[:, :, -1:]
+    require(answer.numel() == plain.numel(), claim, f". Shapes {tuple(answer.shape)} and {tuple(plain.shape)}")
+    close(answer, plain.reshape(answer.shape), claim)
 
 
 def _check_unrolled(layer: Streaming, x: Tensor, close: _Close) -> None:

@@ -25,7 +25,7 @@ from co_perception.engine.label_groups import names_of
 from co_perception.engine.target import label_set_name
 from co_perception.engine.target import labels as read_labels
 from co_perception.learners import weights
-from co_perception.learners.metadata import FILE, Metadata, own_fields, restored, shipped, shipped_names
+from co_perception.learners.metadata import FILE, Metadata, own_fields, restored, saved_folder
 from co_perception.learners.options import LearnerOptions, OptionKeywords
 from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD, ScoringLearner
 from co_perception.networks.variants import VideoVariant
@@ -160,8 +160,8 @@ class NetworkLearner(ScoringLearner):
         """Load weights and reset all streams.
 
         Args:
-            path: a folder that `save` wrote, the name of a shipped model, or a published checkpoint file (`.pyth`,
-                `.ckpt`, `.pth`, `.safetensors`); None: the published weights from the local store.
+            path: a folder that `save` or `fit` wrote, the name of a shipped model, or a published checkpoint file
+                (`.pyth`, `.ckpt`, `.pth`, `.safetensors`); None: the published weights from the local store.
 
         Raises:
             FileNotFoundError: says how to get what is missing.
@@ -171,7 +171,7 @@ class NetworkLearner(ScoringLearner):
             self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
             self.trained_on = ContentSketch.of(())
             return
-        path = shipped(str(path)) if str(path) in shipped_names() else Path(path)
+        path = saved_folder(path)
         saved = Metadata.read(path)
         if saved.network != self.variant.name or not isinstance(saved, self.kind):
             raise ValueError(

@@ -11,7 +11,7 @@ from co_perception.data.content_sketch import ContentSketch
 from co_perception.engine.files import write_files
 from co_perception.learners.bundle_file import FILE, FOLDER, Bundle, find_bundle
 from co_perception.learners.metadata import FILE as METADATA
-from co_perception.learners.metadata import Metadata, shipped, shipped_names
+from co_perception.learners.metadata import Metadata, saved_folder
 from co_perception.learners.options import LearnerOptions
 from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD, Limit, ScoringLearner
 from co_perception.runtime.steppers.bundle_step import BundleStep
@@ -131,7 +131,7 @@ class BundleLearner(ScoringLearner):
         """The folder that `load` is to look into. Raises: FileNotFoundError for None where there is no default."""
         if path is None:
             raise FileNotFoundError("a bundle is loaded from its folder: load(path), or load(name of a shipped model)")
-        return shipped(str(path)) if str(path) in shipped_names() else Path(path)
+        return saved_folder(path)
 
     @property
     def _loaded(self) -> Bundle:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V", bound="NetworkVariant")
 FILE = "metadata.json"
+MODEL = "model"  # folder of the trained learner in the folder of its training
 SHIPPED = Path(__file__).parents[1] / "models"  # folders as a learner's `save` writes them, each with a model card
 FORMAT = 1
 MOST_BYTES = 16 * 1024 * 1024
@@ -62,7 +63,8 @@ class Metadata:
         path = folder / FILE
         if not path.is_file():
             what = f"there is no {FILE} in {folder}" if folder.is_dir() else f"there is no folder {folder}"
-            raise FileNotFoundError(f"{what}: give the folder that save(path) wrote")
+            meant = f"its {MODEL}/" if (folder / MODEL / FILE).is_file() else "the folder that save(path) wrote"
+            raise FileNotFoundError(f"{what}: give {meant}")
         with parse_errors(path, "what a learner's save() wrote"):
             return Metadata.from_content(read_json(path, MOST_BYTES))
 
@@ -183,6 +185,16 @@ def shipped(name: str) -> Path:
     if name not in shipped_names():
         raise FileNotFoundError(f"no model {name!r} is shipped; there are: {', '.join(shipped_names()) or 'none'}")
     return SHIPPED / name
+
+
+def saved_folder(path: Path | str) -> Path:
+    """Where a model lies: by the name of a shipped one, in the folder of a training, or the folder itself. May not
+    exist."""
+    if str(path) in shipped_names():
+        return shipped(str(path))
+    folder = Path(path)
+    trained = folder / MODEL
+    return trained if (trained / FILE).is_file() and not (folder / FILE).is_file() else folder
 
 
 def _checked(name: str, value: object, wanted: Any) -> Any:

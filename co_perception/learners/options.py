@@ -12,7 +12,8 @@ class LearnerOptions:
     """Options that all learners share; their constructors take them as keywords.
 
     Args:
-        classes: names of the caller's own classes; None: those of the network's record.
+        classes: names of the caller's own classes, which the learner has as `classes` and `labels`; None: those of the
+            network's record.
         device: where the network runs.
         min_progress: share of the receptive field that must be real before a label counts as VALID; None: that of a
             saved learner that is loaded, else 0.75. A network that does not pad has no answer before its field is full;

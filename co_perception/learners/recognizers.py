@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -247,6 +248,14 @@ def video_learner(values: VideoSettings) -> StreamingLearner:
         from co_perception.learners.video import ContinualVideoLearner
 
     return ContinualVideoLearner(values.network, **_options(values))
+
+
+def runs_here(values: VideoSettings) -> bool:
+    """Whether a network with its published weights can run: there is torch, or their bundle. Nothing is imported."""
+    from co_perception.learners.bundle_file import find_bundle
+
+    bundle = _published_bundle(values)
+    return find_spec("torch") is not None or (bundle is not None and find_bundle(bundle) is not None)
 
 
 def _published_bundle(values: VideoSettings) -> Path | None:

@@ -35,6 +35,11 @@ class ScoringLearner(Learner):
     thresholds: dict[str, float]
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, by the name of the option that sets them."""
+        return self.labels
+
+    @property
     @abstractmethod
     def groups(self) -> tuple[str, ...]:
         """The group of each label; empty where all are one group, see `engine.label_groups`."""

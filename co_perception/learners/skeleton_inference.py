@@ -128,6 +128,9 @@ class SkeletonInference(ScoringLearner):
     def infer(self, data: Pose | Sequence[Pose] | SkeletonSequence | Sequence[SkeletonSequence]) -> list[Category]:
         """Answer the poses of one frame, or whole clips.
 
+        Each call is one tick of the network's clock: call it `rate_hz` times a second, whatever the camera gives. The
+        recognizers of `online` and the nodes choose frames by their stamps.
+
         Args:
             data: the poses of one frame: each steps the stream of its id. A network of several persons steps the scene,
                 also for no pose at all. Or one or several SkeletonSequences: whole clips, which leave streams as they

@@ -22,6 +22,7 @@ from co_perception.engine.label_groups import names_of
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category
 from co_perception.learners.base import NetworkLearner, eager
+from co_perception.learners.metadata import MODEL
 from co_perception.learners.weights import read_checkpoint
 from co_perception.training.config import TrainConfig
 from co_perception.training.domain_adaptation import AdaptationSettings
@@ -29,7 +30,6 @@ from co_perception.training.examples import Examples
 from co_perception.training.fit import evaluate, fit, predict
 
 Pairs = Sequence[tuple[Data, Category]]
-MODEL = "model"  # what `fit` saves into its folder
 
 
 class TrainableLearner(NetworkLearner):
@@ -68,8 +68,8 @@ class TrainableLearner(NetworkLearner):
         Args:
             dataset, val_dataset: (input, Category) pairs.
             epochs: instead of the config's.
-            folder: takes checkpoints, logs, and the trained learner as `save` writes it (in `folder/model`); None
-                writes nothing.
+            folder: takes checkpoints, logs, and the trained learner as `save` writes it (in `folder/model`), which
+                `load(folder)` finds; None writes nothing.
             resume: go on with the training in the folder after a kill.
             source: (input, Category) pairs of the same classes from elsewhere, usually many, for supervised domain
                 adaptation to those of `dataset`, which may be few (`training.domain_adaptation`).

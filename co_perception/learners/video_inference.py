@@ -88,6 +88,9 @@ class VideoInference(ScoringLearner):
     def infer(self, data: VideoFrame | Sequence[VideoFrame] | Video) -> list[Category]:
         """Answer frames of the stream, or a whole clip.
 
+        Each frame is one tick of the network's clock: give `rate_hz` frames a second, whatever the camera gives. The
+        recognizers of `online` and the nodes choose them by their stamps.
+
         Args:
             data: frames, each an Image or an array (H, W, 3) of uint8 in RGB order, of any size. Or a Video (3, T, H,
                 W) of uint8, resampled to the network's rate where it has its own, T cut to a multiple of the stride; it

@@ -15,8 +15,11 @@ import torch
 from safetensors.torch import load_file
 
 from co_perception import cli
+from co_perception.commands.held_out import Division
 from co_perception.commands.sources import SampleSources, add_sources, options_of, read_samples
+from co_perception.commands.train import print_counts
 from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
+from co_perception.data.samples import Sample, Samples
 from co_perception.engine.data import SkeletonSequence
 from co_perception.learners.metadata import Metadata
 from co_perception.learners.preprocess_pose import network_clip
@@ -38,6 +41,15 @@ def test_the_model_knows_its_classes_and_answers(trained: Path, recordings: list
     assert Metadata.read(trained / "model").rate_hz == 15.0
 
 
+def test_load_finds_the_model_in_the_folder_of_its_training(trained: Path) -> None:
+    learners = [ContinualSkeletonLearner("costgcn_short") for _ in range(2)]
+    learners[0].load(trained)
+    learners[1].load(trained / "model")
+    assert learners[0].name == learners[1].name and learners[0].classes == learners[0].labels == ("squat", "wave")
+    with pytest.raises(FileNotFoundError, match="give its model/"):
+        Metadata.read(trained)
+
+
 def test_it_tells_what_it_is_trained_on_and_how_to_use_the_result(
     recordings: list[Path], tmp_path: Path, capsys: Capture
 ) -> None:
@@ -54,6 +66,15 @@ def test_it_tells_what_it_is_trained_on_and_how_to_use_the_result(
     )
     assert re.match(r"Held out: balanced accuracy [01]\.\d{3} \(chance 0\.500\), F1 ", lines[5])
     assert shlex.split(lines[7])[-3:] == ["--ros-args", "-p", f"model_path:={out.resolve() / 'model'}"]
+
+
+def test_classes_without_an_example_are_counted_and_not_listed(capsys: Capture) -> None:
+    items = [Sample(lambda: None, label) for label in (3, 1999)]
+    samples = Samples(items, [f"class {number}" for number in range(2000)])
+    print_counts(samples, samples, None, Division(samples, None, "group"), None)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[:3]] == ["class", "class 3", "class 1999"]
+    assert lines[3:] == ["1998 of 2000 classes have no example and are not in the table."]
 
 
 def test_an_activity_that_was_marked_once_is_trained_but_not_judged(

@@ -67,6 +67,28 @@ def test_a_wrong_reference_is_named() -> None:
         check_streaming(co.Conv1d(2, 2, 3), (2,), reference=nn.Conv1d(2, 2, 3), export=False)
 
 
+def clip_network() -> nn.Module:
+    """Answers once for a clip of any length."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+
+
+def test_a_network_converted_with_a_window_is_compared_on_the_clip_that_fills_it() -> None:
+    plain = clip_network()
+    layer = co.convert(plain, window=5)
+    assert layer.receptive_field == 7
+    check_streaming(layer, (2,), reference=plain, whole_clip=True, export=False)
+    with pytest.raises(AssertionError, match=r"with window=n\): check_streaming\(..., whole_clip=True\)"):
+        check_streaming(layer, (2,), reference=plain, export=False)
+    other = co.convert(plain, window=4)  # of other clips
+    with pytest.raises(AssertionError, match="the last answer to a clip of 7 frames equals the plain torch network's"):
+        check_streaming(other, (2,), frames=7, reference=plain, whole_clip=True, export=False)
+    check_streaming(layer, (2,), frames=7, reference=plain, whole_clip=True, export=False)
+    plain[0].bias.data.add_(0.1)
+    with pytest.raises(AssertionError, match="Largest difference"):
+        check_streaming(layer, (2,), reference=plain, whole_clip=True, export=False)
+
+
 @pytest.mark.slow
 def test_python_without_assertions_checks_as_much() -> None:
     code = """

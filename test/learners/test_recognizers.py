@@ -11,9 +11,17 @@ from helpers.fake_learners import FakeLearner, FakePeopleLearner, FakeRestorable
 
 from co_perception.engine.settings import values_of
 from co_perception.learners import metadata
-from co_perception.learners.recognizers import KINDS, RecognizerKind, policy, skeleton_recognizer, video_recognizer
+from co_perception.learners.recognizers import (
+    KINDS,
+    RecognizerKind,
+    policy,
+    runs_here,
+    skeleton_recognizer,
+    video_recognizer,
+)
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.learners.video import ContinualVideoLearner
+from co_perception.learners.weights import bundle_path_of
 from co_perception.online.crop_recognizer import PersonRecognizer
 from co_perception.online.people import Policy
 from co_perception.online.recognizer import SceneRecognizer
@@ -51,6 +59,20 @@ def test_video_rate_and_limits_are_those_of_the_saved_model_unless_they_are_set(
     assert found(subject="person") == (5.0, 0.9, 0.5)
     assert found(model_rate_hz=10.0, threshold=0.0, min_progress=0.25) == (10.0, 0.0, 0.25)
     assert found(model_rate_hz=0.0)[0] == 0.0
+
+
+def test_a_video_network_runs_with_torch_or_from_the_bundle_of_its_published_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path))
+    published, other = (values_of(VIDEO.settings, {"network": name}) for name in ("coi3d_inception", "cox3d_s"))
+    assert runs_here(published) and runs_here(other)
+    monkeypatch.setattr("co_perception.learners.recognizers.find_spec", lambda name: None)
+    assert not runs_here(published) and not runs_here(other)
+    bundle = bundle_path_of("coi3d_inception", "i3d_kinetics400")
+    bundle.mkdir(parents=True)
+    (bundle / "bundle.json").write_text("{}")
+    assert runs_here(published) and not runs_here(other)
 
 
 def test_every_setting_of_the_policy_reaches_it() -> None:

@@ -1,6 +1,7 @@
 """Command line of `make demo`: real video through the nodes, over the real middleware, with everything recorded.
 
 Two paths recognize at once: video the activity of the scene, and pose, tracker and skeletons that of each person.
+Where there is no torch, people are recognized alone, from the bundle that is shipped.
 The output folder gets `activity.mcap` (all of /activity, /activity_events and /skeletons, without images),
 `annotated.mp4`, `timeline.png` and `summary.json`.
 """
@@ -24,7 +25,7 @@ from co_perception.engine.data import Image
 from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.settings import Value
 from co_perception.evaluation.result_folder import replaced_results, writing
-from co_perception.learners.recognizers import skeleton_learner
+from co_perception.learners.recognizers import KINDS, VideoSettings, runs_here, skeleton_learner
 from co_perception.nodes.demo.graph import ROUND, DemoConfig, required_rate_hz, source_rate_hz, sustainable_speed
 from co_perception.nodes.demo.report import draw, print_summary, summarize
 from co_perception.nodes.demo.run import play
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None, makers: Makers | None = None) -
     try:
         source = options.source or default_source()
         rate_hz = source_rate_hz(source)
+        options.recognizer = options.recognizer or default_recognizer(options.network)
         config = _config(options, makers or Makers(), source, rate_hz)
         with replaced_results(options.out, FILES) as out:
             result = play(config, out, options.seconds)
@@ -78,13 +80,18 @@ def default_source() -> str:
     return ",".join(str(store.locate(name)) for name in CLIPS)
 
 
-def published_video(network: str, threads: int | None) -> StreamingLearner:
-    """The learner with its published weights. Raises FileNotFoundError that says how to fetch them."""
-    from co_perception.learners.video import ContinualVideoLearner
+def default_recognizer(network: str) -> str:
+    """Both; of people alone where the video network cannot run."""
+    if runs_here(VideoSettings(network=network)):
+        return "both"
+    print("Activities of people alone: labels of the scene need torch (from a checkout: make env, then make demo).")
+    return "skeleton"
 
-    learner = ContinualVideoLearner(network, threads=threads)
-    learner.load()
-    learner.optimize()
+
+def published_video(network: str, threads: int | None) -> StreamingLearner:
+    """The learner with its published weights, or from their bundle. Raises FileNotFoundError that says how to fetch
+    them."""
+    learner: StreamingLearner = KINDS["video"].loaded(VideoSettings(network=network, threads=threads or 0))
     return learner
 
 
@@ -111,8 +118,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="folder for the results (default: %(default)s)",
     )
     parser.add_argument(
-        "--recognizer", default="both", choices=RECOGNIZERS,
-        help="video: what happens in the scene; skeleton: what each person does (default: %(default)s)",
+        "--recognizer", default="", choices=RECOGNIZERS,
+        help="video: what happens in the scene; skeleton: what each person does (default: both where there is torch or "
+        "a bundle of the video network, else skeleton)",
     )  # fmt: skip
     parser.add_argument("--network", default="coi3d_inception", help="video network (default: %(default)s)")
     parser.add_argument(

@@ -135,6 +135,16 @@ def test_the_bag_has_one_answer_per_frame_and_no_images(tmp_path: Path, fake: An
         assert len(list(film)) == 24
 
 
+@pytest.mark.parametrize(("possible", "chosen"), [(True, "both"), (False, "skeleton")])
+def test_without_torch_people_are_recognized_alone_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, possible: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(main, "runs_here", lambda values: possible and values.network == "coi3d_inception")
+    assert main.default_recognizer("coi3d_inception") == chosen
+    assert ("make env" in capsys.readouterr().out) == (not possible)
+    assert main.make_parser().parse_args([]).recognizer == ""
+
+
 @pytest.mark.slow
 def test_on_the_sample_clip_the_woman_who_walks_past_walks(tmp_path: Path) -> None:
     assert main.main(["--recognizer", "skeleton", "--out", str(tmp_path)]) == 0
