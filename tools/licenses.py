@@ -65,7 +65,7 @@ def ros_manifests(share: Path) -> dict[str, str]:
 
 
 def needed_by(extra: str, installed: Mapping[str, metadata.Distribution]) -> set[str]:
-    """Names of the packages that an extra brings, with all that they need; those that are not installed are left out."""
+    """Names of the packages that an extra brings, with all that they need, as far as they are installed."""
     found: set[str] = set()
     waiting = [(NAME, extra)]
     while waiting:
