@@ -6,13 +6,17 @@ ros2 launch co_perception activity.launch.py source:=0 recognizer:=skeleton
 ros2 launch co_perception activity.launch.py source:=0 recognizer:=both subject:=person
 ros2 launch co_perception activity.launch.py recognizer:=skeleton model_path:=my_activities threshold:=0.6
 ros2 launch co_perception activity.launch.py recognizer:=skeleton outputs:=annotated,markers position:=camera_info
+ros2 launch co_perception activity.launch.py source:=0 recognizer:=skeleton no_pixels:=true
 """
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -69,6 +73,10 @@ ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, ch
     ("threshold", "", None,
      f"Best score below which nothing is sure, 0..1, of the fusion where both recognizers run; {AS_IN_FILE}"),
     ("device", "", None, f"Where the network runs, such as cpu or cuda; {AS_IN_FILE}"),
+    ("one_process", "false", BOOLEAN,
+     "Camera (with source), pose estimator and recognizer of skeletons are one process, and hand pictures on."),
+    ("no_pixels", "false", BOOLEAN,
+     "The same, and no picture leaves the process: no topic of pictures, no dump of its memory."),
     ("autostart", "true", BOOLEAN, "Nodes configure and activate themselves; false: a lifecycle manager does it."),
     ("use_respawn", "false", BOOLEAN, "Start a node again when it has died."),
     ("log_level", "info", None, "Least severity that is logged: debug, info, warn, error."),
@@ -132,6 +140,25 @@ def check_places(value: Mapping[str, str], finder: str) -> None:
         )
 
 
+def check_alone(value: Mapping[str, str], kinds: Sequence[str]) -> None:
+    """Raises ValueError where what is to be one process takes pictures or people from another one."""
+    name = "no_pixels" if value["no_pixels"] == "true" else "one_process"
+    if tuple(kinds) != ("skeleton",) or value["pose"] == "none":
+        raise ValueError(
+            f"{name} is for the recognizer of skeletons and a pose estimator of the package: add recognizer:=skeleton, "
+            "and leave pose"
+        )
+    if name == "no_pixels" and not value["source"]:
+        raise ValueError(
+            "no_pixels: the process grabs the pictures itself, so it needs their source: add source:=0 (a camera), a "
+            "URL or a file. A camera driver that is a node of its own publishes them"
+        )
+    if name == "no_pixels" and value["position"] == "depth":
+        raise ValueError("no_pixels: depth pictures would come from another process; position:=camera_info needs none")
+    if name == "no_pixels" and "annotated" in value["outputs"]:
+        raise ValueError("no_pixels: outputs:=annotated draws on pictures, and none leave their process; take markers")
+
+
 def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
     """The parameters among `names` that are not left to the params file. Raises ValueError for what is no number."""
     found: dict[str, str | float] = {name: value[name] for name in names if value[name]}
@@ -151,11 +178,16 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     check_used(value, kinds)
     value["params_file"] = params_file(value["params_file"])
     answers = [("activity", value["activity_topic"])]
+    alone = "true" in (value["one_process"], value["no_pixels"])
+    if alone:
+        check_alone(value, kinds)
     estimates = value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person")
     finder = "pose" if estimates else "skeleton_activity" if "skeleton" in kinds else ""
     check_places(value, finder)
     places = {name: chosen(value, OF_PLACES) if name == finder else {} for name in SETS}
-    if len(kinds) == 1:
+    if alone:
+        nodes = [_one_process(value, answers, places["pose"])]
+    elif len(kinds) == 1:
         own = {**chosen(value, (*OF_ONE, *NUMBERS)), **places[f"{kinds[0]}_activity"]}
         nodes = [_node(f"{kinds[0]}_activity", value, remappings=answers, **own)]
     else:  # both speak to `fusion` only: `activity` and `activity_events` have one publisher
@@ -165,29 +197,52 @@ def start_nodes(context: LaunchContext) -> list[Node]:
             for kind in kinds
         ]
         nodes.append(_node("fusion", value, remappings=answers, **chosen(value, NUMBERS)))
-    if estimates:
+    if estimates and not alone:
         nodes.append(_node("pose", value, estimator=value["pose"], **places["pose"]))
     if value["outputs"]:
         nodes.append(_node("outputs", value, remappings=answers))
-    if value["source"]:
+    if value["source"] and not alone:
         nodes.append(_node("camera", value))
     return nodes
+
+
+def _one_process(value: dict[str, str], answers: Sequence[tuple[str, str]], places: Mapping[str, str | float]) -> Node:
+    """The nodes of one process. A name would be given to all of them, and so would parameters without a file."""
+    given = {
+        "skeleton_activity": {**chosen(value, SETS["skeleton_activity"]), **chosen(value, NUMBERS)},
+        "pose": {**chosen(value, SETS["pose"]), "estimator": value["pose"], **places},
+        "camera": chosen(value, SETS["camera"]),
+    }
+    with NamedTemporaryFile("w", prefix="launch_params_", suffix=".yaml", delete=False) as file:  # as launch_ros does
+        json.dump({f"/**/{name}": {"ros__parameters": own} for name, own in given.items() if own}, file)
+    flags = ["--no-pixels"] if value["no_pixels"] == "true" else ["--camera"] if value["source"] else []
+    parameters = [*_parameters(value), file.name]
+    return Node(**_common(value, "people_activity", answers), parameters=parameters, arguments=flags)
 
 
 def _node(
     name: str, value: dict[str, str], remappings: Sequence[tuple[str, str]] = (), **given: str | bool | float
 ) -> Node:
-    topic = value["image_topic"]
+    own = {**chosen(value, SETS[name]), **given}
+    return Node(name=name, **_common(value, name, remappings), parameters=_parameters(value, own))
+
+
+def _parameters(value: Mapping[str, str], own: Mapping[str, str | bool | float] | None = None) -> list[Any]:
+    """The parameter file, and what goes before it."""
     always = {"use_sim_time": value["use_sim_time"] == "true", "autostart": value["autostart"] == "true"}
-    return Node(
+    return [value["params_file"], {**always, **(own or {})}]
+
+
+def _common(value: Mapping[str, str], executable: str, remappings: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What all processes have."""
+    topic = value["image_topic"]
+    return dict(
         package="co_perception",
-        executable=f"{name}_node",
-        name=name,
+        executable=f"{executable}_node",
         namespace=value["namespace"],
         output="screen",
         respawn=value["use_respawn"] == "true",
         respawn_delay=2.0,
-        parameters=[value["params_file"], {**always, **chosen(value, SETS[name]), **given}],
         remappings=[
             ("image_raw", topic),
             *((f"image_raw/{way}", f"{topic}/{way}") for way in ("compressed", "ffmpeg", "foxglove")),

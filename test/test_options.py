@@ -21,6 +21,7 @@ ZERO = {
     "train --source-weight": "the source counts in the loss of the features only",
     "adapt --hold-out": "nothing is held out",
     "why --at": "the beginning of the recording",
+    "why --ago": "the newest answer",
     "evaluate --seed": "a seed like any other",
     "demo --seconds": "to the end",
     "demo --model-rate": "each frame of the source is one of the network",

@@ -8,7 +8,7 @@ from time import monotonic
 
 from rclpy.node import Node
 
-from co_perception.data.messages.people import Box
+from co_perception.data.messages.people import Box, position_of
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityEvent, CurrentActivities, CurrentActivity
 from co_perception.nodes.core.qos import event_qos, latched_qos
@@ -100,4 +100,5 @@ def held_activity(message: CurrentActivity) -> HeldActivity:
         nanoseconds(message.began),
         message.score,
         Box(message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height),
+        position_of(message.position),
     )

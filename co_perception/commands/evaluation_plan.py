@@ -143,17 +143,18 @@ def _settings(
     pairs = [text.partition("=")[::2] for text in texts]
     kind, of_events = KINDS.get(recognizer), table_of(EventRuleSettings)
     table = (*(table_of(kind.settings) if kind else ()), *of_events)
-    own = _parsed([pair for pair in pairs if not pair[0].startswith(POSE)], table)
+    own = parsed_settings([pair for pair in pairs if not pair[0].startswith(POSE)], table)
     events = {each.name: own.pop(each.name) for each in of_events if each.name in own}
     others = [(name.removeprefix(POSE), value) for name, value in pairs if name.startswith(POSE)]
     if others and not estimator:
         raise ValueError(f"{POSE}{others[0][0]} is set, and nobody looks for people: --pose names the estimator.")
     if not estimator:
         return own, None, events
-    return own, {"estimator": estimator, "threads": 1, **_parsed(others, table_of(PoseSettings))}, events
+    return own, {"estimator": estimator, "threads": 1, **parsed_settings(others, table_of(PoseSettings))}, events
 
 
-def _parsed(pairs: Sequence[tuple[str, str]], table: Sequence[Setting]) -> dict[str, Value]:
+def parsed_settings(pairs: Sequence[tuple[str, str]], table: Sequence[Setting]) -> dict[str, Value]:
+    """Settings by name, of the texts they were given as. Raises ValueError for an unknown name, and what is refused."""
     from co_perception.engine.names import no_such
 
     known = {setting.name: setting for setting in table}

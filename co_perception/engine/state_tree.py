@@ -216,9 +216,13 @@ def save(tree: Tree, path: str | os.PathLike[str], metadata: Mapping[str, str] |
     The file appears whole or not at all: an interrupted `save` leaves the earlier file as it was. `metadata` holds
     strings of the caller's, such as the network's name; `read_metadata` gives them back.
     """
+    write_files({Path(path): packed_file(tree, metadata)})
+
+
+def packed_file(tree: Tree, metadata: Mapping[str, str] | None = None) -> bytes:
+    """What `save` writes."""
     named = dict(named_leaves(tree))
-    content = common_library(list(named.values())).to_bytes(named, {**(metadata or {}), **FORMAT})
-    write_files({Path(path): content})
+    return common_library(list(named.values())).to_bytes(named, {**(metadata or {}), **FORMAT})
 
 
 def load(path: str | os.PathLike[str], like: T) -> T:

@@ -83,6 +83,11 @@ class Category(Target):
         """The answers of all groups, each without the others."""
         return (dataclasses.replace(self, others=()), *self.others) if self.others else (self,)
 
+    def all_probabilities(self) -> NDArray[np.float32] | None:
+        """(classes,) those of all groups together, each of which sums to one; None where no score stands."""
+        own = [each.probabilities for each in self.each_group() if each.probabilities is not None]
+        return np.sum(own, axis=0, dtype=np.float32) if own else None  # of other groups' labels they are zero
+
     def top(self, k: int = 5) -> list[tuple[int, float]]:
         """The `k` best classes as (class index, probability), best first; ties in index order.
 

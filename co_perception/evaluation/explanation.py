@@ -28,6 +28,8 @@ class ReplayingLearner(Protocol):
 
     def infer(self, data: Sequence[Pose]) -> Sequence[Category]: ...
 
+    def infer_in_row(self, pose: Pose, streams: int, row: int, youngest: int) -> Category: ...
+
     def snapshot(self, id: str | None = None) -> Any: ...
 
     def restore(self, snapshot: Any, id: str | None = None) -> None: ...
@@ -44,7 +46,7 @@ class Explanation:
         stamps_ns: (T,) of the steps that were replayed; the last one is the moment.
         poses: (T,) what the stream was given.
         score: probability of the label, by the replay.
-        equal: whether all probabilities of the replay are those of then, to the last bit.
+        equal: whether all probabilities are those of then, to the last bit, beside as many other people as then.
         runner_up, runner_up_score: the label that came next.
         parts_ns: (PARTS + 1,) borders of the parts of time.
         cells: (V, PARTS) what the score loses where a joint is hidden during a part; negative: it gains.
@@ -111,9 +113,21 @@ class Replay:
                 self._states[number] = self._learner.snapshot(self._id)
             pose = step.observation if hidden is None else _without(step.observation, hidden[number])
             (category,) = self._learner.infer([pose])
-        if category is None or category.probabilities is None:
-            return np.zeros(0, np.float32)
-        return category.probabilities
+        found = None if category is None else category.all_probabilities()
+        return np.zeros(0, np.float32) if found is None else found
+
+    def as_then(self) -> Floats:
+        """(classes,) the probabilities after the last step, each made beside as many other streams as then: the same to
+        the last bit. Streams of other people are forgotten."""
+        self.close()
+        if self._states[0] is not None:
+            self._learner.restore(self._states[0], self._id)
+        category = None
+        for step in self._steps:
+            category = self._learner.infer_in_row(step.observation, *step.batch)
+        self.close()
+        found = None if category is None else category.all_probabilities()
+        return np.zeros(0, np.float32) if found is None else found
 
     def close(self) -> None:
         """Forgets the stream of this person."""
@@ -156,7 +170,7 @@ def explain(
     """
     replay = Replay(learner, steps)
     own = list(places if places is not None else range(len(labels)))
-    then, base = steps[-1].category.probabilities, replay.probabilities()
+    then, again, base = steps[-1].probabilities, replay.as_then(), replay.probabilities()
     if then is None or not len(base):
         raise ValueError("no score stood at that moment: the stream was warming up, or nobody was in sight")
     ranked = sorted(own, key=lambda place: (-base[place], place))
@@ -181,7 +195,7 @@ def explain(
     stamps_ns = tuple(step.stamp_ns for step in steps)
     return Explanation(
         steps[0].observation.id, group, labels[chosen], stamps_ns, tuple(step.observation for step in steps),
-        float(base[chosen]), bool(np.array_equal(base, then)), labels[rival], float(base[rival]),
+        float(base[chosen]), bool(np.array_equal(again, then)), labels[rival], float(base[rival]),
         tuple(stamps_ns[min(border, count - 1)] for border in borders), cells, whole, tipping,
         labels[tipped] if tipped is not None else "",
     )  # fmt: skip

@@ -154,6 +154,25 @@ class SkeletonInference(ScoringLearner):
             )
         return self._infer_frame(items)
 
+    def infer_in_row(self, pose: Pose, streams: int, row: int, youngest: int) -> Category:
+        """Step one person's stream as the one in a row of several that are stepped together; all others are forgotten.
+
+        The last bits of an answer may depend on how many streams a program steps, and on which row is whose. Copies of
+        the stream take the other rows; one of them is `youngest` steps old.
+        """
+        names = [pose.id if place == row else f"{pose.id} beside {place}" for place in range(streams)]
+        before = self.snapshot(pose.id) if pose.id in self.ids else None
+        self.reset()
+        first = 0 if row else 1
+        for place, name in enumerate(names if before is not None else ()):
+            aged = youngest if place == first else None
+            self.restore(skeleton_streams.renamed(before, name, aged), name)
+        category = self.infer([dataclasses.replace(pose, id=name) for name in names])[row]
+        for name in names:
+            if name != pose.id:
+                self.release(name)
+        return category
+
     def reset(self, id: str | None = None) -> None:
         """Forget all streams, or let one person's stream begin anew with the next pose.
 
@@ -212,6 +231,10 @@ class SkeletonInference(ScoringLearner):
             snapshot = snapshot._replace(held=snapshot.held.only(ids))
         skeleton_streams.save(snapshot, self._sizes, path, self._owner())
         return list(snapshot.held.ids)
+
+    def packed_streams(self, snapshot: Snapshot) -> bytes:
+        """The file that `save_streams` would write of what `snapshot` gave once."""
+        return skeleton_streams.packed_streams(snapshot, self._sizes, self._owner())
 
     def load_streams(self, path: Path | str) -> list[str]:
         """Replace all streams by those of a file that `save_streams` wrote; returns their ids.

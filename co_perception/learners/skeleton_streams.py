@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from co_perception.data.parsing import parse_errors
 from co_perception.engine import state_tree
+from co_perception.engine.files import write_files
 from co_perception.engine.state_tree import State
 from co_perception.runtime.pool import PoolState
 
@@ -77,6 +78,14 @@ class Snapshot(NamedTuple):
     slots: Mapping[str, int]  # place of each person in a frame of several, in the order of last presence
 
 
+def renamed(snapshot: Snapshot, name: str, age: int | None = None) -> Snapshot:
+    """The only stream of a snapshot under another name; `age` in frames instead of its own, where the state has one."""
+    state, (stream,) = snapshot.held.state, snapshot.streams.values()
+    if age is not None and isinstance(state, State):
+        state = state._replace(age=state.age * 0 + age)
+    return Snapshot(PoolState((name,), (0,), state, 0), {name: stream}, {})
+
+
 class StreamOwner(NamedTuple):
     """The model whose streams a file holds: a state means something to its own weights and classes alone."""
 
@@ -124,13 +133,18 @@ def save(snapshot: Snapshot, sizes: SkeletonStreamSizes, path: Path | str, owner
     Raises:
         ValueError: where there is no stream.
     """
+    write_files({Path(path): packed_streams(snapshot, sizes, owner)})
+
+
+def packed_streams(snapshot: Snapshot, sizes: SkeletonStreamSizes, owner: StreamOwner) -> bytes:
+    """What `save` writes."""
     ids = snapshot.held.ids
     if not ids:
         raise ValueError("there are no streams to write: nobody was seen yet, or none of those asked for")
     metadata = {"network": owner.network, "model": owner.digest}
     metadata |= {"ids": json.dumps(ids), "slots": json.dumps(list(snapshot.slots.items()))}
     streams = [snapshot.streams[name] for name in ids]
-    state_tree.save(_to_arrays(snapshot.held.state, streams, sizes), path, metadata)
+    return state_tree.packed_file(_to_arrays(snapshot.held.state, streams, sizes), metadata)
 
 
 def load(path: Path | str, sizes: SkeletonStreamSizes, fresh: State, owner: StreamOwner) -> Snapshot:

@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from co_perception.data.messages.image import encode_jpeg, fill
 from co_perception.data.video import is_live
 from co_perception.data.video_source import SourceFrame, VideoSource, resolve
+from co_perception.engine.data import Pixels
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.nodes.core import run_node
@@ -125,23 +126,24 @@ class CameraNode(ManagedNode[CameraSettings]):
             in_time=lambda: self._start_ns_given is None and self.settings.current.rate == 1.0,
             live=self._live,
             loop=values.loop,
-            ready=lambda: self.ready and self._is_awaited(values),
+            ready=lambda: self.ready and self.is_awaited(values),
             clock=PlayClock(lambda: self.get_clock().now().nanoseconds / NANO, True) if simulated else None,
         )
         self.while_active.callback(setattr, self, "_playback", None)
         self.while_active.callback(self._playback.stop)
 
-    def _is_awaited(self, values: CameraSettings) -> bool:
+    def is_awaited(self, values: CameraSettings) -> bool:
         """Whether enough subscribers are there, or the first has waited for the others for long enough."""
         count, now_s = self._images.get_subscription_count(), monotonic()
         if count < values.wait_for_subscribers:
             self._first_s = min(self._first_s, now_s) if count else math.inf
             if now_s - self._first_s < values.wait_s:
                 return False
-            self.get_logger().warning(f"starts without having {self._who_waits(values)}; wait_s has passed")
+            self.get_logger().warning(f"starts without having {self.who_waits(values)}; wait_s has passed")
         return True
 
-    def _who_waits(self, values: CameraSettings) -> str:
+    def who_waits(self, values: CameraSettings) -> str:
+        """How many subscribers are waited for, and who is there."""
         infos = self.get_subscriptions_info_by_topic(self._images.topic_name)
         there = ", ".join(sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos))
         return f"{values.wait_for_subscribers} subscriber(s), there: {there or 'none'}"
@@ -168,7 +170,7 @@ class CameraNode(ManagedNode[CameraSettings]):
             )
         if self.finished or self.published:
             return OK, "finished" if self.finished else "playing"
-        return OK, f"waiting for {self._who_waits(self.settings.current)}"
+        return OK, f"waiting for {self.who_waits(self.settings.current)}"
 
     def values(self) -> dict[str, object]:
         """Source, speed, how late the last frame was (a live one by its source's own clock), and counters."""
@@ -188,16 +190,21 @@ class CameraNode(ManagedNode[CameraSettings]):
         else:
             stamp = to_time(max(now_ns - round(lag_s * NANO), 0))
         header = Header(stamp=stamp, frame_id=values.frame_id)
-        message: Image | CompressedImage
-        if values.image_transport == "raw":
-            message = fill(Image(header=header), frame.pixels)
-        else:
-            coded = encode_jpeg(frame.pixels, values.jpeg_quality)
-            message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8", data=coded)
         if self.context.ok():
             self.on_published(nanoseconds(stamp), frame.origin)
-            self._images.publish(message)
+            self.send(header, frame.pixels)
             self.counters.count("published")
+
+    def send(self, header: Header, pixels: Pixels) -> None:
+        """Publishes one picture."""
+        values = self.settings.current
+        message: Image | CompressedImage
+        if values.image_transport == "raw":
+            message = fill(Image(header=header), pixels)
+        else:
+            coded = encode_jpeg(pixels, values.jpeg_quality)
+            message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8", data=coded)
+        self._images.publish(message)
 
     def _jumped(self) -> None:
         self.counters.count("clock_jumps")

@@ -12,7 +12,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from co_perception.data.messages.image import to_rgb
+from co_perception.data.messages.image import RgbPicture, to_rgb
 from co_perception.data.messages.people import ImageWithPeople, from_skeletons
 from co_perception.data.messages.video_packets import PacketDecoder, VideoPicture, codec_of
 from co_perception.engine import data
@@ -30,7 +30,7 @@ from co_perception.nodes.recognizer import Receive
 from co_perception.online.synchronizer import SKELETONS_WAIT_S, Synchronizer
 from co_perception.skeletons.separate_people import SeparatePeople
 
-ImageMessage: TypeAlias = Image | CompressedImage | VideoPicture[Header]
+ImageMessage: TypeAlias = Image | CompressedImage | VideoPicture[Header] | RgbPicture[Header]
 IMAGE, SKELETONS = "image", "skeletons"
 POSES = Source("skeleton", "pose estimator", "skeletons", "image_transport", "image_reliability")
 QUEUE = 10  # messages of one topic that may wait for the callback, while those of the other are taken

@@ -111,6 +111,10 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     def subscribe(self, values: PoseNodeSettings) -> Subscription:
         """Subscribes to images, and to what positions need."""
         self._positions = position_input(self, values)
+        return self.listen_to_pictures(values)
+
+    def listen_to_pictures(self, values: PoseNodeSettings) -> Subscription:
+        """Lets pictures come in."""
         return listen_to_images(self, values, values.queue_depth, self._receive)
 
     def _receive(self, message: ImageMessage) -> None:
@@ -165,7 +169,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         )
         latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
         name = self._estimator.name
-        self._skeletons.publish(
+        self.send(
             skeleton_array(
                 job.message.header,
                 poses,
@@ -191,6 +195,10 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._looks.update({"second looks": looks, "second looks with a find": finds})
         if tracked.restarted:
             self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
+
+    def send(self, message: SkeletonArray) -> None:
+        """Publishes the people of one picture."""
+        self._skeletons.publish(message)
 
     # Every second
 

@@ -211,6 +211,7 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
 
     def _on_reset(self, request: ResetState.Request, response: ResetState.Response) -> ResetState.Response:
         ids = list(dict.fromkeys(request.subject_ids))
+        self.on_worker(lambda: self._recognizer.erase_inputs(ids))
         if not ids:
             self._recognizer.pacer.restart()
             self._event_publisher.end()

@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from co_perception.data.messages.people import DetectedPeople
 from co_perception.engine.settings import setting
 from co_perception.learners.recognizers import KINDS, SkeletonSettings, skeleton_learner, skeleton_tasks
+from co_perception.nodes.answer_inputs_service import AnswerInputsService, AnswerInputsSettings
 from co_perception.nodes.core import run_node
 from co_perception.nodes.core.qos import RELIABILITY, image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
@@ -34,7 +35,12 @@ LearnerFactory = Callable[[SkeletonSettings], PeopleLearner]
 
 @dataclass(frozen=True)
 class SkeletonNodeSettings(
-    SkeletonSettings, SkeletonInputSettings, PositionSettings, RecognizerNodeSettings, FallRuleSettings
+    SkeletonSettings,
+    SkeletonInputSettings,
+    PositionSettings,
+    RecognizerNodeSettings,
+    FallRuleSettings,
+    AnswerInputsSettings,
 ):
     """Parameters of the node `skeleton_activity`."""
 
@@ -67,6 +73,7 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
     def prepare(self, values: SkeletonNodeSettings) -> None:
         self._input = INPUTS[values.input](values)
         super().prepare(values)
+        AnswerInputsService(self, lambda: self._recognizer)
 
     def load(self, values: SkeletonNodeSettings) -> PeopleLearner:
         """The learner of the chosen task, with its weights."""
@@ -76,6 +83,7 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
 
     def use(self, loaded: PeopleLearner) -> None:
         super().use(loaded)
+        self._recognizer.remember(self.settings.current.why_memory_s)
         self._find_falls(loaded)
 
     def _find_falls(self, learner: PeopleLearner) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from co_perception.data.messages.people import Box
 from co_perception.engine.label_groups import SubjectGroup
+from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.time import NANO
 from co_perception.online.events import Event, EventKind, LabelScores
 
 MOST_NEAREST = 5  # candidates that `HeldActivities.nearest` gives
 NOWHERE = Box()
+NO_POSITIONS: Mapping[str, PersonPosition] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class HeldActivity:
         began_ns: stamp of its first frame.
         score: probability in the newest frame; 0 where none stands.
         box: where the subject was last in the image; without width: unknown.
+        position: where the subject was last in space; None: unknown.
     """
 
     event_id: str
@@ -33,6 +37,7 @@ class HeldActivity:
     began_ns: int
     score: float
     box: Box = NOWHERE
+    position: PersonPosition | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class HeldActivities:
         self._held: dict[tuple[str, str], HeldActivity] = {}
         self._scores: Mapping[SubjectGroup, LabelScores] = {}
         self._boxes: Mapping[str, Box] = {}
+        self._positions = NO_POSITIONS
         self.stamp_ns = 0
         """Of the newest frame."""
 
@@ -136,30 +142,37 @@ class HeldActivities:
         if event.kind == EventKind.OFFSET:
             ended = self._held.pop(key, None)
             return IdentifiedEvent(event, id, ended.event_id if ended else "")
-        box = self._boxes.get(event.subject, NOWHERE)
-        self._held[key] = HeldActivity(id, *key, event.label, event.began_ns, event.score, box)
+        box, position = self._boxes.get(event.subject, NOWHERE), self._positions.get(event.subject)
+        self._held[key] = HeldActivity(id, *key, event.label, event.began_ns, event.score, box, position)
         return IdentifiedEvent(event, id, id)
 
-    def update(self, stamp_ns: int, scores: Mapping[SubjectGroup, LabelScores], boxes: Mapping[str, Box]) -> None:
-        """Takes the scores of the newest frame, before its events, and where the subjects in it are.
+    def update(
+        self,
+        stamp_ns: int,
+        scores: Mapping[SubjectGroup, LabelScores],
+        boxes: Mapping[str, Box],
+        positions: Mapping[str, PersonPosition] = NO_POSITIONS,
+    ) -> None:
+        """Takes the scores of the newest frame, before its events, and where the subjects in it are, as far as known.
 
         What no score is of, such as a fall, keeps that of its onset.
         """
-        self.stamp_ns, self._scores, self._boxes = stamp_ns, scores, boxes
+        self.stamp_ns, self._scores, self._boxes, self._positions = stamp_ns, scores, boxes, positions
         groups = {group for _, group in scores}
         for key, activity in self._held.items():
-            box = boxes.get(activity.subject, activity.box)
+            box, position = boxes.get(activity.subject), positions.get(activity.subject)
+            place = {"box": box or activity.box, "position": position or activity.position}
             frame = scores.get(key)
             if frame is not None or activity.group in groups:
                 score = frame.scores.get(activity.label, 0.0) if frame else 0.0
                 activity = replace(activity, score=score)
-            self._held[key] = replace(activity, box=box)
+            self._held[key] = replace(activity, **place)
 
     def copy(self) -> HeldActivities:
         """What stands now, which later frames do not change."""
         copied = HeldActivities(self._prefix)
         copied.stamp_ns, copied._held = self.stamp_ns, dict(self._held)
-        copied._scores, copied._boxes = self._scores, self._boxes
+        copied._scores, copied._boxes, copied._positions = self._scores, self._boxes, self._positions
         return copied
 
     def matches(self, query: ActivityQuery) -> list[HeldActivity]:

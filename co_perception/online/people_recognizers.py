@@ -12,11 +12,13 @@ from typing import TypeVar
 from co_perception.data.messages.people import DetectedPeople, Refusal
 from co_perception.engine.stage_counts import NOBODY, Stage
 from co_perception.engine.target import Status
+from co_perception.online.input_memory import InputMemory, StateOwner
 from co_perception.online.input_rate import InputRate
 from co_perception.online.pacing import Admission
 from co_perception.online.people import Observation, People, PeopleLearner, Policy
 from co_perception.online.recognizer import Answer, FrameAnswers, Recognizer, StreamingLearner, caption
 
+CROWD = 8  # people for whom what streams are given is remembered in full
 Obs_contra = TypeVar("Obs_contra", contravariant=True)
 Reading = tuple[DetectedPeople, Sequence[Refusal], Sequence[Observation]]
 """The people's message, who of them cannot be used, and what the streams get."""
@@ -79,6 +81,10 @@ class PeopleRecognizer(Recognizer[Obs_contra]):
     def reset(self, ids: Sequence[str]) -> list[str]:
         return self.people.reset(ids)
 
+    def erase_inputs(self, ids: Sequence[str] = ()) -> None:
+        if self.people.memory is not None:
+            self.people.memory.erase(ids)
+
     def load(self, path: Path | str) -> list[str]:
         """Continues streams that `people.save` wrote with the next frame, which begins an epoch, see `People.load`.
 
@@ -109,10 +115,24 @@ class SkeletonRecognizer(PeopleRecognizer[DetectedPeople]):
         self, learner: PeopleLearner, policy: Policy, rate_hz: float, observer: RefusalObserver | None = None
     ) -> None:
         super().__init__(learner, People(learner, policy), rate_hz, observer)
+        self._remembered_s = 0.0
+
+    def remember(self, seconds: float) -> None:
+        """Remembers from the next frame on what the streams are given, for so long, see `InputMemory`; 0: nothing.
+
+        There is room for `CROWD` people all the time; of more, less time is remembered. Of networks that take several
+        people at once nothing is: one answer cannot be told apart in them.
+        """
+        self._remembered_s, learner, people = seconds, self.people.learner, self.people
+        people.memory = None
+        if seconds > 0 and learner.persons == 1 and isinstance(learner, StateOwner):
+            most = round(CROWD * seconds * max(self.pacer.rate_hz, 1.0))
+            people.memory = InputMemory(seconds, learner.receptive_field, most)
 
     def exchange(self, learner: PeopleLearner) -> None:
         """Makes another learner answer from the next frame on, which begins an epoch."""
         self.learner, self.people = learner, People(learner, self.people.policy)
+        self.remember(self._remembered_s)
         self.input_rate = InputRate(self.pacer.rate_hz, learner.min_progress, self.pacer.max_gap_s)
         self.pacer.restart()
 

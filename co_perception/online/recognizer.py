@@ -278,6 +278,9 @@ class Recognizer(ABC, Generic[Obs_contra]):
     def reset(self, ids: Sequence[str]) -> list[str]:
         """Makes these subjects begin afresh with their next frame. Returns the ids that are not known."""
 
+    def erase_inputs(self, ids: Sequence[str] = ()) -> None:
+        """Erases past input of these subjects, of nobody: of all, where some is remembered, see `InputMemory`."""
+
     @abstractmethod
     def describe(self, answers: Sequence[Answer]) -> str:
         """The newest answers on one line."""

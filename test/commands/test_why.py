@@ -1,4 +1,4 @@
-"""`co-perception why` as a user calls it: the answer it explains is the one that `evaluate` gives, to the last bit."""
+"""`co-perception why` as a user calls it, of a recording and of a running node: the answer of then, to the last bit."""
 
 from __future__ import annotations
 
@@ -49,8 +49,15 @@ def test_one_answer_is_replayed_and_written(bag: Path, model: Path, tmp_path: Pa
         (["--at", "6", "--subject", "z"], "nobody 'z' had"),
         (["--event", "x_e1"], "topic"),
         ([], "which moment"),
+        (["--at", "6", "--ago", "1"], "which moment"),
     ],
 )
 def test_a_moment_that_is_not_there(bag: Path, model: Path, words: list[str], says: str, capsys: Capture) -> None:
     assert cli.main(["why", str(bag), *words, "--model", str(model)]) == 1
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["x_e1", "--ago", "3"], ["x_e1", "--at", "3"], ["--event", "x_e1"]])
+def test_a_moment_of_the_running_graph_is_named_once(words: list[str], capsys: Capture) -> None:
+    assert cli.main(["why", *words]) == 1
+    assert "the id of an event, or --ago" in capsys.readouterr().err

@@ -141,3 +141,10 @@ def test_labels_are_read_from_a_copied_package_without_torch_or_ros(tmp_path: Pa
     command = [sys.executable, "-c", code, str(tmp_path)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "400"
+
+
+def test_the_probabilities_of_all_groups_are_each_groups_own_at_its_labels() -> None:
+    arms = Category(2, probabilities=np.array([0, 0, 0.75, 0.25], np.float32), group="arms")
+    both = Category(0, probabilities=np.array([0.5, 0.5, 0, 0], np.float32), group="posture", others=(arms,))
+    assert np.array_equal(both.all_probabilities(), [0.5, 0.5, 0.75, 0.25])
+    assert Category(-1).all_probabilities() is None

@@ -4,9 +4,11 @@ config/activity.yaml, which holds every parameter with its default."""
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
@@ -88,7 +90,8 @@ def started(launch_file: Any, **chosen: str) -> dict[str, dict[str, Any]]:
     """Arguments of the nodes that these launch arguments start."""
     defaults = {argument.args[0]: argument.named["default_value"] for argument in declared(launch_file)}
     context = Context(**{**defaults, "params_file": str(CONFIG), **chosen})
-    return {node.named["name"]: node.named for node in launch_file.start_nodes(context)}
+    nodes = launch_file.start_nodes(context)
+    return {node.named.get("name", node.named["executable"]): node.named for node in nodes}
 
 
 def test_every_argument_is_described(launch_file: Any) -> None:
@@ -271,6 +274,46 @@ def test_a_pose_estimator_starts_where_skeletons_are_wanted(
     assert found == estimator
     if "video_activity" in nodes:
         assert nodes["video_activity"]["parameters"][1].get("subject") == chosen.get("subject")
+
+
+def test_one_process_has_the_nodes_that_would_be_three(
+    launch_file: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given = {"recognizer": "skeleton", "source": "a b.mp4", "threshold": "0.6", "position": "camera_info",
+             "image_topic": "/cam", "activity_topic": "what"}  # fmt: skip
+    [(name, node)] = started(launch_file, one_process="true", **given).items()
+    assert name == "people_activity_node" and "name" not in node, "a name would be that of all three nodes"
+    apart, (file, for_all, own) = started(launch_file, **given), node["parameters"]
+    assert file == str(CONFIG), "what is chosen comes after it"
+    for section, content in json.loads(Path(own).read_text()).items():
+        name = section.removeprefix("/**/")
+        assert {**for_all, **content["ros__parameters"]} == apart.pop(name)["parameters"][1], name
+    assert not apart and ("activity", "what") in node["remappings"] and ("image_raw", "/cam") in node["remappings"]
+    assert node["arguments"] == ["--camera"]
+    assert started(launch_file, no_pixels="true", **given)["people_activity_node"]["arguments"] == ["--no-pixels"]
+    assert set(started(launch_file, no_pixels="true", outputs="markers", **given)) == {
+        "people_activity_node",
+        "outputs",
+    }
+    without = started(launch_file, one_process="true", recognizer="skeleton")
+    assert without["people_activity_node"]["arguments"] == [], "pictures of a driver"
+
+
+@pytest.mark.parametrize(
+    ("given", "teaches"),
+    [
+        ({"no_pixels": "true", "source": "0"}, "add recognizer:=skeleton"),
+        ({"one_process": "true", "recognizer": "both", "source": "0"}, "add recognizer:=skeleton"),
+        ({"no_pixels": "true", "recognizer": "skeleton", "source": "0", "pose": "none"}, "leave pose"),
+        ({"no_pixels": "true", "recognizer": "skeleton"}, "add source:=0"),
+        ({"no_pixels": "true", "recognizer": "skeleton", "source": "0", "position": "depth"}, "camera_info needs none"),
+        ({"no_pixels": "true", "recognizer": "skeleton", "source": "0", "outputs": "annotated"}, "take markers"),
+    ],
+)
+def test_pictures_of_others_are_refused_where_none_are_to_travel(launch_file: Any, given: Any, teaches: str) -> None:
+    with pytest.raises(ValueError, match=teaches):
+        started(launch_file, **given)
 
 
 def test_two_recognizers_speak_to_fusion_alone(launch_file: Any) -> None:

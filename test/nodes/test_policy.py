@@ -17,8 +17,10 @@ from helpers.node_stream import overrides_of
 from sensor_msgs.msg import Image
 
 from co_perception.nodes.camera import CameraNode
+from co_perception.nodes.core.handover import Handover
 from co_perception.nodes.fusion import FusionNode
 from co_perception.nodes.outputs import OutputsNode
+from co_perception.nodes.people_activity import HandedSkeletonActivityNode, HandingCameraNode, HandingPoseNode
 from co_perception.nodes.pose import PoseNode
 from co_perception.nodes.score import ScoreNode
 from co_perception.nodes.skeleton_activity import SkeletonActivityNode
@@ -40,7 +42,24 @@ def setups(source: Path, told: Path) -> dict[str, list[Callable[..., Any]]]:
         for transport in ("raw", "compressed")
         for simulated in (False, True)
     ]
+    pictures: Any = Handover("pictures")
+    people: Any = Handover("people")
+    alone = {
+        "camera": lambda simulated: with_(
+            partial(HandingCameraNode, pictures, publishes=False), source=str(source), use_sim_time=simulated
+        ),
+        "pose": lambda simulated: with_(
+            partial(HandingPoseNode, people, pictures, reads=False, estimator_factory=lambda values: NoEstimator()),
+            use_sim_time=simulated,
+        ),
+        "skeleton_activity": lambda simulated: with_(
+            partial(HandedSkeletonActivityNode, people, learner_factory=lambda values: FakePeopleLearner()),
+            model="",
+            use_sim_time=simulated,
+        ),
+    }
     return {
+        **{f"people_activity/{name}": [make(False), make(True)] for name, make in alone.items()},
         "camera": [with_(CameraNode, source=str(source), **values) for values in images],
         "pose": [with_(PoseNode, lambda values: NoEstimator(), **values) for values in images],
         "video_activity": [
@@ -78,7 +97,9 @@ def uses(node: Any) -> Iterator[Granted]:
 def granted(name: str) -> set[Granted]:
     """What the policy allows one node."""
     found: set[Granted] = set()
-    path = f"./enclaves/enclave[@path='/co_perception/{name}']//profile[@node='{name}']/*"
+    enclave, _, inner = name.partition("/")
+    name = inner or enclave
+    path = f"./enclaves/enclave[@path='/co_perception/{enclave}']//profile[@node='{name}']/*"
     for group in ElementTree.parse(POLICY).getroot().findall(path):
         for act, word in group.attrib.items():
             assert word == "ALLOW"
@@ -88,17 +109,21 @@ def granted(name: str) -> set[Granted]:
 
 
 @pytest.mark.parametrize(
-    "name", ["camera", "pose", "video_activity", "skeleton_activity", "fusion", "outputs", "score"]
+    "name",
+    [
+        *("camera", "pose", "video_activity", "skeleton_activity", "fusion", "outputs", "score"),
+        *("people_activity/camera", "people_activity/pose", "people_activity/skeleton_activity"),
+    ],
 )
 def test_a_node_is_allowed_exactly_what_it_uses(
     name: str, bench: Any, make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
     told = tmp_path / "annotations.csv"
     told.write_text("start_ns,end_ns,label\n1,2,a\n")
-    used: set[Granted] = set()
+    used, own = set[Granted](), name.rpartition("/")[2]
     for number, make in enumerate(setups(make_video(), told)[name]):
         node = bench.add(make(namespace=f"/way{number}"))  # each in its own: of two namesakes the graph shows one
-        bench.until(lambda node=node: ("reply", f"/{name}/get_state") in set(uses(node)))
+        bench.until(lambda node=node: ("reply", f"/{own}/get_state") in set(uses(node)))
         if name == "outputs":  # which subscribes to pictures while somebody looks
             bench.listen(Image, f"/way{number}/annotated")
             bench.until(lambda node=node: any("image_raw" in topic for _, topic in uses(node)))

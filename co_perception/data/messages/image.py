@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from array import array
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -37,9 +38,23 @@ class CompressedImageMessage(Protocol):
 
 
 Message = TypeVar("Message", bound=ImageMessage)
+Header = TypeVar("Header")
 
 
-def to_rgb(message: ImageMessage | CompressedImageMessage | VideoPicture[Any]) -> Pixels:
+@dataclass(frozen=True, eq=False)
+class RgbPicture(Generic[Header]):
+    """A picture (H, W, 3) uint8 RGB that never was a message: nodes of one process hand it on."""
+
+    header: Header
+    pixels: Pixels
+    encoding = "rgb8"
+
+    def rgb(self) -> Pixels:
+        """The picture itself."""
+        return self.pixels
+
+
+def to_rgb(message: ImageMessage | CompressedImageMessage | VideoPicture[Any] | RgbPicture[Any]) -> Pixels:
     """The picture in a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`, or what a packet of video was decoded to.
 
     Returns:
@@ -51,7 +66,7 @@ def to_rgb(message: ImageMessage | CompressedImageMessage | VideoPicture[Any]) -
             refuses or does not know.
         ImportError: for a compressed picture, where OpenCV is missing.
     """
-    if isinstance(message, VideoPicture):
+    if isinstance(message, (VideoPicture, RgbPicture)):
         return message.rgb()
     if codec := codec_of(message):
         raise ValueError(f"a packet of the video codec {codec!r} is no picture by itself: see `PacketDecoder`.")

@@ -127,7 +127,8 @@ class ActivityQueries:
         response.success = True
         if now.newest is not None:
             response.header, response.recognizer = now.newest.header, now.newest.recognizer
-        response.activities = [current_activity(each) for each in now.held.matches(query)]
+        frame_id = response.header.frame_id
+        response.activities = [current_activity(each, frame_id) for each in now.held.matches(query)]
         return response
 
     # The action, on the thread of the callbacks
@@ -240,7 +241,7 @@ def _succeed(goal: _Goal, now: HeldSnapshot, found: HeldActivity) -> None:
         message=f"{found.subject or 'the scene'}: {found.label}",
         header=now.newest.header,
         recognizer=now.newest.recognizer,
-        activity=current_activity(found),
+        activity=current_activity(found, now.newest.header.frame_id),
     )
     goal.handle.execute(_outcome(ServerGoalHandle.succeed, result))
 

@@ -10,8 +10,9 @@ from time import monotonic_ns, time_ns
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 
-from co_perception.data.messages.people import Box
+from co_perception.data.messages.people import Box, position_of
 from co_perception.engine.label_groups import SubjectGroup
+from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityArray, ActivityEvent, CurrentActivities
@@ -103,7 +104,7 @@ class EventPublisher:
             if self._falls is not None:
                 events += self._falls.update(stamp_ns, by_subject, epoch)
             if not self._detector.overtaken:
-                self._held.update(stamp_ns, by_subject, _boxes(message))
+                self._held.update(stamp_ns, by_subject, _boxes(message), _positions(message))
             self._publish(events)
         self._queries.look()
 
@@ -149,7 +150,8 @@ class EventPublisher:
 
     def _publish_current(self) -> None:
         self._repeated_ns = monotonic_ns()
-        activities = [current_activity(each) for each in self._held.activities]
+        frame_id = "" if self._last is None else self._last.header.frame_id
+        activities = [current_activity(each, frame_id) for each in self._held.activities]
         message = CurrentActivities(activities=activities)
         if self._last is not None:
             message.header = self._last.header
@@ -166,6 +168,12 @@ def _boxes(message: ActivityArray) -> dict[str, Box]:
         for id, roi in regions.items()
         if roi.width and roi.height
     }
+
+
+def _positions(message: ActivityArray) -> dict[str, PersonPosition]:
+    """Where the subjects of a message are in space, of those of whom it is known."""
+    given = {each.subject_id: each.position for each in message.activities if each.position.source}
+    return {id: found for id, position in given.items() if (found := position_of(position)) is not None}
 
 
 def _message(identified: IdentifiedEvent, newest: ActivityArray) -> ActivityEvent:

@@ -47,6 +47,10 @@ class GuardedNode(LifecycleNode):
         """As `Node.create_timer`."""
         return super().create_timer(timer_period_sec, self._surviving("a timer", callback), *args, **options)
 
+    def create_guard_condition(self, callback: Any, **options: Any) -> Any:
+        """As `Node.create_guard_condition`."""
+        return super().create_guard_condition(self._surviving("what another thread handed over", callback), **options)
+
     def _surviving(
         self, what: str, callback: Callable[..., object], failed: Callable[[], None] = lambda: None
     ) -> Callable[..., object]:

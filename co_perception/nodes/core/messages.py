@@ -28,12 +28,11 @@ from co_perception.msg import (
     SkeletonArray,
 )
 from co_perception.msg import PersonPosition as PositionMessage
-from co_perception.online.held_activities import HeldActivity
+from co_perception.online.held_activities import NO_POSITIONS, HeldActivity
 from co_perception.online.recognizer import Answer, StreamingLearner, label_groups
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and the sixth guess is of little use
 NOWHERE: Mapping[str, Box] = MappingProxyType({})
-NO_POSITIONS: Mapping[str, PersonPosition] = MappingProxyType({})
 
 
 def to_time(ns: int) -> Time:
@@ -160,8 +159,8 @@ def _scores(category: Category, groups: Sequence[str]) -> array[float]:
     return array("f", (values[places_of(category.group, groups, len(values))] if category.group else values).tobytes())
 
 
-def current_activity(held: HeldActivity) -> CurrentActivity:
-    """An activity that stands."""
+def current_activity(held: HeldActivity, frame_id: str) -> CurrentActivity:
+    """An activity that stands; `frame_id` is that of the message, see `to_position`."""
     return CurrentActivity(
         event_id=held.event_id,
         subject_id=held.subject,
@@ -170,6 +169,7 @@ def current_activity(held: HeldActivity) -> CurrentActivity:
         score=held.score,
         began=to_time(held.began_ns),
         roi=to_roi(held.box),
+        position=to_position(held.position, frame_id),
     )
 
 

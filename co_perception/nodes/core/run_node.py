@@ -1,4 +1,4 @@
-"""Run a lifecycle node as a process: start, bring up, spin, end; SIGINT and SIGTERM end it at any moment."""
+"""Run lifecycle nodes as a process: start, bring up, spin, end; SIGINT and SIGTERM end it at any moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
@@ -123,33 +123,34 @@ def bring_up(node: LifecycleNode) -> bool:
     return all(step() == TransitionCallbackReturn.SUCCESS for step in steps)
 
 
-def run(make: Callable[[], LifecycleNode]) -> int:
-    """Runs one lifecycle node until SIGINT or SIGTERM, and returns the exit status of its process.
+def run(*makes: Callable[[], LifecycleNode]) -> int:
+    """Runs lifecycle nodes until SIGINT or SIGTERM, and returns the exit status of their process.
 
-    Without `autostart` the node waits for a lifecycle manager.
+    Without `autostart` a node waits for a lifecycle manager.
 
     Returns:
         0 after a signal, at any moment; 1 for an invalid parameter, or where `autostart` is true and the node could
         not be activated.
     """
     with SignalGuard() as guard:
-        return _status(make, guard)
+        return _status(makes, guard)
 
 
-def main(make: Callable[[], LifecycleNode], ends_within_s: float | None = ENDS_S) -> NoReturn:
-    """Runs a node as `run` does, then ends the process with its status.
+def main(*makes: Callable[[], LifecycleNode], ends_within_s: float | None = ENDS_S) -> NoReturn:
+    """Runs nodes as `run` does, then ends the process with its status.
 
     The interpreter is not taken down: threads that load a model would be cut off in the middle of foreign code, and a
     signal that comes then would end the process with a status of its own.
 
     Args:
+        makes: each makes a node; those that come first are activated first, where all are ready.
         ends_within_s: after the first signal the process ends after that long, whatever it is still waiting for; None:
             it takes its time.
     """
     status = 1
     with SignalGuard(partial(_end_later, ends_within_s)) as guard:
         try:
-            status = _status(make, guard)
+            status = _status(makes, guard)
         except Exception:
             traceback.print_exc()
         _end(status)
@@ -169,9 +170,9 @@ def _end(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _status(make: Callable[[], LifecycleNode], guard: SignalGuard) -> int:
+def _status(makes: Sequence[Callable[[], LifecycleNode]], guard: SignalGuard) -> int:
     try:
-        return _run(make, guard)
+        return _run(makes, guard)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except Exception:
@@ -185,43 +186,52 @@ def _status(make: Callable[[], LifecycleNode], guard: SignalGuard) -> int:
             rclpy.try_shutdown(uninstall_handlers=False)
 
 
-def _run(make: Callable[[], LifecycleNode], guard: SignalGuard) -> int:
+def _run(makes: Sequence[Callable[[], LifecycleNode]], guard: SignalGuard) -> int:
     guard.arm()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = make()
+        nodes = [make() for make in makes]
     except ParameterException as error:
         print(error, file=sys.stderr)
         return 1
     executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    for node in nodes:
+        executor.add_node(node)
     try:
-        autostart = bool(node.get_parameter("autostart").value)
+        starting = [node for node in nodes if node.get_parameter("autostart").value]
         guard.disarm()
-        return _spin(node, executor, guard, autostart)
+        return _spin(nodes, executor, guard, starting)
     finally:
         guard.disarm()
         executor.shutdown()
-        node.destroy_node()
+        for node in nodes:
+            node.destroy_node()
 
 
-def _spin(node: StartableNode, executor: SingleThreadedExecutor, guard: SignalGuard, starts: bool) -> int:
-    """Spins until a signal comes; where the node `starts` by itself it answers meanwhile, and is activated once ready.
+def _spin(
+    nodes: Sequence[StartableNode],
+    executor: SingleThreadedExecutor,
+    guard: SignalGuard,
+    starting: Sequence[StartableNode],
+) -> int:
+    """Spins until a signal comes; nodes that are `starting` answer meanwhile, and are activated once ready.
 
     Returns the exit status.
     """
-    if starts and node.configure_in_background() != TransitionCallbackReturn.SUCCESS:
-        return 1 if rclpy.ok() else 0
+    for node in starting:
+        if node.configure_in_background() != TransitionCallbackReturn.SUCCESS:
+            return 1 if rclpy.ok() else 0
     while rclpy.ok() and not guard.received:
         executor.spin_once(timeout_sec=SIGNAL_S)
-        if starts and node.failure:
+        if any(node.failure for node in starting):
             return 1
-        if starts and node.ready:
-            starts = False
+        for node in [each for each in starting if each.ready]:
+            starting = [each for each in starting if each is not node]
             # Somebody else may have been quicker.
             if not node.active and node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
                 return 1 if rclpy.ok() else 0
-    _end_goals(node, executor)
+    for node in nodes:
+        _end_goals(node, executor)
     return 0
 
 

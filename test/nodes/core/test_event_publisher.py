@@ -8,10 +8,15 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from geometry_msgs.msg import Point
 from helpers.node_stream import SceneStream, SkeletonStream, person, scored
+from rclpy.action import ActionClient
 
-from co_perception.msg import ActivityEvent, CurrentActivities
+from co_perception.action import WaitForActivity
+from co_perception.behaviours.monitor import held_activity
+from co_perception.msg import ActivityEvent, CurrentActivities, PersonPosition
 from co_perception.nodes.core.qos import event_qos, latched_qos
+from co_perception.srv import GetActivities
 
 RED, BLUE, NOTHING = (0.9, 0.05, 0.05), (0.05, 0.05, 0.9), (0.34, 0.33, 0.33)
 FOREVER = 1 << 62
@@ -71,6 +76,37 @@ def test_each_person_has_an_entry_with_a_place(bench: Any) -> None:
     assert {name: each.label for name, each in stood.items()} == {"a": "left", "b": "left"}
     boxes = {each.subject_id: each.roi for each in stream.answers[-1].activities}
     assert {name: each.roi for name, each in stood.items()} == boxes and boxes["b"].width == 20
+
+
+def test_each_person_stands_where_they_are_in_space(bench: Any) -> None:
+    """In what is latched, in the answer of the service, in the result of the action, and in a leaf's activity."""
+    stream = SkeletonStream(bench, SkeletonStream.learners(), max_gap_s=30.0)
+    current = bench.listen(CurrentActivities, "current_activities", latched_qos())
+    client = ActionClient(bench.node, WaitForActivity, "wait_for_activity")
+    bench.until(client.server_is_ready, "the action")
+    for tick in range(12):
+        place = PersonPosition(
+            source=PersonPosition.SOURCE_DEPTH, point=Point(z=2.0 + tick), distance=2.0 + tick, distance_deviation=0.1
+        )
+        stream.send(5 + tick / 10, person("a", position=place), person("b", 30))
+    newest = {each.subject_id: each.position for each in stream.answered(12)[-1].activities}
+    assert newest["a"].distance == 13.0 and newest["a"].frame_id == "eye" and not newest["b"].source
+    bench.until(lambda: current and len(current[-1].activities) == 2, "both")
+    bench.until(lambda: current[-1].header == stream.answers[-1].header, "the last frame, with the next repetition")
+    assert {each.subject_id: each.position for each in current[-1].activities} == newest
+    asked = bench.call(GetActivities, "get_activities", subject_ids=["a"])
+    assert asked.activities[0].position == newest["a"]
+    sent = client.send_goal_async(WaitForActivity.Goal(subject_ids=["a"]))
+    bench.until(sent.done, "an answer to the goal")
+    ended = sent.result().get_result_async()
+    bench.until(ended.done, "a result")
+    assert ended.result().result.activity.position == newest["a"]
+    found = held_activity(asked.activities[0]).position
+    assert found is not None and found.distance == 13.0 and found.frame_id == "eye"
+    stream.send(6.2, person("a"), person("b", 30))
+    stream.answered(13)
+    [lost] = bench.call(GetActivities, "get_activities", subject_ids=["a"]).activities
+    assert lost.position == newest["a"], "where the subject was last"
 
 
 def test_two_runs_give_no_event_the_same_id(bench: Any) -> None:

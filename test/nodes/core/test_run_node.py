@@ -295,7 +295,8 @@ def test_a_node_that_somebody_else_has_activated_meanwhile_goes_on() -> None:
     executor: Any = SimpleNamespace(spin_once=spin_once)
     rclpy.init()
     try:
-        assert run_node._spin(Activated(), executor, guard, starts=True) == 0
+        node: Any = Activated()
+        assert run_node._spin([node], executor, guard, starting=[node]) == 0
     finally:
         rclpy.try_shutdown()
     assert spun
