@@ -45,6 +45,8 @@ def write_video(path: Path, pictures: Sequence[Pixels], rate_hz: int = 15) -> No
 def has_blocks(content: bytes) -> bool:
     """Whether pixels of a block are in it: as bytes or floats of 0..1 or 0..255, in either order of colors, with or
     without a fourth channel, as they are or coded as JPEG or PNG."""
+    if len(content) < 3 * RUN:
+        return False
     if _in_values(np.frombuffer(content, np.uint8).astype(np.float32)):
         return True
     for offset in range(4):
@@ -60,6 +62,8 @@ def _in_values(values: NDArray[np.float32]) -> bool:
         for order in (color, color[::-1]):
             near = [np.abs(values[channel:] - wanted) <= NEAR for channel, wanted in enumerate(order)]
             pixels = near[0][: len(near[2])] & near[1][: len(near[2])] & near[2]
+            if not pixels.any():
+                continue
             for stride in (3, 4):
                 count = len(pixels) - stride * (RUN - 1)
                 if count > 0 and np.logical_and.reduce([pixels[n * stride :][:count] for n in range(RUN)]).any():

@@ -28,7 +28,9 @@ class Wiretap(Node):
             if topic in self.taken or not publishers:
                 continue
             package, folder, name = kind.split("/")
-            message_type = getattr(import_module(f"{package}.{folder}"), name)
+            module, (name, *feedback) = import_module(f"{package}.{folder}"), name.split("_")
+            message_type = getattr(module, name)
+            message_type = message_type.Impl.FeedbackMessage if feedback else message_type
             own = publishers[0].qos_profile
             qos = QoSProfile(depth=1000, reliability=own.reliability, durability=own.durability)
             self.taken[topic] = []
