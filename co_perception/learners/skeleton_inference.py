@@ -164,9 +164,10 @@ class SkeletonInference(ScoringLearner):
         before = self.snapshot(pose.id) if pose.id in self.ids else None
         self.reset()
         first = 0 if row else 1
-        for place, name in enumerate(names if before is not None else ()):
-            aged = youngest if place == first else None
-            self.restore(skeleton_streams.renamed(before, name, aged), name)
+        if before is not None:
+            for place, name in enumerate(names):
+                aged = youngest if place == first else None
+                self.restore(skeleton_streams.renamed(before, name, aged), name)
         category = self.infer([dataclasses.replace(pose, id=name) for name in names])[row]
         for name in names:
             if name != pose.id:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Header
@@ -43,7 +45,7 @@ class HandingCameraNode(CameraNode):
         publishes: whether it offers them on a topic too, for those who subscribe.
     """
 
-    def __init__(self, pictures: Pictures, publishes: bool = True, **options: object) -> None:
+    def __init__(self, pictures: Pictures, publishes: bool = True, **options: Any) -> None:
         self._pictures, self._publishes = pictures, publishes
         super().__init__(**options)
 
@@ -77,7 +79,7 @@ class HandingPoseNode(PoseNode):
         reads: whether pictures may come from other processes.
     """
 
-    def __init__(self, people: People, pictures: Pictures | None = None, reads: bool = True, **options: object) -> None:
+    def __init__(self, people: People, pictures: Pictures | None = None, reads: bool = True, **options: Any) -> None:
         self._people, self._pictures, self._reads = people, pictures, reads
         super().__init__(**options)
 
@@ -143,7 +145,10 @@ def main() -> None:
     pictures: Pictures | None = Handover("pictures of this process") if options.camera or options.no_pixels else None
     people: People = Handover("people of this process")
     pixels = not options.no_pixels
-    makes = [partial(HandedSkeletonActivityNode, people), partial(HandingPoseNode, people, pictures, pixels)]
+    makes: list[Callable[[], LifecycleNode]] = [
+        partial(HandedSkeletonActivityNode, people),
+        partial(HandingPoseNode, people, pictures, pixels),
+    ]
     if pictures is not None:
         makes.append(partial(HandingCameraNode, pictures, pixels))
     run_node.main(*makes)

@@ -160,13 +160,13 @@ class HeldActivities:
         self.stamp_ns, self._scores, self._boxes, self._positions = stamp_ns, scores, boxes, positions
         groups = {group for _, group in scores}
         for key, activity in self._held.items():
-            box, position = boxes.get(activity.subject), positions.get(activity.subject)
-            place = {"box": box or activity.box, "position": position or activity.position}
+            box = boxes.get(activity.subject, activity.box)
+            position = positions.get(activity.subject, activity.position)
             frame = scores.get(key)
             if frame is not None or activity.group in groups:
                 score = frame.scores.get(activity.label, 0.0) if frame else 0.0
                 activity = replace(activity, score=score)
-            self._held[key] = replace(activity, **place)
+            self._held[key] = replace(activity, box=box, position=position)
 
     def copy(self) -> HeldActivities:
         """What stands now, which later frames do not change."""

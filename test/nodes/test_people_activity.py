@@ -49,8 +49,8 @@ def play(bench: Any, source: Path, one: bool, pixels: bool = True) -> tuple[list
         )
         eye: CameraNode = HandingCameraNode(pictures, pixels, parameter_overrides=camera)
     else:
-        recognizer = SkeletonActivityNode(lambda values: FakePeopleLearner(), parameter_overrides=activity)  # type: ignore[assignment]
-        estimator = PoseNode(lambda values: TwoPeople(), parameter_overrides=pose)  # type: ignore[assignment]
+        recognizer = SkeletonActivityNode(lambda values: FakePeopleLearner(), parameter_overrides=activity)
+        estimator = PoseNode(lambda values: TwoPeople(), parameter_overrides=pose)
         eye = CameraNode(parameter_overrides=camera)
     for node in (recognizer, estimator):
         bench.add(node)

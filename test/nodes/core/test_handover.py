@@ -26,7 +26,7 @@ def test_items_of_another_thread_come_on_the_thread_of_the_callbacks(bench: Any,
     assert not handover.awaited
     taken: list[tuple[int, str]] = []
     assert handover.listen(node, lambda item: taken.append((item, current_thread().name)), 100) is handover
-    sender = Thread(target=lambda: [handover.put(number) for number in range(1, 51)])
+    sender = Thread(target=lambda: list(map(handover.put, range(1, 51))))
     sender.start()
     sender.join()
     bench.until(lambda: len(taken) == 50, "all items")
