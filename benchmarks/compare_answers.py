@@ -4,7 +4,8 @@
     python benchmarks/compare_answers.py --against before.json      # at another: exit status 1 where an answer differs
 
 The clip of `make demo` goes through three streams by the path of `co-perception evaluate`: `video` (the scene),
-`poses` (MoveNet and tracker) and `skeleton` (the recognizer of these poses). One thread, so that sums keep their order.
+`poses` (MoveNet and tracker) and `skeleton` (the recognizer of these poses). Small plain networks of each kind go
+through `convert` (`converted: ...`), and noise through them. One thread, so that sums keep their order.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import hashlib
 import json
 import struct
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bench.plain_networks import PLAIN
 from co_perception.data.bags.bag_frames import FrameStream, RecordedFrame
 from co_perception.data.video import VideoReader
 from co_perception.engine.data import Image
@@ -92,10 +95,31 @@ def pose_frames(limit: int, digest: Digest) -> FrameStream:
         estimator.close()
 
 
+def converted(name: str) -> Digest:
+    """The answers of a plain network's continual form to 40 frames of noise, as a clip and step by step."""
+    import torch
+
+    from co_perception.continual import convert
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    make, frame_shape = PLAIN[name]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # without an example nothing is proved, and older commits know none
+        layer, digest = convert(make().eval(), window=8), Digest()
+        x = torch.randn(2, frame_shape[0], 40, *frame_shape[1:])
+        digest.add(layer.clip(x).contiguous().numpy())
+        state = layer.init_state(2, frame_shape)
+        for chunk in x.split(layer.timing.stride, dim=2):
+            y, state = layer(chunk, state)
+            digest.add(y.contiguous().numpy())
+    return digest
+
+
 def digests(limit: int) -> dict[str, Any]:
     """One digest for each stream."""
     poses = Digest()
-    found = {
+    found = {f"converted: {name}": converted(name) for name in PLAIN} | {
         "video": answers("video", VIDEO, clip_frames(limit, SHORT_SIDE)),
         "skeleton": answers("skeleton", SKELETON, pose_frames(limit, poses)),
         "poses": poses,

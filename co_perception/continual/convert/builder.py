@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from co_perception.continual.convert.fold import FoldedFrames
 from co_perception.continual.convert.frames import every
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight, mapped
+from co_perception.continual.convert.gates import over_past
 from co_perception.continual.convert.lengths import (
     RECYCLING,
     ClipLength,
@@ -21,7 +22,8 @@ from co_perception.continual.convert.lengths import (
     product,
 )
 from co_perception.continual.convert.operations import named
-from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError
+from co_perception.continual.convert.recurrences import closed, known_step, of_all_frames
+from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError, user_line
 from co_perception.continual.convert.tensors import (
     Emitter,
     Filled,
@@ -55,14 +57,17 @@ class DagBuilder:
         self.nodes: list[DagNode] = []
         self.bound = False  # to the size of a frame, by numbers that the forward took
         self.clip = ClipLength(site.clip)
+        self.newest_frame = TracedTensor(0, site.axes)  # of those that the forward picked one by one
+        self._past: dict[int, int] = {}  # values of means over past frames, by those over whole clips
+        self._closed: dict[int, int] = {}  # the recurrence of a value that is computed from the frame before
 
     def emit(self, layer: Streaming, inputs: list[TracedTensor], axes: Axes) -> TracedTensor:
         inputs = self._of_one_stride(inputs)
         numbers = tuple(value.node for value in inputs)
-        if axes.frame is not None:  # what is done to each frame of a clip is one layer
-            known = next(
-                (n for n, node in enumerate(self.nodes, 1) if node.inputs == numbers and same(node.layer, layer)), 0
-            )
+        if axes.frame is not None or (len(inputs) > 1 and any(value.axes.frame is not None for value in inputs)):
+            # What is done to each frame of a clip is one layer.
+            known, frame_number = known_step(self.nodes, self.frames, layer, inputs, same)
+            axes = replace(axes, frame=frame_number)
             if known:
                 return TracedTensor(known, axes)
         try:
@@ -144,6 +149,15 @@ class DagBuilder:
     def knows_frame(self, value: TracedTensor) -> bool:
         return self.frames[value.node] is not None
 
+    def over_past(self, value: TracedTensor) -> TracedTensor:
+        self.site.gated.append(user_line())
+        return over_past(cast(Emitter, self), self.nodes, value, self._past)
+
+    def made_by(self, value: TracedTensor) -> tuple[str, tuple[int, ...]]:
+        node = self.nodes[value.node - 1] if value.node else None
+        layer = node.layer if node else None
+        return (layer.extra_repr().strip("_"), node.inputs) if node and isinstance(layer, FunctionLayer) else ("", ())
+
     def single(self, value: TracedTensor) -> bool:
         return value.axes.pooled or self.clip_frames(value) == 1
 
@@ -151,6 +165,14 @@ class DagBuilder:
         if self.site.clip is None:
             return None
         return self.reaches[value.node][0].length(self.site.clip) + sum(value.axes.pads)
+
+    def of_all_frames(self, value: TracedTensor) -> TracedTensor:
+        whole = of_all_frames(value)
+        if value.node not in self._closed:
+            found = closed(self.nodes, value.node)
+            given = [] if found is None else [TracedTensor(number, whole.axes) for number in found[1]]
+            self._closed[value.node] = value.node if found is None else self.emit(found[0], given, whole.axes).node
+        return TracedTensor(self._closed[value.node], whole.axes)
 
     def of_length(self, length: Length) -> TracedTensor | None:
         if length.streams or length.factor != 1:

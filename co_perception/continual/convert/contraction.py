@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from co_perception.continual.convert.functional import FunctionLayer, Slot, Weight
 from co_perception.continual.convert.functions import elementwise
+from co_perception.continual.convert.gates import gates_of
 from co_perception.continual.convert.lengths import Length
 from co_perception.continual.convert.rearrangement import emit_rearrangement, regroup
 from co_perception.continual.convert.site import CHANNELS, STREAMS, WHOLE_CLIP, Axes, UnsupportedError, atoms
@@ -111,12 +112,16 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     for term, operand in zip(terms, operands, strict=True):
         if len(term) != _dims(operand) or len(set(term)) < len(term):
             raise UnsupportedError(f"{term!r} does not name the axes of a tensor of {_dims(operand)} axes, each once")
+    traced = [each for each in operands if isinstance(each, TracedTensor)]
+    gated = iter(gates_of(emitter, traced))
+    operands = [next(gated) if isinstance(each, TracedTensor) else each for each in operands]
     operands = _merged_alike(emitter, terms, operands)
     merged = _merged(terms, operands)
     if merged:
         return _contract_merged(emitter, terms, operands, answer, merged)
     values = [(term, each) for term, each in zip(terms, operands, strict=True) if isinstance(each, TracedTensor)]
-    streams, time = (_one_letter(values, place) for place in (STREAMS, TIME))
+    of_frames = [(term, each) for term, each in values if not _over_past(emitter, each)]
+    streams, time = _one_letter(values, STREAMS), _one_letter(of_frames or values, TIME)
     for letter, what in ((streams, "streams of the batch"), (time, "frames")):
         weights = [term for term, operand in zip(terms, operands, strict=True) if isinstance(operand, Weight)]
         if letter and any(letter in term for term in weights):
@@ -228,6 +233,11 @@ def _one_letter(values: Sequence[tuple[str, TracedTensor]], place: int) -> str:
             "the last frame is taken"
         )
     return letters.pop()
+
+
+def _over_past(emitter: Emitter, value: TracedTensor) -> bool:
+    """Whether a value without time is one for every frame, as a gate by past frames is."""
+    return emitter.here.past_gates and not value.axes.pooled and TIME not in value.axes.every
 
 
 def _canonical(term: str, value: TracedTensor, time: str, free: object) -> str:

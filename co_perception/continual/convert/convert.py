@@ -122,6 +122,7 @@ def convert(
     example: Tensor | Sequence[int] | None = None,
     arguments: Mapping[str, object] | None = None,
     output: int | str | None = None,
+    past_gates: bool = False,
     proof: bool = True,
     registry: Registry | None = None,
 ) -> Streaming:
@@ -147,6 +148,9 @@ def convert(
         arguments: what `forward` is given by name beside the clip, such as {"mask": torch.ones(1, 1, 1)}. Others keep
             their defaults.
         output: number or key of the answer, where `forward` returns several in a tuple, list or dict.
+        past_gates: True makes a gate by the mean of the whole clip (squeeze-and-excitation) one by the mean of the
+            newest `window` frames, as far as they lie in the clip. Names and weights stay, answers do not: nothing is
+            proved, and the network wants to be trained so.
         proof: False for a network that is not meant to be equal, as with a layer of `registry` that is another one.
         registry: converters of the user's own layers; see `Registry`.
 
@@ -162,7 +166,7 @@ def convert(
     frame, frames = _frame_shape(module, axes, example), None
     if isinstance(example, Tensor):
         frames = example.shape[axes.order.index(TIME)]
-    call: dict[str, Any] = {"arguments": dict(arguments or {}), "output": output}
+    call: dict[str, Any] = {"arguments": dict(arguments or {}), "output": output, "past_gates": past_gates}
     site = Site("", axes, (registry or Registry()).find, convert_module, window, frame, frames, **call)
     converted, axes = convert_module(plain, site)
     if not site.unsupported:
@@ -170,7 +174,7 @@ def convert(
     if site.unsupported:
         raise ConversionError(without_windows(site.unsupported))
     layer = converted if isinstance(converted, Streaming) else FramewiseModule(converted)
-    if proof:
+    if proof and not site.gated:
         _prove(layer, module, site, axes)
     return layer
 

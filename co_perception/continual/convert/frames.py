@@ -46,11 +46,12 @@ def with_frames(emitter: Emitter, value: TracedTensor) -> TracedTensor:
 # Frames one by one --------------------------------------------------------------------------------------------------
 
 
-def frame(value: TracedTensor, number: int) -> TracedTensor:
+def frame(emitter: Emitter, value: TracedTensor, number: int) -> TracedTensor:
     """x[:, :, number] of a clip of known length: what is done to it is done to every frame, if it comes to all."""
     axes = value.axes
     axes.need_frames("picking a frame")
-    return value.with_axes(replace(axes.without([TIME]), frame=number))
+    emitter.newest_frame = value.with_axes(replace(axes.without([TIME]), frame=number))
+    return emitter.newest_frame
 
 
 def rejoined(emitter: Emitter, values: Sequence[object], dim: int, stacked: bool) -> TracedTensor | None:
@@ -67,6 +68,9 @@ def rejoined(emitter: Emitter, values: Sequence[object], dim: int, stacked: bool
         return None
     traced = [value for value in values if isinstance(value, TracedTensor)]
     assert isinstance(first, TracedTensor)
+    place = None if stacked else first.axes.place(dim)
+    if place is not None and (place in (STREAMS, CHANNELS) or emitter.size_at(first, place) != 1):
+        return None
     clip = emitter.clip_frames(first)
     alike = all(
         (each.node, replace(each.axes, frame=0)) == (first.node, replace(first.axes, frame=0)) for each in traced
@@ -76,13 +80,11 @@ def rejoined(emitter: Emitter, values: Sequence[object], dim: int, stacked: bool
             "it joins frames other than all of a clip in their order, each treated as the others are; a stream has one "
             "way for every frame. What goes on from frame to frame is an nn.RNN, nn.GRU or nn.LSTM"
         )
-    axes = replace(first.axes, frame=None)
-    if stacked:
+    first = emitter.of_all_frames(first)
+    axes = first.axes
+    if place is None:
         at = dim % (len(axes.order) + 1)
         return first.with_axes(replace(axes, order=(*axes.order[:at], TIME, *axes.order[at:])))
-    place = axes.place(dim)
-    if place in (STREAMS, CHANNELS) or emitter.size_at(first, place) != 1:
-        return None
     at = axes.order.index(place)
     axes = replace(axes, order=(*axes.order[:at], TIME, *axes.order[at + 1 :]))
     gone = replace(

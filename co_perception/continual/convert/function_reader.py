@@ -26,11 +26,13 @@ from co_perception.continual.convert.operations import (
     MOVED_IN_PLACE,
     NUMPY_NAMES,
     OF_STATES,
+    OF_WEIGHTS,
     PADDING_FIRST,
     SAME,
     VIEWS,
 )
 from co_perception.continual.convert.properties import ATTRIBUTES, QUESTIONS, is_setter
+from co_perception.continual.convert.recurrences import stands_alone, with_states
 from co_perception.continual.convert.site import Site, UnsupportedError
 from co_perception.continual.convert.tensors import Absent, Filled, FinalState, StandIn, TracedTensor
 
@@ -41,10 +43,16 @@ OF_LENGTHS = (
 
 
 class FunctionReader(LayerBuilder):
-    """A `LayerBuilder` for functions. `log` has what was read, to compare two runs of a forward."""
+    """A `LayerBuilder` for functions.
 
-    def __init__(self, module: nn.Module, site: Site) -> None:
+    Attributes:
+        log: what was read, to compare two runs of a forward.
+        recurrent: whether zeros that the first frame of a clip meets may be a state that goes from frame to frame.
+    """
+
+    def __init__(self, module: nn.Module, site: Site, recurrent: bool = False) -> None:
         super().__init__(module, site)
+        self.recurrent = recurrent
         self.log: list[tuple[object, ...]] = []
 
     def question_answer(
@@ -77,6 +85,9 @@ class FunctionReader(LayerBuilder):
         if is_setter(function):
             raise UnsupportedError("it sets an attribute of a tensor", None, True)
         args, kwargs = mapped(args, whole_number), mapped(kwargs, whole_number)
+        if self.recurrent and name not in IN_PLACE and name != "setitem" and not name.endswith("_"):
+            alone = name in OF_WEIGHTS and stands_alone(args, kwargs)
+            args, kwargs = with_states(self, args, kwargs, alone)
         if isinstance(args[0] if args else None, Filled):
             answer = constants.computed(args[0], name, function, args, kwargs)
             if answer is not None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from co_perception.continual.convert.constants import number_beside
 from co_perception.continual.convert.functional import FunctionLayer, Slot, mapped, parts
+from co_perception.continual.convert.gates import gates_of
 from co_perception.continual.convert.rearrangement import relaid
 from co_perception.continual.convert.site import STREAMS, Axes, UnsupportedError, joint
 from co_perception.continual.convert.tensors import Emitter, Filled, TracedTensor
@@ -41,6 +42,9 @@ def elementwise(
 ) -> TracedTensor:
     """A function of single elements, of tensors that are laid out alike and of weights and numbers."""
     values = [part for part in parts((args, kwargs)) if isinstance(part, TracedTensor)]
+    gated = dict(zip(map(id, values), gates_of(emitter, values), strict=True))
+    args, kwargs = mapped((tuple(args), dict(kwargs)), lambda part: gated.get(id(part), part))
+    values = list(gated.values())
     first = max(values, key=lambda value: (len(value.axes.order), STREAMS in value.axes.every))
     known: dict[int, TracedTensor] = {}
 
@@ -57,7 +61,7 @@ def elementwise(
         known[id(original)] = relaid(emitter, part, first.axes.order, first.axes.space)
         return known[id(original)]
 
-    args, kwargs = mapped(tuple(args), alike), mapped(dict(kwargs), alike)
+    args, kwargs = mapped((args, kwargs), alike)
     masks = MASKS.get(getattr(function, "__name__", "").strip("_"))
     if masks is not None:
         function, args = _masked, (function, masks, *args)

@@ -26,7 +26,16 @@ from co_perception.continual.convert.operations import (
 )
 from co_perception.continual.convert.properties import ATTRIBUTES, QUESTIONS, attribute_name
 from co_perception.continual.convert.rearrangement import laid_out
-from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Site, UnsupportedError, user_line
+from co_perception.continual.convert.recurrences import StateSlot, cell_of
+from co_perception.continual.convert.site import (
+    CHANNELS,
+    FRAMES_APART,
+    STREAMS,
+    Axes,
+    Site,
+    UnsupportedError,
+    user_line,
+)
 from co_perception.continual.convert.tensors import (
     Absent,
     StandIn,
@@ -43,14 +52,15 @@ def read(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
     if any(child.training for child in module.modules()):
         check_training_branch(module, site)
     with evaluation_mode(module):
-        reader = GraphReader(module, site)
-        answer = reader.read()
+        reader, answer = _run(module, site)
     if site.unsupported or answer is None:
         return nn.Identity(), site.axes if answer is None else answer.axes
     needed = {answer.node, 0}  # the values that the answer depends on
     for number in range(answer.node, 0, -1):
         if number in needed:
             needed.update(reader.nodes[number - 1].inputs)
+    if any(isinstance(reader.nodes[number - 1].layer, StateSlot) for number in needed if number):
+        raise UnsupportedError(FRAMES_APART)
     renumbered = {old: new for new, old in enumerate(sorted(needed))}
     nodes = [
         DagNode(node.layer, tuple(renumbered[i] for i in node.inputs))
@@ -63,6 +73,21 @@ def read(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
     dag = Dag(nodes or [DagNode(streaming(nn.Identity()), (0,))], module, site.frame if reader.bound else None)
     dag.training = module.training
     return dag, answer.axes
+
+
+def _run(module: nn.Module, site: Site) -> tuple[GraphReader, TracedTensor | None]:
+    """The reader that has run the forward, and its answer; one that looks for states where a loop went on otherwise."""
+    before = len(site.unsupported)
+    reader = GraphReader(module, site)
+    answer = reader.read()
+    if len(site.unsupported) == before or reader.newest_frame.axes.frame is None:
+        return reader, answer
+    again = GraphReader(module, replace(site, unsupported=[]), recurrent=True)
+    answer_again = again.read()
+    if any(each.reason == FRAMES_APART for each in again.site.unsupported):
+        return reader, answer
+    site.unsupported[before:] = again.site.unsupported
+    return again, answer_again
 
 
 def check_training_branch(module: nn.Module, site: Site) -> None:
@@ -91,8 +116,8 @@ class GraphReader(FunctionReader):
     given, so that one conversion reports all of them; what may follow from an earlier report is not listed.
     """
 
-    def __init__(self, module: nn.Module, site: Site) -> None:
-        super().__init__(module, site)
+    def __init__(self, module: nn.Module, site: Site, recurrent: bool = False) -> None:
+        super().__init__(module, site, recurrent)
         self.paths = {id(child): path for path, child in reversed(list(module.named_modules()))}
         self._inside: list[str] = []
         self._reported: list[ValueError] = []
@@ -144,10 +169,21 @@ class GraphReader(FunctionReader):
                 f"forward has to return one tensor that depends on its input, and returns {_described(answer)}: say "
                 "which one with convert(..., output=its number or its key)"
             )
+        if answer.axes.frame is not None:
+            answer = self._newest(answer, answer.axes.frame)
         others = [number for number, part in enumerate(answer.axes.order) if part not in (STREAMS, TIME)]
         if CHANNELS not in answer.axes.every and others:
             answer = laid_out(self, answer, others[0])
         return with_frames(self, answer)
+
+    def _newest(self, answer: TracedTensor, number: int) -> TracedTensor:
+        """The answer to the last frame of a clip, which a stream has at every frame."""
+        if number + 1 != self.clip_frames(answer):
+            raise UnsupportedError(
+                f"it answers to frame {number} of a clip; in a stream only the newest, -1, keeps its meaning"
+            )
+        whole = self.of_all_frames(answer)
+        return whole.with_axes(whole.axes.reduced())
 
     # What a forward does, by `interception`
 
@@ -180,7 +216,9 @@ class GraphReader(FunctionReader):
     def module_call(
         self, module: nn.Module, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> object:
-        path = self.paths.get(id(module))
+        path, cell = self.paths.get(id(module)), cell_of(module)
+        if cell is not None:
+            return cell(module, *args, **kwargs)
         if module is self.module or not self.is_leaf(module):
             if path:
                 self._inside.append(path)

@@ -17,6 +17,7 @@ from co_perception.continual.convert.lengths import Length
 from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
 from co_perception.continual.convert.rearrangement import laid_last, laid_out
+from co_perception.continual.convert.recurrences import with_states
 from co_perception.continual.convert.site import STREAMS, Axes, Site, UnsupportedError, atoms, user_line
 from co_perception.continual.convert.tensors import (
     TracedTensor,
@@ -36,6 +37,8 @@ class ReportedError(Exception):
 
 class LayerBuilder(DagBuilder):
     """A `DagBuilder` for modules: those that the network has, and those that do what a function does."""
+
+    recurrent = False
 
     def __init__(self, module: nn.Module, site: Site) -> None:
         super().__init__(module, site)
@@ -61,6 +64,8 @@ class LayerBuilder(DagBuilder):
             raise UnsupportedError("it is made anew in every forward, with other weights each time")
         if isinstance(module, nn.Identity):
             return args[0] if args else kwargs["input"]  # a list of paths, too
+        if self.recurrent and not isinstance(module, nn.RNNBase):
+            args, kwargs = with_states(self, args, kwargs, alone=True)
         value = only_input(module, args, kwargs)
         changed = bool(getattr(module, "inplace", False))
         answer = self._convert(module, path, value)

@@ -22,9 +22,9 @@ ELEMENTWISE = frozenset({
     "sub", "subtract", "mul", "multiply", "truediv", "div", "divide", "true_divide", "pow", "maximum", "minimum",
     "float", "half", "double", "bfloat16", "rsub", "rdiv", "rtruediv", "rpow", "radd", "rmul", "where", "masked_fill",
     "gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "logical_not", "bitwise_not", "bitwise_and",
-    "bitwise_or", "invert", "and", "or", "isnan", "isinf", "nan_to_num", "floor", "ceil", "round", "remainder", "fmod",
-    "atan2", "atan", "hypot", "lerp", "addcmul", "addcdiv", "logit", "floor_divide", "special_expit", "exp2", "int",
-    "long", "bool", "xlogy", "softmin", "frac", "trunc", "heaviside", "logaddexp", "asinh", "sinh", "cosh", "tan",
+    "bitwise_or", "invert", "and", "or", "isnan", "isinf", "isfinite", "nan_to_num", "floor", "ceil", "round",
+    "remainder", "fmod", "atan2", "atan", "hypot", "lerp", "addcmul", "addcdiv", "logit", "floor_divide", "special_expit", "exp2",
+    "int", "long", "bool", "xlogy", "softmin", "frac", "trunc", "heaviside", "logaddexp", "asinh", "sinh", "cosh", "tan",
 })  # fmt: skip
 IN_PLACE: Mapping[str, Callable[..., Any]] = {
     "iadd": torch.add, "isub": torch.sub, "imul": torch.mul, "itruediv": torch.div, "idiv": torch.div,
@@ -53,6 +53,7 @@ LISTS: Mapping[str, str] = {  # arguments that may be given one by one
 }  # fmt: skip
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 SAME = frozenset({"contiguous", "detach", "cuda", "cpu", "requires_grad_", "type_as", "data", "retain_grad", "detach_"})
+OF_WEIGHTS = frozenset({*CONTRACTIONS, *CONVOLUTIONS})
 OF_STATES = frozenset({*SAME, "clone", "getitem", "squeeze", "mean", "to"})
 # Their answers may share memory with what they are given; dropout gives its input itself outside training.
 VIEWS = frozenset({

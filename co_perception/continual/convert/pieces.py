@@ -72,7 +72,7 @@ def select(emitter: Emitter, value: TracedTensor, dim: int, index: int) -> Trace
     if index == -1 or emitter.single(value):
         return value.with_axes(value.axes.without([TIME]).reduced())
     if clip is not None and -clip <= index < clip:
-        return frame(value, index % clip)
+        return frame(emitter, value, index % clip)
     raise UnsupportedError(
         f"it picks frame {index} of a clip; in a stream only the newest, -1, keeps its meaning. With a clip as "
         "example, a loop over its frames can be read"
@@ -163,7 +163,15 @@ def setitem(emitter: Emitter, value: object, index: object, part: object) -> Non
     write(emitter, value, index, part)
 
 
-@handles("chunk", "tensor_split")
+@handles("tensor_split")
+def tensor_split(emitter: Emitter, value: TracedTensor, sections: object, dim: int = 0) -> tuple[TracedTensor, ...]:
+    size = emitter.size_at(value, inside(value.axes, dim, "it cuts time or the batch into parts"))
+    if not isinstance(sections, int) or not isinstance(size, int) or size % sections:
+        raise UnsupportedError("it cuts an axis into parts of several sizes; use split, which names them")
+    return chunk(emitter, value, sections, dim)
+
+
+@handles("chunk")
 def chunk(emitter: Emitter, value: TracedTensor, chunks: int, dim: int = 0) -> tuple[TracedTensor, ...]:
     place = inside(value.axes, dim, "it cuts time or the batch into parts")
     parts = [FunctionLayer(_chunk_part, (Slot(0), chunks, place, i)) for i in range(chunks)]
@@ -189,7 +197,7 @@ def split(emitter: Emitter, value: TracedTensor, split_size: object, dim: int = 
 def unbind(emitter: Emitter, value: TracedTensor, dim: int = 0) -> tuple[TracedTensor, ...]:
     clip = emitter.clip_frames(value)
     if value.axes.place(dim) == TIME and clip is not None:
-        return tuple(frame(value, number) for number in range(clip))
+        return tuple(frame(emitter, value, number) for number in range(clip))
     place = inside(value.axes, dim, "it goes through frames or streams one by one")
     size = emitter.size_at(value, place)
     assert isinstance(size, int)
@@ -318,4 +326,5 @@ def _pick(x: Tensor, index: tuple[slice, ...], squeezed: tuple[int, ...]) -> Ten
 
 
 def _chunk_part(x: Tensor, chunks: int, place: int, i: int) -> Tensor:
-    return x.chunk(chunks, place)[i]
+    size = -(-x.shape[place] // chunks)
+    return x.narrow(place, i * size, min(size, x.shape[place] - i * size))

@@ -121,14 +121,14 @@ def _shortest(layer: Streaming, whole: bool) -> int:
     """Frames of a clip that has an answer, of which each is a whole step."""
     timing = layer.timing
     filled = max(timing.receptive_field - timing.before - timing.after, 1)
-    return filled if whole else -(-filled // timing.stride) * timing.stride + timing.stride
+    return filled if whole else -(-filled // timing.stride) * timing.stride
 
 
 def _products(layer: Streaming, shape: Sequence[int], frames: int) -> int:
-    """Multiplications of a clip of one stream."""
-    like = next(layer.parameters(), torch.empty(0))
+    """Multiplications of a clip of one stream, which is not computed."""
+    shapes_alone = copy.deepcopy(layer).to("meta")
     with FlopCounterMode(display=False) as counter:
-        layer.clip(torch.zeros(1, shape[0], frames, *shape[1:]).to(like))
+        shapes_alone.clip(torch.zeros(1, shape[0], frames, *shape[1:], device="meta"))
     return counter.get_total_flops() // 2
 
 

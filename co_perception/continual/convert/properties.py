@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
 from co_perception.continual.convert.lengths import Shape, Size, product
@@ -20,6 +21,22 @@ DEPENDS = (
 
 def _refused(emitter: Emitter, value: TracedTensor, *_: object) -> object:
     raise UnsupportedError(DEPENDS, None, True)
+
+
+def _any(emitter: Emitter, value: TracedTensor, *dims: object, **named: object) -> object:
+    """`torch.isnan(x).any()` and `(x != x).any()` look for numbers that are none; of others nothing is known."""
+    name, given = emitter.made_by(value)
+    unlike_itself = name == "ne" and len(given) == 2 and given[0] == given[1]
+    if dims or named or not (name in ("isnan", "isinf") or unlike_itself):
+        raise UnsupportedError(DEPENDS, None, True)
+    return torch.tensor(False)
+
+
+def _all(emitter: Emitter, value: TracedTensor, *dims: object, **named: object) -> object:
+    """`torch.isfinite(x).all()`."""
+    if dims or named or emitter.made_by(value)[0] != "isfinite":
+        raise UnsupportedError(DEPENDS, None, True)
+    return torch.tensor(True)
 
 
 def _streams(emitter: Emitter, value: TracedTensor) -> Size:
@@ -58,6 +75,8 @@ QUESTIONS: Mapping[str, Callable[..., object]] = MappingProxyType(
         "is_complex": lambda emitter, value: False,
         "get_device": lambda emitter, value: emitter.like.get_device(),
         "hash": lambda emitter, value: id(value),
+        "any": _any,
+        "all": _all,
     }
     | dict.fromkeys(
         ("bool", "int", "float", "index", "item", "tolist", "numpy", "array", "contains", "equal", "allclose",

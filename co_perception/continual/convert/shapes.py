@@ -11,6 +11,7 @@ from torch import Tensor
 
 from co_perception.continual.convert.functional import FunctionLayer, Slot
 from co_perception.continual.convert.functions import Dims, along, handles, inside
+from co_perception.continual.convert.gates import gates_of
 from co_perception.continual.convert.lengths import Length, Shape, Size, divide, product
 from co_perception.continual.convert.rearrangement import emit_rearrangement, flattened, reshaped
 from co_perception.continual.convert.site import CHANNELS, STREAMS, UnsupportedError
@@ -124,6 +125,8 @@ def expand(emitter: Emitter, value: TracedTensor, *shape: object) -> TracedTenso
     wanted = cast(Sequence[Size], sizes[0] if isinstance(sizes[0], tuple | list) else sizes)
     for _ in range(len(wanted) - len(value.axes.order)):
         value = unsqueeze(emitter, value, 0)
+    if emitter.here.past_gates and value.axes.pooled and isinstance(shape[0], TracedTensor):
+        value = gates_of(emitter, [value, shape[0]])[0]  # y.expand_as(x) for x * y
     streams = next((dim for dim, size in enumerate(wanted) if isinstance(size, Length) and size.streams), None)
     if streams is not None and STREAMS not in value.axes.every:  # the same for all of them
         order = value.axes.order

@@ -10,6 +10,7 @@ import contextlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import sep
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -43,8 +44,13 @@ class UnsupportedError(ValueError):
 NO_WINDOW = "looks at the whole clip"
 WHOLE_CLIP = (
     "it combines single frames with an answer over the whole clip (a mean over time, most often), which a stream knows "
-    "when the last frame has come. Use one over past frames, and train it so: as a gate of channels, "
-    "SqueezeExcite(window=...) is a layer that can be registered for the module"
+    "when the last frame has come. convert(..., past_gates=True) makes a gate by a mean one by the mean of past "
+    "frames, to be trained so"
+)
+FRAMES_APART = (
+    "it combines single frames of a clip with others of another number. What goes on from frame to frame is an nn.RNN, "
+    "nn.GRU or nn.LSTM, or a loop over all frames whose states begin as zeros and are replaced in every round; "
+    "differences of neighbors are x[:, 1:] - x[:, :-1]"
 )
 Place = int | tuple[int, ...]  # of one axis; several places are axes merged into one, the first of them outermost
 
@@ -177,11 +183,8 @@ def joint(values: Sequence[Axes]) -> Axes:
         raise UnsupportedError(
             f"it combines tensors {' and '.join(map(str, values))}, whose axes do not match one to one"
         )
-    if len({other.frame for other in values}) > 1:
-        raise UnsupportedError(
-            "it combines single frames of a clip with others of another number. What goes on from frame to frame is an "
-            "nn.RNN, nn.GRU or nn.LSTM; differences of neighbors are x[:, 1:] - x[:, :-1]"
-        )
+    if len({other.frame is None for other in values}) > 1:
+        raise UnsupportedError(FRAMES_APART)
     if len({other.pooled for other in values}) > 1:
         raise UnsupportedError(WHOLE_CLIP)
     return replace(first, newest=any(other.newest for other in values), unsure=any(other.unsure for other in values))
@@ -240,9 +243,11 @@ class Site:
         clip: frames of the clip that the module is given; None for clips of any length.
         arguments: of forward beside the clip.
         output: which of several answers is the network's.
+        past_gates: whether a gate by the mean of the whole clip becomes one by the mean of past frames.
         source: the line of a function that is converted as a module.
         unsupported: operations without continual form, shared by all sites of one conversion.
         of_one_length: paths of modules that took the number of frames of a clip, shared likewise.
+        gated: lines at which a gate is one by past frames, shared likewise.
     """
 
     path: str
@@ -254,9 +259,11 @@ class Site:
     clip: int | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
     output: int | str | None = None
+    past_gates: bool = False
     source: str = ""
     unsupported: list[UnsupportedOperation] = field(default_factory=list)
     of_one_length: list[str] = field(default_factory=list)
+    gated: list[str] = field(default_factory=list)
 
     def window(self, what: str) -> int:
         """Frames that `what` looks at, as given to `convert`, else those of the example clip."""
@@ -287,7 +294,7 @@ class Site:
             self.unsupported.append(found)
 
 
-_OWN = (str(Path(__file__).parent), str(Path(torch.__file__).parent), contextlib.__file__, mock.__file__)
+_OWN = (f"{Path(__file__).parent}{sep}", f"{Path(torch.__file__).parent}{sep}", contextlib.__file__, mock.__file__)
 
 
 def user_line(error: BaseException | None = None) -> str:

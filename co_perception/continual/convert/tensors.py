@@ -174,6 +174,7 @@ class Emitter(Protocol):
 
     here: Site
     like: Tensor  # of the network's device and precision
+    newest_frame: TracedTensor  # of the frames that the forward picked one by one, before that the clip
 
     def emit(self, layer: Streaming, inputs: list[TracedTensor], axes: Axes) -> TracedTensor:
         """Append a layer to the network."""
@@ -209,12 +210,24 @@ class Emitter(Protocol):
         """Whether the sizes of channels and space are known."""
         ...
 
+    def over_past(self, value: TracedTensor) -> TracedTensor:
+        """A value of means over whole clips with means over past frames in their place, one for each frame."""
+        ...
+
+    def made_by(self, value: TracedTensor) -> tuple[str, tuple[int, ...]]:
+        """The name of the function that the value comes from, and the numbers of what that was given."""
+        ...
+
     def single(self, value: TracedTensor) -> bool:
         """Whether there is one frame of it for a whole clip."""
         ...
 
     def clip_frames(self, value: TracedTensor) -> int | None:
         """Its frames for the clip that the network is read for; None for clips of any length."""
+        ...
+
+    def of_all_frames(self, value: TracedTensor) -> TracedTensor:
+        """What one frame of a clip stands for: the value of every frame."""
         ...
 
     def of_length(self, length: Length) -> TracedTensor | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import linecache
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -447,7 +450,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "strides": (Function(lambda x: x + F.max_pool1d(x, 2, 2)), "temporal strides"),
     "squeeze": (Function(lambda x: x.squeeze()), "batch of one"),
     "sum": (Function(lambda x: x.sum(2)), "grows with the clip"),
-    "gate by the whole clip": (Function(lambda x: x * x.mean(2, keepdim=True)), "window"),
+    "gate by the whole clip": (Function(lambda x: x * x.mean(2, keepdim=True)), "past_gates=True"),
     "stacked attention": (
         nn.Sequential(*[nn.TransformerEncoderLayer(2, 1, 4, batch_first=True) for _ in range(2)]),
         "one nn.TransformerEncoder",
@@ -462,6 +465,20 @@ def test_refusals_say_why(name: str) -> None:
     window = 2 if name == "stacked attention" else None
     example = (2,) if isinstance(network, Function) else None
     assert_unsupported(reason, convert, network, layout=layout, window=window, example=example)
+
+
+def test_a_line_of_a_package_beside_torch_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchvision is, whose folder begins with the name of torch's."""
+    source = "def forward(net, x):\n    return net.conv(x).flip(2)\n"
+    path = f"{Path(torch.__file__).parent}vision/models.py"
+    monkeypatch.setitem(linecache.cache, path, (len(source), None, source.splitlines(keepends=True), path))
+    contents: dict[str, Any] = {}
+    exec(compile(source, path, "exec"), contents)
+    network = Function(lambda x: contents["forward"](network, x))
+    network.conv = nn.Conv1d(2, 2, 3)
+    with pytest.raises(ConversionError) as refused:
+        convert(network)
+    assert refused.value.unsupported[0].operation == "return net.conv(x).flip(2)"
 
 
 def test_a_table_over_time_is_refused() -> None:

@@ -141,6 +141,7 @@ EQUAL: dict[str, Forward] = {
     "resized to a size": lambda net, x: F.interpolate(F.max_pool2d(net.conv(x), (1, 2)), size=x.shape[2:]) * x,
     "resized linearly": lambda net, x: F.interpolate(
         net.conv(x), scale_factor=(1.0, 2.0), mode="bilinear", align_corners=True),
+    "looks for numbers that are none": lambda net, x: _checked(net.conv(x)),
     "two paths through an identity": lambda net, x: sum(net.path([net.conv(x), net.causal(F.pad(x, (0, 0, 4, 0)))])),
 }  # fmt: skip
 REFUSED: dict[str, tuple[Forward, str]] = {
@@ -164,8 +165,16 @@ REFUSED: dict[str, tuple[Forward, str]] = {
         lambda net, x: F.pad(net.conv(x).permute(0, 2, 3, 1), (1, 1), "replicate").permute(0, 3, 1, 2), "pads channels",
     ),
     "replicated in time": (lambda net, x: net.conv(F.pad(x, (0, 0, 1, 1), "replicate")), "only zero frames"),
+    "looks for zeros": (lambda net, x: x if (net.conv(x) != 0).any() else -x, "must not depend on a tensor"),
     "more frames": (lambda net, x: F.interpolate(net.conv(x), scale_factor=(2.0, 1.0)), "more or fewer frames"),
 }  # fmt: skip
+
+
+def _checked(y: Tensor) -> Tensor:
+    assert not (y != y).any() and not torch.isnan(y).any()
+    if not torch.isfinite(y).all() or y.isinf().any():
+        raise ValueError("not finite")
+    return y
 
 
 def _changed(y: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
