@@ -78,7 +78,7 @@ class Recurrence(Streaming):
         given = shape if isinstance(shape[0], tuple) else (shape,)
         values: list[tuple[int, ...]] = [*given, *self._states]
         for layer, numbers in self._layers:
-            shapes = tuple(values[number] for number in numbers)
+            shapes: Any = tuple(values[number] for number in numbers)
             values.append(tuple(layer.frame_out(shapes[0] if len(shapes) == 1 else shapes)))
         return values[self._answer]
 

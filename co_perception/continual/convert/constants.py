@@ -118,6 +118,8 @@ def computed(
         return None
     if name in ("getitem", "unsqueeze", "chunk", "split", "transpose", "permute"):
         return _views(value, name, function, args, kwargs)
+    if name in ("invert", "bitwise_not", "cumsum"):
+        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here; make it in __init__")
     others = [part for part in parts((args[1:], kwargs)) if isinstance(part, Tensor)]
     if not all(isinstance(part, Filled) for part in others):
         return None

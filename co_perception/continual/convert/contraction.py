@@ -112,8 +112,7 @@ def _contract(emitter: Emitter, terms: Sequence[str], operands: Sequence[Operand
     for term, operand in zip(terms, operands, strict=True):
         if len(term) != _dims(operand) or len(set(term)) < len(term):
             raise UnsupportedError(f"{term!r} does not name the axes of a tensor of {_dims(operand)} axes, each once")
-    traced = [each for each in operands if isinstance(each, TracedTensor)]
-    gated = iter(gates_of(emitter, traced))
+    gated = iter(gates_of(emitter, [each for each in operands if isinstance(each, TracedTensor)]))
     operands = [next(gated) if isinstance(each, TracedTensor) else each for each in operands]
     operands = _merged_alike(emitter, terms, operands)
     merged = _merged(terms, operands)

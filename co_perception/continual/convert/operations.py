@@ -23,8 +23,9 @@ ELEMENTWISE = frozenset({
     "float", "half", "double", "bfloat16", "rsub", "rdiv", "rtruediv", "rpow", "radd", "rmul", "where", "masked_fill",
     "gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "logical_not", "bitwise_not", "bitwise_and",
     "bitwise_or", "invert", "and", "or", "isnan", "isinf", "isfinite", "nan_to_num", "floor", "ceil", "round",
-    "remainder", "fmod", "atan2", "atan", "hypot", "lerp", "addcmul", "addcdiv", "logit", "floor_divide", "special_expit", "exp2",
-    "int", "long", "bool", "xlogy", "softmin", "frac", "trunc", "heaviside", "logaddexp", "asinh", "sinh", "cosh", "tan",
+    "remainder", "fmod", "atan2", "atan", "hypot", "lerp", "addcmul", "addcdiv", "logit", "floor_divide",
+    "special_expit", "exp2", "int", "long", "bool", "xlogy", "softmin", "frac", "trunc", "heaviside", "logaddexp",
+    "asinh", "sinh", "cosh", "tan",
 })  # fmt: skip
 IN_PLACE: Mapping[str, Callable[..., Any]] = {
     "iadd": torch.add, "isub": torch.sub, "imul": torch.mul, "itruediv": torch.div, "idiv": torch.div,

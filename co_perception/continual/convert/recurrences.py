@@ -150,18 +150,19 @@ def closed(nodes: Sequence[DagNode], answer: int) -> tuple[Recurrence, list[int]
     if answer not in carried:
         return None
     needed = _needed(nodes, carried, answer)
-    slots = {n: nodes[n - 1].layer for n in sorted(needed & carried) if isinstance(nodes[n - 1].layer, StateSlot)}
+    reached = sorted(needed & carried)
+    slots = {n: layer for n in reached if isinstance(layer := nodes[n - 1].layer, StateSlot)}
     given = sorted(needed - carried) or [nodes[min(slots) - 1].inputs[0]]
-    inner = [n for n in sorted(needed & carried) if n not in slots]
-    following = {n: slot.after for n, slot in slots.items() if isinstance(slot, StateSlot)}
+    inner = [n for n in reached if n not in slots]
+    following = {n: slot.after for n, slot in slots.items() if slot.after is not None}
     first = {after: n for n, after in reversed(following.items())}  # states that become the same are the same
     chosen = sorted(first.values())
     numbers = {n: i for i, n in enumerate([*given, *chosen, *inner])}
-    numbers |= {n: numbers[first[after]] for n, after in following.items()}
+    for n, after in following.items():
+        numbers[n] = numbers[first[after]]
     layers = [(_each_frame(nodes[n - 1].layer), tuple(numbers[i] for i in nodes[n - 1].inputs)) for n in inner]
-    shapes = [slot.shape for n in chosen if isinstance(slot := slots[n], StateSlot)]
-    after = [numbers[number] for n in chosen if (number := following[n]) is not None]
-    return Recurrence(len(given), shapes, layers, after, numbers[answer]), given
+    states = [slots[n].shape for n in chosen]
+    return Recurrence(len(given), states, layers, [numbers[following[n]] for n in chosen], numbers[answer]), given
 
 
 def _needed(nodes: Sequence[DagNode], carried: set[int], answer: int) -> set[int]:

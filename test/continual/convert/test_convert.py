@@ -469,16 +469,14 @@ def test_refusals_say_why(name: str) -> None:
 
 def test_a_line_of_a_package_beside_torch_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     """As torchvision is, whose folder begins with the name of torch's."""
-    source = "def forward(net, x):\n    return net.conv(x).flip(2)\n"
+    source = "def forward(x):\n    return x.sigmoid().flip(2)\n"
     path = f"{Path(torch.__file__).parent}vision/models.py"
     monkeypatch.setitem(linecache.cache, path, (len(source), None, source.splitlines(keepends=True), path))
     contents: dict[str, Any] = {}
     exec(compile(source, path, "exec"), contents)
-    network = Function(lambda x: contents["forward"](network, x))
-    network.conv = nn.Conv1d(2, 2, 3)
     with pytest.raises(ConversionError) as refused:
-        convert(network)
-    assert refused.value.unsupported[0].operation == "return net.conv(x).flip(2)"
+        convert(Function(contents["forward"]), layout="BCT")
+    assert refused.value.unsupported[0].operation == "return x.sigmoid().flip(2)"
 
 
 def test_a_table_over_time_is_refused() -> None:

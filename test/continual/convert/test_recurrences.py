@@ -46,7 +46,7 @@ def cells(net: Any, x: Tensor) -> Tensor:
 
 
 def states_left_out(net: Any, x: Tensor) -> Tensor:
-    state = None
+    state: Any = None
     for frame in x.unbind(1):
         state = net.lstm(frame, state)
     return net.fc(state[0])
@@ -151,7 +151,7 @@ def test_loops_over_pictures(name: str) -> None:
 def test_states_that_are_the_same_are_one() -> None:
     layer = convert(made(convolutional_gru), layout="BTCHW", example=torch.zeros(1, 4, 3, 5, 6, dtype=torch.float64))
     state = layer.init_state(1, (3, 5, 6))
-    found = [each.layer for each in layer._nodes if isinstance(each.layer, Recurrence)]  # type: ignore[operator,union-attr]
+    found = [each.layer for each in layer._nodes if isinstance(each.layer, Recurrence)]  # type: ignore[union-attr]
     assert len(found) == 1 and found[0].extra_repr().endswith("states (4, 5, 6)"), "h alone"
     assert layer(torch.zeros(1, 3, 1, 5, 6, dtype=torch.float64), state)[0].shape == (1, 4, 1)
 
