@@ -154,7 +154,7 @@ def c2d() -> nn.Module:
     """C2D as the hub of pytorchvideo has it."""
     sizes = {
         "stem_conv_kernel_size": (1, 7, 7), "stage1_pool": nn.MaxPool3d, "stage_conv_a_kernel_size": ((1, 1, 1),) * 4,
-        "model_depth": 50, "head_pool_kernel_size": (8, 3, 3),
+        "model_depth": 50, "head_pool_kernel_size": (4, 3, 3),
     }  # fmt: skip
     return made("pytorchvideo.models.resnet", "create_resnet", **sizes)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from math import prod
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from co_perception.continual.convert.adopt import copied
 from co_perception.continual.convert.site import Axes, ConversionError, UnsupportedOperation
@@ -104,12 +105,15 @@ def _smaller(frame_shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def _clips(layer: Streaming, shape: Sequence[int], lengths: list[int], whole: bool) -> list[tuple[int, int]]:
     """Frames and streams of the clips that are tried, fewer of a network that computes for seconds on each."""
     usual = [(frames, STREAMS) for frames in lengths]
+    computed = 2 * sum(frames * streams for frames, streams in usual)  # frames, by both networks
+    if computed * _most_products(layer, shape) <= MOST_PRODUCTS:
+        return usual
     least = _shortest(layer, whole)
     try:
         each = _products(layer, shape, least) / least
     except (RuntimeError, ValueError):  # it needs more frames
         return usual
-    if 2 * each * sum(frames * streams for frames, streams in usual) <= MOST_PRODUCTS:
+    if computed * each <= MOST_PRODUCTS:
         return usual
     if whole:
         return usual[:1]  # two streams, since what mixes them is equal on one
@@ -124,12 +128,42 @@ def _shortest(layer: Streaming, whole: bool) -> int:
     return filled if whole else -(-filled // timing.stride) * timing.stride
 
 
+def _most_products(layer: Streaming, shape: Sequence[int]) -> int:
+    """More multiplications than a frame takes, without counting: as if every weight were used at every pixel."""
+    return sum(weight.numel() for weight in layer.parameters()) * prod(shape[1:])
+
+
 def _products(layer: Streaming, shape: Sequence[int], frames: int) -> int:
     """Multiplications of a clip of one stream, which is not computed."""
     shapes_alone = copy.deepcopy(layer).to("meta")
-    with FlopCounterMode(display=False) as counter:
+    with _Multiplications() as counter:
         shapes_alone.clip(torch.zeros(1, shape[0], frames, *shape[1:], device="meta"))
-    return counter.get_total_flops() // 2
+    return counter.total
+
+
+class _Multiplications(TorchDispatchMode):
+    """Counts those of convolutions and matrices that run within.
+
+    Torch's own counter, and a mode that its compiler knows, would import a second's worth of modules first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        name = func._overloadpacket.__name__
+        if name == "convolution":
+            weight, transposed = args[1], args[6]
+            self.total += (args[0] if transposed else answer).numel() * weight[0].numel()
+        elif name in ("mm", "bmm", "addmm", "baddbmm"):
+            self.total += answer.numel() * args[-2].shape[-1]
+        return answer
 
 
 def _plain_answer(plain: nn.Module, x: Tensor, given: Axes, answered: Axes, call: Call) -> Tensor:

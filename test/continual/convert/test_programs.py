@@ -256,4 +256,4 @@ def test_random_programs_are_equal_or_refused(programs: int) -> None:
         equal_or_refused
     )
     settings(max_examples=programs, suppress_health_check=list(HealthCheck))(drawn)()
-    assert min(outcomes.values()) > programs // 8, outcomes
+    assert min(outcomes.values()) > programs // 40, outcomes  # which are drawn depends on what is imported, too

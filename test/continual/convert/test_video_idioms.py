@@ -12,6 +12,7 @@ from helpers.refusals import assert_unsupported
 from torch import Tensor, nn
 
 from co_perception.continual.check import check_streaming, stream_clip
+from co_perception.continual.convert import proof
 from co_perception.continual.convert.convert import convert
 from co_perception.continual.convert.proof import draw_weights
 from co_perception.continual.layer import Streaming
@@ -231,3 +232,29 @@ def test_a_proof_takes_smaller_frames_where_it_can() -> None:
         example=(3, 160, 160),
     )
     assert sizes == {160}
+
+
+def test_multiplications_are_counted_as_torch_counts_them() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layer = convert(made(picture_by_picture), example=torch.zeros(1, 3, FRAMES, 6, 6), proof=False)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        layer.clip(torch.zeros(1, 3, FRAMES, 6, 6))
+    assert proof._products(layer, (3, 6, 6), FRAMES) == counter.get_total_flops() // 2 > 0
+
+
+def test_a_proof_of_a_costly_network_has_two_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "MOST_PRODUCTS", 10**4)
+    clips = list[tuple[int, int]]()
+
+    def seen(net: Any, x: Tensor) -> Tensor:
+        if type(x) is Tensor:
+            clips.append((x.shape[0], x.shape[2]))
+        return net.halving(x)
+
+    convert(made(seen), example=(3, 6, 6))
+    assert clips == [(2, 2), (1, 4)]
+
+
+def picture_by_picture(net: Any, x: Tensor) -> Tensor:
+    return net.fc(net.conv(x).mean((3, 4)).transpose(1, 2)).transpose(1, 2)
