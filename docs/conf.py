@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,24 +33,46 @@ html_theme_options: dict[str, Any] = {"navigation_with_keys": True}
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
 autodoc_typehints = "signature"
+napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # types that signatures name without their module
 # The build farm has what package.xml names; what it does not have is left out of the pages of the API.
 autodoc_mock_imports = [name for name in ("torch", "onnxruntime", "safetensors") if find_spec(name) is None]
 python_use_unqualified_type_names = True
 
-# Pages of the repository's root, which are pages of the site under these names.
-PAGES_OF_THE_ROOT = {
-    "../README.md": "readme.md",
-    "../CONTRIBUTING.md": "contributing.md",
-    "../CHANGELOG.rst": "changelog.md",
-}
+# Files of the repository's root that are pages of the site, by the name of the page.
+PAGES_OF_THE_ROOT = {"readme": "README.md", "contributing": "CONTRIBUTING.md"}
 
 
-def links_to_the_root(app: Any, docname: str, source: list[str]) -> None:
-    """Leads links between pages to the site's own; those to other files of the repository become downloads."""
-    for path, page in PAGES_OF_THE_ROOT.items():
-        source[0] = source[0].replace(f"]({path}", f"]({page}")
+def pages_of_the_root(app: Any, docname: str, source: list[str]) -> None:
+    """Takes these pages from the root, and leads links to them and to the changelog to the site's own pages."""
+    text = source[0]
+    if docname in PAGES_OF_THE_ROOT:
+        text = (ROOT / PAGES_OF_THE_ROOT[docname]).read_text()
+        text = re.sub(r"\]\((?!https://|#)", "](../", text).replace("](../docs/", "](")
+    for page, file in PAGES_OF_THE_ROOT.items():
+        text = text.replace(f"](../{file}", f"]({page}.md")
+    source[0] = text.replace("](../CHANGELOG.rst)", "](changelog.rst)")
+
+
+def plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Makes reStructuredText of a docstring, which is plain text: `names`, (B, C, *space), and indented examples."""
+    text = "\n".join(lines)
+    parts = re.split(r"(`+[^`]+`+)", text)
+    for number, part in enumerate(parts):
+        code = number % 2 == 1
+        parts[number] = f"``{part.strip('`')}``" if code else re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part)
+    found: list[str] = []
+    for line in "".join(parts).split("\n"):
+        paragraph = next((each for each in reversed(found) if each.strip()), "")
+        indent, before = (len(each) - len(each.lstrip()) for each in (line, paragraph))
+        begins = bool(line.strip()) and bool(found) and not found[-1].strip() and indent >= before + 4
+        if begins and not line.lstrip().startswith(">>>"):
+            found += [" " * before + "::", ""]
+        found.append(line)
+    lines[:] = found
 
 
 def setup(app: Any) -> None:
     """Connects the events."""
-    app.connect("source-read", links_to_the_root)
+    app.connect("autodoc-process-docstring", plain_text, priority=100)  # before napoleon reads its sections
+    app.connect("source-read", pages_of_the_root)

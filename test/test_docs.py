@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import doctest
 import importlib
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +26,11 @@ from co_perception.evaluation.summary import summarize
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What a block does not make: arrays and data sets of the reader, and the learner of the block before.
+THE_READERS_OWN = {
+    "recording", "camera", "pose", "train", "val", "test", "few", "many", "samples", "val_samples", "classes", "build",
+    "learner",
+}  # fmt: skip
 MODULES = [found.name for package in (co_perception.online, co_perception.evaluation.metrics)
            for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]  # fmt: skip
 
@@ -37,6 +47,47 @@ def test_the_last_example_of_a_page_prints_what_it_says(page: str, capsys: pytes
     example = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)[-1]
     exec(compile(example, page, "exec"), {})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*# (.*)", example) != []
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Every block of Python on a page, with the page's name."""
+    return [(page.name, text) for page in PAGES
+            for text in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "text"), blocks(), ids=lambda value: value if value.endswith(".md") else "")
+def test_a_block_of_python_imports_what_it_uses_and_it_is_there(page: str, text: str) -> None:
+    tree, given = ast.parse(text), set(dir(builtins)) | THE_READERS_OWN
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            given |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            given.add(node.name)
+        elif isinstance(node, ast.arg):
+            given.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            given.add(node.id)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("co_perception"):
+            module = importlib.import_module(str(node.module))
+            assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], page
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert used <= given, f"{page} uses {used - given} and does not import it"
+
+
+@pytest.mark.slow
+def test_the_first_example_of_the_readme_tells_that_an_arm_is_raised() -> None:
+    run = [sys.executable, str(ROOT / "tools/ci/readme_example.py"), str(ROOT / "README.md")]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^arms VALID raising_right 0\.\d\d$", done.stdout, re.MULTILINE)
+
+
+def test_every_page_is_in_the_index_in_its_list_and_in_its_tree() -> None:
+    index = (ROOT / "docs/index.md").read_text()
+    trees = {line for tree in re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL) for line in tree.split()}
+    pages = {page.stem for page in PAGES[1:]} - {"index", "readme", "contributing"}
+    listed = set(re.findall(r"\]\((\w+)\.md\)", index))
+    assert pages <= listed & trees, f"add to docs/index.md, twice: {sorted(pages - (listed & trees))}"
 
 
 @pytest.mark.parametrize("name", MODULES)
