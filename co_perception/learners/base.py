@@ -285,10 +285,14 @@ class NetworkLearner(ScoringLearner):
         self._loaded = False
         self._use(self.model, eager)
 
-    def _read(self, path: Path) -> None:
-        self._load_weights(weights.read_checkpoint(path), str(path))
+    def load_tensors(self, tensors: Mapping[str, Any], source: str) -> None:
+        """Take weights by their names and reset all streams. Raises: ValueError that names `source`, as `load`."""
+        self._load_weights(tensors, source)
         self._loaded = True
         self._use(self.model, eager)
+
+    def _read(self, path: Path) -> None:
+        self.load_tensors(weights.read_checkpoint(path), str(path))
 
     def _asset(self) -> str:
         """The name of the published weights, where they can be fetched."""

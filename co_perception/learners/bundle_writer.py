@@ -21,6 +21,7 @@ from co_perception.evaluation.provenance import versions
 from co_perception.learners.bundle_file import Bundle
 from co_perception.learners.metadata import Metadata
 from co_perception.learners.preprocess_pose import PersonSlots, frame_input
+from co_perception.networks.gallery import CoGallery
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.temporal import CoTcn
 from co_perception.networks.variants_skeleton import SkeletonVariant
@@ -33,7 +34,7 @@ from co_perception.runtime.steppers.stepper import EagerStepper
 from co_perception.runtime.trim_memory import trim_memory
 from co_perception.skeletons.layouts import layout
 
-SkeletonNetwork = CoStGcn | CoTcn
+SkeletonNetwork = CoStGcn | CoTcn | CoGallery
 BundledNetwork = SkeletonNetwork | VideoNetwork
 Constants = dict[str, NDArray[Any]]
 MADE_WITH = ("co_perception", "numpy", "torch", "onnx", "onnxruntime", "safetensors")

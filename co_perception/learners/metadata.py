@@ -138,6 +138,8 @@ class SkeletonMetadata(Metadata):
     groups: tuple[str, ...] = ()  # of each class, see `SkeletonVariant`
     width: int = 0  # of a `TemporalVariant`
     dilations: tuple[int, ...] = ()
+    memory: int = 0  # of a `GalleryVariant`
+    dims: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

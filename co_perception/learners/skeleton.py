@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 from co_perception.continual.layer import TIME
 from co_perception.engine.state_tree import State
 from co_perception.learners.base import StepperFactory, host_array
-from co_perception.learners.bundle_writer import make_bundle
+from co_perception.learners.bundle_writer import SkeletonNetwork, make_bundle
 from co_perception.learners.metadata import Metadata, SkeletonMetadata, restored
 from co_perception.learners.options import OptionKeywords
 from co_perception.learners.pose_examples import AUGMENT, PoseExamples
 from co_perception.learners.skeleton_inference import SkeletonInference, StepFacts
 from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.networks import stgcn, temporal
+from co_perception.networks.build import load_strictly
+from co_perception.networks.checkpoints import unwrap
+from co_perception.networks.gallery import CoGallery
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.temporal import CoTcn
 from co_perception.networks.variants_skeleton import (
     SKELETON_VARIANTS,
+    GalleryVariant,
     SkeletonVariant,
     TemporalVariant,
     skeleton_variant,
@@ -60,7 +64,7 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
     """
 
     kind = SkeletonMetadata
-    model: CoStGcn | CoTcn
+    model: SkeletonNetwork
     variant: SkeletonVariant
 
     def __init__(
@@ -111,16 +115,20 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
     def _with_needs(self, variant: SkeletonVariant) -> SkeletonVariant:
         return variant if self._needs is None else dataclasses.replace(variant, needs=self._needs)
 
-    def _network(self) -> CoStGcn | CoTcn:
+    def _network(self) -> SkeletonNetwork:
+        if isinstance(self.variant, GalleryVariant):
+            return CoGallery(self.variant)
         return CoTcn(self.variant) if isinstance(self.variant, TemporalVariant) else CoStGcn(self.variant)
 
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
-        if isinstance(self.model, CoTcn):
+        if isinstance(self.model, CoGallery):
+            load_strictly(self.model, unwrap(checkpoint), f"{source} is not for {self.variant.name}")
+        elif isinstance(self.model, CoTcn):
             temporal.load_checkpoint(self.model, checkpoint, source)
         else:
             stgcn.load_checkpoint(self.model, checkpoint, source)
 
-    def _use(self, network: CoStGcn | CoTcn, make: StepperFactory) -> None:
+    def _use(self, network: SkeletonNetwork, make: StepperFactory) -> None:
         self._running, self._stepper = network, make(network, network.frame_shape)
         self._run_with([self._stepper])
         self._begin(step_facts(network), self.variant.classes)
@@ -140,7 +148,7 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
         return SKELETON_VARIANTS.get(self.variant.name, self.variant).classes
 
 
-def step_facts(network: CoStGcn | CoTcn) -> StepFacts:
+def step_facts(network: SkeletonNetwork) -> StepFacts:
     """What `SkeletonInference` has to know of a network."""
     timing = network.timing
     return StepFacts(timing.stride, timing.receptive_field, timing.delay, network.lag_after(0), network.frame_shape)

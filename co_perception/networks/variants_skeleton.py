@@ -158,10 +158,31 @@ COTCN = TemporalVariant(
     paper="causal dilated convolutions as of Bai, Kolter and Koltun, 2018, arXiv 1803.01271; sizes chosen here",
 )  # fmt: skip
 
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryVariant(TemporalVariant):
+    """A temporal network whose classes are shown, see `networks.gallery`; the last class is none of them.
+
+    Attributes:
+        memory: frames whose features are taken together.
+        dims: numbers of a vector that stands for them.
+    """
+
+    memory: int = 24
+    dims: int = 96
+
+
+COGALLERY = GalleryVariant(
+    name="cogallery", layout="body13", persons=1, normalization="placed", inputs=6, classes=2, labels="", kernel=3,
+    dropout=0.05, rate_hz=15.0, clip=32,
+    paper="prototypes as of Snell, Swersky and Zemel, 2017, arXiv 1703.05175, of the features of cotcn",
+)  # fmt: skip
+
 SKELETON_VARIANTS: dict[str, SkeletonVariant] = {
     variant.name: variant for variant in (COSTGCN, COSTGCN_MOD, COAGCN, COAGCN_MOD, COSTR, COSTR_MOD, COSTGCN_SHORT)
 }
 TEMPORAL_VARIANTS: dict[str, TemporalVariant] = {COTCN.name: COTCN}
+GALLERY_VARIANTS: dict[str, GalleryVariant] = {COGALLERY.name: COGALLERY}
 
 
 def skeleton_variant(
@@ -177,7 +198,7 @@ def skeleton_variant(
     Raises:
         ValueError: for an unknown name.
     """
-    known: dict[str, SkeletonVariant] = {**SKELETON_VARIANTS, **TEMPORAL_VARIANTS}
+    known: dict[str, SkeletonVariant] = {**SKELETON_VARIANTS, **TEMPORAL_VARIANTS, **GALLERY_VARIANTS}
     variant = name if isinstance(name, SkeletonVariant) else known.get(name)
     if variant is None:
         raise ValueError(f"no skeleton network {name!r}; there are: {', '.join(sorted(known))}")

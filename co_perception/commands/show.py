@@ -1,0 +1,116 @@
+"""`co-perception show`: activities that somebody shows a few times are known at once, without a training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from co_perception.commands.output import Commands, print_table
+from co_perception.engine.paths import expanded, user_path
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from co_perception.data.bags.labeled_bags import Piece, Recording
+    from co_perception.data.parsing import Skipped
+    from co_perception.learners.gallery import Gallery
+
+MAX_GAP_S = 1.0  # as of the node
+
+
+def add(commands: Commands) -> None:
+    about = "add activities that were shown a few times to a gallery, which knows them at once"
+    parser = commands.add_parser(
+        "show",
+        help=about,
+        description=f"{about.capitalize()}. Each annotation of a recording is one show. The gallery is a model: give "
+        "its folder to the node skeleton_activity, to evaluate and to bundle.",
+    )
+    parser.add_argument("bags", nargs="*", type=user_path, metavar="BAG", help="annotated recordings of skeletons")
+    parser.add_argument(
+        "--gallery", type=user_path, required=True, metavar="DIR",
+        help="folder of the gallery; made where it is missing",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=expanded, default="cotcn_everyday", metavar="MODEL",
+        help="whose features a new gallery compares (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotations", type=user_path, metavar="FILE",
+        help="CSV or JSON: start, end, label, subject (default: annotations.csv beside each recording)",
+    )  # fmt: skip
+    parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
+    parser.add_argument("--forget", nargs="+", default=[], metavar="LABEL", help="activities to take away first")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from co_perception.commands.sources import model_folder, print_start_command
+    from co_perception.learners.gallery import Gallery
+    from co_perception.learners.metadata import FILE
+
+    known = (arguments.gallery / FILE).is_file()
+    gallery = Gallery(arguments.gallery if known else model_folder(arguments.model))
+    if not arguments.bags and not arguments.forget:
+        raise ValueError("nothing was shown: name an annotated recording, or an activity to --forget")
+    for label in arguments.forget:
+        gallery.forget(label)
+    before = len(gallery.shows)
+    _show(gallery, arguments)
+    if arguments.bags and len(gallery.shows) == before:
+        raise ValueError("none of the annotations is a show that can be used; the gallery stays as it was")
+    gallery.save(arguments.gallery)
+    rows = [(label, str(sum(show.label == label for show in gallery.shows))) for label in gallery.labels]
+    print_table([("activity", "shows"), *rows])
+    print(gallery.leave_one_out().words())
+    print_start_command(arguments.gallery)
+    return 0
+
+
+def _show(gallery: Gallery, arguments: argparse.Namespace) -> None:
+    """Adds each annotated piece of the recordings; says on standard error what cannot be used."""
+    from co_perception.data.annotations.intervals import read_annotations
+    from co_perception.data.bags.labeled_bags import recordings
+    from co_perception.data.parsing import Skipped
+
+    annotations = None if arguments.annotations is None else read_annotations(arguments.annotations)
+    skipped = Skipped()
+    layout = gallery.variant.layout
+    for recording in recordings(arguments.bags, annotations, layout, skipped, topic=arguments.topic):
+        add_shows(gallery, recording, skipped)
+    if skipped:
+        print(skipped.report(10), file=sys.stderr)
+
+
+def add_shows(gallery: Gallery, recording: Recording, skipped: Skipped) -> None:
+    """Adds each annotated piece of a recording to a gallery; what cannot be used goes to `skipped`."""
+    name = Path(recording.path).name
+    for piece, vectors, present in _vectors(gallery, recording):
+        try:
+            source = f"{name} {piece.group.rpartition('#')[2]} {piece.stream.subject}"
+            gallery.show(piece.label, vectors, present, source)
+        except ValueError as error:
+            skipped.add(f"{piece.group} {piece.label}", error)
+
+
+def _vectors(gallery: Gallery, recording: Recording) -> Iterator[tuple[Piece, NDArray[np.float32], NDArray[np.bool_]]]:
+    """Each piece with the vectors and presence of its frames, of a stream that began before it, as in the node."""
+    import numpy as np
+
+    from co_perception.engine.time import on_grid
+
+    for stream in recording.streams:
+        own = [piece for piece in recording.pieces if piece.stream.subject == stream.subject]
+        runs = on_grid(stream.stamps_ns, gallery.variant.rate_hz, MAX_GAP_S) if own else []
+        found = [gallery.vectors(stream.joints[run], stream.layout, stream.coordinates) for run in runs]
+        for piece in own:
+            first_ns, last_ns = piece.stream.stamps_ns[0], piece.stream.stamps_ns[-1]
+            inside = [(stream.stamps_ns[run] >= first_ns) & (stream.stamps_ns[run] <= last_ns) for run in runs]
+            vectors = [each[0][part] for each, part in zip(found, inside, strict=True)]
+            present = [each[1][part] for each, part in zip(found, inside, strict=True)]
+            if any(map(len, vectors)):
+                yield piece, np.concatenate(vectors), np.concatenate(present)

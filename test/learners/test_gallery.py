@@ -1,0 +1,149 @@
+"""Galleries: what was shown a few times is known at once, more is added, some taken away, and damage is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.drawn_people import Figure
+from safetensors.numpy import load_file, save_file
+
+from co_perception.engine.target import Pose, Status
+from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
+from co_perception.learners.gallery import OTHER, SHOWS, Gallery
+from co_perception.learners.metadata import shipped
+from co_perception.learners.skeleton import ContinualSkeletonLearner
+
+FRAMES = 45
+
+
+def joints(activity: str, seed: int) -> np.ndarray:
+    """(FRAMES, 17, 3) of a drawn figure at 15 Hz."""
+    figure = Figure(activity, seed)
+    return np.stack([figure.frame(n / 15)[:, [0, 1, 3]] for n in range(FRAMES)])
+
+
+def shown(*activities: str, times: int = 3, first: int = 0) -> Gallery:
+    gallery = Gallery("cotcn_everyday")
+    for activity in activities:
+        for seed in range(first, first + times):
+            gallery.show(activity, *gallery.vectors(joints(activity, seed), "coco17", "pixels"))
+    return gallery
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gallery")
+    shown("wave", "squat").save(folder)
+    return folder
+
+
+def answers(learner: ContinualSkeletonLearner, activity: str, seed: int) -> list[tuple[str | None, Status]]:
+    """Of a stream of a figure, frame by frame."""
+    learner.reset()
+    found = [learner.infer([Pose(each, id="p")])[0] for each in joints(activity, seed)]
+    return [(each.description, each.status) for each in found]
+
+
+def test_what_was_shown_is_recognized_of_others_frame_by_frame(saved: Path) -> None:
+    learner = ContinualSkeletonLearner("cogallery")
+    learner.load(saved)
+    assert learner.labels == ("squat", "wave", OTHER)
+    for activity in ("wave", "squat"):
+        for seed in (50, 51):
+            late = answers(learner, activity, seed)[30:]
+            assert sum(answer == (activity, Status.VALID) for answer in late) > 0.8 * len(late)
+
+
+def test_what_was_not_shown_is_other() -> None:
+    gallery = shown("wave")
+    learner = gallery.learner()
+    late = [label for label, _ in answers(learner, "squat", 60)[30:]]
+    assert late.count(OTHER) > 0.8 * len(late)
+
+
+def test_an_activity_is_added_to_a_saved_gallery_and_taken_away(saved: Path, tmp_path: Path) -> None:
+    gallery = Gallery(saved)
+    assert gallery.labels == ("squat", "wave") and len(gallery.shows) == 6
+    before = {show.source: show.vector for show in gallery.shows}
+    for seed in range(3):
+        gallery.show("stand", *gallery.vectors(joints("stand", seed), "coco17", "pixels"))
+    gallery.save(tmp_path)
+    again = Gallery(tmp_path)
+    assert again.labels == ("squat", "stand", "wave") and before.keys() <= {show.source for show in again.shows}
+    again.forget("squat")
+    again.save(tmp_path)
+    assert Gallery(tmp_path).labels == ("stand", "wave")
+    with pytest.raises(ValueError, match="'squat' was not shown; there are: stand, wave"):
+        again.forget("squat")
+
+
+def test_a_prototype_is_the_mean_direction_of_its_shows(saved: Path) -> None:
+    weights = load_file(saved / "weights.safetensors")
+    vectors = [show.vector for show in Gallery(saved).shows if show.label == "squat"]
+    mean = np.sum(vectors, 0)
+    np.testing.assert_allclose(weights["comparison.prototypes"][0], mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_left_out_shows_tell_what_is_confused() -> None:
+    clear = shown("wave", "squat").leave_one_out()
+    assert (clear.shows, clear.right, clear.confusions) == (6, 6, ())
+    gallery = shown("wave", "squat")
+    for seed in range(3):  # the same again under another name cannot be told apart
+        gallery.show("greet", *gallery.vectors(joints("wave", seed), "coco17", "pixels"))
+    found = gallery.leave_one_out()
+    confused = {frozenset(pair) for pair, _ in found.confusions}
+    assert confused == {frozenset({"wave", "greet"})} and found.right < found.shows == 9
+    assert "once more, from another side" in found.words()
+    alone = shown("wave", times=1).leave_one_out()
+    assert alone.shows == 0 and alone.alone == ("wave",) and "nothing can be said" in alone.words()
+
+
+def test_shows_that_say_nothing_are_refused() -> None:
+    gallery = Gallery("cotcn_everyday")
+    vectors, present = gallery.vectors(joints("wave", 1), "coco17", "pixels")
+    with pytest.raises(ValueError, match="lasts 0.3 s"):
+        gallery.show("wave", vectors[:4], present[:4])
+    with pytest.raises(ValueError, match="found in 0% of its frames"):
+        gallery.show("wave", vectors, ~present)
+    with pytest.raises(ValueError, match="give the activity another name"):
+        gallery.show(OTHER, vectors, present)
+    gallery.show("wave", vectors, present)
+    with pytest.raises(ValueError, match="shown before"):
+        gallery.show("wave", vectors, present)
+    with pytest.raises(ValueError, match="nothing was shown yet"):
+        Gallery("cotcn_everyday").learner()
+
+
+def test_models_without_an_embedding_and_damaged_shows_are_refused(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a gallery is made on cotcn"):
+        Gallery("costgcn_short_poses")
+    for name in ("metadata.json", "weights.safetensors"):
+        (tmp_path / name).write_bytes((shipped("cotcn_everyday") / name).read_bytes())
+    with pytest.raises(ValueError, match=r"no gallery.safetensors"):
+        Gallery(tmp_path)
+    for name in ("metadata.json", "weights.safetensors"):
+        (tmp_path / name).write_bytes((saved / name).read_bytes())
+    for vector in (np.full(96, np.nan, np.float32), np.zeros(5, np.float32)):
+        save_file({"show.0": vector}, tmp_path / SHOWS, {"show.0": "wave\n"})
+        with pytest.raises(ValueError, match="show 0 is no vector of 96 numbers"):
+            Gallery(tmp_path)
+    (tmp_path / SHOWS).write_bytes(b"\x10" * 40)
+    with pytest.raises(ValueError, match="what a gallery's save"):
+        Gallery(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_bundle_answers_as_the_gallery_without_torch(saved: Path, tmp_path: Path) -> None:
+    learner = ContinualSkeletonLearner("cogallery")
+    learner.load(saved)
+    learner.bundle(tmp_path)
+    bundle = BundleSkeletonLearner()
+    bundle.load(tmp_path)
+    assert bundle.labels == learner.labels and bundle.receptive_field == learner.receptive_field == 32 + 24 - 1
+    for joint in joints("wave", 70):
+        [one], [other] = learner.infer([Pose(joint, id="p")]), bundle.infer([Pose(joint, id="p")])
+        assert (one.description, one.status) == (other.description, other.status)
+        if one.probabilities is not None and other.probabilities is not None:
+            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
