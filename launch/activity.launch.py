@@ -32,7 +32,7 @@ OF_ONE = ("network", "model_path")  # what each recognizer has; where both run, 
 SETS = {  # launch arguments that are parameters of a node, by node
     "video_activity": ("device", "subject", "image_transport", "image_reliability"),
     "skeleton_activity": ("device", *OF_SKELETONS, *OF_ONE),
-    "pose": ("image_transport", "image_reliability"),
+    "pose": ("image_transport", "image_reliability", "camera_motion"),
     "camera": ("source", "image_transport"),
     "fusion": (),
     "outputs": ("outputs", "image_transport", "image_reliability"),
@@ -56,6 +56,9 @@ ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, ch
     ("position", "", ["", "none", "camera_info", "depth"],
      f"Where people are in space, for which the pose estimator needs camera_info and depth; {AS_IN_FILE}"),
     ("position_frame", "", None, f"Frame of these positions, by TF; {AS_IN_FILE}"),
+    ("camera_motion", "", ["", "none", "image", "tf"],
+     "How the motion of a camera on a robot is taken out of tracks and activities, by the pose estimator: by the "
+     f"picture's background, or by odometry in TF, which needs camera_info; {AS_IN_FILE}"),
     ("camera_info_topic", "camera_info", None, "Topic of the camera's camera_info."),
     ("depth_topic", "depth", None, "Topic of the depth pictures that are registered to the pictures."),
     ("outputs", "", None,
@@ -159,6 +162,15 @@ def check_alone(value: Mapping[str, str], kinds: Sequence[str]) -> None:
         raise ValueError("no_pixels: outputs:=annotated draws on pictures, and none leave their process; take markers")
 
 
+def check_motion(value: Mapping[str, str], estimates: bool) -> None:
+    """Raises ValueError where the camera's motion is to be taken out, and no pose estimator is started that could."""
+    if not estimates and value["camera_motion"] not in ("", "none"):
+        raise ValueError(
+            f"camera_motion:={value['camera_motion']} is of the package's own pose estimator, and none is started; add "
+            "recognizer:=skeleton, recognizer:=both or subject:=person, without pose:=none"
+        )
+
+
 def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
     """The parameters among `names` that are not left to the params file. Raises ValueError for what is no number."""
     found: dict[str, str | float] = {name: value[name] for name in names if value[name]}
@@ -184,6 +196,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     estimates = value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person")
     finder = "pose" if estimates else "skeleton_activity" if "skeleton" in kinds else ""
     check_places(value, finder)
+    check_motion(value, estimates)
     places = {name: chosen(value, OF_PLACES) if name == finder else {} for name in SETS}
     if alone:
         nodes = [_one_process(value, answers, places["pose"])]

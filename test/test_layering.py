@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
         "networks.variants", "continual", "engine.array_library", "engine.files", "engine.paths", "engine.stages",
         "engine.state_tree",
     },
-    "pose": {"engine", "skeletons", "runtime.store", "runtime.versions"},
+    "pose": {"engine", "skeletons", "data.messages", "runtime.store", "runtime.versions"},
     "data": {"engine", "skeletons", "runtime.untrusted"},
     "localization": {"engine", "skeletons", "data"},
     "evaluation": {"engine", "data", "online", "runtime"},

@@ -282,6 +282,8 @@ def _replayed(
     each_person = isinstance(values, VideoSettings) and values.subject == PERSON
     if task.pose is not None:
         finding = values_of(PoseSettings, dict(task.pose))
+        if finding.camera_motion == "tf":
+            raise ValueError("camera_motion 'tf' needs the node pose, which looks TF up: take 'image' here.")
         estimator = build(finding)
         stack.callback(estimator.close)
         frames = posed(frames, Finder(estimator, finding), each_person, result.counts, stages)
@@ -333,8 +335,10 @@ def posed(
             yield replace(frame, read=partial(_fail, error))
             continue
         height, width = image.data.shape[:2]
-        poses = finder.find(image, place).poses
-        people = from_poses(poses, (width, height), separate, frame.reported_ns, finder.turn)
+        found = finder.find(image, place)
+        people = from_poses(
+            found.poses, (width, height), separate, frame.reported_ns, finder.turn, motions=found.motions
+        )
         yield replace(frame, read=partial(_checked, people, image if with_image else None))
 
 

@@ -33,6 +33,7 @@ from co_perception.pose.tracker import Tracked
 from co_perception.pose.uprightness import Uprightness
 
 if TYPE_CHECKING:
+    from co_perception.nodes.camera_motion_input import TransformMotion
     from co_perception.nodes.position_inputs import PositionInput
 
 EstimatorFactory = Callable[[PoseSettings], PoseEstimator]
@@ -42,6 +43,7 @@ EstimatorFactory = Callable[[PoseSettings], PoseEstimator]
 class PoseNodeSettings(PoseSettings, ImageInputSettings, PositionSettings, WorkerSettings):
     """Parameters of the node `pose`."""
 
+    camera_motion_frame: str = setting("odom", "Frame that stands still, where camera_motion is tf.")
     id_prefix: str = setting("", "What each id begins with; empty: letters of this run, so that no other run gives it.")
 
 
@@ -74,6 +76,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._looks: Counter[str] = Counter()
         self._id_prefix = ""
         self._positions: PositionInput | None = None
+        self._camera_transforms: TransformMotion | None = None
         super().__init__(node_name, PoseNodeSettings, **options)
 
     # Lifecycle
@@ -104,6 +107,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         values = self.settings.current
         self._id_prefix = values.id_prefix or f"{run_letters(name, time_ns())}_p"
         self._finder = Finder(self._estimator, values, self._id_prefix)
+        self._follow_transforms()
 
     def discard(self, loaded: PoseEstimator) -> None:
         loaded.close()
@@ -111,11 +115,23 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
     def subscribe(self, values: PoseNodeSettings) -> Subscription:
         """Subscribes to images, and to what positions need."""
         self._positions = position_input(self, values)
+        if values.camera_motion == "tf":
+            from co_perception.nodes.camera_motion_input import TransformMotion
+
+            frame, rectified = values.camera_motion_frame, values.position_rectified
+            self._camera_transforms = TransformMotion(self, frame, rectified, values.turn)
+            self.while_active.callback(setattr, self, "_camera_transforms", None)
+            self._follow_transforms()
         return self.listen_to_pictures(values)
 
     def listen_to_pictures(self, values: PoseNodeSettings) -> Subscription:
         """Lets pictures come in."""
         return listen_to_images(self, values, values.queue_depth, self._receive)
+
+    def _follow_transforms(self) -> None:
+        """Lets the finder take the camera's motion from TF, once both are there."""
+        if self.settings.current.camera_motion == "tf" and hasattr(self, "_finder"):
+            self._finder.camera_motion = self._camera_transforms
 
     def _receive(self, message: ImageMessage) -> None:
         if self.comes_too_early():
@@ -158,15 +174,18 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         stamp_ns = nanoseconds(job.message.header.stamp)
         with counted_decoding(job.message, self.stages):
             pixels = to_rgb(job.message)
-        began_ns = perf_counter_ns()
-        poses, tracked, looks, finds = self._finder.find(data.Image(pixels, stamp_ns), job.place)
+        began_ns, size, transforms = perf_counter_ns(), (pixels.shape[1], pixels.shape[0]), self._camera_transforms
+        if transforms is not None:
+            transforms.begin_frame(job.message.header, size)
+        poses, tracked, looks, finds, motions = self._finder.find(data.Image(pixels, stamp_ns), job.place)
         self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
-        size = (pixels.shape[1], pixels.shape[0])
         positions = (
             {}
             if self._positions is None
             else self._positions.locate(poses, job.message.header, size, self._finder.turn)
         )
+        if transforms is not None:
+            transforms.end_frame(positions)
         latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
         name = self._estimator.name
         self.send(
@@ -179,6 +198,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
                 dropped=lost,
                 positions=positions,
                 turn=self._finder.turn,
+                motions=motions,
             )
         )
         self.counters.time("latency", latency_ns / NANO)
@@ -220,7 +240,9 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         ids = {f"ids {event}": count for event, count in sorted(self._events.items())}
         given = {"estimator": self.settings.current.estimator, "ids begin with": self._id_prefix}
         positions = {} if self._positions is None else self._positions.diagnostics()
-        return {**given, **people, **ids, **self._looks, **positions, **super().values()}
+        motion = self._finder.camera_motion if self.ready else None
+        unknown = {f"camera motion, {what}": count for what, count in motion.counts.items()} if motion else {}
+        return {**given, **people, **ids, **self._looks, **positions, **unknown, **super().values()}
 
 
 def main() -> None:

@@ -54,7 +54,10 @@ class PositionInput:
     def __init__(self, node: ManagedNode[Any], values: PositionSettings) -> None:
         self._values = values
         self._locator = Locator(LocatorOptions(stature=values.position_stature_m))
-        self._transforms = FrameTransforms(node, values.position_frame) if values.position_frame else None
+        self._transforms: FrameTransforms | None = None
+        if values.position_frame:
+            asked = f"position_frame is {values.position_frame!r}"
+            self._transforms = FrameTransforms(node, values.position_frame, asked)
         self._cameras = CameraInfoInput(node, values.position_rectified)
         self._depths: deque[Any] = deque(maxlen=RETAINED)
         self._lock = Lock()

@@ -137,4 +137,4 @@ class SkeletonRecognizer(PeopleRecognizer[DetectedPeople]):
         self.pacer.restart()
 
     def _read(self, observation: DetectedPeople, stamp_ns: int) -> Reading:
-        return observation, observation.refused, observation.poses
+        return observation, observation.refused, observation.still_poses

@@ -5,17 +5,20 @@ The node `pose` and the replay of recordings without skeletons use it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from co_perception.data.messages.people import NO_MOTIONS, Motion
 from co_perception.engine.data import Image
 from co_perception.engine.picture_turn import TurnSettings
 from co_perception.engine.settings import setting
 from co_perception.engine.stamp_order import Order
 from co_perception.engine.target import Pose
+from co_perception.pose.camera_motion import CAMERA_MOTIONS, ImageMotion, MotionSource
 from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator
 from co_perception.pose.second_look import SecondLook
 from co_perception.pose.smoothing import Smoother
@@ -45,6 +48,11 @@ class PoseSettings(TurnSettings):
     second_look: int = setting(
         2, "MoveNet: look again, turned, for who vanished or lies, at most every n-th frame; 0: never.", 0, 100
     )
+    camera_motion: str = setting(
+        "none",
+        "How the camera's own motion is taken out: none; image: by the picture's background; tf: by odometry in TF.",
+        choices=CAMERA_MOTIONS,
+    )
     smoothing: str = setting("none", "none, or one_euro: joints that tremble less.", choices=("none", "one_euro"))
 
 
@@ -52,13 +60,15 @@ class TrackedPoses(NamedTuple):
     """The people of one image, smoothed where that is asked for, and the tracker's report.
 
     poses: in pixels of the source picture. tracked: as the tracker has them, in those of the upright picture. looks,
-    finds: second looks at this image, and those that found their person; 0 or 1.
+    finds: second looks at this image, and those that found their person; 0 or 1. motions: by how much the camera's own
+    motion has moved each of them in the source picture, by id [pixels]; empty without `camera_motion`.
     """
 
     poses: tuple[Pose, ...]
     tracked: Tracked
     looks: int = 0
     finds: int = 0
+    motions: Mapping[str, Motion] = NO_MOTIONS
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,10 @@ class Finder:
             self._second_look = SecondLook(estimator, _new_person_score(values), values.second_look)
         self.turn = values.turn
         """How pictures are made upright."""
+        self.camera_motion: MotionSource | None = ImageMotion() if values.camera_motion == "image" else None
+        """What finds how the camera moved; None: it stands still. Of `camera_motion: tf` a node sets it."""
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
+        self._before: tuple[Pose, ...] = ()  # people of the frame before, in the upright picture
         self._size: tuple[int, ...] | None = None
         self._stream = 0
 
@@ -117,22 +130,45 @@ class Finder:
         place = place or self.place(stamp_ns)
         if place.frame.stream > self._stream:
             self._stream = place.frame.stream
-            self.estimator.reset()
+            self._begin_anew()
         before = self._give_up(self._tracker.end_all()) if self._size not in (None, size) else ()
         self._size = size
         image = Image(np.ascontiguousarray(self.turn.upright(image.data)), stamp_ns) if self.turn else image
         found, looks, finds = self.estimator.estimate(image), 0, 0
+        if self.camera_motion is not None:
+            self._follow_camera(self.camera_motion, image, self._before)
         if self._second_look is not None:
             expected = self._tracker.expected(stamp_ns)
             found, looks, finds = self._second_look.improve(image, found, expected)
         tracked = self._tracker.update(found, stamp_ns, place.frame)
         tracked = replace(tracked, lost=before + tracked.lost)
+        self._before = tracked.poses
         poses = list(tracked.poses)
         if self._smoother is not None:
             self._smoother.forget(tracked.lost)
             poses = self._smoother.smooth(poses, stamp_ns)
         source = (size[1], size[0])
-        return TrackedPoses(tuple(self.turn.pose_in_source(pose, source) for pose in poses), tracked, looks, finds)
+        motions = NO_MOTIONS if self.camera_motion is None else self._motions(tracked, source)
+        poses = [self.turn.pose_in_source(pose, source) for pose in poses]
+        return TrackedPoses(tuple(poses), tracked, looks, finds, motions)
+
+    def _follow_camera(self, source: MotionSource, image: Image, people: Sequence[Pose]) -> None:
+        """Moves what is remembered of people to where the camera's motion has moved them."""
+        motion = source.motion(image, people)
+        if motion is None:
+            return
+        depths = source.depths()
+        self._tracker.follow_camera(motion, depths)
+        if self._smoother is not None:
+            self._smoother.follow_camera(motion, depths)
+
+    def _motions(self, tracked: Tracked, source: tuple[int, int]) -> dict[str, Motion]:
+        """The camera's motion at each person, in the source picture of this size."""
+        moved, found = self._tracker.camera_motions(), dict[str, Motion]()
+        for id in (pose.id for pose in tracked.poses):
+            start, end = self.turn.places_in_source(np.stack([np.zeros(2), moved[id]]), source)
+            found[id] = (float(end[0] - start[0]), float(end[1] - start[1]))
+        return found
 
     def end_stream(self) -> None:
         """The images that are placed from now on are another camera's; on the thread of `place`."""
@@ -142,8 +178,14 @@ class Finder:
         """Lose everybody, and begin a new stream; their ids. No image is placed meanwhile."""
         return self._give_up(self._tracker.reset())
 
-    def _give_up(self, lost: tuple[str, ...]) -> tuple[str, ...]:
+    def _begin_anew(self) -> None:
         self.estimator.reset()
+        self._before = ()
+        if self.camera_motion is not None:
+            self.camera_motion.reset()
+
+    def _give_up(self, lost: tuple[str, ...]) -> tuple[str, ...]:
+        self._begin_anew()
         if self._smoother is not None:
             self._smoother.forget(lost)
         return lost

@@ -6,12 +6,14 @@ A low-pass filter whose cut-off frequency rises with speed: joints at rest are s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from co_perception.engine.picture_motion import PictureMotion
 from co_perception.engine.target import Pose
 from co_perception.engine.time import NANO
 
@@ -50,6 +52,13 @@ class Smoother:
     def smooth(self, poses: Iterable[Pose], stamp_ns: int) -> list[Pose]:
         """The people of one frame, taken at `stamp_ns`, with steadier joints."""
         return [self._one(pose, stamp_ns) for pose in poses]
+
+    def follow_camera(self, motion: PictureMotion, depths: Mapping[str, float]) -> None:
+        """Moves what is remembered as the camera's own motion moved what stands still, see `Tracker.follow_camera`."""
+        for id, person in self._people.items():
+            depth, now = depths.get(id, math.inf), person.places.copy()
+            person.places = motion.places(person.places, depth)
+            person.speeds = np.stack([motion.velocity(*each) for each in zip(now, person.speeds, strict=True)])
 
     def forget(self, ids: Iterable[str]) -> None:
         """These people are gone for good."""

@@ -8,13 +8,15 @@ which are searched in a wider area. There is no re-identification by appearance:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from co_perception.engine.confidences import rescaled
+from co_perception.engine.picture_motion import PictureMotion
 from co_perception.engine.stamp_order import Order, StampOrder
 from co_perception.engine.target import Pose
 from co_perception.engine.time import NANO
@@ -67,6 +69,7 @@ class _Person:
     """One track.
 
     joints: (V, 3) x, y, score at `last_seen_ns`; velocity: (2,) pixels per second; number: 0 until it is confirmed.
+    moved: (2,) by how much the camera's own motion has moved it [pixels].
     """
 
     joints: NDArray[np.float64]
@@ -75,6 +78,7 @@ class _Person:
     number: int = 0
     frames: int = 1
     missing: bool = False
+    moved: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     def missed_s(self, stamp_ns: int) -> float:
         return (stamp_ns - self.last_seen_ns) / NANO
@@ -89,6 +93,17 @@ class _Person:
         predicted = self.joints.copy()
         predicted[:, :2] += self.velocity * min(self.missed_s(stamp_ns), _COAST_S)
         return predicted
+
+    def follow_camera(self, motion: PictureMotion, depth: float) -> None:
+        """Move the joints where things that stand still at this depth have moved in the picture."""
+        found = self.joints[:, 2] > 0
+        if not found.any():
+            return
+        before = self.joints[found, :2]
+        self.velocity = motion.velocity(before.mean(0), self.velocity)
+        joints = self.joints.copy()  # those of the frame before may be somebody else's
+        joints[found, :2] = motion.places(before, depth)
+        self.joints, self.moved = joints, self.moved + joints[found, :2].mean(0) - before.mean(0)
 
     def update(self, joints: NDArray[np.float64], stamp_ns: int) -> None:
         """Take a new observation."""
@@ -190,6 +205,22 @@ class Tracker:
             ignored=len(poses) - len(visible),
             restarted=restarted,
         )
+
+    def follow_camera(self, motion: PictureMotion, depths: Mapping[str, float]) -> None:
+        """Moves all tracks as the camera's own motion since the frame before moved what stands still.
+
+        Called before `update`, in whose velocities that motion is not then.
+
+        Args:
+            motion: from the frame before to this one, in pixels of the poses.
+            depths: along the optical axis, by id, of whom it is known [m]; others are moved as the background.
+        """
+        for person in (*self._people, *self._candidates):
+            person.follow_camera(motion, depths.get(self._id(person.number), math.inf))
+
+    def camera_motions(self) -> dict[str, NDArray[np.float64]]:
+        """(2,) by how much the camera's motion has moved each person since they were first seen, by id [pixels]."""
+        return {self._id(person.number): person.moved for person in self._people}
 
     def expected(self, stamp_ns: int) -> tuple[Pose, ...]:
         """Where the people with ids should be at `stamp_ns`, visible or missing; oldest id first, scores 0 or 1."""

@@ -105,7 +105,7 @@ def skeleton_array(frame: Frame, types: Any) -> Any:
         ours(
             types, "Skeleton", subject_id=person.id, layout=person.layout, score=person.score,
             keypoints=[keypoint(*map(float, joint)) for joint in person.joints], roi=region(types),
-            position=nowhere(types),
+            position=nowhere(types), camera_motion_x=0.0, camera_motion_y=0.0,
         )
         for person in frame.people
     ]  # fmt: skip

@@ -237,6 +237,15 @@ def test_positions_are_found_where_the_joints_are(launch_file: Any) -> None:
         started(launch_file, position="depth")
 
 
+def test_the_cameras_motion_is_taken_out_by_the_pose_estimator(launch_file: Any) -> None:
+    nodes = started(launch_file, recognizer="skeleton", camera_motion="tf", camera_info_topic="/eye/info")
+    assert nodes["pose"]["parameters"][1]["camera_motion"] == "tf"
+    assert dict(nodes["pose"]["remappings"])["camera_info"] == "/eye/info"
+    for chosen in ({}, {"recognizer": "skeleton", "pose": "none"}):
+        with pytest.raises(ValueError, match="camera_motion:=image is of the package's own pose estimator"):
+            started(launch_file, camera_motion="image", **chosen)
+
+
 @pytest.mark.parametrize("recognizer", ["video", "skeleton", "both"])
 def test_outputs_are_made_of_what_everybody_else_gets(launch_file: Any, recognizer: str) -> None:
     """Of the fused answers, where there are two recognizers; without the argument nothing more is started."""
@@ -350,7 +359,7 @@ def test_whatever_is_started_activity_has_one_publisher(launch_file: Any, bench:
 def test_what_it_sets_the_nodes_know(launch_file: Any) -> None:
     images = {"image_transport": "raw", "image_reliability": "reliable"}
     own = {"model": "a", "model_path": "b", "network": "c", "tasks": "d", "task": "e", "threshold": "0.5"}
-    images |= {"outputs": "annotated,markers"}
+    images |= {"outputs": "annotated,markers", "camera_motion": "image"}
     nodes = started(launch_file, source="0", recognizer="both", subject="person", device="cpu", **images, **own)
     assert set(nodes) == set(TABLES)
     for name, node in nodes.items():

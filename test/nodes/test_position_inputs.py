@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ rclpy = pytest.importorskip("rclpy")
 from helpers.depth_scenes import FOCAL, HEIGHT, WIDTH, DrawnPerson, depth_message, depth_of  # noqa: E402
 from helpers.fake_learners import FakePeopleLearner, NoEstimator  # noqa: E402
 from helpers.node_stream import RELIABLE, NodeStream, header, overrides_of  # noqa: E402
+from helpers.transforms_double import TransformsDouble  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
 from co_perception.data.messages.image import fill  # noqa: E402
@@ -183,31 +184,6 @@ def test_depth_of_nothing_but_nan_leaves_the_distance_to_the_body(bench: Any) ->
     assert stream.show(1.0).source == MONOCULAR
 
 
-class TransformsDouble(ModuleType):
-    """tf2_ros with one transform: the camera is 1.5 m above base_link and looks ahead. None is there before `known`."""
-
-    class TransformException(Exception):
-        pass
-
-    def __init__(self) -> None:
-        super().__init__("tf2_ros")
-        self.known, self.asked, self.listeners = True, list[tuple[str, str, int]](), list[bool]()
-        self.Buffer, self.TransformListener = lambda: self, self.listen
-
-    def listen(self, buffer: Any, node: Any, spin_thread: bool) -> Any:
-        self.listeners.append(spin_thread)
-        return SimpleNamespace(unregister=self.listeners.pop)
-
-    def lookup_transform(self, target: str, source: str, time: Any) -> Any:
-        self.asked.append((target, source, time.nanoseconds))
-        if not self.known:
-            raise self.TransformException("extrapolation into the future")
-        turn = SimpleNamespace(x=-0.5, y=0.5, z=-0.5, w=0.5)  # REP 103: from optical axes to x ahead, y left, z up
-        return SimpleNamespace(
-            transform=SimpleNamespace(rotation=turn, translation=SimpleNamespace(x=0.0, y=0.0, z=1.5))
-        )
-
-
 @pytest.fixture
 def tf2(monkeypatch: pytest.MonkeyPatch) -> TransformsDouble:
     double = TransformsDouble()
@@ -232,12 +208,12 @@ def test_tf_puts_positions_into_another_frame(bench: Any, tf2: TransformsDouble)
 def test_tf_that_is_late_is_counted_and_told_once(bench: Any, tf2: TransformsDouble, warnings: list[str]) -> None:
     stream = Located(bench, position="camera_info", position_frame="odom")
     stream.inform()
-    tf2.known = False
+    tf2.known = lambda stamp_ns: False
     for frame in range(12):
         position = stream.show(1.0 + frame / 10)
     assert position.source == NONE and stream.wrong["no transform"] == 12
     assert len([text for text in warnings if "extrapolation into the future" in text]) == 1
-    tf2.known = True
+    tf2.known = lambda stamp_ns: True
     assert stream.show(3.0).source == MONOCULAR
 
 

@@ -136,6 +136,16 @@ def test_regions_are_passed_on_or_drawn_around_the_joints(stream: SkeletonStream
     assert second.roi.x_offset == 20
 
 
+def test_the_cameras_own_motion_is_none_of_a_persons(stream: SkeletonStream) -> None:
+    """The network is shown somebody who stands; the region is where the picture has them."""
+    for tick in range(4):
+        person = skeleton("a", 40.0 + 30 * tick, camera_motion_x=30.0 * tick)
+        stream.send(5 + tick / 10, person, image_width=300, image_height=200)
+    regions = [message.activities[0].roi.x_offset for message in stream.answered(4)]
+    assert stream.learner.shown["a"] == [40.0] * 4
+    assert regions == [40, 70, 100, 130]
+
+
 def test_frames_faster_than_the_model_are_skipped_and_jitter_is_not_noticed(stream: SkeletonStream) -> None:
     wobble = [0, 0.01, -0.012, 0.004, -0.009, 0.013, 0.0, 0.011]
     for i, off in enumerate(wobble):

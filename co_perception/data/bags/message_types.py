@@ -25,6 +25,7 @@ ADDED: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     {"ActivityEvent": ("id", "onset_id")},
     {"Activity": ("position",), "Skeleton": ("position",), "SkeletonArray": ("rotate", "mirrored")},
+    {"Skeleton": ("camera_motion_x", "camera_motion_y")},
 )
 """Fields that our messages did not have at first, by message; an entry for each time they changed, the oldest first."""
 _FIXED = re.compile(r"\[\s*([^\]<\s][^\]]*)\]")

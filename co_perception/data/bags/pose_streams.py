@@ -112,7 +112,7 @@ def _read_poses(found: StampedMessage, counts: StageCounts, separate: SeparatePe
     """The poses of one message; of those without an id the most certain one."""
     try:
         with parse_errors("a message of skeletons", "one with the fields of SkeletonArray"):
-            refusal, poses = unknown_axes(found.message), poses_of(found.message)
+            refusal, poses = unknown_axes(found.message), poses_of(found.message, still=True)
     except ValueError as error:
         counts.lose(Stage.DECODED, MALFORMED, detail=str(error))
         return []

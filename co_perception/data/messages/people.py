@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,11 @@ PIXELS, METRES, NORMALIZED = 0, 1, 2  # SkeletonArray.COORDINATES_*
 SENSELESS = ("unknown layout", "wrong joints", "unknown axes", "wrong unit")  # kinds of refusals of whole people
 TWICE = "one person twice"
 FARTHEST = 1e6  # pixels or metres; what is farther off is no place of a joint, and overflows where it is squared
+
+
+Motion: TypeAlias = tuple[float, float]
+"""To the right and downwards in the source picture [pixels]."""
+NO_MOTIONS: Mapping[str, Motion] = MappingProxyType({})
 
 
 class Box(NamedTuple):
@@ -68,7 +74,8 @@ class DetectedPeople:
 
     `size` is width and height of the picture [pixels]; (0, 0) where the message does not tell. `positions` are those
     that are known, by id. `turn` is how the picture becomes an upright one: joints in pixels are those of the upright
-    picture, which is what networks are trained on; regions and size are those of the source picture.
+    picture, which is what networks are trained on; regions and size are those of the source picture. `motions` are by
+    how much the camera's own motion has moved a person in the source picture, by id [pixels]; who has none stood still.
     """
 
     poses: list[Pose]
@@ -77,6 +84,12 @@ class DetectedPeople:
     size: tuple[int, int] = (0, 0)
     positions: Mapping[str, PersonPosition] = field(default_factory=dict)
     turn: PictureTurn = UPRIGHT
+    motions: Mapping[str, Motion] = field(default_factory=dict)
+
+    @property
+    def still_poses(self) -> list[Pose]:
+        """The poses as a camera that stands still would see them: without its motion, for what tells motions."""
+        return [_still(pose, self.motions.get(pose.id), self.turn) for pose in self.poses]
 
     @property
     def source_poses(self) -> list[Pose]:
@@ -98,14 +111,17 @@ class ImageWithPeople:
     people: DetectedPeople
 
 
-def poses_of(message: SkeletonArrayMessage) -> list[Pose]:
+def poses_of(message: SkeletonArrayMessage, still: bool = False) -> list[Pose]:
     """The people of one `co_perception/msg/SkeletonArray`, in its order, joints in the layout of the message.
+
+    `still`: without the camera's own motion, see `DetectedPeople.still_poses`.
 
     A pose has x, y, score in pixels; x, y, z, score in metres where all its found joints have a z. A joint that was not
     found is zeros, see `engine.confidences`; scores become shares of 1 whatever their scale is. Its coordinates are
     pixels, or metres with the axes of the message's frame: see `unknown_axes`.
     """
-    return [pose for pose, _ in _read_poses(message)]
+    motions = _motions(message) if still else {}
+    return [_still(pose, motions.get(pose.id)) for pose, _ in _read_poses(message)]
 
 
 def _read_poses(message: SkeletonArrayMessage) -> Iterator[tuple[Pose, int]]:
@@ -172,8 +188,8 @@ def from_skeletons(message: SkeletonArrayMessage, separate: SeparatePeople | Non
 
     stamp_ns = nanoseconds(message.header.stamp) if separate is not None else 0
     people = _upright(_checked(found(), size, separate, stamp_ns), turn)
-    positions = _positions(message)
-    return replace(people, positions=positions) if positions else people
+    positions, motions = _positions(message), _motions(message)
+    return replace(people, positions=positions, motions=motions) if positions or motions else people
 
 
 def _turn_of(message: SkeletonArrayMessage, size: tuple[int, int]) -> PictureTurn:
@@ -188,6 +204,30 @@ def _upright(people: DetectedPeople, turn: PictureTurn) -> DetectedPeople:
     if not turn:
         return people
     return replace(people, poses=[turn.pose_upright(pose, people.size) for pose in people.poses], turn=turn)
+
+
+def _motions(message: SkeletonArrayMessage) -> dict[str, Motion]:
+    """The camera's motion at each person, by id, of those whom it moved; messages of earlier versions tell none."""
+    if int(message.coordinates) != PIXELS:
+        return {}
+    given = {
+        skeleton.subject_id: (
+            float(getattr(skeleton, "camera_motion_x", 0.0)),
+            float(getattr(skeleton, "camera_motion_y", 0.0)),
+        )
+        for skeleton in message.skeletons
+    }
+    return {id: motion for id, motion in given.items() if any(motion) and np.abs(motion).max() <= FARTHEST}
+
+
+def _still(pose: Pose, motion: Motion | None, turn: PictureTurn = UPRIGHT) -> Pose:
+    """A pose in pixels of the upright picture without a motion in the source picture; others stay."""
+    if motion is None or pose.coordinates != PIXELS_AXES:
+        return pose
+    ends = turn.places_upright(np.array([(0.0, 0.0), motion]), (0, 0))
+    data = pose.data.copy()
+    data[pose.found, :2] -= (ends[1] - ends[0]).astype(np.float32)
+    return replace(pose, data=data)
 
 
 def _positions(message: SkeletonArrayMessage) -> dict[str, PersonPosition]:
@@ -277,10 +317,13 @@ def from_poses(
     separate: SeparatePeople | None = None,
     stamp_ns: int = 0,
     turn: PictureTurn = UPRIGHT,
+    motions: Mapping[str, Motion] = NO_MOTIONS,
 ) -> DetectedPeople:
-    """Poses of this process, checked as those of a message; `size` of their source picture as in `region_of`."""
+    """Poses of this process, checked as those of a message; `size` of their source picture as in `region_of`, `motions`
+    as in `DetectedPeople`."""
     found = (PoseCandidate(pose, region_of(pose, size), int(pose.found.sum())) for pose in poses)
-    return _upright(_checked(found, size, separate, stamp_ns), turn)
+    people = _upright(_checked(found, size, separate, stamp_ns), turn)
+    return replace(people, motions=motions) if motions else people
 
 
 def _share(score: float) -> float:

@@ -50,7 +50,7 @@ class PositionMessage(Protocol):
 
 
 class SkeletonMessage(Protocol):
-    """The fields of a `co_perception/Skeleton`."""
+    """The fields of a `co_perception/Skeleton` that all have; earlier ones have no position and no camera_motion_x."""
 
     subject_id: str
     layout: str

@@ -11,7 +11,7 @@ from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
-from co_perception.data.messages.people import Box, region_of
+from co_perception.data.messages.people import NO_MOTIONS, Box, Motion, region_of
 from co_perception.engine.label_groups import places_of
 from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
@@ -32,6 +32,7 @@ from co_perception.online.held_activities import NO_POSITIONS, HeldActivity
 from co_perception.online.recognizer import Answer, StreamingLearner, label_groups
 
 MOST_HYPOTHESES = 5  # long arrays of messages are slow over DDS, and the sixth guess is of little use
+AT_REST: Motion = (0.0, 0.0)
 NOWHERE: Mapping[str, Box] = MappingProxyType({})
 
 
@@ -198,6 +199,7 @@ def skeleton_array(
     dropped: int = 0,
     positions: Mapping[str, PersonPosition] = NO_POSITIONS,
     turn: PictureTurn = UPRIGHT,
+    motions: Mapping[str, Motion] = NO_MOTIONS,
 ) -> SkeletonArray:
     """The message for the people of one frame.
 
@@ -210,6 +212,7 @@ def skeleton_array(
         dropped: frames dropped since the last message.
         positions: where the people are in space, by id.
         turn: how the source image becomes an upright one.
+        motions: by how much the camera's own motion has moved people in the source image, by id [pixels].
     """
     people = list(poses)
     metric = bool(people) and people[0].data.shape[1] == 4
@@ -224,6 +227,8 @@ def skeleton_array(
             ],
             roi=to_roi(Box() if metric else region_of(pose, size)),
             position=to_position(positions.get(pose.id), header.frame_id),
+            camera_motion_x=motions.get(pose.id, AT_REST)[0],
+            camera_motion_y=motions.get(pose.id, AT_REST)[1],
         )
         for pose in people
     ]

@@ -18,18 +18,19 @@ class FrameTransforms:
     Args:
         node: of the subscriptions to /tf and /tf_static.
         target: name of the frame.
+        asked_by: what needs it, as the user set it.
 
     Raises:
         ImportError: where tf2_ros is not installed.
     """
 
-    def __init__(self, node: ManagedNode[Any], target: str) -> None:
+    def __init__(self, node: ManagedNode[Any], target: str, asked_by: str) -> None:
         try:
             tf2_ros = import_module("tf2_ros")
         except ImportError as error:
             raise ImportError(
-                f"position_frame is {target!r}, which needs tf2_ros, and that is not installed or not sourced: sudo "
-                f"apt install ros-$ROS_DISTRO-tf2-ros-py, or leave position_frame empty. ({error})"
+                f"{asked_by}, which needs tf2_ros, and that is not installed or not sourced: sudo apt install "
+                f"ros-$ROS_DISTRO-tf2-ros-py, or leave it as it was. ({error})"
             ) from error
         self.target = target
         self._failure: type[Exception] = tf2_ros.TransformException

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.stick_figures import person
 
-from co_perception.data.messages.people import METRES, PIXELS, from_bodies, from_detections, from_skeletons, poses_of
+from co_perception.data.messages.people import (
+    METRES,
+    PIXELS,
+    from_bodies,
+    from_detections,
+    from_poses,
+    from_skeletons,
+    poses_of,
+)
+from co_perception.engine.picture_turn import PictureTurn
 from co_perception.skeletons.layouts import LAYOUTS
 
 NAN = float("nan")
@@ -110,3 +121,37 @@ def test_a_turn_that_is_none_or_of_no_picture_is_refused(fields: dict[str, int],
         setattr(given, name, value)
     with pytest.raises(ValueError, match=teaches):
         from_skeletons(given)
+
+
+def test_without_the_cameras_motion_people_stand_where_they_stood() -> None:
+    """What is drawn and cut out stays where the picture has it."""
+    sent = message(PIXELS, (10, 20, NAN, 0.5), (0, 0, NAN, 0), (14, 28, NAN, 0.5))
+    sent.skeletons[0].camera_motion_x, sent.skeletons[0].camera_motion_y = -4.0, 8.0
+    (pose,), (still,) = poses_of(sent), poses_of(sent, still=True)
+    assert pose.data[:, :2].tolist() == [[10, 20], [0, 0], [14, 28]]
+    assert still.data[:, :2].tolist() == [[14, 12], [0, 0], [18, 20]]
+    whole = replace(person(100, 40, 10), id="p1")
+    people = from_poses([whole], (300, 200), motions={"p1": (-4.0, 8.0)})
+    assert np.array_equal(people.poses[0].data, whole.data) and np.array_equal(people.source_poses[0].data, whole.data)
+    assert people.still_poses[0].data - whole.data == pytest.approx(np.tile([4, -8, 0], (17, 1)))
+
+
+@pytest.mark.parametrize("turn", [PictureTurn(90), PictureTurn(270, True)])
+def test_so_it_is_in_the_upright_picture(turn: PictureTurn) -> None:
+    """A motion of the source picture is another one there."""
+    moved, still = (replace(person(100 + x, 40 + y, 10), id="p1") for x, y in ((5, -7), (0, 0)))
+    people = from_poses([moved], (300, 200), turn=turn, motions={"p1": (5.0, -7.0)})
+    assert people.still_poses[0].data == pytest.approx(turn.pose_upright(still, (300, 200)).data, abs=1e-4)
+
+
+@pytest.mark.parametrize("motion", [(0.0, 0.0), (NAN, 3.0), (1e30, 0.0), None])
+def test_no_motion_is_no_motion(motion: Any) -> None:
+    """Messages of earlier versions have no such field."""
+    sent = message(PIXELS, (10, 20, NAN, 0.5), (14, 28, NAN, 0.5))
+    if motion is not None:
+        sent.skeletons[0].camera_motion_x, sent.skeletons[0].camera_motion_y = motion
+    (still,) = poses_of(sent, still=True)
+    assert still.data[:, :2].tolist() == [[10, 20], [14, 28]]
+    metres = message(METRES, (1, 2, 3, 0.5), (2, 2, 3, 0.5))
+    metres.skeletons[0].camera_motion_x = metres.skeletons[0].camera_motion_y = 9.0
+    assert poses_of(metres, still=True)[0].data[0, :3].tolist() == [1, 2, 3]
