@@ -66,6 +66,8 @@ TRAIN = [
     "torchmetrics>=1.6",
 ]
 
+STUDIO = ["starlette>=0.40", "uvicorn>=0.30"]
+
 EXTRAS = {
     "behaviours": ["py_trees>=2.2,<3"],
     "ros": ["mcap>=1.2", "mcap-ros2-support>=0.5", "pyyaml>=6.0", "rosbags>=0.11.9,<0.12"],
@@ -81,6 +83,7 @@ EXTRAS = {
     "train": TRAIN,
     "adapt": [*TRAIN, "torch-pruning>=1.6,<2"],
     "recipes": [*TRAIN, "mujoco>=3.2,<4"],
+    "studio": STUDIO,
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
     "docs": ["furo>=2024.8", "myst-parser>=4.0", "sphinx>=8.0"],
@@ -88,10 +91,12 @@ EXTRAS = {
     "dev": [
         *ONNX,
         *OPENVINO,
+        *STUDIO,
         "catkin_pkg>=1.0",
         "continual-inference==1.2.4",  # the ancestor that layers are compared with
         "hypothesis>=6.100",
         "mypy>=1.11",
+        "playwright>=1.48",  # drives the system's Chromium; it downloads none unless told to
         "pytest>=8.0",
         "pytest-timeout>=2.3",
         "pytest-xdist>=3.6",
@@ -101,7 +106,7 @@ EXTRAS = {
     ],
 }
 
-DATA = ["py.typed", "labels/*.txt", "evaluation/report/*.html", "models/*/*", "models/*/bundle/*"]
+DATA = ["py.typed", "labels/*.txt", "evaluation/report/*.html", "studio/pages/*", "models/*/*", "models/*/bundle/*"]
 
 setup(
     name="co_perception",

@@ -10,10 +10,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from co_perception.commands import adapt, bundle, doctor, evaluate, networks, record, show, train, tune, weights, why
+from co_perception.commands import (
+    adapt,
+    bundle,
+    doctor,
+    evaluate,
+    networks,
+    record,
+    show,
+    studio,
+    train,
+    tune,
+    weights,
+    why,
+)
 from co_perception.runtime.versions import torch_advice
 
-COMMANDS = (doctor, record, show, train, adapt, evaluate, tune, why, bundle, weights, networks)
+COMMANDS = (doctor, record, studio, show, train, adapt, evaluate, tune, why, bundle, weights, networks)
 
 
 def make_parser() -> argparse.ArgumentParser:

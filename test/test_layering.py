@@ -36,6 +36,7 @@ LAYERS: dict[str, set[str]] = {
         "training",
     },
     "doctor": {"engine", "skeletons", "data", "pose", "online"},
+    "studio": {"engine", "skeletons", "data"},
     "nodes": {
         "engine", "skeletons", "pose", "runtime.store", "data", "localization", "doctor", "evaluation", "online",
         "learners", "action", "msg", "srv",
@@ -60,6 +61,7 @@ LIBRARIES: dict[str, set[str]] = {
     "online": {"numpy"},
     "learners": {"torch", "numpy", "safetensors"},
     "doctor": {"numpy"},
+    "studio": {"numpy"},
     "nodes": {"numpy", "tqdm"},
     "behaviours": {"py_trees"},
 }
@@ -74,8 +76,8 @@ ROS = {
 OPTIONAL = {
     "ai_edge_litert", "apsw", "av", "bondpy", "cv2", "flatbuffers", "foxglove_msgs", "hri_msgs", "jsonargparse",
     "lightning", "lz4", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript",
-    "openvino", "optuna", "ray", "rosbags", "tensorboard", "torch_pruning", "torchmetrics",
-    "vision_msgs", "visualization_msgs", "yaml", "yolo_msgs",
+    "openvino", "optuna", "ray", "rosbags", "starlette", "tensorboard", "torch_pruning",
+    "torchmetrics", "uvicorn", "vision_msgs", "visualization_msgs", "yaml", "yolo_msgs",
 }  # fmt: skip
 
 

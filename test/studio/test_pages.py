@@ -1,0 +1,188 @@
+"""The studio in a real browser: annotations by keys and pointer, undo, a killed tab, two tabs, nothing from outside."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rosbags")
+pytest.importorskip("uvicorn", reason="the extra [studio] is not installed: no page of the studio is tested")
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
+
+import uvicorn  # noqa: E402
+from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag  # noqa: E402
+from helpers.drawn_people import Figure  # noqa: E402
+
+from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
+from co_perception.studio.application import application  # noqa: E402
+from co_perception.studio.recording_annotations import AnnotatedRecording  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt install chromium): no page of the studio is tested"),
+]
+STEP = SECOND // 15
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    figures = (Figure("wave", 3), Figure("squat", 11))
+    frames = [
+        Frame(T0 + n * STEP, [Person(f"p{k}", each.frame(n / 15)) for k, each in enumerate(figures)])
+        for n in range(300)
+    ]
+    return write_bag(tmp_path / "monday", {"/skeletons": frames})
+
+
+@pytest.fixture
+def address(bag: Path) -> Iterator[str]:
+    config = uvicorn.Config(
+        application([AnnotatedRecording(bag)]), host="127.0.0.1", port=0, log_level="warning", lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def context(address: str) -> Iterator[Any]:
+    """A browser; at the end nothing must have gone wrong in it, or left this machine."""
+    with playwright.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = browser.new_context(viewport={"width": 1200, "height": 760})
+        made.set_default_timeout(PATIENCE_MS)
+        errors: list[str] = []
+        outside: list[str] = []
+        made.on("weberror", lambda error: errors.append(str(error.error)))
+        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        made.on("request", lambda request: outside.append(request.url) if address not in request.url else None)
+        yield made
+        expected = "409"  # the browser reports a refused answer on its console
+        assert not [error for error in errors if expected not in error] and not [
+            url for url in outside if not url.startswith("data:")
+        ]
+        browser.close()
+
+
+def opened(context: Any, address: str) -> Any:
+    page = context.new_page()
+    page.goto(address)
+    state(page, "saved")
+    return page
+
+
+def state(page: Any, text: str) -> None:
+    """Waits until the page says so."""
+    page.wait_for_function("text => document.getElementById('state').textContent.includes(text)", arg=text)
+
+
+def press(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def labels(page: Any, *names: str) -> None:
+    for name in names:
+        page.fill("#label", name)
+        page.press("#label", "Enter")
+
+
+def written(bag: Path, expected: Sequence[tuple[float, float, str, str]]) -> None:
+    """Waits until the file has these annotations, in seconds."""
+    end = time.monotonic() + PATIENCE_MS / 1e3
+    while True:
+        file = bag / "annotations.csv"
+        rows = read_annotations(file) if file.is_file() else []
+        found = [((row.start_ns - T0) / SECOND, (row.end_ns - T0) / SECOND, row.label, row.subject) for row in rows]
+        if found == expected:
+            return
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
+def test_intervals_are_made_changed_and_taken_back_by_keys(context: Any, address: str, bag: Path) -> None:
+    page = opened(context, address)
+    labels(page, "wave", "squat")
+    press(page, "1", *["Shift+ArrowRight"] * 4, "1")
+    written(bag, [(0, 4, "wave", "p0")])
+    press(page, "ArrowDown", "2", *["Shift+ArrowRight"] * 3, "2")
+    both = [(0, 4, "wave", "p0"), (4, 7, "squat", "p1")]
+    written(bag, both)
+    press(page, "p", "Shift+ArrowRight", "s")  # the interval before, split a second after its begin
+    written(bag, [(0, 4, "wave", "p0"), (4, 5, "squat", "p1"), (5, 7, "squat", "p1")])
+    press(page, "Control+z")
+    written(bag, both)
+    press(page, "Control+y", "Control+z")
+    written(bag, both)
+    press(page, "Home", "ArrowUp", "End", "p", *["Shift+ArrowRight"] * 2, "]")
+    written(bag, [(0, 2, "wave", "p0"), (4, 7, "squat", "p1")])
+    press(page, "Delete")
+    written(bag, [(4, 7, "squat", "p1")])
+    press(page, "Control+z", "Control+z")
+    written(bag, both)
+    state(page, "saved")
+
+
+def test_a_frame_is_a_stamp(context: Any, address: str, bag: Path) -> None:
+    page = opened(context, address)
+    labels(page, "wave")
+    page.wait_for_timeout(500)  # joints come after the page
+    press(page, *["ArrowRight"] * 5, "1", *["ArrowRight"] * 4, "ArrowLeft", "1")
+    written(bag, [(5 * STEP / SECOND, 8 * STEP / SECOND, "wave", "p0")])
+
+
+def test_the_pointer_chooses_moves_and_goes(context: Any, address: str, bag: Path) -> None:
+    page = opened(context, address)
+    labels(page, "wave")
+    press(page, "1", *["Shift+ArrowRight"] * 5, "1")
+    written(bag, [(0, 5, "wave", "p0")])
+    box = page.locator("#timeline").bounding_box()
+    of_second = (box["width"] - 110) / 20
+    x, y = box["x"] + 110, box["y"] + 22 + 17
+    page.mouse.click(x + 2 * of_second, y)
+    page.mouse.move(x + 5 * of_second - 1, y)
+    page.mouse.down()
+    page.mouse.move(x + 8 * of_second, y, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    state(page, "saved")
+    [row] = read_annotations(bag / "annotations.csv")
+    assert row.start_ns == T0 and abs((row.end_ns - T0) / SECOND - 8) < 0.1
+
+
+def test_a_killed_tab_loses_nothing(context: Any, address: str, bag: Path) -> None:
+    page = opened(context, address)
+    labels(page, "wave")
+    page.route("**/intervals", lambda route: route.abort())  # the last change does not get through
+    press(page, "1", "Shift+ArrowRight", "1")
+    page.wait_for_function("Object.keys(localStorage).length > 0")
+    page.close()
+    assert not (bag / "annotations.csv").exists()
+    again = context.new_page()
+    again.goto(address)
+    written(bag, [(0, 1, "wave", "p0")])
+    state(again, "saved")
+
+
+def test_of_two_tabs_the_second_is_told(context: Any, address: str, bag: Path) -> None:
+    one, other = opened(context, address), opened(context, address)
+    for page in (one, other):
+        labels(page, "wave")
+    press(one, "1", "Shift+ArrowRight", "1")
+    written(bag, [(0, 1, "wave", "p0")])
+    press(other, "1", *["Shift+ArrowRight"] * 3, "1")
+    state(other, "changed elsewhere")
+    written(bag, [(0, 1, "wave", "p0")])
