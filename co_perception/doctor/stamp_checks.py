@@ -22,7 +22,8 @@ LAG_S, AHEAD_S = 0.3, 0.05
 SEVERAL = 0.02  # share of the messages that may be out of order without a word
 SPEED, SPEED_S = 0.03, 4.0  # difference of the clocks' speeds that tells, over so long at least
 LOST = 0.1  # share of frames that may be lost without a word
-LONG_STEP, BURST, BURST_S = 1.5, 4.0, 0.15
+IN_A_ROW = 4.5  # usual steps in one: three frames are lost
+BURST, BURST_S = 4.0, 0.15
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def _rate(topic: TopicObservation) -> Iterator[Finding]:
             "See whether the driver reconnects, the link breaks down, or the recorder could not keep up.",
             Severity.WARNING,
         )
-    short = steps_s[steps_s <= NEEDS.max_gap_s]
+    short = steps_s[steps_s <= min(IN_A_ROW * middle, NEEDS.max_gap_s)]  # longer ones are pauses
     lost = np.rint(short / middle - 1).clip(0).sum()
     share = float(lost / (lost + len(short)))
     if share > LOST and np.median(np.abs(short / middle - np.rint(short / middle))) < 0.2:

@@ -182,6 +182,11 @@ def test_clean_people_have_no_fault(tmp_path: Path) -> None:
     assert examine(observe_bag(write_bag(tmp_path / "bag", {"/skeletons": shaken}))) == []
 
 
+def test_short_pauses_are_no_lost_frames(tmp_path: Path) -> None:
+    paused = [each for n, each in enumerate(people(150)) if n % 30 >= 12]  # 0.8 s every two seconds
+    assert examine(observe_bag(write_bag(tmp_path / "bag", {"/skeletons": paused}))) == []
+
+
 @pytest.mark.parametrize("exchanged", [False, True])
 def test_faces_tell_exchanged_colors(exchanged: bool, tmp_path: Path) -> None:
     frames = people(20)
