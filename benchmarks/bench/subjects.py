@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from co_perception.networks.cost import Network
 
 Variant = VideoVariant | SkeletonVariant | FeatureVariant
-VARIANTS: dict[str, Variant] = {**VIDEO_VARIANTS, **SKELETON_VARIANTS, **FEATURE_VARIANTS}
+_PUBLISHED = {name: found for name, found in FEATURE_VARIANTS.items() if not found.deep}  # which others have too
+VARIANTS: dict[str, Variant] = {**VIDEO_VARIANTS, **SKELETON_VARIANTS, **_PUBLISHED}
 DIFFERENT = 8  # frames that are fed in turn: enough that none stays in the processor's caches
 
 

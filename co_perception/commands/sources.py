@@ -259,11 +259,11 @@ def _data_set(path: Path, kind: str, given: SampleSources) -> tuple[Samples, Ski
     return samples, skipped
 
 
-def print_start_command(model: Path) -> None:
-    """Prints where a model is and the line, ready to be pasted into a shell, that recognizes with it."""
+def print_start_command(model: Path, node: str = "skeleton_activity_node") -> None:
+    """Prints where a model is and the line, ready to be pasted into a shell, that recognizes with it in this node."""
     parameter = shlex.quote(f"model_path:={model.resolve()}")
     print(f"The model is in {model.resolve()}. To recognize with it:")
-    print(f"  ros2 run co_perception skeleton_activity_node --ros-args -p {parameter}")
+    print(f"  ros2 run co_perception {node} --ros-args -p {parameter}")
 
 
 def model_folder(name: str) -> Path:

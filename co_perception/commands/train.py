@@ -1,4 +1,4 @@
-"""`co-perception train`: trains a skeleton network on a few recordings, for a node to load."""
+"""`co-perception train`: trains a skeleton network, or a head on a video network, for a node to load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from co_perception.commands.held_out import Division, HoldOut, add_hold_out, divide, judge, unit_counts
-from co_perception.commands.output import Commands, add_strict, print_losses, print_table
+from co_perception.commands.output import Bar, Commands, add_strict, print_losses, print_table
 from co_perception.commands.source_domain import SourceDomain, add_source_domain, read_domains
 from co_perception.commands.sources import (
     SampleSources,
@@ -19,18 +19,20 @@ from co_perception.commands.sources import (
     options_of,
     print_start_command,
 )
+from co_perception.commands.train_video import HEAD, NETWORK, VideoSources, head_settings, read_videos, video_learner
 from co_perception.engine.arguments import HELD_OUT_SHARE, CountArgument
 from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.stage_counts import StageCounts
+from co_perception.networks.variants import HEADS
 
 if TYPE_CHECKING:
     from co_perception.data.samples import Samples
-    from co_perception.learners.skeleton import ContinualSkeletonLearner
+    from co_perception.learners.trainable import TrainableLearner
     from co_perception.training.config import TrainConfig
 
 
 def add(commands: Commands) -> None:
-    about = "train a skeleton network on recordings of your own activities"
+    about = "train a network on recordings of your own activities"
     parser = commands.add_parser(
         "train", help=about, description=f"{about.capitalize()}. Ends with the line that starts the node with it."
     )
@@ -38,7 +40,13 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--out", type=user_path, required=True, metavar="DIR", help="folder of the training and its model"
     )
-    parser.add_argument("--network", default="costgcn_short", help="skeleton network (default: %(default)s)")
+    parser.add_argument(
+        "--recognizer", choices=("skeleton", "video"), default="skeleton",
+        help="what is trained: a network of joints (default), or a head on a network of pictures; sources are then "
+        "recordings with pictures, folders with a folder of videos for each class, or tables path,start,end,label",
+    )  # fmt: skip
+    parser.add_argument("--network", help=f"skeleton or video network (default: costgcn_short, {NETWORK})")
+    parser.add_argument("--head", choices=HEADS, help=f"on a video network (default: {HEAD})")
     parser.add_argument(
         "--from", dest="start", type=expanded, metavar="MODEL", help="keep all but the classifier of this model"
     )
@@ -72,7 +80,9 @@ class TrainOptions:
     """Options of the command, as its arguments of these names."""
 
     out: Path
-    network: str
+    recognizer: str
+    network: str | None
+    head: str | None
     start: str | None
     config: Path | None
     settings: list[str]
@@ -85,23 +95,35 @@ class TrainOptions:
 
 def _run(arguments: argparse.Namespace) -> int:
     from co_perception.learners.metadata import MODEL
+
+    options, counts = options_of(TrainOptions, arguments), StageCounts()
+    if options.recognizer == "video":
+        _train_video(options, arguments)
+        print_start_command(options.out / MODEL, "video_activity_node")
+        return 0
+    if options.head is not None:
+        raise ValueError("--head is for --recognizer video: a skeleton network is trained as a whole. Leave it out.")
+    _train_skeleton(options, arguments, counts)
+    print_start_command(options.out / MODEL, "skeleton_activity_node")
+    return print_losses(counts, options.strict)
+
+
+def _train_skeleton(options: TrainOptions, arguments: argparse.Namespace, counts: StageCounts) -> None:
     from co_perception.learners.skeleton import ContinualSkeletonLearner
     from co_perception.networks.variants_skeleton import skeleton_variant
-    from co_perception.training.config import TrainConfig, from_arguments
+    from co_perception.training.config import TrainConfig
 
-    options, sources = options_of(TrainOptions, arguments), options_of(SampleSources, arguments)
-    variant = skeleton_variant(options.network)
+    network, sources = options.network or "costgcn_short", options_of(SampleSources, arguments)
+    variant = skeleton_variant(network)
     # For a few recordings: many small steps, and classes drawn equally often, however long each was shown.
     own = TrainConfig(batch_size=16, lr=3e-3, balance=True)
-    config = TrainConfig.from_yaml(options.config) if options.config else own
-    config = from_arguments([f"--train.{setting}" for setting in options.settings], config)
-    config = config.replace(epochs=options.epochs) if options.epochs is not None else config
-    counts, domain = StageCounts(), options_of(SourceDomain, arguments)
+    config = _settings(options, own)
+    domain = options_of(SourceDomain, arguments)
     adaptation, step = domain.settings(), options.step or max(variant.clip // 4, 1)
     samples, source, skipped = read_domains(sources, domain.source, variant, step, counts)
     if skipped:
         print(skipped.report(), file=sys.stderr)
-    learner = ContinualSkeletonLearner(options.network, classes=samples.classes)
+    learner = ContinualSkeletonLearner(network, classes=samples.classes)
     if options.start:
         learner.start_from(model_folder(options.start))
     division = divide(samples, options_of(HoldOut, arguments))
@@ -112,8 +134,36 @@ def _run(arguments: argparse.Namespace) -> int:
         resume=options.resume, source=source, adaptation=adaptation,
     )  # fmt: skip
     _print_result(result, learner, division, config)
-    print_start_command(options.out / MODEL)
-    return print_losses(counts, options.strict)
+
+
+def _train_video(options: TrainOptions, arguments: argparse.Namespace) -> None:
+    from co_perception.networks.variants import video_variant
+
+    given = {"step": options.step, "source": arguments.source, "kind": arguments.kind, "rate": arguments.rate,
+             "aspect": arguments.aspect, "coordinates": arguments.coordinates, "strict": options.strict}  # fmt: skip
+    if unused := [f"--{name}" for name, value in given.items() if value]:
+        raise ValueError(f"{', '.join(unused)} is for --recognizer skeleton: leave it out.")
+    network, config = options.network or NETWORK, _settings(options, head_settings())
+    samples, skipped = read_videos(options_of(VideoSources, arguments), video_variant(network).rate_hz)
+    if skipped:
+        print(skipped.report(), file=sys.stderr)
+    division = divide(samples, options_of(HoldOut, arguments))
+    train, validation = _validation(division, options.validate, config)
+    print_counts(samples, train, validation, division, None, "clips")
+    start = model_folder(options.start) if options.start else None
+    with Bar(lambda done, whole: f"{100 * done // whole} %") as bar:
+        learner = video_learner(network, options.head or HEAD, start, samples, bar)
+        result = learner.fit(train, validation, config=config, folder=options.out, resume=options.resume)
+        _print_result(result, learner, division, config)
+
+
+def _settings(options: TrainOptions, own: TrainConfig) -> TrainConfig:
+    """The settings of the command's arguments, over those of its file or its own."""
+    from co_perception.training.config import TrainConfig, from_arguments
+
+    config = TrainConfig.from_yaml(options.config) if options.config else own
+    config = from_arguments([f"--train.{setting}" for setting in options.settings], config)
+    return config if options.epochs is None else config.replace(epochs=options.epochs)
 
 
 def _validation(division: Division, share: float, config: TrainConfig) -> tuple[Samples, Samples | None]:
@@ -131,12 +181,17 @@ def _validation(division: Division, share: float, config: TrainConfig) -> tuple[
 
 
 def print_counts(
-    samples: Samples, train: Samples, validation: Samples | None, division: Division, source: Samples | None
+    samples: Samples,
+    train: Samples,
+    validation: Samples | None,
+    division: Division,
+    source: Samples | None,
+    what: str = "windows",
 ) -> None:
     """Windows of each class by what they are for, and the takes they are cut from; classes without any are counted."""
     none = dict.fromkeys(samples.classes, 0)
     columns = {
-        "windows to train on": train.counts(),
+        f"{what} to train on": train.counts(),
         "to choose the epoch": validation.counts() if validation else none,
         "held out": division.held_out.counts() if division.held_out else none,
         "takes": unit_counts(samples),
@@ -154,7 +209,7 @@ def print_counts(
 
 
 def _print_result(
-    result: Mapping[str, Any], learner: ContinualSkeletonLearner, division: Division, config: TrainConfig
+    result: Mapping[str, Any], learner: TrainableLearner, division: Division, config: TrainConfig
 ) -> None:
     print(f"{result['epochs']} epochs, loss {result['loss']:.3f}; used: epoch {result['best_epoch']}.")
     if division.held_out is None:

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from co_perception.engine.files import file_digest
+
 PACKAGES = ("co_perception", "numpy", "torch", "rosbags", "opencv-python-headless", "ai-edge-litert", "mediapipe", "av")
 
 
@@ -18,14 +20,7 @@ def digests(path: Path | str) -> dict[str, str]:
     """SHA-256 of a file, or of all files in a folder, by path: what `sha256sum` would print."""
     path = Path(path)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    found = {}
-    for file in files:
-        digest = hashlib.sha256()
-        with file.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
-        found[str(file)] = digest.hexdigest()
-    return found
+    return {str(file): file_digest(file) for file in files}
 
 
 def surroundings() -> dict[str, Any]:

@@ -183,7 +183,8 @@ class NetworkLearner(ScoringLearner):
         self._choose_limits(saved.min_progress, saved.limit)
         file = path / saved.weights
         with torch.device("meta"):  # a damaged record may describe more than the memory holds: none is built then
-            needs = sum(value.numel() for value in self._network().parameters())
+            names = self._file_needs(saved)
+            needs = sum(value.numel() for name, value in self._network().named_parameters() if name in names)
         if file.is_file() and needs > file.stat().st_size * (NARROWER if self.pruned else 1):
             raise ValueError(f"{file} is too small for the network of {needs} numbers that the JSON describes")
         with parse_errors(path / FILE, "what a learner's save() wrote"):
@@ -266,6 +267,11 @@ class NetworkLearner(ScoringLearner):
             )
         labels = json.dumps(list(self.labels))
         steppers[0].save(path, {"network": self.name, "labels": labels, "rate_hz": str(self.rate_hz)})
+
+    def _file_needs(self, saved: Metadata) -> set[str]:
+        """Names of the parameters that are in the file of a saved model."""
+        del saved
+        return {name for name, _ in self._network().named_parameters()}
 
     def _metadata(self, **common: Any) -> Metadata:
         """Metadata of this learner, given the fields that all kinds share."""

@@ -113,6 +113,13 @@ class VideoMetadata(Metadata):
     mean: float  # of pixel values in [0, 1]
     std: float  # of pixel values in [0, 1]
     pool_window: int | None = None  # frames that the head averages, where that is a choice
+    head_kind: str = ""  # of the head in place of the published classifier; empty: there is none
+    head_width: int = 0
+    head_window: int = 0
+    head_depth: int = 0
+    head_dropout: float = 0.0
+    trunk: str = ""  # published weights of all but the head, by their name in the store; empty: they are in the file
+    trunk_digest: str = ""  # of that trunk, see `learners.stream_features`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +165,7 @@ class FeatureMetadata(Metadata):
     standardized: bool
     dropout: float
     stem: tuple[int, ...] = ()
+    deep: bool = False
 
 
 KINDS: dict[str, type[Metadata]] = {known.kind: known for known in (VideoMetadata, SkeletonMetadata, FeatureMetadata)}

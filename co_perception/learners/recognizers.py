@@ -298,6 +298,10 @@ def _find_saved(path: Path, network: str) -> None:
         raise ValueError(f"{path} holds {saved.network}, and network is {network}: set network to what it holds")
     if not alone and not (saved_in / saved.weights).is_file():
         raise FileNotFoundError(f"{path} has no {saved.weights}, of which its record speaks: copy the whole folder")
+    if not alone and (trunk := getattr(saved, "trunk", "")):  # of a head on published weights
+        from co_perception.learners.weights import locate_converted
+
+        locate_converted(trunk)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from co_perception.engine.data import Data
 from co_perception.engine.label_groups import names_of
 from co_perception.engine.learners import Dataset
 from co_perception.engine.target import Category
-from co_perception.learners.base import NetworkLearner, eager
+from co_perception.learners.base import NetworkLearner, NetworkVariant, eager
 from co_perception.learners.metadata import MODEL
 from co_perception.learners.weights import read_checkpoint
 from co_perception.training.config import TrainConfig
@@ -84,15 +84,16 @@ class TrainableLearner(NetworkLearner):
         """
         config = config or TrainConfig()
         config = config if epochs is None else config.replace(epochs=epochs)
+        self._trained_part(config)  # that there is one
         train = self.read_dataset(dataset, config)
         val = None if val_dataset is None else self.read_dataset(val_dataset, config)
         others = None if source is None else self.read_dataset(source, config)
-        network = self._training_network(config.seed)
+        network = self._training_network(config, train)
         result = fit(
             network, train, val, config, self.labels, folder,
             resume=resume, start=self.start, source=others, adaptation=adaptation,
         )  # fmt: skip
-        self.model.load_state_dict(network.state_dict())
+        self._trained_part(config).load_state_dict(network.state_dict())
         known = self.trained_on if self._loaded or self.begun else ContentSketch.of(())
         self.trained_on = known.joined(result["content"])
         self._loaded = True
@@ -118,14 +119,16 @@ class TrainableLearner(NetworkLearner):
         self._need_weights()
         config = config or TrainConfig()
         examples = self._evaluation_examples(self.read_dataset(dataset, config), config)
-        return evaluate(self.model, examples, self.labels, config.batch_size, config)
+        return evaluate(self._trained_part(config), examples, self.labels, config.batch_size, config)
 
     def predict(self, dataset: Dataset, *, config: TrainConfig | None = None) -> NDArray[np.int64]:
         """(N,) the best class of each example, as `eval` counts it."""
         self._need_weights()
         config = config or TrainConfig()
         examples = self._evaluation_examples(self.read_dataset(dataset, config), config)
-        best: NDArray[np.int64] = predict(self.model, examples, config.batch_size, config).argmax(1).numpy()
+        best: NDArray[np.int64] = (
+            predict(self._trained_part(config), examples, config.batch_size, config).argmax(1).numpy()
+        )
         return best
 
     def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
@@ -140,14 +143,15 @@ class TrainableLearner(NetworkLearner):
             ValueError: for a pruned model.
         """
         source = copy.copy(self)
-        source.variant = dataclasses.replace(self.variant, classes=classes or self._published_classes())
+        source.variant = self._source_variant(classes or self._published_classes())
         source.labels = ()
         source._build()
         source.load(path)
         if source.pruned:
             raise ValueError(f"{path} is pruned: start from the model it was derived from, or load() and fit() it")
-        body = {name: value for name, value in source.model.state_dict().items() if name not in self.classifier_names()}
         self._build()
+        kept = self.model.state_dict().keys() - self.classifier_names()
+        body = {name: value for name, value in source.model.state_dict().items() if name in kept}
         self.model.load_state_dict(body, strict=False)
         self.begun, self.start, self.trained_on = True, source.name, source.trained_on
         self._use(self.model, eager)
@@ -181,20 +185,35 @@ class TrainableLearner(NetworkLearner):
     def _note_training(self, examples: Examples) -> None:  # most kinds have nothing to note
         """Notes in `variant` what a model has to know of the examples that it was trained on, before it is saved."""
 
-    def _training_network(self, seed: int) -> Streaming:
-        """The network to train, a copy of its own beside the one that answers."""
+    def _training_network(self, config: TrainConfig, examples: Examples) -> Streaming:
+        """The network to train on these examples, a copy of its own beside the one that answers."""
+        del examples
         if self._loaded or self.begun:
             return copy.deepcopy(self.model).requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(config.seed)
             return self._network().requires_grad_(True)
+
+    def _trained_part(self, config: TrainConfig) -> Streaming:
+        """What of the model the mode trains and evaluates: all of it."""
+        if config.mode == "head":
+            raise ValueError(
+                f"mode 'head' trains the head of a video network, {self.variant.name} has none: train in mode 'clip'"
+            )
+        return self.model
 
     def classifier_names(self) -> set[str]:
         """Names of the tensors whose shape depends on the number of classes."""
         other = copy.copy(self)
         other.variant = dataclasses.replace(self.variant, classes=self.variant.classes + 1)
         own = self.model.state_dict()
-        return {name for name, value in other._network().state_dict().items() if value.shape != own[name].shape}
+        with torch.device("meta"):  # shapes alone are asked for
+            shapes = {name: value.shape for name, value in other._network().state_dict().items()}
+        return {name for name, shape in shapes.items() if shape != own[name].shape}
+
+    def _source_variant(self, classes: int) -> NetworkVariant:
+        """The record of the network that `start_from` reads weights of."""
+        return dataclasses.replace(self.variant, classes=classes)
 
     @abstractmethod
     def _published_classes(self) -> int:

@@ -25,6 +25,7 @@ from co_perception.learners.trainable import Pairs, TrainableLearner, indexed
 from co_perception.networks.oadtr import CoOadTR, Standardize, load_checkpoint
 from co_perception.networks.variants_features import FEATURE_VARIANTS, FeatureVariant, feature_variant
 from co_perception.training.config import TrainConfig
+from co_perception.training.examples import Examples
 
 if TYPE_CHECKING:
     from typing import Unpack  # from Python 3.11 on
@@ -134,8 +135,8 @@ class ContinualTransformerLearner(TrainableLearner):
             cast(Standardize, self.model.get_submodule("standard")).measure(torch.from_numpy(np.concatenate(rows)))
         return super().fit(pairs, val_dataset, **settings)
 
-    def _training_network(self, seed: int) -> Streaming:
-        network = super()._training_network(seed)
+    def _training_network(self, config: TrainConfig, examples: Examples) -> Streaming:
+        network = super()._training_network(config, examples)
         if self.variant.standardized:
             network.get_submodule("standard").load_state_dict(self.model.get_submodule("standard").state_dict())
         return network
@@ -154,7 +155,7 @@ class ContinualTransformerLearner(TrainableLearner):
 
     def _restored(self, saved: Metadata) -> FeatureVariant:
         record = restored(self.variant, saved)
-        return dataclasses.replace(record, window=saved.window - record.reach)
+        return dataclasses.replace(record, window=record.window_of(saved.window))
 
     def _use(self, network: CoOadTR, make: StepperFactory) -> None:
         self._steps = make(network, network.frame_shape)

@@ -13,21 +13,30 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from co_perception.continual.layer import Streaming
 from co_perception.continual.pipeline import Pipeline
 from co_perception.engine.data import Video
 from co_perception.engine.target import Category, Status
+from co_perception.learners import weights
 from co_perception.learners.base import StepperFactory, host_array
 from co_perception.learners.bundle_writer import make_video_bundle
+from co_perception.learners.head_examples import HeadExamples, Progress, head_examples
 from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
 from co_perception.learners.options import OptionKeywords
 from co_perception.learners.preprocess_video import VideoExamples, clip_frames, clip_input, to_input
+from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD
+from co_perception.learners.stream_features import FeatureExtractor, trunk_digest
 from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.learners.video_inference import Stages, VideoInference, VideoStepFacts
 from co_perception.networks.build import build_video, load_checkpoint
-from co_perception.networks.variants import PooledVariant, VideoVariant, video_variant
-from co_perception.networks.video import VideoNetwork
+from co_perception.networks.heads import STANDARD, build_head
+from co_perception.networks.inception import published_names
+from co_perception.networks.oadtr import Standardize
+from co_perception.networks.variants import HEADS, LINEAR, HeadVariant, PooledVariant, VideoVariant, video_variant
+from co_perception.networks.video import HEAD, VideoNetwork
 from co_perception.training.augment import ClipAugment
 from co_perception.training.config import TrainConfig
 from co_perception.training.examples import Examples
@@ -45,9 +54,15 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
     It learns from Videos (3, T, H, W) of uint8 with their Category. `augment`, an attribute, says how they are varied;
     left and right are not exchanged by default, because gestures have sides. One stream; one thread at a time.
 
+    With `head` the published classifier makes way for a head on the features of the network, its trunk. In mode "head"
+    of the settings `fit` trains that alone: features are computed once and stored in `features`, an attribute (None:
+    the package's store), and `progress`, another, gets what is done, in frames. `save` writes the head and the name of
+    the trunk where that has published weights, and all weights else.
+
     Args:
         network: name of a video network.
         window: frames that its head averages, where that is a choice; None: the published clip length.
+        head: kind of the head, one of `networks.variants.HEADS`, or its record; None: the published classifier.
         options: the fields of `LearnerOptions`.
     """
 
@@ -55,11 +70,22 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
     model: VideoNetwork
     variant: VideoVariant
     augment = ClipAugment()
+    features: Path | None = None
+    progress: Progress | None = None
+    _trunk_reference = ("", "")  # published weights that are the trunk's, and its digest; empty: others, or not known
 
     def __init__(
-        self, network: str = "coi3d_inception", *, window: int | None = None, **options: Unpack[OptionKeywords]
+        self,
+        network: str = "coi3d_inception",
+        *,
+        window: int | None = None,
+        head: str | HeadVariant | None = None,
+        **options: Unpack[OptionKeywords],
     ) -> None:
-        TrainableLearner.__init__(self, video_variant(network, window=window), **options)
+        record = HeadVariant(head) if isinstance(head, str) else head
+        TrainableLearner.__init__(self, video_variant(network, window=window, head=record), **options)
+        if record is not None:  # an answer stands when the trunk's field is full, however far the head looks back
+            self._choose_limits(MIN_PROGRESS * self.model.trunk.receptive_field / self.receptive_field, THRESHOLD)
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
@@ -101,8 +127,60 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
     def _host(self, logits: Tensor) -> NDArray[np.float32]:
         return host_array(logits)
 
-    def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> VideoExamples:
-        """Clips of a multiple of the stride, by default as long as the network's authors used."""
+    def saved_content(self) -> tuple[Metadata, bytes]:
+        metadata, content = super().saved_content()
+        if isinstance(metadata, VideoMetadata) and metadata.trunk:
+            own = {name: each.contiguous() for name, each in self.model.state_dict().items() if name.startswith(HEAD)}
+            content = to_bytes(own)
+        return metadata, content
+
+    def classifier_names(self) -> set[str]:
+        if self.variant.head is None:
+            return super().classifier_names()
+        return {name for name in self.model.state_dict() if name.startswith(f"{HEAD}.")}
+
+    def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
+        super().start_from(path, classes=classes)
+        if path is None and self.variant.head and self.variant.weights:
+            self._trunk_reference = (self.variant.weights, trunk_digest(self.model))
+
+    def _training_network(self, config: TrainConfig, examples: Examples) -> Streaming:
+        if not isinstance(examples, HeadExamples):
+            return super()._training_network(config, examples)
+        if not (self._loaded or self.begun):
+            raise ValueError(
+                "mode 'head' trains a head on features of a trunk, and this one has random weights: start_from() takes "
+                "the published ones, start_from(path) those of a model"
+            )
+        if self._loaded:
+            return copy.deepcopy(self.model.classifier_head).requires_grad_(True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            head = build_head(cast(HeadVariant, self.variant.head), examples.rows().shape[1], self.variant.classes)
+        cast(Standardize, head.get_submodule(STANDARD)).measure(torch.from_numpy(examples.rows()))
+        return head.requires_grad_(True)
+
+    def _trained_part(self, config: TrainConfig) -> Streaming:
+        if config.mode != "head":
+            return self.model
+        if self.variant.head is None:
+            raise ValueError(
+                f"mode 'head' trains a head on features, and this learner has the classifier of {self.variant.name}: "
+                f"build it with head= one of {', '.join(HEADS)}"
+            )
+        return self.model.classifier_head
+
+    def _head_examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> HeadExamples:
+        extractor = FeatureExtractor(self.model, self.device, self.features)
+        head = cast(HeadVariant, self.variant.head)
+        context = 0 if head.kind == LINEAR else head.window
+        return head_examples(dataset, labels, extractor, config.min_progress, context, self.progress)
+
+    def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> Examples:
+        """Clips of a multiple of the stride, by default as long as the network's authors used; or their features."""
+        if config.mode == "head":
+            self._trained_part(config)
+            return self._head_examples(dataset, labels, config)
         least = self._shortest(config)
         published = least if isinstance(self.variant, PooledVariant) else max(TRAINED, least)
         wanted = published if config.frames is None else config.frames
@@ -111,8 +189,10 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         frames = wanted // self.stride * self.stride
         return VideoExamples(dataset, labels, self.variant, frames, self.augment, self.stride)
 
-    def _evaluation_examples(self, examples: Examples, config: TrainConfig) -> VideoExamples:
+    def _evaluation_examples(self, examples: Examples, config: TrainConfig) -> Examples:
         """Whole Videos, as `infer` takes them; of long ones the receptive field in the middle."""
+        if isinstance(examples, HeadExamples):
+            return examples
         most = max(self.receptive_field, self._shortest(config)) if config.mode == "clip" else sys.maxsize
         most = min(most, config.frames or most)
         return dataclasses.replace(cast(VideoExamples, examples), frames=self._shortest(config), most=most)
@@ -124,11 +204,25 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
     def _published_classes(self) -> int:
         return video_variant(self.variant.name).classes
 
+    def _source_variant(self, classes: int) -> VideoVariant:
+        return dataclasses.replace(self.variant, classes=classes, head=None)
+
     def _network(self) -> VideoNetwork:
         return build_video(self.variant)
 
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
-        load_checkpoint(self.model, checkpoint, source)
+        name, digest = self._trunk_reference
+        if not name or not all(each.startswith(f"{HEAD}.") for each in checkpoint):
+            load_checkpoint(self.model, checkpoint, source)
+            return
+        trunk, own = weights.read_checkpoint(weights.locate_converted(name)), self.model.trunk.state_dict()
+        named = {each: value for each, value in published_names(trunk).items() if each in own}
+        load_checkpoint(self.model, {**named, **checkpoint}, source)
+        if trunk_digest(self.model) != digest:
+            raise ValueError(
+                f"{source} has a head on a trunk of digest {digest}, and {name} in the store gives "
+                f"{trunk_digest(self.model)}: fetch the weights that it was trained on, or train the head again"
+            )
 
     def _use(self, network: VideoNetwork, make: StepperFactory) -> None:
         self._running = network
@@ -137,14 +231,31 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         self._begin(video_step_facts(network, self._pipeline))
 
     def _metadata(self, **common: Any) -> Metadata:
+        head, own = self.variant.head, own_fields(self.variant, VideoMetadata)
         window = self.variant.window if isinstance(self.variant, PooledVariant) else None
-        return VideoMetadata(**common, **own_fields(self.variant, VideoMetadata), pool_window=window)
+        if head is None:
+            return VideoMetadata(**common, **own, pool_window=window)
+        trunk, digest = self._trunk_reference
+        if digest != trunk_digest(self.model):  # it was trained too
+            trunk = digest = ""
+        return VideoMetadata(
+            **common, **own, pool_window=window, head_kind=head.kind, head_width=head.width, head_window=head.window,
+            head_depth=head.depth, head_dropout=head.dropout, trunk=trunk, trunk_digest=digest,
+        )  # fmt: skip
 
     def _restored(self, saved: Metadata) -> VideoVariant:
         variant = restored(self.variant, saved)
-        if isinstance(saved, VideoMetadata) and isinstance(variant, PooledVariant):
-            return dataclasses.replace(variant, window=saved.pool_window or variant.window)
-        return variant
+        if not isinstance(saved, VideoMetadata):
+            return variant
+        if isinstance(variant, PooledVariant):
+            variant = dataclasses.replace(variant, window=saved.pool_window or variant.window)
+        self._trunk_reference = saved.trunk, saved.trunk_digest
+        size = saved.head_kind, saved.head_width, saved.head_window, saved.head_depth, saved.head_dropout
+        return dataclasses.replace(variant, head=HeadVariant(*size) if saved.head_kind else None)
+
+    def _file_needs(self, saved: Metadata) -> set[str]:
+        names = super()._file_needs(saved)
+        return {name for name in names if name.startswith(f"{HEAD}.")} if getattr(saved, "trunk", "") else names
 
 
 def video_step_facts(network: VideoNetwork, pipeline: Pipeline) -> VideoStepFacts:

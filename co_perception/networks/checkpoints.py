@@ -1,4 +1,4 @@
-"""Parameter names of published checkpoints, translated into those of the networks here.
+"""Parameter names of published checkpoints, translated into those of the networks here; and strict loading.
 
 X3D, Slow and I3D-ResNet: PySlowFast's names (`s2.pathway0_res0.branch2.a.weight`), PyTorchVideo's
 (`blocks.1.res_blocks.0.branch2.conv_a`) and those of the continual networks of OpenDR and co3d, which are PySlowFast's
@@ -19,11 +19,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
 NORM_EPS = 1e-5
+SHOWN = 5  # names of each kind in an error
 _WRAPPINGS = ("model_state", "state_dict", "model_state_dict")
 
 # PySlowFast, from left to right.
@@ -208,3 +209,38 @@ def oadtr_names(checkpoint: Mapping[str, object]) -> Weights:
     wrapped = checkpoint.get("model")
     weights = unwrap(wrapped if isinstance(wrapped, Mapping) else checkpoint)
     return {_rewrite(name, _OADTR): value for name, value in weights.items()}
+
+
+def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], complaint: str) -> None:
+    """Load a state dict, or name every kind of misfit before anything is changed.
+
+    Raises:
+        ValueError: starts with `complaint`.
+    """
+    own = network.state_dict()
+    # Counters of training steps: older checkpoints have none, and no answer depends on them.
+    counters = {name: own[name] for name in set(own) - set(weights) if name.endswith(".num_batches_tracked")}
+    read = {**counters, **weights}
+    shapes = {name: (tuple(read[name].shape), tuple(own[name].shape)) for name in own.keys() & read.keys()}
+    problems = {
+        "missing": sorted(own.keys() - read.keys()),
+        "unknown": sorted(read.keys() - own.keys()),
+        "of another shape": [
+            f"{n} {had} instead of {needs}" for n, (had, needs) in sorted(shapes.items()) if had != needs
+        ],
+    }
+    parts = []
+    for kind, names in problems.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        if names:
+            parts.append(f"{len(names)} tensors are {kind} ({', '.join(names[:SHOWN])}{more})")
+    if not parts:
+        network.load_state_dict(read)
+        return
+    hints = [  # the commonest misfit: a classifier of another number of classes
+        f" It knows {had[0]} classes, the network {needs[0]}: build it with classes={had[0]} and their labels, or keep "
+        "all but the classifier, learner.start_from(path), and train"
+        for name, (had, needs) in shapes.items()
+        if name.startswith(("head.", "logits.conv3d", "fc.")) and had[1:] == needs[1:] and had != needs
+    ]
+    raise ValueError(f"{complaint}: {'; '.join(parts)}.{''.join(hints[:1])}")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.networks.variants import COI3D_INCEPTION, VideoVariant
-from co_perception.networks.video import SIZE_UNIT, VideoNetwork, drop_space
+from co_perception.networks.video import SIZE_UNIT, VideoNetwork, with_answers
 
 # Channels of an Inception module: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of Szegedy et al.,
 # arXiv:1409.4842).
@@ -67,10 +67,9 @@ class InceptionCoI3D(VideoNetwork):
                 channels = widths[0] + widths[2] + widths[4] + widths[5]
         extent = variant.size // SIZE_UNIT
         layers["avg_pool"] = co.AvgPool3d((2, extent, extent), stride=1)
-        layers["dropout"] = nn.Dropout(dropout)
-        layers["logits"] = co.Sequential(OrderedDict(conv3d=co.Conv3d(channels, variant.classes, 1)))
-        layers["squeeze"] = drop_space()
-        super().__init__(variant, layers)
+        logits = co.Sequential(OrderedDict(conv3d=co.Conv3d(channels, variant.classes, 1)))
+        classifier = {"dropout": nn.Dropout(dropout), "logits": logits}
+        super().__init__(variant, with_answers(layers, classifier, variant, channels))
 
 
 def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

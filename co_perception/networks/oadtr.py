@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.continual.framewise import EachFrame
-from co_perception.networks.build import load_strictly
-from co_perception.networks.checkpoints import oadtr_names
+from co_perception.networks.checkpoints import load_strictly, oadtr_names
 from co_perception.networks.variants_features import COOADTR_B1, FeatureVariant
 
 
@@ -48,7 +47,8 @@ class Standardize(EachFrame):
 class CoOadTR(co.Sequential):
     """Transformer over feature vectors: x (B, features, T) to logits (B, classes, T).
 
-    Each frame's answer is computed from the last `window` frames, and with a stem from the `reach` before them.
+    Each frame's answer is computed from the last `window` frames, and with a stem from the `reach` before them. With
+    `variant.deep` each block looks at the last `window` of its own input.
     """
 
     def __init__(self, variant: FeatureVariant = COOADTR_B1) -> None:
@@ -59,7 +59,7 @@ class CoOadTR(co.Sequential):
                 embed=_stem(variant) if variant.stem else co.Linear(variant.features, variant.width),
                 position=co.RecyclingPositionalEncoding(variant.width, variant.table, learned=variant.learned),
                 dropout=nn.Dropout(variant.dropout),
-                encoder=co.TransformerEncoder(
+                encoder=(co.DeepContinualEncoder if variant.deep else co.TransformerEncoder)(
                     variant.depth,
                     variant.width,
                     variant.heads,

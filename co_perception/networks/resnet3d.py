@@ -15,7 +15,14 @@ from torch import nn
 import co_perception.continual as co
 from co_perception.continual.framewise import Linear
 from co_perception.networks.variants import COSLOW_R50, ResNet3dVariant
-from co_perception.networks.video import SIZE_UNIT, VideoNetwork, convolution, drop_space, init_as_published, stage
+from co_perception.networks.video import (
+    SIZE_UNIT,
+    VideoNetwork,
+    convolution,
+    init_as_published,
+    stage,
+    with_answers,
+)
 
 EXPANSION = 4  # outer channels of a block to inner ones
 
@@ -51,15 +58,11 @@ def _layers(variant: ResNet3dVariant, dropout: float) -> OrderedDict[str, nn.Mod
             layers["pool"] = co.MaxPool3d((2, 1, 1))
         inputs = outputs
     frames, extent = variant.window // (2 if variant.halve else 1), math.ceil(variant.size / SIZE_UNIT)
+    classifier = dict(dropout=nn.Dropout(dropout), projection=Linear(inputs, variant.classes))
     layers["head"] = co.Sequential(
-        OrderedDict(
-            avg_pool=co.AvgPool3d((frames, extent, extent), stride=1),
-            dropout=nn.Dropout(dropout),
-            projection=Linear(inputs, variant.classes),
-        )
+        OrderedDict(avg_pool=co.AvgPool3d((frames, extent, extent), stride=1), **({} if variant.head else classifier))
     )
-    layers["squeeze"] = drop_space()
-    return layers
+    return with_answers(layers, {}, variant, inputs)
 
 
 def _body(inputs: int, inner: int, kernel: int, stride: int) -> co.Sequential:

@@ -23,8 +23,7 @@ from co_perception.continual.graph import FoldedGraphConv
 from co_perception.continual.layer import Frames
 from co_perception.continual.state import Tree, tree_map
 from co_perception.continual.timing import Clock, Signal, Timing
-from co_perception.networks.build import load_strictly
-from co_perception.networks.checkpoints import stgcn_names
+from co_perception.networks.checkpoints import load_strictly, stgcn_names
 from co_perception.networks.variants_skeleton import COSTGCN, SkeletonVariant
 from co_perception.skeletons.layouts import layout, spatial_partition
 

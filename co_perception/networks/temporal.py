@@ -19,8 +19,7 @@ from co_perception.continual.history import History
 from co_perception.continual.layer import TIME, Frames, Streaming
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Clock, Signal, Timing
-from co_perception.networks.build import load_strictly
-from co_perception.networks.checkpoints import unwrap
+from co_perception.networks.checkpoints import load_strictly, unwrap
 from co_perception.networks.variants_skeleton import COTCN, TemporalVariant
 from co_perception.skeletons.layouts import layout
 

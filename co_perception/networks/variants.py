@@ -56,6 +56,33 @@ class Variant:
     published: Published = Published()
 
 
+LINEAR, GRU, ATTENTION, DEEPCOT = "linear", "gru", "attention", "deepcot"
+HEADS = (LINEAR, GRU, ATTENTION, DEEPCOT)
+
+
+@dataclass(frozen=True)
+class HeadVariant:
+    """A head on the features of a video network, in place of its published classifier.
+
+    Attributes:
+        kind: one of `HEADS`; see `networks.heads`.
+        width: of what lies between features and logits; "linear" has nothing there.
+        window: steps that "attention", and each block of "deepcot", looks at.
+        depth: blocks of "deepcot".
+        dropout: in training.
+    """
+
+    kind: str
+    width: int = 256
+    window: int = 32
+    depth: int = 2
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.kind not in HEADS:
+            raise ValueError(f"no head {self.kind!r}; there are: {', '.join(HEADS)}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoVariant(Variant):
     """Input, output and origin of a video network.
@@ -64,12 +91,14 @@ class VideoVariant(Variant):
         size: height and width of the input in pixels.
         short_side: length to which a frame's shorter side is scaled before the center crop.
         mean, std: input normalization of values in [0, 1].
+        head: on its features; None: the published classifier.
     """
 
     size: int
     short_side: int
     mean: float
     std: float
+    head: HeadVariant | None = None
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -167,19 +196,20 @@ VIDEO_VARIANTS: dict[str, VideoVariant] = {
 }
 
 
-def video_variant(name: str, *, window: int | None = None) -> VideoVariant:
+def video_variant(name: str, *, window: int | None = None, head: HeadVariant | None = None) -> VideoVariant:
     """The variant of a video network.
 
     Args:
         name: key of `VIDEO_VARIANTS`.
         window: frames that its head averages, where it has such a window; None: the published clip length.
+        head: on its features; None: the published classifier.
 
     Raises:
         ValueError: for an unknown name, and for a window of a network that has none.
     """
     if name not in VIDEO_VARIANTS:
         raise ValueError(f"no video network {name!r}; there are: {', '.join(sorted(VIDEO_VARIANTS))}")
-    variant = VIDEO_VARIANTS[name]
+    variant = dataclasses.replace(VIDEO_VARIANTS[name], head=head)
     if window is None:
         return variant
     if not isinstance(variant, PooledVariant):

@@ -22,6 +22,8 @@ class FeatureVariant(Variant):
         window: frames attended.
         table: entries of the recycling positional encoding.
         stem: frames of each convolution over time, all of `width` channels, before attention; none as published.
+        deep: whether every block answers one token a step (DeepCoT, arXiv:2511.17693); else all but the last of several
+            attend the whole window afresh.
         learned: whether the entries of the table are trained.
         standardized: whether each feature is measured in standard deviations from its mean in the training set.
         dropout: in training.
@@ -35,6 +37,7 @@ class FeatureVariant(Variant):
     window: int = 64
     table: int = 127
     stem: tuple[int, ...] = ()
+    deep: bool = False
     learned: bool = False
     standardized: bool = False
     dropout: float = 0.1
@@ -49,6 +52,10 @@ class FeatureVariant(Variant):
         """Frames before the window that its first one was computed from."""
         return sum(self.stem) - len(self.stem)
 
+    def window_of(self, receptive_field: int) -> int:
+        """The window of a network of this depth and stem with that receptive field."""
+        return (receptive_field - self.reach - 1) // (self.depth if self.deep else 1) + 1
+
 
 def _cooadtr(name: str, features: int, depth: int, reported: Published, note: str = "") -> FeatureVariant:
     return FeatureVariant(
@@ -57,6 +64,10 @@ def _cooadtr(name: str, features: int, depth: int, reported: Published, note: st
 
 
 _TABLE = "Hedegaard et al., ICLR 2023, THUMOS14; accuracies are mAP"
+_DEEPCOT = (
+    "Carreto Picon, Zhou, Zhang and Iosifidis, DeepCoT: Deep Continual Transformers for Real-Time Inference on Data "
+    "Streams, 2025, arXiv:2511.17693"
+)
 _ONE_QUERY = "the last block asks one query and projects no keys or values for it, published code projects all 64"
 
 COOADTR_B1 = _cooadtr("cooadtr_b1", 4096, 1, Published(10.5, 0.0106, 0.673, 64.4, ((64, 64.5),), _TABLE))
@@ -67,6 +78,13 @@ COOADTR_B2_ANET = _cooadtr(
     "cooadtr_b2_anet", 3072, 2, Published(15.8, 0.4108, 1.0081, 55.9, ((64, 56.4),), _TABLE), _ONE_QUERY
 )
 
+# Every block answers one token a step; sizes as of CoOadTR.
+CODEEPCOT_B2 = FeatureVariant(
+    name="codeepcot_b2", features=4096, depth=2, deep=True, classes=22, labels="thumos14", paper=_DEEPCOT,
+    note="no checkpoint is published; sizes are those of CoOadTR",
+)  # fmt: skip
+CODEEPCOT_B4 = dataclasses.replace(CODEEPCOT_B2, name="codeepcot_b4", depth=4)
+
 # Few numbers a frame, such as an inertial sensor's six: four seconds of them.
 COTRANS_SHORT = FeatureVariant(
     name="cotrans_short", features=6, stem=(5, 5, 5), depth=1, classes=7, labels="", width=64, heads=4,
@@ -75,7 +93,16 @@ COTRANS_SHORT = FeatureVariant(
 )  # fmt: skip
 
 FEATURE_VARIANTS: dict[str, FeatureVariant] = {
-    variant.name: variant for variant in (COOADTR_B1, COOADTR_B2, COOADTR_B1_ANET, COOADTR_B2_ANET, COTRANS_SHORT)
+    variant.name: variant
+    for variant in (
+        COOADTR_B1,
+        COOADTR_B2,
+        COOADTR_B1_ANET,
+        COOADTR_B2_ANET,
+        CODEEPCOT_B2,
+        CODEEPCOT_B4,
+        COTRANS_SHORT,
+    )
 }
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
 import co_perception.continual as co
+from co_perception.networks.heads import build_head
 from co_perception.networks.variants import VideoVariant
 
 SIZE_UNIT = 32  # the spatial strides multiplied, in every network here
+HEAD = "activity_head"  # name of the layer that stands in place of the published classifier
 
 
 class VideoNetwork(co.Sequential):
     """Base of the video networks: x (B, 3, T, H, W) to logits (B, classes, T / stride).
 
-    x is normalized by the variant's mean and std; T is a multiple of the stride.
+    x is normalized by the variant's mean and std; T is a multiple of the stride. With `variant.head` the last layer is
+    that head, and all before it are the `trunk`.
     """
 
     def __init__(self, variant: VideoVariant, layers: OrderedDict[str, nn.Module]) -> None:
@@ -28,6 +32,24 @@ class VideoNetwork(co.Sequential):
         """Frames of the shortest clip that has an answer."""
         timing = self.timing
         return -((timing.before + timing.after - timing.receptive_field) // timing.stride) * timing.stride
+
+    @property
+    def trunk(self) -> co.Sequential:
+        """The layers from x to features (B, F, T / stride), which a head is trained on; the same tensors.
+
+        Raises:
+            ValueError: where the network has its published classifier and no head.
+        """
+        if self.variant.head is None:
+            raise ValueError(f"{self.variant.name} has its published classifier and no head on its features")
+        return co.Sequential(OrderedDict(list(self.named_children())[:-1]))
+
+    @property
+    def classifier_head(self) -> co.Sequential:
+        """The head, from features (B, F, T) to logits (B, classes, T). Raises ValueError as `trunk`."""
+        if self.variant.head is None:
+            raise ValueError(f"{self.variant.name} has its published classifier and no head on its features")
+        return cast(co.Sequential, self.get_submodule(HEAD))
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of whole clips (B, 3, T, H, W): the offline network's, their mean where it has several.
@@ -67,6 +89,15 @@ def stage(bodies: Sequence[co.Sequential], inputs: int, outputs: int, stride: in
     return co.Sequential(layers)
 
 
+def with_answers(
+    layers: OrderedDict[str, nn.Module], classifier: Mapping[str, nn.Module], variant: VideoVariant, features: int
+) -> OrderedDict[str, nn.Module]:
+    """The layers, then those that answer: the published `classifier` of features (B, F, T, H, W), or the head."""
+    if variant.head is None:
+        return OrderedDict(**layers, **classifier, squeeze=drop_space())
+    return OrderedDict(**layers, squeeze=drop_space(), **{HEAD: build_head(variant.head, features, variant.classes)})
+
+
 def drop_space() -> co.Framewise:
     """(B, C, T) of x (B, C, T, H, W): the only position, or the mean of those that a larger image leaves."""
     return co.Framewise(_drop_space, frame_out=lambda shape: shape[:1])
@@ -79,9 +110,11 @@ def _drop_space(x: Tensor) -> Tensor:
 def init_as_published(network: nn.Module) -> None:
     """Initialize for training: He normal over fan-out, a small classifier, residual bodies that begin at zero.
 
-    He et al., arXiv:1502.01852; Goyal et al., arXiv:1706.02677.
+    He et al., arXiv:1502.01852; Goyal et al., arXiv:1706.02677. A head has its own first weights.
     """
-    for module in network.modules():
+    for name, module in network.named_modules():
+        if name.startswith(HEAD):
+            continue
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:

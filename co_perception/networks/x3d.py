@@ -19,7 +19,14 @@ import co_perception.continual as co
 from co_perception.continual.framewise import Linear
 from co_perception.continual.gating import SqueezeExcite
 from co_perception.networks.variants import COX3D_M, X3DVariant
-from co_perception.networks.video import SIZE_UNIT, VideoNetwork, convolution, drop_space, init_as_published, stage
+from co_perception.networks.video import (
+    SIZE_UNIT,
+    VideoNetwork,
+    convolution,
+    init_as_published,
+    stage,
+    with_answers,
+)
 
 EXPANSION = 2.25  # inner channels of a block to outer ones
 SQUEEZE = 1 / 16  # channels of a gate's bottleneck to the block's inner ones
@@ -69,6 +76,7 @@ def _layers(variant: X3DVariant, dropout: float) -> OrderedDict[str, nn.Module]:
         layers[f"s{place + 2}"] = stage(bodies, inputs, outputs, stride=2)
         inputs = outputs
     inner, extent = int(EXPANSION * inputs), math.ceil(variant.size / SIZE_UNIT)
+    classifier = dict(dropout=nn.Dropout(dropout), projection=Linear(variant.features, variant.classes))
     layers["head"] = co.Sequential(
         OrderedDict(
             conv_5=convolution(inputs, inner, (1, 1, 1)),
@@ -77,12 +85,10 @@ def _layers(variant: X3DVariant, dropout: float) -> OrderedDict[str, nn.Module]:
             avg_pool=co.AvgPool3d((variant.window, extent, extent), stride=1),
             lin_5=convolution(inner, variant.features, (1, 1, 1)),
             lin_5_relu=nn.ReLU(),
-            dropout=nn.Dropout(dropout),
-            projection=Linear(variant.features, variant.classes),
+            **({} if variant.head else classifier),
         )
     )
-    layers["squeeze"] = drop_space()
-    return layers
+    return with_answers(layers, {}, variant, variant.features)
 
 
 def _body(inputs: int, outputs: int, block: int, scope: int | None) -> co.Sequential:

@@ -16,7 +16,7 @@ from co_perception.engine.names import no_such
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-Mode = Literal["clip", "step"]
+Mode = Literal["clip", "step", "head"]
 Measure = Literal["loss", "accuracy", "balanced_accuracy", "f1"]
 MOST = 2**31  # of whole numbers: what is larger is a slip, and would be asked of the memory
 MOST_BYTES = 64 * 1024
@@ -46,8 +46,9 @@ class TrainConfig:
         seed: of order, augmentation, dropout, and of a network's first weights.
         mode: "clip" trains on whole clips, which is fast; "step" streams them from a fresh state and trains every
             answer from `min_progress` of the receptive field on, with norms as they are: fine-tuning under the
-            conditions of the robot.
-        min_progress: share of the receptive field that must be real in step mode.
+            conditions of the robot; "head" trains the head of a video network alone, on features of its trunk that are
+            computed once and stored.
+        min_progress: share of the receptive field that must be real in modes "step" and "head".
         chunk: steps that are streamed at once in step mode; answers do not depend on it, time and memory do.
         frames: of a training clip, None for the network's own length.
         workers: processes that load examples.

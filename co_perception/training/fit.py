@@ -17,7 +17,7 @@ from co_perception.training.config import TrainConfig
 from co_perception.training.domain_adaptation import AdaptationSettings, check_adaptation
 from co_perception.training.examples import Examples
 from co_perception.training.metrics import measure
-from co_perception.training.modes import answers
+from co_perception.training.modes import answers, mean_logits
 from co_perception.training.shared_content import check_separate
 
 
@@ -41,7 +41,7 @@ def fit(
 
     Args:
         network: has `classify` of clips (B, C, T, ...) to logits (B, classes); in step mode it is `Streaming`, with
-            answers (B, classes, steps).
+            answers (B, classes, steps); in head mode it is a head, see `modes.answers`.
         train, val: examples, for validation or None.
         config: settings.
         classes: class names in the order of their labels.
@@ -119,7 +119,7 @@ def predict(network: nn.Module, examples: Examples, batch_size: int = 32, config
         config: its mode says whether clips are classified whole or streamed.
 
     Returns:
-        (N, classes) on the CPU: of the clips, or in step mode the mean of the answers past warm-up.
+        (N, classes) on the CPU: of the clips, or in the other modes the mean of the answers past warm-up.
     """
     config = config or TrainConfig()
     device = next(network.parameters()).device
@@ -133,7 +133,7 @@ def predict(network: nn.Module, examples: Examples, batch_size: int = 32, config
                 tensors = (examples.tensor(index, None) for index in indices)
                 for _, group in itertools.groupby(tensors, key=lambda tensor: tensor.shape):
                     x = torch.stack(list(group)).to(device)  # (B, C, T, ...) of one shape
-                    logits.append(answers(network, x, config).float().mean(1).cpu())
+                    logits.append(mean_logits(answers(network, x, config).float(), x, config).cpu())
     finally:
         for module, training in modes.items():
             module.training = training

@@ -35,7 +35,7 @@ from co_perception.training.config import EXTRA, TrainConfig
 from co_perception.training.domain_adaptation import JointBatchSampler, JointDataset, JointExamples, adaptation_loss
 from co_perception.training.examples import EpochBatchSampler, ExampleDataset, Examples
 from co_perception.training.metrics import collection, mean, take
-from co_perception.training.modes import answers, set_training
+from co_perception.training.modes import answer_loss, answers, mean_logits, set_training
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -106,14 +106,14 @@ class TrainingModule(LightningModule):
             loss = adaptation_loss(self.network, x, labels, of_source[0], adaptation, config.label_smoothing)
         else:
             logits = answers(self.network, x, config).float()
-            targets = labels.repeat_interleave(logits.shape[1])
-            loss = F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=config.label_smoothing)
+            loss = answer_loss(logits, labels, x, config)
         self.losses.update(loss.detach(), len(labels))
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         x, labels = batch
-        logits = answers(self.network, x, self.run_state.config).float().mean(1)
+        config = self.run_state.config
+        logits = mean_logits(answers(self.network, x, config).float(), x, config)
         self.val_losses.update(F.cross_entropy(logits, labels), len(labels))
         self.measures.update(logits, labels)
 

@@ -1,4 +1,4 @@
-"""The two training modes: one answer for a whole clip, or one per step of a stream, as on the robot."""
+"""The training modes: an answer for a whole clip, one per step of a stream as on the robot, or a head on features."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from typing import Protocol, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -24,11 +25,34 @@ class ClipNetwork(Protocol):
 def answers(network: nn.Module, x: Tensor, config: TrainConfig) -> Tensor:
     """Logits (B, S, classes) of clips x (B, C, T, ...); S is 1 in clip mode, else the number of steps past warm-up.
 
-    The network is a `ClipNetwork` in clip mode, `Streaming` in step mode.
+    The network is a `ClipNetwork` in clip mode, `Streaming` in step mode. In head mode it is a head, S is T, and x
+    (B, F + 1, T) has features of T steps and a last channel that is 1 for steps that count, else 0.
     """
     if config.mode == "clip":
         return cast(ClipNetwork, network).classify(x).unsqueeze(1)
+    if config.mode == "head":
+        return cast(Streaming, network).clip(x[:, :-1]).movedim(1, 2)
     return streamed(cast(Streaming, network), x, min_progress=config.min_progress, chunk=config.chunk)
+
+
+def mean_logits(logits: Tensor, x: Tensor, config: TrainConfig) -> Tensor:
+    """Logits (B, classes) of examples: the mean of their answers (B, S, classes) that count."""
+    return logits.mean(1) if config.mode != "head" else (logits * _shares(x)[:, :, None]).sum(1)
+
+
+def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig) -> Tensor:
+    """Cross entropy of all answers (B, S, classes) that count, for classes (B,): each example weighs the same."""
+    targets, smoothing = labels.repeat_interleave(logits.shape[1]), config.label_smoothing
+    if config.mode != "head":
+        return F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=smoothing)
+    losses = F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=smoothing, reduction="none")
+    return (losses * _shares(x).flatten()).sum() / len(labels)
+
+
+def _shares(x: Tensor) -> Tensor:
+    """(B, T) share of each step in its example, from the last channel of x (B, F + 1, T); in sum 1 for each example."""
+    counted = x[:, -1]
+    return counted / counted.sum(1, keepdim=True).clamp(min=1)
 
 
 def streamed(network: Streaming, x: Tensor, *, min_progress: float, chunk: int = 1) -> Tensor:

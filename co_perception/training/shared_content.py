@@ -46,7 +46,12 @@ def _where(examples: Examples, known: ContentSketch) -> str:
 
 
 def _digests(examples: Examples, index: int) -> Iterator[bytes]:
-    """Of the whole recording where the examples have a `dataset` of pairs, as learners' do, else of the input."""
+    """Of the whole recording where the examples have a `dataset` of pairs, as learners' do, else of the input.
+
+    Examples whose inputs were computed from recordings have their `digests`.
+    """
+    if (own := getattr(examples, "digests", None)) is not None:
+        return iter(own(index))
     dataset = getattr(examples, "dataset", None)
     if dataset is not None:
         return content_digests(dataset[index][0])

@@ -26,8 +26,11 @@ def small(variant: PooledVariant, **changes: object) -> PooledVariant:
     return dataclasses.replace(variant, **(reduced | changes))  # type: ignore[arg-type]
 
 
-def network(variant: PooledVariant) -> VideoNetwork:
-    """In fp64, with norms of which none is at its default: fresh ones would hide a norm at the wrong place."""
+def network(variant: PooledVariant, *, published: bool = True) -> VideoNetwork:
+    """In fp64, with norms of which none is at its default: fresh ones would hide a norm at the wrong place.
+
+    `published` says whether it has the published classifier, whose scores are made to differ.
+    """
     torch.manual_seed(0)
     net = build_video(variant).double()
     for module in net.modules():
@@ -37,7 +40,8 @@ def network(variant: PooledVariant) -> VideoNetwork:
             nn.init.normal_(module.bias, 0, 0.1)
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    nn.init.normal_(net.get_parameter("head.projection.weight"), std=0.3)
+    if published:
+        nn.init.normal_(net.get_parameter("head.projection.weight"), std=0.3)
     return net.eval()
 
 

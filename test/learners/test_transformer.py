@@ -71,6 +71,24 @@ def test_convolutions_before_attention_stream_and_survive_saving(tmp_path: Path)
     np.testing.assert_allclose(scores(streamed[-1:]), scores(again.infer(Timeseries(values, again.rate_hz))), atol=1e-5)
 
 
+def test_a_network_whose_blocks_answer_one_token_each_streams_and_survives_saving(tmp_path: Path) -> None:
+    deep = dataclasses.replace(SMALL, deep=True, depth=3, stem=(3,))
+    made = learner(deep)
+    assert made.receptive_field == 2 + 3 * 7 + 1 and type(made.model.get_submodule("encoder")).__name__ == (
+        "DeepContinualEncoder"
+    )
+    values = rows(1)
+    answers = made.infer(vectors(values))
+    for frame in (0, 7, 29):
+        run = made.infer(Timeseries(values[: frame + 1], made.rate_hz))
+        np.testing.assert_allclose(scores(run), scores(answers[frame : frame + 1]), atol=1e-5)
+    made.save(tmp_path)
+    again = ContinualTransformerLearner(deep)
+    again.load(tmp_path)
+    assert again.variant == made.variant and again.variant.window == 8
+    np.testing.assert_allclose(scores(answers), scores(again.infer(vectors(values))))
+
+
 def test_a_full_window_is_what_training_classifies() -> None:
     made = learner()
     values = rows(1, 8)

@@ -14,7 +14,15 @@ from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, TEMPORAL
 
 VIDEO = ["coi3d_inception", "cox3d_xs", "cox3d_s", "cox3d_m", "cox3d_l", "coslow_r50", "coi3d_r50"]
 SKELETONS = ["costgcn", "costgcn_mod", "coagcn", "coagcn_mod", "costr", "costr_mod", "costgcn_short"]
-FEATURES = ["cooadtr_b1", "cooadtr_b2", "cooadtr_b1_anet", "cooadtr_b2_anet", "cotrans_short"]
+FEATURES = [
+    "cooadtr_b1",
+    "cooadtr_b2",
+    "cooadtr_b1_anet",
+    "cooadtr_b2_anet",
+    "codeepcot_b2",
+    "codeepcot_b4",
+    "cotrans_short",
+]
 NAMES = [*VIDEO, *SKELETONS, "cotcn", *FEATURES]
 
 pytestmark = pytest.mark.slow  # the table builds every network

@@ -134,7 +134,7 @@ def recordings(
             given = annotations_beside(path) if annotations is None else annotations
             with Bag(path) as bag:
                 streams, clock = pose_streams(bag, layout, skipped, topic, counts)
-                own = _of_one_group(of_recording(given, bag.name))
+                own = of_one_group(of_recording(given, bag.name))
                 intervals = clock.stamped(own)
             if annotations is None and len(own) < len(given):
                 others = sorted({each.recording for each in given} - {"", bag.name})
@@ -183,7 +183,7 @@ def check_origins(annotations: Sequence[Interval], bags: int) -> None:
         )
 
 
-def _of_one_group(annotations: Sequence[Interval]) -> list[Interval]:
+def of_one_group(annotations: Sequence[Interval]) -> list[Interval]:
     """The annotations without their group. Raises ValueError for those of several, and where two overlap."""
     if len(groups := sorted({each.group for each in annotations} - {""})) > 1:
         raise ValueError(

@@ -23,11 +23,13 @@ from co_perception.data.parsing import Skipped, parse_errors, read_bounded, read
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.video import VideoFrame, VideoReader
 from co_perception.engine.data import Pixels, Video
+from co_perception.engine.files import file_digest
 
 ENDINGS = frozenset([".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"])
 LARGEST = 2 << 30  # bytes of one clip's pixels
 COLUMNS = frozenset(["path", "label", "start", "end", "subject"])
 EARLY_S = 1e-6  # times of frames are rounded
+LEAST_BACKGROUND_S = 1.0  # of a time between two clips of one file
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,9 @@ class Clip:
 
         Raises ValueError for a clip without frames, or of more than 2 GiB.
         """
+        frames, times, size = list[Pixels](), list[float](), 0
         with VideoReader(str(self.path), self.short_side) as reader:
-            frames, times, size = list[Pixels](), list[float](), 0
-            start_s, end_s = max(self.start_s - reader.begin_s, 0.0), self.end_s - reader.begin_s
-            part = replace(self, start_s=start_s, end_s=end_s)
-            for pixels, time_s in part._shown(iter(reader), reader.rate_hz):
+            for pixels, time_s in self._of(reader):
                 times.append(time_s)
                 size += pixels.nbytes
                 if size > LARGEST:
@@ -66,6 +66,31 @@ class Clip:
                 raise ValueError(f"{self.path}: no frame from {self.start_s:g} s to {self.end_s:g} s, it ends before.")
             rate_hz = self.rate_hz or _rate(times[-1] - times[0], len(times), reader.rate_hz)
             return Video(np.stack(frames).transpose(3, 0, 1, 2), rate_hz or None)
+
+    def whole(self, rate_hz: float) -> Clip:
+        """The whole file that this is a part of, at a rate."""
+        return replace(self, start_s=0.0, end_s=math.inf, rate_hz=rate_hz)
+
+    def pictures(self) -> Iterator[tuple[Pixels, float]]:
+        """The frames one by one, however many, with their times from the beginning of the file [s]. Raises OSError."""
+        with VideoReader(str(self.path), self.short_side) as reader:
+            for pixels, time_s in self._of(reader):
+                yield pixels, time_s + reader.begin_s
+
+    def length_s(self) -> float:
+        """About how long it lasts [s], as the file declares; 0 where it does not."""
+        with VideoReader(str(self.path)) as reader:
+            whole_s = reader.begin_s + (reader.frames or 0) / (reader.rate_hz or math.inf)
+        return max(min(self.end_s, whole_s) - self.start_s, 0.0)
+
+    def content(self) -> str:
+        """Digest of the file, and which of its frames are shown at which size: equal for a copy of another name."""
+        return f"{file_digest(self.path)} {self.start_s:g} {self.end_s:g} {self.rate_hz} {self.short_side}"
+
+    def _of(self, reader: VideoReader) -> Iterator[tuple[Pixels, float]]:
+        """The frames of this clip, with their times since the first one of the file [s]."""
+        start_s, end_s = max(self.start_s - reader.begin_s, 0.0), self.end_s - reader.begin_s
+        yield from replace(self, start_s=start_s, end_s=end_s)._shown(iter(reader), reader.rate_hz)
 
     def _shown(self, frames: Iterator[VideoFrame], declared_hz: float) -> Iterator[tuple[Pixels, float]]:
         """The frames of this clip, whose times are from the first frame on, at its rate, with their times [s]."""
@@ -114,6 +139,29 @@ def video_samples(
         samples.append(Sample(clip, names.index(label), subject, str(file), f"{file}{part}"))
     skipped.require(samples, path, "It is a folder with a folder of videos for each class, or a table path,label.")
     return Samples(samples, names), skipped
+
+
+def with_background(samples: Samples, label: str) -> Samples:
+    """The clips of `video_samples`, and what of their files is in none of them, as clips of the class `label`, the last
+    of all. What is shorter than `LEAST_BACKGROUND_S` is left out, and files that do not tell their length have none.
+    """
+    spans: dict[Path, list[Clip]] = {}
+    for item in samples.items:
+        if isinstance(item.data, Clip):
+            spans.setdefault(item.data.path, []).append(item.data)
+    names = (*(name for name in samples.classes if name != label), label)
+    found = list(samples.with_classes(names).items)
+    for path, clips in spans.items():
+        whole = replace(clips[0], start_s=0.0, end_s=math.inf)
+        edges, end_s = [0.0], whole.length_s()
+        for clip in sorted(clips, key=lambda each: each.start_s):
+            edges[-1:] = [edges[-1], clip.start_s, max(edges[-1], clip.end_s)]
+        for start_s, stop_s in zip(edges[::2], [*edges[1::2], end_s], strict=True):
+            if min(stop_s, end_s) - start_s >= LEAST_BACKGROUND_S:
+                part = replace(whole, start_s=start_s, end_s=min(stop_s, end_s))
+                source = f"{path} {part.start_s:g}-{part.end_s:g} s"
+                found.append(Sample(part, len(names) - 1, "", str(path), source))
+    return Samples(found, names)
 
 
 Row = tuple[Path, str, str, float, float]  # file, label, subject, start, end
