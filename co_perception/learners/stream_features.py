@@ -151,7 +151,7 @@ class FeatureExtractor:
         if self._trunk is None:
             # In this layout pools and convolutions over whole clips take four fifths of the time on a CPU.
             trunk = fold_batch_norm(self._network.trunk).eval()
-            self._trunk = trunk.to(memory_format=torch.channels_last_3d)
+            self._trunk = trunk.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch has it
         pictures = _Pictures(recording, self.variant, self.device)
         rows = list(_rows(self._trunk, pictures, self.variant, note))
         if not rows:
