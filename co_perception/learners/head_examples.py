@@ -23,9 +23,9 @@ from co_perception.data.datasets.video_folder import Clip
 from co_perception.learners.preprocess_video import clip_frames
 from co_perception.learners.stream_features import (
     FeatureExtractor,
-    Recording,
+    PictureStream,
     StreamFeatures,
-    VideoRecording,
+    VideoInMemory,
     counted_steps,
 )
 from co_perception.learners.trainable import Pairs
@@ -120,7 +120,7 @@ def head_examples(
     return HeadExamples(parts, labels, context)
 
 
-def _part(dataset: Pairs, index: int, extractor: FeatureExtractor) -> tuple[Recording, tuple[float, float]]:
+def _part(dataset: Pairs, index: int, extractor: FeatureExtractor) -> tuple[PictureStream, tuple[float, float]]:
     """The recording that an example is a part of, and from when to when [s]."""
     items: Any = getattr(dataset, "items", None)
     given = items[index].data if items is not None and not callable(items) else None
@@ -130,16 +130,16 @@ def _part(dataset: Pairs, index: int, extractor: FeatureExtractor) -> tuple[Reco
         frames = clip_frames(dataset[index][0], extractor.variant, 1)
     except ValueError as error:
         raise ValueError(f"example {index}: {error}") from error
-    return VideoRecording(frames, extractor.variant.rate_hz), (0.0, np.inf)
+    return VideoInMemory(frames, extractor.variant.rate_hz), (0.0, np.inf)
 
 
 def _features(
-    recordings: Sequence[Recording], extractor: FeatureExtractor, progress: Progress | None
+    recordings: Sequence[PictureStream], extractor: FeatureExtractor, progress: Progress | None
 ) -> list[StreamFeatures]:
     """Features of each recording; those that are equal are computed, and held, once."""
     found: dict[str, StreamFeatures] = {}
     names = [recording.content() for recording in recordings]
-    missing = dict[str, Recording]()
+    missing = dict[str, PictureStream]()
     for name, recording in zip(names, recordings, strict=True):
         if name not in found and name not in missing:
             stored = extractor.stored(recording)

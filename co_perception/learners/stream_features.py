@@ -38,7 +38,7 @@ CHUNK = 64  # frames of a longer one that are computed at once
 FORMAT = 1  # of the files
 
 
-class Recording(Protocol):
+class PictureStream(Protocol):
     """A stream of pictures at the network's rate: a whole video file, or a run of a bag's pictures."""
 
     def pictures(self) -> Iterator[tuple[Pixels, float]]:
@@ -55,8 +55,8 @@ class Recording(Protocol):
 
 
 @dataclass(frozen=True)
-class VideoRecording:
-    """A Video in memory, with frames at the network's rate, as a `Recording`."""
+class VideoInMemory:
+    """A Video in memory, with frames at the network's rate, as a `PictureStream`."""
 
     frames: NDArray[np.uint8]  # (T, H, W, 3)
     rate_hz: float
@@ -131,14 +131,14 @@ class FeatureExtractor:
         self._trunk: Sequential | None = None
         self._network = network
 
-    def stored(self, recording: Recording) -> StreamFeatures | None:
+    def stored(self, recording: PictureStream) -> StreamFeatures | None:
         """The features that were stored before; None where there are none, or where the file is damaged."""
         try:
             return StreamFeatures.from_file(self._path(recording))
         except (OSError, ValueError):
             return None
 
-    def compute(self, recording: Recording, note: Callable[[int], None] = lambda frames: None) -> StreamFeatures:
+    def compute(self, recording: PictureStream, note: Callable[[int], None] = lambda frames: None) -> StreamFeatures:
         """Computes and stores the features.
 
         Args:
@@ -167,7 +167,7 @@ class FeatureExtractor:
         write_files({path: found.to_bytes()})
         return found
 
-    def _path(self, recording: Recording) -> Path:
+    def _path(self, recording: PictureStream) -> Path:
         name = blake2b(recording.content().encode(), digest_size=16).hexdigest()
         return self.folder / f"{self.variant.name}-{self.digest}" / f"{name}.safetensors"
 
@@ -175,7 +175,7 @@ class FeatureExtractor:
 class _Pictures:
     """The pictures of a recording as chunks of the network's input, counted and digested on the way."""
 
-    def __init__(self, recording: Recording, variant: VideoVariant, device: torch.device | str) -> None:
+    def __init__(self, recording: PictureStream, variant: VideoVariant, device: torch.device | str) -> None:
         self._pictures, self._variant, self._device = recording.pictures(), variant, device
         self.count, self.begin_s, self.digests = 0, 0.0, list[int]()
 

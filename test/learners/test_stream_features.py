@@ -18,7 +18,7 @@ from co_perception.learners.preprocess_video import to_input
 from co_perception.learners.stream_features import (
     FeatureExtractor,
     StreamFeatures,
-    VideoRecording,
+    VideoInMemory,
     counted_steps,
     trunk_digest,
 )
@@ -52,7 +52,7 @@ def test_features_are_those_of_the_stream(at_once: int, tmp_path: Path, monkeypa
     monkeypatch.setattr(stream_features, "AT_ONCE", at_once)
     monkeypatch.setattr(stream_features, "CHUNK", 6)
     net, frames = trunk_network(), moving(0, 31, 1)
-    found = FeatureExtractor(net, folder=tmp_path).compute(VideoRecording(frames, RATE_HZ))
+    found = FeatureExtractor(net, folder=tmp_path).compute(VideoInMemory(frames, RATE_HZ))
     expected = stepped(net, frames)
     assert found.frames == 31 and found.rows.dtype == np.float32
     assert len(found.rows) >= len(expected) > 5
@@ -61,18 +61,18 @@ def test_features_are_those_of_the_stream(at_once: int, tmp_path: Path, monkeypa
 
 def test_a_recording_costs_once_whatever_holds_it(tmp_path: Path) -> None:
     net, frames = trunk_network(), moving(0, 20, 1)
-    extractor, recording = FeatureExtractor(net, folder=tmp_path), VideoRecording(frames, RATE_HZ)
+    extractor, recording = FeatureExtractor(net, folder=tmp_path), VideoInMemory(frames, RATE_HZ)
     assert extractor.stored(recording) is None
-    first, seen = extractor.compute(recording, note=lambda frames: None), VideoRecording(frames.copy(), RATE_HZ)
+    first, seen = extractor.compute(recording, note=lambda frames: None), VideoInMemory(frames.copy(), RATE_HZ)
     second = FeatureExtractor(trunk_network(), folder=tmp_path).stored(seen)
     assert second is not None and np.array_equal(first.rows, second.rows) and second.frames == 20
     assert np.array_equal(first.digests, second.digests) and len(set(second.digests.tolist())) == 20
-    assert extractor.stored(VideoRecording(frames[1:], RATE_HZ)) is None
-    assert extractor.stored(VideoRecording(frames, RATE_HZ + 1)) is None
+    assert extractor.stored(VideoInMemory(frames[1:], RATE_HZ)) is None
+    assert extractor.stored(VideoInMemory(frames, RATE_HZ + 1)) is None
 
 
 def test_other_weights_and_other_pictures_have_features_of_their_own(tmp_path: Path) -> None:
-    net, recording = trunk_network(), VideoRecording(moving(0, 20, 1), RATE_HZ)
+    net, recording = trunk_network(), VideoInMemory(moving(0, 20, 1), RATE_HZ)
     FeatureExtractor(net, folder=tmp_path).compute(recording)
     digest = trunk_digest(net)
     torch.nn.init.zeros_(net.classifier_head.get_parameter("head.weight"))
@@ -82,7 +82,7 @@ def test_other_weights_and_other_pictures_have_features_of_their_own(tmp_path: P
 
 
 def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
-    extractor, recording = FeatureExtractor(trunk_network(), folder=tmp_path), VideoRecording(moving(0, 20, 1), RATE_HZ)
+    extractor, recording = FeatureExtractor(trunk_network(), folder=tmp_path), VideoInMemory(moving(0, 20, 1), RATE_HZ)
     extractor.compute(recording)
     [file] = tmp_path.rglob("*.safetensors")
     content = file.read_bytes()
@@ -95,7 +95,7 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
 
 def test_a_short_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 frames at 3.75 Hz are too short for an answer of coi3d_r50"):
-        FeatureExtractor(trunk_network(), folder=tmp_path).compute(VideoRecording(moving(0, 1, 1), RATE_HZ))
+        FeatureExtractor(trunk_network(), folder=tmp_path).compute(VideoInMemory(moving(0, 1, 1), RATE_HZ))
 
 
 def test_answers_count_where_enough_of_their_field_is_real() -> None:
