@@ -150,8 +150,8 @@ class TrainableLearner(NetworkLearner):
         if source.pruned:
             raise ValueError(f"{path} is pruned: start from the model it was derived from, or load() and fit() it")
         self._build()
-        kept = self.model.state_dict().keys() - self.classifier_names()
-        body = {name: value for name, value in source.model.state_dict().items() if name in kept}
+        body_names = self.model.state_dict().keys() - self.classifier_names()
+        body = {name: value for name, value in source.model.state_dict().items() if name in body_names}
         self.model.load_state_dict(body, strict=False)
         self.begun, self.start, self.trained_on = True, source.name, source.trained_on
         self._use(self.model, eager)
