@@ -1,6 +1,6 @@
 """Recipe: heads on Inception-I3D taught six acts of two people from 60 short videos (UT-Interaction, set 1).
 
-    python -m recipes.interactions --data DATA [--heads linear gru attention deepcot]
+    python -m recipes.interactions --data DATA --folds 10 [--heads linear gru attention deepcot]
 
 Classes are the six acts and "nothing", shown by nine videos of people alone in two other homes (GMDCSA24). Each of the
 ten pairs of people is held out once, and with it one of the homes, in turn. Settings of the heads are those of the
@@ -48,7 +48,7 @@ def main() -> None:
     learner.progress = lambda what, done, whole: print(f"\r{what}   ", end="", file=sys.stderr, flush=True)
     learner.read_dataset(samples, CONFIG)
     report.note("cpu_s_of_features", round(process_time() - begin_s, 1))
-    for number, pair in enumerate(pairs):
+    for number, pair in enumerate(pairs[: chosen.folds]):
         away = {pair, homes[number % len(homes)]}
         train, held_out = _divided(samples, away)
         for kind in chosen.heads:
