@@ -23,8 +23,7 @@ from co_perception.learners.pose_examples import AUGMENT, PoseExamples
 from co_perception.learners.skeleton_inference import SkeletonInference, StepFacts
 from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.networks import stgcn, temporal
-from co_perception.networks.build import load_strictly
-from co_perception.networks.checkpoints import unwrap
+from co_perception.networks.checkpoints import load_strictly, unwrap
 from co_perception.networks.gallery import CoGallery
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.temporal import CoTcn
