@@ -32,7 +32,7 @@ OF_ONE = ("network", "model_path")  # what each recognizer has; where both run, 
 SETS = {  # launch arguments that are parameters of a node, by node
     "video_activity": ("device", "subject", "image_transport", "image_reliability"),
     "skeleton_activity": ("device", *OF_SKELETONS, *OF_ONE),
-    "pose": ("image_transport", "image_reliability", "camera_motion"),
+    "pose": ("image_transport", "image_reliability", "camera_motion", "identity"),
     "camera": ("source", "image_transport"),
     "fusion": (),
     "outputs": ("outputs", "image_transport", "image_reliability"),
@@ -64,6 +64,8 @@ ARGUMENTS: list[tuple[str, str, list[str] | None, str]] = [  # name, default, ch
     ("outputs", "", None,
      "Starts the node outputs, which publishes annotated (a picture), markers (RViz), annotations (Foxglove), "
      "detections (vision_msgs) and humans (REP-155), with commas between; empty: it is not started."),
+    ("identity", "", ["", "none", "appearance"],
+     f"How the pose estimator recognizes who comes back: not at all, or by appearance; {AS_IN_FILE}"),
     ("image_transport", "", ["", "raw", "compressed", "ffmpeg", "foxglove"], f"How pictures travel; {AS_IN_FILE}"),
     ("image_reliability", "", ["", "best_effort", "reliable", "best_available"],
      f"How pictures are asked for; {AS_IN_FILE}"),
@@ -162,13 +164,14 @@ def check_alone(value: Mapping[str, str], kinds: Sequence[str]) -> None:
         raise ValueError("no_pixels: outputs:=annotated draws on pictures, and none leave their process; take markers")
 
 
-def check_motion(value: Mapping[str, str], estimates: bool) -> None:
-    """Raises ValueError where the camera's motion is to be taken out, and no pose estimator is started that could."""
-    if not estimates and value["camera_motion"] not in ("", "none"):
-        raise ValueError(
-            f"camera_motion:={value['camera_motion']} is of the package's own pose estimator, and none is started; add "
-            "recognizer:=skeleton, recognizer:=both or subject:=person, without pose:=none"
-        )
+def check_estimates(value: Mapping[str, str], estimates: bool) -> None:
+    """Raises ValueError for what only the package's pose estimator does, where none is started."""
+    for name in ("camera_motion", "identity"):
+        if not estimates and value[name] not in ("", "none"):
+            raise ValueError(
+                f"{name}:={value[name]} is of the package's own pose estimator, and none is started; add "
+                "recognizer:=skeleton, recognizer:=both or subject:=person, without pose:=none"
+            )
 
 
 def chosen(value: Mapping[str, str], names: Sequence[str]) -> dict[str, str | float]:
@@ -196,7 +199,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     estimates = value["pose"] != "none" and ("skeleton" in kinds or value["subject"] == "person")
     finder = "pose" if estimates else "skeleton_activity" if "skeleton" in kinds else ""
     check_places(value, finder)
-    check_motion(value, estimates)
+    check_estimates(value, estimates)
     places = {name: chosen(value, OF_PLACES) if name == finder else {} for name in SETS}
     if alone:
         nodes = [_one_process(value, answers, places["pose"])]

@@ -213,12 +213,19 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         self._events.update({event: len(ids) for event, ids in people.items()})
         self._events["poses ignored"] += tracked.ignored
         self._looks.update({"second looks": looks, "second looks with a find": finds})
+        if self.settings.current.identity != "none":
+            self._note_identity(tracked)
         if tracked.restarted:
             self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
 
     def send(self, message: SkeletonArray) -> None:
         """Publishes the people of one picture."""
         self._skeletons.publish(message)
+
+    def _note_identity(self, tracked: Tracked) -> None:
+        self._events["in doubt"] += len(tracked.doubtful)
+        if tracked.doubtful:
+            self.get_logger().info(f"{', '.join(tracked.doubtful)}: maybe somebody who was here, not surely; new ids")
 
     # Every second
 

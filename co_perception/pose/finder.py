@@ -20,6 +20,7 @@ from co_perception.engine.stamp_order import Order
 from co_perception.engine.target import Pose
 from co_perception.pose.camera_motion import CAMERA_MOTIONS, ImageMotion, MotionSource
 from co_perception.pose.estimator import ESTIMATORS, PoseEstimator, build_estimator
+from co_perception.pose.identity import Identity, IdentitySettings
 from co_perception.pose.second_look import SecondLook
 from co_perception.pose.smoothing import Smoother
 from co_perception.pose.tracker import FramePlace, Tracked, Tracker
@@ -29,7 +30,7 @@ OWN = -1.0  # of a threshold: the estimator's default
 
 
 @dataclass(frozen=True)
-class PoseSettings(TurnSettings):
+class PoseSettings(TurnSettings, IdentitySettings):
     """Settings of estimator, tracker and smoother."""
 
     estimator: str = setting("movenet", "What finds people and their joints.", choices=ESTIMATORS)
@@ -106,6 +107,7 @@ class Finder:
         """How pictures are made upright."""
         self.camera_motion: MotionSource | None = ImageMotion() if values.camera_motion == "image" else None
         """What finds how the camera moved; None: it stands still. Of `camera_motion: tf` a node sets it."""
+        self._identity = Identity(values) if values.identity != "none" else None
         self._smoother = Smoother() if values.smoothing == "one_euro" else None
         self._before: tuple[Pose, ...] = ()  # people of the frame before, in the upright picture
         self._size: tuple[int, ...] | None = None
@@ -143,6 +145,8 @@ class Finder:
         tracked = self._tracker.update(found, stamp_ns, place.frame)
         tracked = replace(tracked, lost=before + tracked.lost)
         self._before = tracked.poses
+        if self._identity is not None:
+            tracked = self._identity.resolve(image.data, tracked, stamp_ns)
         poses = list(tracked.poses)
         if self._smoother is not None:
             self._smoother.forget(tracked.lost)
@@ -175,8 +179,12 @@ class Finder:
         self._tracker.end_stream()
 
     def reset(self) -> tuple[str, ...]:
-        """Lose everybody, and begin a new stream; their ids. No image is placed meanwhile."""
-        return self._give_up(self._tracker.reset())
+        """Lose everybody for good, and begin a new stream; their ids. No image is placed meanwhile."""
+        lost = self._tracker.reset()
+        if self._identity is not None:
+            lost = self._identity.end(lost)
+            self._identity.forget()
+        return self._give_up(lost)
 
     def _begin_anew(self) -> None:
         self.estimator.reset()

@@ -50,9 +50,10 @@ class Tracked:
     """The tracks in one frame.
 
     poses: of visible people, with ids, oldest id first. born: new ids. back: ids visible again after at least one frame
-    without. missing: ids that are not visible but may return. lost: ids that ended and are never used again. ignored:
-    number of poses without an id (too few joints, too many people, a duplicate, or not yet confirmed). restarted: a
-    stream had ended (see `FramePlace`), so all tracks ended.
+    without. missing: ids that are not visible but may return. lost: ids that ended; only `identity` gives them again.
+    ignored: number of poses without an id (too few joints, too many people, a duplicate, or not yet confirmed).
+    restarted: a stream had ended (see `FramePlace`), so all tracks ended. doubtful: those of the new ids that may be of
+    people who were away (`identity`).
     """
 
     poses: tuple[Pose, ...]
@@ -62,6 +63,7 @@ class Tracked:
     lost: tuple[str, ...] = ()
     ignored: int = 0
     restarted: bool = False
+    doubtful: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

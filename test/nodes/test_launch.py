@@ -262,6 +262,15 @@ def test_outputs_are_made_of_what_everybody_else_gets(launch_file: Any, recogniz
     assert wanted.items() <= dict(node["remappings"]).items()
 
 
+def test_identity_is_the_pose_estimators(launch_file: Any) -> None:
+    nodes = started(launch_file, recognizer="skeleton", identity="appearance")
+    assert nodes["pose"]["parameters"][1]["identity"] == "appearance"
+    assert "identity" not in nodes["skeleton_activity"]["parameters"][1]
+    for without in ({}, {"recognizer": "skeleton", "pose": "none"}):
+        with pytest.raises(ValueError, match="identity:=appearance is of the package's own pose estimator"):
+            started(launch_file, identity="appearance", **without)
+
+
 @pytest.mark.parametrize(
     ("chosen", "estimator"),
     [

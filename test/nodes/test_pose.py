@@ -220,6 +220,26 @@ def test_diagnostics_tell_who_is_followed(stream: Stream, estimator: FakeEstimat
     assert float(seen["step p50 (ms)"]) >= 0
 
 
+def test_who_comes_back_has_the_old_id_and_doubts_are_counted(bench: Any, estimator: FakeEstimator) -> None:
+    """Everybody is as gray as the picture: the second one may be either of those who left."""
+    stream = Stream(bench, lambda settings: estimator, second_look=0, identity="appearance", confirm=1)
+    told = Diagnosed(stream.bench, "pose")
+    estimator.people = (person(100),)
+    stream.show(1.0, 1.1)
+    stream.answered(2)
+    estimator.people = ()
+    stream.show(2.0, 3.0)
+    stream.answered(4)
+    estimator.people = (person(400),)
+    stream.show(*(3.1 + n / 10 for n in range(6)))
+    assert ids(stream.answered(10)[-1]) == ["p1"]
+    estimator.people = (person(100), person(300))
+    stream.show(*(5.0 + n / 10 for n in range(6)))
+    stream.answered(16)
+    bench.until(lambda: told.count("processed") == 16, "diagnostics")
+    assert (told.values["ids back"], told.values["ids in doubt"]) == ("1", "2")
+
+
 def test_second_looks_are_counted(bench: Any) -> None:
     class Leaves(FakeEstimator):
         def estimate(self, image: data.Image) -> list[Pose]:
