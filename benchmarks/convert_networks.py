@@ -39,7 +39,8 @@ from bench.results import markdown, number, over, write_json
 from co_perception.evaluation.provenance import machine
 
 HEADER = (
-    "network", "source", "license", "result", "convert [s]", "step [ms]", "clip [ms]", "clip / step", "frames per step",
+    "network", "source", "license", "result", "convert [CPU s]", "step [ms]", "clip [ms]", "clip / step",
+    "frames per step",
 )  # fmt: skip
 BEGIN, END = "<!-- begin of benchmarks/convert_networks.py -->", "<!-- end of benchmarks/convert_networks.py -->"
 

@@ -7,7 +7,6 @@ comparison here streams a clip step by step.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import importlib
 import io
@@ -18,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
@@ -117,7 +116,7 @@ class Record:
     single: the same in single precision, where that is more than `TOLERANCE` and `difference` is of double precision:
     then rounding tells the two apart, in the plain network as in the stream.
     clips: how many were compared.
-    convert_s: seconds.
+    convert_s: seconds of processor time.
     onnxruntime: why ONNX Runtime does not step it; empty where it does, and gives the same.
     step_ms, clip_ms: medians of one stream on ONNX Runtime: of a step of `stride` frames, and of the plain network on
     the clip; untimed: why they are not there.
@@ -166,16 +165,16 @@ def trial(network: PublicNetwork, threads: int | None = None) -> Record:
         return Record(name=network.name, outcome=ABSENT, reasons=[str(error)])
     except Exception:
         return Record(name=network.name, outcome=BROKEN, reasons=_last_error())
-    begin = perf_counter()
+    begin = process_time()
     try:
         layer = convert(plain, **{"layout": network.layout, "example": example, **network.settings})
     except ConversionError as refused:
-        seconds = perf_counter() - begin
+        seconds = process_time() - begin
         reasons = [str(each) for each in refused.unsupported]
         return Record(name=network.name, outcome=REFUSED, reasons=reasons, convert_s=seconds)
     except Exception:
         return Record(name=network.name, outcome=TRACEBACK, reasons=_last_error())
-    seconds = perf_counter() - begin
+    seconds = process_time() - begin
     try:
         layer.load_state_dict(plain.state_dict())  # weights of the plain network, names and shapes
         differences, single = list(compared(network, plain, layer)), None
@@ -249,7 +248,7 @@ def _clip_on_onnxruntime(plain: nn.Module, network: PublicNetwork, threads: int)
     x = example_of(network).contiguous()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder, "clip.onnx")
-        program: Any = torch.onnx.export(copy.deepcopy(plain), (x,), dynamo=True, verbose=False)
+        program: Any = torch.onnx.export(copied(plain), (x,), dynamo=True, verbose=False)
         program.save(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

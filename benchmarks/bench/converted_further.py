@@ -87,10 +87,23 @@ def hcn() -> nn.Module:
     return made_for_pictures("model.HCN", "HCN")
 
 
+class OfAnyBatch(nn.Module):
+    """SGN, which has its one-hot codes of joints and frames for batches of one size, for any."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network, self.codes = network, {name: getattr(network, name)[:1] for name in ("spa", "tem")}
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name, code in self.codes.items():
+            setattr(self.network, name, code.expand(x.size(0), *code.shape[1:]))
+        return self.network(x)
+
+
 def sgn() -> nn.Module:
     """SGN for NTU skeletons."""
     args = types.SimpleNamespace(batch_size=2, train=0)
-    return on_cpu(partial(made, "model", "SGN", 60, "NTU", 20, args))
+    return OfAnyBatch(on_cpu(partial(made, "model", "SGN", 60, "NTU", 20, args)))
 
 
 def gsm() -> nn.Module:

@@ -19,13 +19,15 @@ _NUMBERS: Mapping[str, float] = {"zeros": 0.0, "ones": 1.0, "empty": 0.0}
 IN_PLACE = ("iadd", "isub", "imul", "itruediv", "ipow")
 _SAME = ("to", "type", "type_as", "cuda", "cpu", "float", "half", "double", "bool", "long", "int", "contiguous",
          "detach", "clone", "requires_grad_")  # fmt: skip
+_KINDS: Mapping[str, list[torch.dtype]] = {"bool": [torch.bool], "long": [torch.int64], "int": [torch.int32]}
 
 
 def made(emitter: Emitter, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
     """`torch.zeros(...)` and others whose sizes are lengths of a clip."""
     sizes = [*args, *([kwargs["size"]] if "size" in kwargs else [])]
     if name in _NUMBERS:
-        return _filled(emitter, _NUMBERS[name], sizes)
+        filled = _filled(emitter, _NUMBERS[name], sizes)
+        return _of_kind(filled, name, (), kwargs) if isinstance(filled, Filled) else filled
     if name == "full":
         return _filled(emitter, args[1] if len(args) > 1 else kwargs["fill_value"], sizes[:1])
     if name == "arange":
@@ -82,6 +84,7 @@ MADE: Mapping[str, Callable[..., Any]] = {
     "ones_like": _like(1.0),
     "empty_like": _like(0.0),
     "full_like": lambda emitter, value, number, **_: _filled(emitter, number, emitter.sizes(value)),
+    "new": _new(0.0),
     "new_zeros": _new(0.0),
     "new_ones": _new(1.0),
     "new_empty": _new(0.0),
@@ -113,33 +116,60 @@ def computed(
 ) -> object:
     """What an operation makes of it; None where other tensors are in it."""
     if name in _SAME:
-        return Filled(value.number, value.sizes) if name == "clone" else value
+        return _of_kind(value, name, args, kwargs)
     if any(isinstance(part, TracedTensor) for part in parts((args, kwargs))):
         return None
     if name in ("getitem", "unsqueeze", "chunk", "split", "transpose", "permute"):
         return _views(value, name, function, args, kwargs)
-    if name in ("invert", "bitwise_not", "cumsum"):
-        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here; make it in __init__")
     others = [part for part in parts((args[1:], kwargs)) if isinstance(part, Tensor)]
     if not all(isinstance(part, Filled) for part in others):
         return None
     if any(part.sizes != value.sizes for part in others):  # type: ignore[attr-defined]
         raise UnsupportedError("it combines two tensors of the clip's length that have other sizes")
-    args, kwargs = mapped((args, kwargs), _as_one)
     if any(isinstance(part, Length) for part in parts((args[1:], kwargs))):
         raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
-    answer = function(*args, **kwargs)
-    if not isinstance(answer, Tensor) or answer.shape != (1,) * len(value.sizes):
-        raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+
+    def of_size(known: Sequence[int]) -> Any:
+        given = mapped((args, kwargs), lambda part: _full(part, known) if isinstance(part, Filled) else part)
+        return function(*given[0], **given[1])
+
+    answer, twice = of_size([1] * len(value.sizes)), of_size([2] * len(value.sizes))
+    if twice.shape != (2,) * len(value.sizes) or not bool((twice == answer).all()):
+        return _alike_for_streams(value, name, of_size)
     if name in IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         value.own()
         value.number = float(answer.reshape(()))
         return value
-    return Filled(float(answer.reshape(())), value.sizes)
+    return _filled_of(answer, value.sizes)
 
 
-def _as_one(part: object) -> object:
-    return torch.full((1,) * len(part.sizes), part.number) if isinstance(part, Filled) else part
+def _alike_for_streams(value: Filled, name: str, of_size: Callable[[Sequence[int]], Any]) -> Tensor:
+    """What an operation along other axes makes of it, as a weight with one entry for all streams."""
+    one, two = ([count if isinstance(size, Length) else size for size in value.sizes] for count in (1, 2))
+    if all(size.streams for size in value.sizes if isinstance(size, Length)) and not name.endswith("_"):
+        answer, twice = of_size(one), of_size(two)
+        alike = isinstance(answer, Tensor) and answer.dim() == twice.dim() and answer.numel() < twice.numel()
+        if alike and torch.equal(answer.expand_as(twice), twice):
+            return answer
+    raise UnsupportedError(f"{name} of a tensor of the clip's length is not known here")
+
+
+def _full(value: Filled, sizes: Sequence[int]) -> Tensor:
+    return torch.full(tuple(sizes), value.number).to(value.kind or torch.get_default_dtype())
+
+
+def _filled_of(answer: Tensor, sizes: Sequence[Size]) -> Filled:
+    filled = Filled(float(answer.reshape(())), sizes)
+    filled.kind = None if answer.is_floating_point() else answer.dtype
+    return filled
+
+
+def _of_kind(value: Filled, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Filled:
+    """As another type, of which those that are no floating point are remembered."""
+    kinds = [part for part in parts((args[1:], kwargs)) if isinstance(part, torch.dtype)] + _KINDS.get(name, [])
+    if kinds and not kinds[0].is_floating_point:
+        return _filled_of(_full(value, ()).to(kinds[0]), value.sizes)
+    return Filled(value.number, value.sizes) if name == "clone" else value
 
 
 def _views(

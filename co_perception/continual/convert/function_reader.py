@@ -194,6 +194,10 @@ class FunctionReader(LayerBuilder):
                 return self.weights.compute(
                     name, function, (weight, [1 if isinstance(s, Length) else s for s in sizes]), {}
                 )
+        lengths = [part for part in sizes if isinstance(part, Length)]
+        of_all = name in ("view", "reshape") and isinstance(weight, Tensor) and weight.shape[:1] == (1,)
+        if of_all and len(lengths) == 1 and sizes[0] is lengths[0] and lengths[0].streams:
+            return self.weights.compute(name, function, (weight, [1, *sizes[1:]]), {})  # one entry for all streams
         if all(part.value is not None for part in parts((args, kwargs)) if isinstance(part, Length)):
             args, kwargs = mapped((args, kwargs), lambda part: int(part) if isinstance(part, Length) else part)
             return self.weights.compute(name, function, args, kwargs)

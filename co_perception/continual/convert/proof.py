@@ -134,10 +134,10 @@ def _most_products(layer: Streaming, shape: Sequence[int]) -> int:
 
 
 def _products(layer: Streaming, shape: Sequence[int], frames: int) -> int:
-    """Multiplications of a clip of one stream, which is not computed."""
-    shapes_alone = copy.deepcopy(layer).to("meta")
+    """Multiplications of a clip of one stream."""
+    like = next(layer.parameters(), torch.empty(0))
     with _Multiplications() as counter:
-        shapes_alone.clip(torch.zeros(1, shape[0], frames, *shape[1:], device="meta"))
+        layer.clip(torch.zeros(1, shape[0], frames, *shape[1:]).to(like))
     return counter.total
 
 

@@ -108,10 +108,12 @@ class Filled(StandIn):
         number: the number.
         sizes: lengths of its axes.
         shared: whether it is a view of another such tensor, or that one a view of it.
+        kind: its type where that is no floating point.
     """
 
     number: float
     sizes: tuple[Size, ...]
+    kind: torch.dtype | None = None
 
     def __init__(self, number: float, sizes: Sequence[Size]) -> None:
         super().__init__()

@@ -141,6 +141,9 @@ EQUAL: dict[str, Forward] = {
     "resized to a size": lambda net, x: F.interpolate(F.max_pool2d(net.conv(x), (1, 2)), size=x.shape[2:]) * x,
     "resized linearly": lambda net, x: F.interpolate(
         net.conv(x), scale_factor=(1.0, 2.0), mode="bilinear", align_corners=True),
+    "zeros made of old": lambda net, x: torch.cat([x.new(x.size(0), 6, 1, 4).zero_(), x[:, :, :-1]], 2) - net.conv(x),
+    "positions by a mask": lambda net, x: net.conv(x) + _positions_by_a_mask(x),
+    "shares of ones": lambda net, x: net.conv(x) * torch.ones(x.size(0), 1, 1, 4, dtype=x.dtype).softmax(-1),
     "looks for numbers that are none": lambda net, x: _checked(net.conv(x)),
     "two paths through an identity": lambda net, x: sum(net.path([net.conv(x), net.causal(F.pad(x, (0, 0, 4, 0)))])),
 }  # fmt: skip
@@ -168,6 +171,13 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     "looks for zeros": (lambda net, x: x if (net.conv(x) != 0).any() else -x, "must not depend on a tensor"),
     "more frames": (lambda net, x: F.interpolate(net.conv(x), scale_factor=(2.0, 1.0)), "more or fewer frames"),
 }  # fmt: skip
+
+
+def _positions_by_a_mask(x: Tensor) -> Tensor:
+    """As in DETR (Carion et al., ECCV 2020, arXiv:2005.12872), of joints."""
+    seen = ~torch.zeros((x.size(0), x.size(3)), dtype=torch.bool)
+    numbers = seen.cumsum(1, dtype=x.dtype)
+    return (numbers / numbers[:, -1:]).sin()[:, None, None, :].reshape(x.size(0), 1, 1, -1)
 
 
 def _checked(y: Tensor) -> Tensor:
