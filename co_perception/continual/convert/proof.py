@@ -68,7 +68,7 @@ def prove(
         """Whether the networks take such frames and are equal on them; frames of full size decide where not."""
         try:
             layer.frame_out(tuple(shape))
-            for frames, streams in _clips(layer, shape, lengths, whole):
+            for frames, streams in _clips(layer, shape, lengths):
                 _compare(*answers(shape, frames, streams), frames, whole)
         except (RuntimeError, TypeError, ValueError, IndexError, AssertionError):
             return False
@@ -76,7 +76,7 @@ def prove(
 
     def compare() -> None:
         if not any(proved_on(smaller) for smaller in _smaller(frame_shape)):
-            for frames, streams in _clips(layer, frame_shape, lengths, whole):
+            for frames, streams in _clips(layer, frame_shape, lengths):
                 _compare(*answers(frame_shape, frames, streams), frames, whole)
 
     with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(plain), evaluation_mode(layer):
@@ -102,30 +102,30 @@ def _smaller(frame_shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
             yield (channels, *(size // part for size in space))
 
 
-def _clips(layer: Streaming, shape: Sequence[int], lengths: list[int], whole: bool) -> list[tuple[int, int]]:
+def _clips(layer: Streaming, shape: Sequence[int], lengths: list[int]) -> list[tuple[int, int]]:
     """Frames and streams of the clips that are tried, fewer of a network that computes for seconds on each."""
     usual = [(frames, STREAMS) for frames in lengths]
+    if len(usual) == 1:  # the only clip that tells; two streams, since what mixes them is equal on one
+        return usual
     computed = 2 * sum(frames * streams for frames, streams in usual)  # frames, by both networks
     if computed * _most_products(layer, shape) <= MOST_PRODUCTS:
         return usual
-    least = _shortest(layer, whole)
+    least = _shortest(layer)
     try:
         each = _products(layer, shape, least) / least
     except (RuntimeError, ValueError):  # it needs more frames
         return usual
     if computed * each <= MOST_PRODUCTS:
         return usual
-    if whole:
-        return usual[:1]  # two streams, since what mixes them is equal on one
     stride = layer.timing.stride
     return [(least, STREAMS), (least + stride, 1)]
 
 
-def _shortest(layer: Streaming, whole: bool) -> int:
-    """Frames of a clip that has an answer, of which each is a whole step."""
+def _shortest(layer: Streaming) -> int:
+    """Frames of the shortest clip that has an answer, in whole steps."""
     timing = layer.timing
     filled = max(timing.receptive_field - timing.before - timing.after, 1)
-    return filled if whole else -(-filled // timing.stride) * timing.stride
+    return -(-filled // timing.stride) * timing.stride
 
 
 def _most_products(layer: Streaming, shape: Sequence[int]) -> int:
