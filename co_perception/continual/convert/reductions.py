@@ -94,7 +94,11 @@ FUNCTIONS |= {"var": partial(_spread, _var), "std": partial(_spread, _std)}
 
 
 @handles("norm", "vector_norm")
-def norm(emitter: Emitter, value: TracedTensor, p: object = 2, dim: Dims = None, keepdim: bool = False) -> TracedTensor:
+def norm(
+    emitter: Emitter, value: TracedTensor, p: object = 2, dim: Dims = None, keepdim: bool = False, dtype: object = None
+) -> TracedTensor:  # fmt: skip
+    if dtype is not None:
+        raise UnsupportedError("it measures in another type; convert to that before it")
     return _reduce_over(_norm, None, emitter, value, dim, keepdim, p=2 if p in (None, "fro") else p)
 
 
