@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from co_perception.commands.output import Commands
 from co_perception.engine.arguments import NumberArgument
-from co_perception.engine.paths import user_path
+from co_perception.engine.paths import expanded, user_path
 
+if TYPE_CHECKING:
+    from co_perception.studio.recording_annotations import Proposal
+
+LEAST_S, MAX_GAP_S = 0.5, 1.0  # of a proposal; of a person out of sight
 PORT = NumberArgument("a port from 1 to 65535", 1, 65_535)
 
 
@@ -21,6 +27,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("bags", nargs="+", type=user_path, metavar="BAG", help="recordings with skeletons")
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
+    parser.add_argument(
+        "--propose", type=expanded, metavar="MODEL",
+        help="folder or shipped model whose answers are proposed, to be accepted or refused",
+    )  # fmt: skip
+    parser.add_argument("--group", default="", help="which group of the model's labels is proposed, where it has some")
     parser.add_argument("--port", type=PORT, default=8765, help="of the address (default: %(default)s)")
     parser.set_defaults(run=_run)
 
@@ -29,8 +40,49 @@ def _run(arguments: argparse.Namespace) -> int:
     from co_perception.studio.application import serve
     from co_perception.studio.recording_annotations import AnnotatedRecording
 
-    recordings = [AnnotatedRecording(path, arguments.topic) for path in arguments.bags]
+    recordings = [
+        AnnotatedRecording(path, arguments.topic, _proposals(path, arguments) if arguments.propose else ())
+        for path in arguments.bags
+    ]
     port = int(arguments.port)
     print(f"The studio is at http://127.0.0.1:{port}/ (Ctrl+C ends it).", flush=True)
     serve(recordings, port)
     return 0
+
+
+def _proposals(path: Path, arguments: argparse.Namespace) -> list[Proposal]:
+    """What the model says of each person of a recording, as its node would. Raises: ValueError for a wrong group."""
+    from co_perception.commands.sources import model_folder
+    from co_perception.data.annotations.intervals import Interval
+    from co_perception.data.annotations.label_checks import null_labels
+    from co_perception.data.bags.bag_file import Bag
+    from co_perception.data.bags.bag_frames import skeleton_frames
+    from co_perception.engine.label_groups import is_none, names_of
+    from co_perception.engine.settings import values_of
+    from co_perception.engine.time import NANO
+    from co_perception.evaluation.subject_track import segments_with_records
+    from co_perception.learners.recognizers import KINDS
+    from co_perception.learners.replay import replay
+    from co_perception.studio.recording_annotations import Proposal
+
+    kind = KINDS["skeleton"]
+    values = values_of(kind.settings, {"model_path": str(model_folder(arguments.propose))})
+    learner: Any = kind.loaded(values)
+    groups = names_of(learner.groups)
+    if (arguments.group or len(groups) > 1) and arguments.group not in groups:
+        raise ValueError(f"--group names one of {', '.join(groups)}, whose labels are proposed")
+    found = list[Proposal]()
+    by_subject: dict[str, list[Any]] = {}
+    with Bag(path) as bag:
+        for record in replay(kind.recognizer(learner, values), skeleton_frames(bag, arguments.topic)):
+            if record.group == arguments.group:
+                by_subject.setdefault(record.subject, []).append(record)
+    for subject, records in sorted(by_subject.items()):
+        for segment, own in segments_with_records(records, learner.labels, round(MAX_GAP_S * NANO)):
+            long = segment.duration_s >= LEAST_S
+            nothing = is_none(segment.label, arguments.group) or bool(null_labels([segment.label]))
+            if long and not nothing:
+                shares = [float(each.probabilities.max()) for each in own if each.probabilities is not None]
+                interval = Interval(segment.start_ns, segment.end_ns, segment.label, subject, group=arguments.group)
+                found.append(Proposal(interval, sum(shares) / max(len(shares), 1)))
+    return found

@@ -26,6 +26,14 @@ MOST_FRAMES = 2000  # of one person in an answer
 MOST_INTERVALS, MOST_LETTERS = 100_000, 1000
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """What a model takes an interval for, and its mean probability there."""
+
+    interval: Interval
+    share: float
+
+
 class ConflictError(ValueError):
     """The annotations were changed elsewhere since they were read."""
 
@@ -58,14 +66,15 @@ class AnnotatedRecording:
     Args:
         path: of the recording.
         topic: of the skeletons, where there are several.
+        proposals: what a model says, in stamps.
 
     Raises:
         FileNotFoundError, BagError: as `Bag`; for one without skeletons.
         ValueError: for one in which nobody is found, whose clock was set back, or whose annotations are damaged.
     """
 
-    def __init__(self, path: Path, topic: str | None = None) -> None:
-        self.path, self._lock = path, Lock()
+    def __init__(self, path: Path, topic: str | None = None, proposals: Sequence[Proposal] = ()) -> None:
+        self.path, self._lock, self._proposals = path, Lock(), tuple(proposals)
         with Bag(path) as bag:
             self.name, topic = bag.name, bag.topic(SKELETONS, topic)
             frames = read_frames(bag, topic, StageCounts())
@@ -108,6 +117,7 @@ class AnnotatedRecording:
             "people": people,
             "version": self.version,
             "intervals": [self._to_json(each) for each in found],
+            "proposals": [{**self._to_json(each.interval), "share": round(each.share, 3)} for each in self._proposals],
         }
 
     def frames(self, begin: int, end: int) -> list[dict[str, Any]]:

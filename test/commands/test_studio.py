@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from helpers.bag_writer import T0, Frame, write_bag
+from helpers.bag_writer import SECOND, T0, Frame, write_bag
+from helpers.drawn_people import recording
 
 from co_perception import cli
 from co_perception.studio import application
@@ -36,3 +37,24 @@ def test_what_cannot_be_annotated_is_refused(tmp_path: Path, served: list[Any], 
     empty = write_bag(tmp_path / "empty", {"/skeletons": [Frame(T0, [])]})
     assert cli.main(["studio", str(empty)]) == 1
     assert "nobody is found" in capsys.readouterr().err and not served
+
+
+@pytest.mark.slow
+def test_a_model_proposes_what_its_node_would_say(recordings: list[Path], served: list[Any], tmp_path: Path) -> None:
+    gallery = str(tmp_path / "gallery")
+    assert cli.main(["show", str(recordings[0]), "--gallery", gallery]) == 0
+    shown = recording(tmp_path / "next", 2, rounds=1, seconds=8)  # wave, then squat
+    assert cli.main(["studio", str(shown), "--propose", gallery]) == 0
+    [([found], _)] = served
+    proposals = found.overview()["proposals"]
+    last: dict[str, int] = {}
+    for each in proposals:
+        last[each["label"]] = max(each["end"] - each["start"], last.get(each["label"], 0))
+        assert 0 < each["share"] <= 1 and each["subject"] == "body_1" and each["end"] - each["start"] >= SECOND // 2
+    assert set(last) == {"wave", "squat"} and min(last.values()) > 5 * SECOND
+    assert found.overview()["intervals"] and "proposals" not in (shown / "annotations.csv").read_text()
+
+
+def test_of_a_model_with_groups_one_is_named(recordings: list[Path], served: list[Any], capsys: Capture) -> None:
+    assert cli.main(["studio", str(recordings[0]), "--propose", "cotcn_everyday"]) == 1
+    assert "--group names one of posture, motion, arms" in capsys.readouterr().err and not served

@@ -19,9 +19,9 @@ import uvicorn  # noqa: E402
 from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag  # noqa: E402
 from helpers.drawn_people import Figure  # noqa: E402
 
-from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
+from co_perception.data.annotations.intervals import Interval, read_annotations  # noqa: E402
 from co_perception.studio.application import application  # noqa: E402
-from co_perception.studio.recording_annotations import AnnotatedRecording  # noqa: E402
+from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -42,11 +42,18 @@ def bag(tmp_path: Path) -> Path:
     return write_bag(tmp_path / "monday", {"/skeletons": frames})
 
 
+PROPOSALS = [
+    Proposal(Interval(T0 + start * SECOND, T0 + end * SECOND, label, subject), share)
+    for start, end, label, subject, share in (
+        (2, 4, "wave", "p0", 0.9), (5, 6, "stop", "p0", 0.6), (10, 12, "squat", "p1", 0.4),
+    )
+]  # fmt: skip
+
+
 @pytest.fixture
 def address(bag: Path) -> Iterator[str]:
-    config = uvicorn.Config(
-        application([AnnotatedRecording(bag)]), host="127.0.0.1", port=0, log_level="warning", lifespan="off"
-    )
+    recording = AnnotatedRecording(bag, proposals=PROPOSALS)
+    config = uvicorn.Config(application([recording]), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -115,10 +122,10 @@ def written(bag: Path, expected: Sequence[tuple[float, float, str, str]]) -> Non
 
 def test_intervals_are_made_changed_and_taken_back_by_keys(context: Any, address: str, bag: Path) -> None:
     page = opened(context, address)
-    labels(page, "wave", "squat")
+    labels(page, "wave", "squat")  # known by the proposals, in the order wave, stop, squat
     press(page, "1", *["Shift+ArrowRight"] * 4, "1")
     written(bag, [(0, 4, "wave", "p0")])
-    press(page, "ArrowDown", "2", *["Shift+ArrowRight"] * 3, "2")
+    press(page, "ArrowDown", "3", *["Shift+ArrowRight"] * 3, "3")
     both = [(0, 4, "wave", "p0"), (4, 7, "squat", "p1")]
     written(bag, both)
     press(page, "p", "Shift+ArrowRight", "s")  # the interval before, split a second after its begin
@@ -186,3 +193,16 @@ def test_of_two_tabs_the_second_is_told(context: Any, address: str, bag: Path) -
     press(other, "1", *["Shift+ArrowRight"] * 3, "1")
     state(other, "changed elsewhere")
     written(bag, [(0, 1, "wave", "p0")])
+
+
+def test_proposals_are_accepted_refused_and_doubted(context: Any, address: str, bag: Path) -> None:
+    page = opened(context, address)
+    press(page, *["Shift+ArrowRight"] * 3, "a")
+    written(bag, [(2, 4, "wave", "p0")])
+    press(page, "Control+z")
+    written(bag, [])
+    press(page, "u", "a")  # what it is least sure of, in another lane
+    written(bag, [(10, 12, "squat", "p1")])
+    press(page, "u", "r", "ArrowUp", "Shift+A")  # the other one is refused, so that nothing of it is left
+    page.wait_for_timeout(600)
+    written(bag, [(10, 12, "squat", "p1")])

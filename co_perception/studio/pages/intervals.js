@@ -41,6 +41,11 @@ export class Intervals {
     return this.apply((all) => [...all.flatMap((each) => without(each, given)), given]);
   }
 
+  /** Adds several as one change. */
+  addAll(given) {
+    return this.apply((all) => given.reduce((found, next) => [...found.flatMap((each) => without(each, next)), next], all));
+  }
+
   /** Moves the borders of an interval; others of its lane give way. */
   move(old, start, end) {
     if (end <= start) return false;

@@ -34,6 +34,7 @@ class Studio {
     Object.assign(this, { height: found.height, duration: found.duration, chosen: null, open: null, time: 0 });
     this.saving = new Saving(number, found.name, found.version, (text, wrong) => this.tell(text, wrong));
     this.intervals = new Intervals(found.intervals);
+    this.proposals = found.proposals;
     const left = this.saving.lost();
     this.joints = new Joints(number, () => this.changed());
     const ids = found.people.map(({ id }) => id);
@@ -41,7 +42,7 @@ class Studio {
     const lanes = [...found.people.filter(({ id }) => id), ...others.map((id) => ({ id, spans: [] })), { id: "", spans: [] }];
     this.lanes = lanes.map(({ id }) => id);
     this.lane = this.lanes[0];
-    this.labels = this.intervals.labels;
+    this.labels = [...new Set([...this.intervals.labels, ...this.proposals.map(({ label }) => label)])];
     this.timeline.open(found.duration, lanes);
     this.tell(left ? "" : "saved");
     if (left) this.edit(() => this.intervals.apply(() => left));
@@ -118,6 +119,37 @@ class Studio {
     this.changed();
   }
 
+  /** The proposal of the lane at this time. */
+  proposed() {
+    return this.proposals.find(({ subject, start, end }) => subject === this.lane && start <= this.time && this.time < end);
+  }
+
+  /** Makes annotations of proposals. */
+  accept(which) {
+    if (!which.length) return;
+    this.proposals = this.proposals.filter((each) => !which.includes(each));
+    const made = which.map(({ share, ...interval }) => ({ ...interval, recording: "" }));
+    this.edit(() => this.intervals.addAll(made));
+    this.chosen = this.intervals.all.find((each) => same(each, made.at(-1))) ?? null;
+    this.changed();
+  }
+
+  refuse() {
+    const here = this.proposed();
+    this.proposals = this.proposals.filter((each) => each !== here);
+    this.changed();
+  }
+
+  /** Goes to the proposal that the model is least sure of. */
+  doubt() {
+    const here = this.proposed();
+    const others = this.proposals.filter((each) => each !== here);
+    if (!others.length) return;
+    const least = others.reduce((one, other) => (other.share < one.share ? other : one));
+    this.lane = least.subject;
+    this.go(least.start);
+  }
+
   border(side, time) {
     const old = this.chosen;
     if (!old) return;
@@ -173,6 +205,9 @@ class Studio {
       n: () => this.jump(1),
       p: () => this.jump(-1),
       Delete: () => this.edit(() => this.chosen && this.intervals.remove(this.chosen)),
+      a: () => this.accept(this.proposals.filter((each) => (event.shiftKey ? each.subject === this.lane : each === this.proposed()))),
+      r: () => this.refuse(),
+      u: () => this.doubt(),
       Escape: () => this.cancel(),
       "+": () => this.zoom(0.5),
       "-": () => this.zoom(2),
@@ -213,9 +248,10 @@ class Studio {
     const color = (label) => this.color(label);
     const of = (id) => COLORS[Math.max(this.lanes.indexOf(id), 0) % COLORS.length];
     draw(this.view, this.joints.at(time), this.height, lane, of);
-    this.timeline.draw({ intervals: this.intervals.all, chosen, time, lane, open, color });
+    this.timeline.draw({ intervals: this.intervals.all, proposals: this.proposals, chosen, time, lane, open, color });
     const here = this.intervals.at(lane, time);
-    by("clock").textContent = `${words(time)}  ${here ? here.label : ""}`;
+    const maybe = this.proposed();
+    by("clock").textContent = `${words(time)}  ${here ? here.label : ""}${maybe ? ` ${maybe.label}? ${Math.round(100 * maybe.share)} %` : ""}`;
   }
 }
 

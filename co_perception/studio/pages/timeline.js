@@ -50,7 +50,7 @@ export class Timeline {
     this.first = Math.min(Math.max(this.first, 0), Math.max(this.duration - this.shown, 0));
   }
 
-  draw({ intervals, chosen, time, lane, open, color }) {
+  draw({ intervals, proposals, chosen, time, lane, open, color }) {
     const pen = fitted(this.canvas);
     const { clientWidth: w, clientHeight: h } = this.canvas;
     const ink = getComputedStyle(this.canvas).color;
@@ -71,6 +71,7 @@ export class Timeline {
       pen.globalAlpha = 1;
       pen.textAlign = "left";
       pen.fillText(id || "everybody", 8, top + LANE / 2, NAMES - 14);
+      for (const each of proposals.filter(({ subject }) => subject === id)) this.outline(pen, each, top, w, color(each.label), ink);
       const own = intervals.filter((each) => each.subject === id);
       for (const each of open && open.subject === id ? [...own, { ...open, end: Math.max(time, open.start + 1) }] : own) {
         this.block(pen, each, top, w, color(each.label), each === chosen, ink);
@@ -95,6 +96,22 @@ export class Timeline {
       pen.fillStyle = "#111";
       pen.fillText(label, left + 5, top + 2 + (LANE - 11) / 2, right - left - 8);
     }
+  }
+
+  /** A proposal: an outline, the paler the less sure. */
+  outline(pen, { start, end, label, share }, top, w, color, ink) {
+    const [left, right] = [Math.max(this.x(start), NAMES), Math.min(this.x(end), w)];
+    if (right <= NAMES || left >= w) return;
+    pen.strokeStyle = pen.fillStyle = color;
+    pen.lineWidth = 2;
+    pen.setLineDash([4, 3]);
+    pen.strokeRect(left + 1, top + 3, Math.max(right - left - 3, 1), LANE - 13);
+    pen.setLineDash([]);
+    pen.globalAlpha = 0.3 * share;
+    pen.fillRect(left, top + 2, Math.max(right - left - 1, 2), LANE - 11);
+    pen.globalAlpha = 1;
+    pen.fillStyle = ink;
+    if (right - left > 24) pen.fillText(`${label}?`, left + 5, top + 2 + (LANE - 11) / 2, right - left - 8);
   }
 
   ruler(pen, ink, w) {
