@@ -12,7 +12,7 @@ from co_perception.commands.output import Bar
 
 if TYPE_CHECKING:
     from co_perception.data.parsing import Skipped
-    from co_perception.data.samples import Samples
+    from co_perception.data.samples import Sample, Samples
     from co_perception.learners.video import ContinualVideoLearner
     from co_perception.training.config import TrainConfig
 
@@ -76,10 +76,22 @@ def read_videos(given: VideoSources, rate_hz: float) -> tuple[Samples, Skipped]:
             skipped += left_out
     names = {name for samples in parts for name in samples.classes}
     classes = sorted(names, key=lambda name: (name == given.background, name))
-    samples, repeated = reduce(add, (part.with_classes(classes) for part in parts)).distinct()
-    skipped += repeated
+    samples = _taken_once(reduce(add, (part.with_classes(classes) for part in parts)), skipped)
     skipped.require(samples.items, ", ".join(map(str, given.sources)), "Is each annotation inside its recording?")
     return samples, skipped
+
+
+def _taken_once(samples: Samples, skipped: Skipped) -> Samples:
+    """The first of all parts with the same content: a copy would be trained on and held out alike. Decodes nothing."""
+    first, items = dict[str, str](), list["Sample"]()
+    for item in samples.items:
+        content = item.data.content()  # type: ignore[union-attr]  # a `Clip` or a `BagClip`
+        if content in first:
+            skipped.add(item.source, f"the same content as {first[content]}: it is taken once")
+            continue
+        first[content] = item.source
+        items.append(item)
+    return type(samples)(items, samples.classes)
 
 
 def video_learner(network: str, head: str, start: Path | None, samples: Samples, bar: Bar) -> ContinualVideoLearner:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -33,6 +34,18 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
     finally:
         for part in unfinished.values():
             part.unlink(missing_ok=True)
+
+
+def cached_file_digest(path: Path) -> str:
+    """`file_digest` of a large file that is asked for many times: by size and time of change it is known again."""
+    found = path.stat()
+    return _digest_of(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, changed_ns: int) -> str:
+    del size, changed_ns  # which say that it is the same content
+    return file_digest(path)
 
 
 def file_digest(path: Path) -> str:

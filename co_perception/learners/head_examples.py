@@ -30,6 +30,7 @@ from co_perception.learners.stream_features import (
 )
 from co_perception.learners.trainable import Pairs
 
+PATIENCE_S = 10.0  # between two words of one long recording
 MOST_STEPS = 256  # of an example at once; a longer one is cut
 Progress = Callable[[str, int, int], None]  # of what is done, how much of it, and of how much
 
@@ -169,11 +170,15 @@ class _Clock:
 
     def __init__(self, whole: int, progress: Progress | None) -> None:
         self.done, self._whole, self._progress, self._begin_s = 0, whole, progress, monotonic()
+        self._shown = "", 0.0  # what, and when
 
     def show(self, what: str, done: int) -> None:
-        if self._progress is None:
+        """Tells what is done: at once where it is something else, or after ten seconds."""
+        now_s = monotonic()
+        if self._progress is None or (what == self._shown[0] and now_s - self._shown[1] < PATIENCE_S):
             return
-        rest_s = (monotonic() - self._begin_s) / max(done, 1) * max(self._whole - done, 0)
+        self._shown = what, now_s
+        rest_s = (now_s - self._begin_s) / max(done, 1) * max(self._whole - done, 0)
         self._progress(f"{what}, {rest_s / 60:.0f} min {rest_s % 60:.0f} s to go", done, self._whole)
 
 

@@ -286,7 +286,7 @@ def _find_published(values: RecognizerSettings) -> None:
 
 def _find_saved(path: Path, network: str) -> None:
     """Looks for a model that a learner saved, or a checkpoint. Raises as `RecognizerKind.find_weights`."""
-    from co_perception.learners.bundle_file import FILE, read_description
+    from co_perception.learners.bundle_file import FILE, find_bundle, read_description
     from co_perception.learners.metadata import Metadata, shipped, shipped_names
 
     if path.is_file():
@@ -298,7 +298,8 @@ def _find_saved(path: Path, network: str) -> None:
         raise ValueError(f"{path} holds {saved.network}, and network is {network}: set network to what it holds")
     if not alone and not (saved_in / saved.weights).is_file():
         raise FileNotFoundError(f"{path} has no {saved.weights}, of which its record speaks: copy the whole folder")
-    if not alone and (trunk := getattr(saved, "trunk", "")):  # of a head on published weights
+    trunk = getattr(saved, "trunk", "")  # of a head on published weights
+    if trunk and find_bundle(saved_in) is None:  # whose programs have the trunk in them
         from co_perception.learners.weights import locate_converted
 
         locate_converted(trunk)

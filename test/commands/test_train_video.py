@@ -88,6 +88,18 @@ def test_a_table_of_parts_with_background(tmp_path: Path) -> None:
     assert read_videos(VideoSources([tmp_path / "table.csv"], None, None, ""), RATE_HZ)[0].classes == ("wave",)
 
 
+def test_a_copy_is_taken_once_and_nothing_is_decoded_for_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of hours would not fit into the memory."""
+    first = write(tmp_path / "videos" / "bright" / "a.mp4", "b" * 10, 1)
+    (tmp_path / "videos" / "dark").mkdir()
+    (tmp_path / "videos" / "dark" / "copy.mp4").write_bytes(first.read_bytes())
+    write(tmp_path / "videos" / "dark" / "b.mp4", "d" * 10, 2)
+    monkeypatch.setattr(Clip, "__call__", lambda clip: pytest.fail("it was decoded"))
+    samples, skipped = read_videos(VideoSources([tmp_path / "videos"], None, None, ""), RATE_HZ)
+    assert samples.counts() == {"bright": 1, "dark": 1}
+    assert "the same content as" in skipped.report() and "copy.mp4" in skipped.report()
+
+
 @pytest.mark.slow
 def test_a_head_from_a_recording(published: Path, tmp_path: Path) -> None:
     bag = write_picture_bag(tmp_path / "bag")

@@ -19,6 +19,7 @@ from co_perception.engine.data import Video
 from co_perception.engine.target import Category, Status
 from co_perception.learners import weights
 from co_perception.learners.base import NetworkLearner
+from co_perception.learners.bundle_video import BundleVideoLearner
 from co_perception.learners.metadata import Metadata, VideoMetadata
 from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.inception import InceptionCoI3D
@@ -182,3 +183,19 @@ def test_the_head_is_part_of_the_optimized_step(kind: str, checkpoint: Path) -> 
     after = scores([answer for answer in learner.infer(frames) if answer.data >= 0])
     assert len(before) > 10 and np.ptp(before[:, 0]) > 0
     np.testing.assert_allclose(before, after, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_bundle_has_the_head(checkpoint: Path, tmp_path: Path) -> None:
+    """Without torch it answers as the learner does."""
+    pytest.importorskip("onnxruntime")
+    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant("gru", width=16), classes=COLORS)
+    learner.start_from(checkpoint)
+    learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=1))
+    learner.bundle(tmp_path / "bundle")
+    alone = BundleVideoLearner()
+    alone.load(tmp_path / "bundle")
+    frames = list(Colored(2, 40, 4)[1][0].data.transpose(1, 2, 3, 0))
+    own, theirs = ([answer for answer in each.infer(frames) if answer.data >= 0] for each in (learner, alone))
+    assert len(own) > 10
+    np.testing.assert_allclose(scores(own), scores(theirs), atol=1e-4)

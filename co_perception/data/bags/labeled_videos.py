@@ -19,7 +19,7 @@ from co_perception.data.bags.labeled_bags import annotations_beside, check_origi
 from co_perception.data.parsing import Skipped
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.data import Pixels, Video
-from co_perception.engine.files import file_digest
+from co_perception.engine.files import cached_file_digest
 from co_perception.engine.time import NANO
 
 MAX_GAP_S = 1.0  # as the node's default
@@ -81,7 +81,9 @@ class BagClip:
     def content(self) -> str:
         """Digest of the recording, and which of its pictures are shown: equal for a copy of another name."""
         files = [self.path] if self.path.is_file() else sorted(self.path.rglob("*"))
-        digests = [file_digest(file) for file in files if file.is_file() and file.suffix not in (".csv", ".json")]
+        digests = [
+            cached_file_digest(file) for file in files if file.is_file() and file.suffix not in (".csv", ".json")
+        ]
         return f"{digests} {self.topic} {self.first_ns} {self.last_ns} {self.rate_hz} {self.start_s} {self.end_s}"
 
 

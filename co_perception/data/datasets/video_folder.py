@@ -23,7 +23,7 @@ from co_perception.data.parsing import Skipped, parse_errors, read_bounded, read
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.video import VideoFrame, VideoReader
 from co_perception.engine.data import Pixels, Video
-from co_perception.engine.files import file_digest
+from co_perception.engine.files import cached_file_digest
 
 ENDINGS = frozenset([".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"])
 LARGEST = 2 << 30  # bytes of one clip's pixels
@@ -85,7 +85,7 @@ class Clip:
 
     def content(self) -> str:
         """Digest of the file, and which of its frames are shown at which size: equal for a copy of another name."""
-        return f"{file_digest(self.path)} {self.start_s:g} {self.end_s:g} {self.rate_hz} {self.short_side}"
+        return f"{cached_file_digest(self.path)} {self.start_s:g} {self.end_s:g} {self.rate_hz} {self.short_side}"
 
     def _of(self, reader: VideoReader) -> Iterator[tuple[Pixels, float]]:
         """The frames of this clip, with their times since the first one of the file [s]."""
