@@ -40,7 +40,7 @@ autodoc_mock_imports = [name for name in ("torch", "onnxruntime", "safetensors")
 python_use_unqualified_type_names = True
 
 # Files of the repository's root that are pages of the site, by the name of the page.
-PAGES_OF_THE_ROOT = {"readme": "README.md", "contributing": "CONTRIBUTING.md"}
+PAGES_OF_THE_ROOT = {"readme": "README.md", "contributing": "CONTRIBUTING.md", "vulnerabilities": "SECURITY.md"}
 
 
 def pages_of_the_root(app: Any, docname: str, source: list[str]) -> None:
