@@ -21,18 +21,20 @@ from time import perf_counter
 import numpy as np
 
 from bench.crossings import crossings, swapped
-from bench.visits import Clip, ids_of_visits, outcome, spliced
+from bench.visits import Clip, Replayer, ids_of_visits, outcome, spliced
 from co_perception.data.video import VideoReader
 from co_perception.engine.data import Image
 from co_perception.engine.settings import values_of
 from co_perception.engine.target import Pose
+from co_perception.engine.time import NANO
 from co_perception.pose.appearance import appearance
-from co_perception.pose.finder import PoseSettings, build
+from co_perception.pose.finder import Finder, PoseSettings, build
 from co_perception.pose.identity import IDENTITIES
 from co_perception.pose.tracker import Tracker
 from co_perception.runtime.store import store
 
 LEAST_S, MOST_S = 2.0, 30.0  # of absence
+LEAST_VISIT_S = 1.5  # a shorter one may end before a newcomer has an id
 
 # Who is who, by eye: left and right of each pair of UT-Interaction, and who points, alone, in the clips of that.
 PAIRS = {
@@ -73,24 +75,20 @@ def sources(folder: Path) -> Iterator[Source]:
     yield Source(store.locate("sports2d_demo"), "demo", ("man", "woman"), 3)
 
 
-def read(source: Source, cache: Path) -> Clip:
-    """A clip with its people, of the cache where it is there."""
+def read(source: Source, cache: Path) -> tuple[Clip, list[list[Pose]]]:
+    """A clip with its people under their names, and all that was found in each frame; of the cache where it is there."""
     file = cache / f"{source.group} {source.path.parent.name} {source.path.stem}.npz"
     if not file.is_file():
         estimate(source, file)
     content = np.load(file)
     ends = np.cumsum(content["counts"])
-    found = [
+    poses = [
         Pose(data, confidence=float(score)) for data, score in zip(content["poses"], content["scores"], strict=True)
     ]
-    frames = [found[end - count : end] for end, count in zip(ends, content["counts"], strict=True)]
+    frames = [poses[end - count : end] for end, count in zip(ends, content["counts"], strict=True)]
     stamps = tuple(int(stamp) for stamp in content["stamps"])
-    return Clip(
-        f"{source.group}/{source.path.stem}",
-        content["frames"],
-        stamps,
-        named(frames, stamps, source.names, source.sides),
-    )
+    people = named(frames, stamps, source.names, source.sides)
+    return Clip(f"{source.group}/{source.path.stem}", content["frames"], stamps, people), frames
 
 
 def estimate(source: Source, file: Path) -> None:
@@ -171,7 +169,7 @@ def trials(clips: Sequence[Clip], each: int, seed: int = 0) -> Iterator[Trial]:
             later = [other for other in known if group(other) != group(clip)]
             for _ in range(each):
                 some = draw.sample(strangers, min(2, len(strangers)))
-                if clip.stamps_ns[-1] > 3e9 or not same:
+                if 0.35 * clip.stamps_ns[-1] >= LEAST_VISIT_S * 1e9:
                     yield Trial("cut", name, *visits(*some, clip.part(0, 0.4), last=clip.part(0.65, 1)))
                 if same:
                     yield Trial("clip", name, *visits(*some, draw.choice(same), last=clip))
@@ -215,12 +213,35 @@ def cost_ms(clips: Sequence[Clip]) -> tuple[float, float]:
     return float(np.median(times)), float(np.percentile(times, 95))
 
 
-def print_crossings(count: int) -> None:
-    """Prints what became of the ids in drawn crossings, without and with looks."""
+def met(clip: Clip, frames: Sequence[Sequence[Pose]], settings: PoseSettings) -> Counter[str]:
+    """What became of the ids of two people who meet, by who is on which side before and after; of everything that was
+    found in the clip."""
+    replayer, ids = Replayer(), defaultdict[tuple[bool, str], Counter[str]](Counter)
+    finder = Finder(replayer, replace(settings, second_look=0))
+    for number, (picture, stamp_ns, poses) in enumerate(zip(clip.pictures, clip.stamps_ns, frames, strict=True)):
+        replayer.poses = tuple(poses)
+        found = finder.find(Image(picture, NANO + stamp_ns)).poses
+        share = number / len(frames)
+        for person in clip.people[number] if share < 0.25 or share >= 0.7 else ():
+            own = [pose.id for pose in found if np.array_equal(pose.data, person.data)]
+            ids[share > 0.5, person.id].update(own)
+    before = {ids[False, name].most_common(1)[0][0]: name for name in clip.names if ids[False, name]}
+    after = {name: ids[True, name].most_common(1)[0][0] for name in clip.names if ids[True, name]}
+    known = [name for name in before.values() if name in after]
+    return Counter(
+        "new" if after[name] not in before else "held" if before[after[name]] == name else "swapped" for name in known
+    )
+
+
+def print_crossings(count: int, folder: Path, cache: Path) -> None:
+    """Prints what became of the ids where people meet, drawn ones and those of UT-Interaction, without and with looks."""
+    pairs = [read(source, cache) for source in sources(folder) if source.sides and len(source.names) == 2]
     for identity in IDENTITIES:
         settings = values_of(PoseSettings, {"identity": identity})
         found = Counter(swapped(crossing, settings) for crossing in crossings(count))
-        print(f"{count} crossings, identity {identity}: {dict(found)}")
+        print(f"identity {identity}: {count} drawn crossings: {dict(found)}")
+        people = sum((met(clip, frames, settings) for clip, frames in pairs), Counter[str]())
+        print(f"identity {identity}: people of {len(pairs)} clips in which two meet: {dict(people)}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -232,12 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--each", type=int, default=3, help="trials of a kind for each person and clip (%(default)s)")
     parser.add_argument("--threshold", type=float, nargs="*", default=[PoseSettings().identity_threshold])
     parser.add_argument("--details", action="store_true", help="print each trial that went wrong or gave a new id")
-    parser.add_argument("--crossings", type=int, default=0, help="so many drawn crossings instead")
+    parser.add_argument("--crossings", type=int, default=0, help="so many drawn crossings, and the real ones, instead")
     options = parser.parse_args(arguments)
     if options.crossings:
-        print_crossings(options.crossings)
+        print_crossings(options.crossings, options.folder, options.cache)
         return
-    clips = choose([read(source, options.cache) for source in sources(options.folder)], options.people)
+    clips = choose([read(source, options.cache)[0] for source in sources(options.folder)], options.people)
     for threshold in options.threshold:
         settings = values_of(PoseSettings, {"identity": "appearance", "identity_threshold": threshold})
         results = [(trial, run(trial, settings)) for trial in trials(clips, options.each)]

@@ -21,6 +21,7 @@ from co_perception.engine.time import NANO
 from co_perception.pose.appearance import Appearance, appearance
 from co_perception.pose.gallery import AppearanceGallery
 from co_perception.pose.matching import boxes
+from co_perception.pose.mix_ups import MixUps
 from co_perception.pose.tracker import Tracked
 
 Look = Callable[[str], Appearance | None]
@@ -44,7 +45,7 @@ class IdentitySettings:
     )
     identity_age_s: float = setting(300.0, "Time away after which somebody's looks are forgotten [s].", 1.0, 86400.0)
     identity_gallery: int = setting(16, "Most people whose looks are retained; bounds memory and time.", 1, 256)
-    identity_threshold: float = setting(0.86, "Least similarity for an old id, 0..1; below, somebody is new.", 0.0, 1.0)
+    identity_threshold: float = setting(0.92, "Least similarity for an old id, 0..1; below, somebody is new.", 0.0, 1.0)
     identity_wait_s: float = setting(
         1.0, "Longest time for which a newcomer who is hardly in sight waits for an id, while others are away [s].",
         0.0, 10.0,
@@ -91,6 +92,7 @@ class Identity:
         self._ids: dict[str, str] = {}  # of people, by those of their tracks
         self._newcomers: dict[str, _Newcomer] = {}
         self._viewed_ns: dict[str, int] = {}
+        self._mix_ups = MixUps(SIGHTINGS, SIGHTINGS_NS)
 
     def resolve(self, pixels: Pixels, tracked: Tracked, stamp_ns: int) -> Tracked:
         """The tracks of a frame under the ids of people, in the order of the tracks; newcomers who wait for theirs are
@@ -109,6 +111,7 @@ class Identity:
         unknown = [pose.id for pose in tracked.poses if pose.id not in self._ids]
         named = self._name(look, unknown, stamp_ns) if unknown else _Named()
         poses = [pose for pose in tracked.poses if pose.id in self._ids]
+        self._untangle(look, poses, stamp_ns)
         self._view(look, [pose.id for pose in poses], stamp_ns)
         return replace(
             tracked,
@@ -123,6 +126,7 @@ class Identity:
 
     def end(self, tracks: Sequence[str]) -> tuple[str, ...]:
         """These tracks have ended; the ids of their people, who may come back."""
+        self._mix_ups.end(tracks)
         for track in tracks:
             self._newcomers.pop(track, None)
             self._viewed_ns.pop(track, None)
@@ -181,9 +185,19 @@ class Identity:
 
     # People who are followed
 
+    def _untangle(self, look: Look, poses: Sequence[Pose], stamp_ns: int) -> None:
+        """Gives those who have each other's id since they met their own."""
+        self._mix_ups.note(poses, self._ids)
+        for pose in poses:
+            if self._mix_ups.is_due(pose.id, stamp_ns) and (view := look(pose.id)) is not None:
+                self._mix_ups.add(pose.id, view, stamp_ns)
+        self._ids |= self._mix_ups.settle(self._ids, self._gallery)
+
     def _view(self, look: Look, tracks: Sequence[str], stamp_ns: int) -> None:
         """Takes a view of those of whom none was taken lately."""
         for track in tracks:
+            if self._mix_ups.is_open(track):
+                continue  # whose looks these are is not known
             pause_ns = VIEWS_NS if self._gallery.is_full(self._ids[track]) else FIRST_VIEWS_NS
             if stamp_ns - self._viewed_ns.get(track, stamp_ns - pause_ns) >= pause_ns:
                 self._viewed_ns[track] = stamp_ns

@@ -15,6 +15,8 @@ from co_perception.engine.data import Image
 from co_perception.engine.settings import values_of
 from co_perception.engine.target import Pose
 from co_perception.pose.finder import Finder, PoseSettings, TrackedPoses
+from co_perception.pose.identity import Identity
+from co_perception.pose.tracker import Tracked
 
 RATE_HZ = 10
 Dressed = tuple[Pose, Any, Any]
@@ -174,3 +176,19 @@ def test_memory_is_bounded() -> None:
     assert ids(scene.show((person(150), *colors[2]))[-1]) == ["p3"]
     scene.show(seconds=2)
     assert ids(scene.show((person(150), *colors[0]))[-1]) == ["p5"], "the first made room"
+
+
+def test_two_whom_the_tracker_exchanges_where_they_meet_have_their_ids_again() -> None:
+    identity = Identity(values_of(PoseSettings, {"identity": "appearance"}))
+    ann, bob = ((RED, BLUE), (GREEN, BLACK))
+    given: list[set[tuple[str, Any]]] = []
+    for number in range(40):
+        clothes = (ann, bob) if number < 20 else (bob, ann)  # of who is followed as p1 and p2
+        places = (150, 480) if not 18 <= number < 22 else (300, 320)
+        poses = [replace(person(x), id=id) for x, id in zip(places, ("p1", "p2"), strict=True)]
+        pixels = picture([(pose, *worn) for pose, worn in zip(poses, clothes, strict=True)])
+        found = identity.resolve(pixels, Tracked(tuple(poses)), round(1e9 + number * 1e8)).poses
+        given.append({(pose.id, worn) for pose, worn in zip(found, clothes, strict=True)})
+    assert given[0] == given[17] == {("p1", ann), ("p2", bob)}
+    assert given[22] == {("p1", bob), ("p2", ann)}, "as the tracker has it"
+    assert given[30] == given[39] == {("p1", ann), ("p2", bob)}
