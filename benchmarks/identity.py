@@ -76,7 +76,7 @@ def sources(folder: Path) -> Iterator[Source]:
 
 
 def read(source: Source, cache: Path) -> tuple[Clip, list[list[Pose]]]:
-    """A clip with its people under their names, and all that was found in each frame; of the cache where it is there."""
+    """A clip with its people under their names, and all that was found in each frame; of the cache, if it is there."""
     file = cache / f"{source.group} {source.path.parent.name} {source.path.stem}.npz"
     if not file.is_file():
         estimate(source, file)
@@ -234,7 +234,7 @@ def met(clip: Clip, frames: Sequence[Sequence[Pose]], settings: PoseSettings) ->
 
 
 def print_crossings(count: int, folder: Path, cache: Path) -> None:
-    """Prints what became of the ids where people meet, drawn ones and those of UT-Interaction, without and with looks."""
+    """Prints what became of the ids where people meet, drawn ones and in UT-Interaction, without and with looks."""
     pairs = [read(source, cache) for source in sources(folder) if source.sides and len(source.names) == 2]
     for identity in IDENTITIES:
         settings = values_of(PoseSettings, {"identity": identity})
