@@ -252,6 +252,11 @@ def binary(kind: str) -> Callable[..., Named]:
     return translate
 
 
+def _addcmul(at: Place, x: Named, first: Input, second: Input, value: float = 1) -> Named:
+    product = at("Mul", first, second)
+    return at("Add", x, product if value == 1 else binary("Mul")(at, product, value))
+
+
 def _floor_divide(at: Place, x: Named, divisor: Scalar) -> Named:
     """Of whole numbers: ONNX's own quotient is rounded towards zero, and its remainder has the divisor's sign."""
     if isinstance(divisor, Named) or x.like.is_floating_point():
@@ -277,6 +282,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv1d": _convolution, "conv2d": _convolution, "conv3d": _convolution, "linear": _linear,
     "matmul": binary("MatMul"), "add": binary("Add"), "sub": binary("Sub"), "mul": binary("Mul"),
     "div": binary("Div"), "maximum": binary("Max"), "remainder": binary("Mod"), "floor_divide": _floor_divide,
+    "addcmul": _addcmul,
     "ge": binary("GreaterOrEqual"), "lt": binary("Less"),
     "__or__": binary("Or"), "bitwise_or": binary("Or"), "__and__": binary("And"), "bitwise_and": binary("And"),
     "relu": unary("Relu"), "sigmoid": unary("Sigmoid"), "tanh": unary("Tanh"),

@@ -141,6 +141,7 @@ EQUAL: dict[str, Forward] = {
     "resized to a size": lambda net, x: F.interpolate(F.max_pool2d(net.conv(x), (1, 2)), size=x.shape[2:]) * x,
     "resized linearly": lambda net, x: F.interpolate(
         net.conv(x), scale_factor=(1.0, 2.0), mode="bilinear", align_corners=True),
+    "a product added": lambda net, x: torch.addcmul(net.conv(x), x, x, value=0.5),
     "norm of joints": lambda net, x: net.conv(x) * x.norm(p=2, dim=3, keepdim=True),
     "zeros made of old": lambda net, x: torch.cat([x.new(x.size(0), 6, 1, 4).zero_(), x[:, :, :-1]], 2) - net.conv(x),
     "positions by a mask": lambda net, x: net.conv(x) + _positions_by_a_mask(x),
