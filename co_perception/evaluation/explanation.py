@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,9 +31,14 @@ class ReplayingLearner(Protocol):
 
     def infer_in_row(self, pose: Pose, streams: int, row: int, youngest: int) -> Category: ...
 
+    @property
+    def capacity(self) -> int: ...
+
     def snapshot(self, id: str | None = None) -> Any: ...
 
     def restore(self, snapshot: Any, id: str | None = None) -> None: ...
+
+    def restore_as(self, snapshot: Any, id: str, age: int | None = None) -> None: ...
 
     def release(self, id: str) -> None: ...
 
@@ -51,9 +57,9 @@ class Explanation:
         parts_ns: (PARTS + 1,) borders of the parts of time.
         cells: (V, PARTS) what the score loses where a joint is hidden during a part; negative: it gains.
         joints: (V,) what it loses where a joint is hidden all the time.
-        tipping: joints, the heaviest first, that change the label if they are all hidden; empty: no set of up to half
-            of the joints does.
-        tipped: the label then.
+        tipping: joints that change the label if they are all hidden, found one after the other; where half of the
+            joints do not, the half without which the label leads by least.
+        tipped: the label then; empty: it does not change.
     """
 
     subject: str
@@ -80,7 +86,7 @@ class Explanation:
 class Replay:
     """Replays steps of one person's stream, as they were or with joints hidden.
 
-    The learner's streams of other people stay as they are; that of this person is gone afterwards, see `close`.
+    The learner's streams of this person, and where there is no room of others, are gone afterwards.
 
     Args:
         learner: with the weights of then.
@@ -94,27 +100,54 @@ class Replay:
         self._id: str = steps[0].observation.id
         self._borders = frozenset(borders_of(len(steps))[1:-1])
         self._states: dict[int, Any] = {0: steps[0].before}
+        self._classes = len(steps[-1].probabilities) if steps[-1].probabilities is not None else 0
+        self._plain: Floats | None = None
 
-    def probabilities(self, hidden: Hidden | None = None) -> Floats:
-        """(classes,) the probabilities after the last step.
+    def probabilities(self) -> Floats:
+        """(classes,) the probabilities after the last step."""
+        if self._plain is not None:
+            return self._plain
+        self.close()
+        if self._states[0] is not None:
+            self._learner.restore(self._states[0], self._id)
+        category = None
+        for number, step in enumerate(self._steps):
+            if number and number in self._borders:
+                self._states[number] = self._learner.snapshot(self._id)
+            (category,) = self._learner.infer([step.observation])
+        self.close()
+        self._plain = _all_of(category)
+        return self._plain
+
+    def side_by_side(self, hidden: Hidden) -> Floats:
+        """(N, classes) the probabilities of N replays that are stepped together, each with other joints hidden.
+
+        They may differ from those one by one in the last bits. Zeros where no score stands.
 
         Args:
-            hidden: (T, V) which joints of which steps are taken for not found; None: none.
+            hidden: (N, T, V).
         """
-        first = 0 if hidden is None else int(np.argmax(hidden.any(axis=1)))
+        self.probabilities()  # the states at the borders
+        first = int(np.argmax(hidden.any(axis=(0, 2))))
         # What comes before the first hidden joint is as it was: a state that was met there saves those steps.
-        first = max((place for place in self._states if place <= first), default=0)
-        self.close()
-        if self._states[first] is not None:
-            self._learner.restore(self._states[first], self._id)
-        category = None
+        first = max(place for place in self._states if place <= first)
+        found: list[Floats] = []
+        for begin in range(0, len(hidden), self._learner.capacity):
+            found += self._together(hidden[begin : begin + self._learner.capacity], first)
+        return np.stack(found)
+
+    def _together(self, hidden: Hidden, first: int) -> list[Floats]:
+        names = [f"{self._id} {number}" for number in range(len(hidden))]
+        for name in names if self._states[first] is not None else ():
+            self._learner.restore_as(self._states[first], name)
+        categories: Sequence[Category] = ()
         for number, step in enumerate(self._steps[first:], first):
-            if hidden is None and number and number in self._borders:
-                self._states[number] = self._learner.snapshot(self._id)
-            pose = step.observation if hidden is None else _without(step.observation, hidden[number])
-            (category,) = self._learner.infer([pose])
-        found = None if category is None else category.all_probabilities()
-        return np.zeros(0, np.float32) if found is None else found
+            poses = [_without(step.observation, one[number]) for one in hidden]
+            categories = self._learner.infer([replace(pose, id=id) for pose, id in zip(poses, names, strict=True)])
+        for name in names:
+            self._learner.release(name)
+        rows = [category.all_probabilities() for category in categories]
+        return [np.zeros(self._classes, np.float32) if row is None else row for row in rows]
 
     def as_then(self) -> Floats:
         """(classes,) the probabilities after the last step, each made beside as many other streams as then: the same to
@@ -126,12 +159,17 @@ class Replay:
         for step in self._steps:
             category = self._learner.infer_in_row(step.observation, *step.batch)
         self.close()
-        found = None if category is None else category.all_probabilities()
-        return np.zeros(0, np.float32) if found is None else found
+        return _all_of(category)
 
     def close(self) -> None:
         """Forgets the stream of this person."""
         self._learner.release(self._id)
+
+
+def _all_of(category: Category | None) -> Floats:
+    """(classes,) of all groups; none where no score stands."""
+    found = None if category is None else category.all_probabilities()
+    return np.zeros(0, np.float32) if found is None else found
 
 
 def borders_of(count: int) -> list[int]:
@@ -180,18 +218,16 @@ def explain(
     rival = next((place for place in ranked if place != chosen), chosen)
     count, joints = len(steps), len(steps[0].observation.data)
     borders = borders_of(count)
-    cells, whole = np.zeros((joints, PARTS), np.float32), np.zeros(joints, np.float32)
-    for joint in range(joints):
-        for part in range(PARTS):
-            hidden = np.zeros((count, joints), bool)
-            hidden[borders[part] : borders[part + 1], joint] = True
-            cells[joint, part] = base[chosen] - _of(replay.probabilities(hidden), chosen)
-        hidden = np.zeros((count, joints), bool)
-        hidden[:, joint] = True
-        whole[joint] = base[chosen] - _of(replay.probabilities(hidden), chosen)
-        report((joint + 1) / joints)
+    single = np.eye(joints, dtype=bool)  # each joint alone
+    spans = [slice(*ends) for ends in pairwise(borders)] + [slice(None)]
+    lost = np.zeros((joints, PARTS + 1), np.float32)
+    for number, span in enumerate(spans):
+        hidden = np.zeros((joints, count, joints), bool)
+        hidden[:, span] = single[:, None]
+        lost[:, number] = base[chosen] - replay.side_by_side(hidden)[:, chosen]
+        report((number + 1) / len(spans))
+    cells, whole = lost[:, :PARTS], lost[:, PARTS]
     tipping, tipped = _tipping(replay, whole, own, chosen, count)
-    replay.close()
     stamps_ns = tuple(step.stamp_ns for step in steps)
     return Explanation(
         steps[0].observation.id, group, labels[chosen], stamps_ns, tuple(step.observation for step in steps),
@@ -201,21 +237,24 @@ def explain(
     )  # fmt: skip
 
 
-def _of(probabilities: Floats, place: int) -> float:
-    """The probability of a class; 0 where there is no score, as nothing of the person is left."""
-    return float(probabilities[place]) if len(probabilities) else 0.0
-
-
 def _tipping(
     replay: Replay, whole: Floats, own: Sequence[int], chosen: int, count: int
 ) -> tuple[tuple[int, ...], int | None]:
-    """The heaviest joints, one more at a time, until another label of the group is the best; and that label."""
-    order = [int(joint) for joint in np.argsort(-whole, kind="stable")]
-    for number in range(1, len(whole) // 2 + 1):
-        hidden = np.zeros((count, len(whole)), bool)
-        hidden[:, order[:number]] = True
-        found = replay.probabilities(hidden)
-        best = max(own, key=lambda place: _of(found, place))
-        if len(found) and best != chosen:
-            return tuple(order[:number]), best
-    return (), None
+    """Joints whose hiding makes another label of the group the best, and that label.
+
+    First the one without which the label leads by least, then beside it the next one, until another label leads.
+    """
+    picked: list[int] = []
+    rivals = [place for place in own if place != chosen]
+    for _ in range(len(whole) // 2 if rivals else 0):
+        left = [joint for joint in range(len(whole)) if joint not in picked]
+        hidden = np.zeros((len(left), count, len(whole)), bool)
+        for row, joint in enumerate(left):
+            hidden[row][:, [*picked, joint]] = True
+        found = replay.side_by_side(hidden)
+        lead = np.where(found[:, own].any(axis=1), found[:, chosen] - found[:, rivals].max(axis=1), np.inf)
+        row = int(np.argmin(lead))
+        picked.append(left[row])
+        if lead[row] < 0:
+            return tuple(picked), max(rivals, key=lambda place: found[row, place])
+    return tuple(picked), None

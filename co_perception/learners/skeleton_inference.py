@@ -166,8 +166,7 @@ class SkeletonInference(ScoringLearner):
         first = 0 if row else 1
         if before is not None:
             for place, name in enumerate(names):
-                aged = youngest if place == first else None
-                self.restore(skeleton_streams.renamed(before, name, aged), name)
+                self.restore_as(before, name, youngest if place == first else None)
         category = self.infer([dataclasses.replace(pose, id=name) for name in names])[row]
         for name in names:
             if name != pose.id:
@@ -221,6 +220,10 @@ class SkeletonInference(ScoringLearner):
         else:
             self._pool.restore(id, snapshot.held.only([id]).state)
             self._retain({**self._streams, id: snapshot.streams[id]})
+
+    def restore_as(self, snapshot: Snapshot, id: str, age: int | None = None) -> None:
+        """Go on from the only stream of a snapshot under another id; `age` in frames instead of its own."""
+        self.restore(skeleton_streams.renamed(snapshot, id, age), id)
 
     def save_streams(self, path: Path | str, ids: Sequence[str] | None = None) -> list[str]:
         """Write the streams of these people (None: all) to a file, whole or not at all; returns their ids.

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from co_perception.evaluation.explanation import Explanation
 
-SIZE = 360  # of the picture of the skeleton [pixels]
+SIZE = 320  # of the picture of the skeleton [pixels]
+FAINT = 0.005  # a probability that is next to none
 LEAST_SCORE = 0.05  # of a joint that is drawn
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 62em; margin: 2em auto; padding: 0 1em }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 70em; margin: 2em auto; padding: 0 1em }
+h1 { margin-bottom: 0 } h2 { font-size: 16px; margin: 0 0 .5em }
+p.small { color: #6b7785; font-size: 13px; margin: .3em 0 }
 table { border-collapse: collapse; font-size: 13px } th { font-weight: normal; text-align: right; padding: 2px 8px }
-td { text-align: right; padding: 2px 8px; min-width: 4.5em } thead th { color: #6b7785 }
-.side { display: flex; gap: 2em; flex-wrap: wrap; align-items: flex-start } svg { background: #eef1f4 }
+td { text-align: right; padding: 2px 8px; min-width: 3.6em } td.none { color: #9aa5b1 } thead th { color: #6b7785 }
+.side { display: flex; gap: 2em; flex-wrap: wrap; align-items: flex-start; margin: 1.5em 0 } svg { background: #eef1f4 }
 """
 SCRIPT = """
 const data = JSON.parse(document.getElementById("poses").textContent);
@@ -33,7 +37,7 @@ function draw() {
     marks += `<circle cx="${joint[0]}" cy="${joint[1]}" r="${3 + 9 * data.weights[n]}" fill="${data.weights[n] > 0.3 ?
       "#d55e00" : "#0072b2"}"/>`; });
   svg.innerHTML = marks;
-  time.textContent = data.seconds[frame].toFixed(2) + " s";
+  time.textContent = (-data.seconds[frame]).toFixed(2) + " s before the answer";
   frame = (frame + 1) % data.frames.length;
 }
 draw();
@@ -64,8 +68,8 @@ def write_explanation(
 <p>{escape(found.subject or "the scene")}{question}, at {found.stamps_ns[-1] / 1e9:.3f} s, by {escape(recognizer)}:
 probability {found.score:.3f}. Next came <b>{escape(found.runner_up)}</b> with {found.runner_up_score:.3f}. {equal}</p>
 <p>{escape(_tipping(found, joints))}</p>
-<div class="side"><div><svg id="skeleton" width="{SIZE}" height="{SIZE}"></svg><p id="time"></p>
-<p>Large and red: what carried most of the score.</p></div>
+<div class="side"><div><svg id="skeleton" width="{SIZE}" height="{SIZE}"></svg><p id="time" class="small"></p>
+<p class="small">Large and orange: what carried most of the score.</p></div>
 <div><h2>What the probability loses where a joint is hidden</h2>{_table(found, joints)}</div></div>
 <p>Each number is an answer of the network to the same seconds without that joint. Negative: without it the answer would
 have been surer. Hiding several joints at once is not the sum of hiding each.</p>
@@ -80,7 +84,7 @@ have been surer. Hiding several joints at once is not the sum of hiding each.</p
 
 def words(found: Explanation, joints: Sequence[str]) -> str:
     """The explanation in a few lines, for a terminal."""
-    heaviest = ", ".join(f"{joints[n]} {found.joints[n]:+.3f}" for n in found.heaviest[:4])
+    heaviest = ", ".join(f"{_spoken(joints[n])} {found.joints[n]:+.3f}" for n in found.heaviest[:4])
     part = int(np.argmax(found.cells.clip(0).sum(axis=0)))
     begin_s, end_s = ((found.stamps_ns[-1] - found.parts_ns[place]) / 1e9 for place in (part, part + 1))
     return (
@@ -92,19 +96,19 @@ def words(found: Explanation, joints: Sequence[str]) -> str:
 
 
 def _tipping(found: Explanation, joints: Sequence[str]) -> str:
-    if not found.tipping:
-        return "No set of up to half of the joints changes the answer where it is hidden."
-    names = ", ".join(joints[n] for n in found.tipping)
+    if not found.tipped:
+        return "No set of up to half of the joints was found whose hiding changes the answer."
+    names = ", ".join(_spoken(joints[n]) for n in found.tipping)
     return f"Without {names} the answer would have been {found.tipped}."
 
 
 def _table(found: Explanation, joints: Sequence[str]) -> str:
     """Rows of joints, the heaviest first, and columns of parts of time."""
-    ends = [(found.parts_ns[part + 1] - found.stamps_ns[-1]) / 1e9 for part in range(found.cells.shape[1])]
-    head = "".join(f"<th>to {end:.1f} s</th>" for end in ends)
+    borders = [(border - found.stamps_ns[-1]) / 1e9 for border in found.parts_ns]
+    head = "".join(f"<th>{begin:.1f} to<br>{min(end, 0.0):.1f} s</th>" for begin, end in pairwise(borders))
     largest = max(float(np.abs(found.cells).max()), float(np.abs(found.joints).max()), 1e-6)
     rows = "".join(
-        f"<tr><th>{escape(joints[n])}</th>{_cell(found.joints[n], largest)}"
+        f"<tr><th>{escape(_spoken(joints[n]))}</th>{_cell(found.joints[n], largest)}"
         f"{''.join(_cell(value, largest) for value in found.cells[n])}</tr>"
         for n in found.heaviest
     )
@@ -112,8 +116,15 @@ def _table(found: Explanation, joints: Sequence[str]) -> str:
 
 
 def _cell(value: float, largest: float) -> str:
+    value = value if abs(value) >= 0.0005 else 0.0  # a sign of it means nothing
     red, green, blue = (213, 94, 0) if value > 0 else (0, 114, 178)
-    return f'<td style="background: rgba({red},{green},{blue},{abs(value) / largest:.2f})">{value:+.3f}</td>'
+    faint = ' class="none"' if abs(value) < FAINT else ""
+    return f'<td{faint} style="background: rgba({red},{green},{blue},{abs(value) / largest:.2f})">{value:+.3f}</td>'
+
+
+def _spoken(joint: str) -> str:
+    """A joint's name in words."""
+    return joint.replace("_", " ")
 
 
 def _poses(found: Explanation, links: Sequence[tuple[int, int]]) -> str:

@@ -39,6 +39,7 @@ from co_perception.nodes.soak.limits import (
 )
 from co_perception.nodes.soak.monitor import ResourceMonitor
 from co_perception.nodes.soak.processes import NodeCommand, NodeProcess
+from co_perception.nodes.soak.query_clients import QueryClients
 from co_perception.runtime.store import store
 
 CLIPS = ("sports2d_demo", "pose2sim_multi_cam02", "pose2sim_single_cam02")
@@ -64,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     try:
-        monitor = watch(graph(options), options.minutes * 60.0, out)
-        checks = list(judge(monitor, warm_up_s(options.minutes)))
+        monitor, asked = watch(graph(options), options.minutes * 60.0, out)
+        checks = [*judge(monitor, warm_up_s(options.minutes)), *asked]
         _write(monitor, checks, options, out)
     except (RuntimeError, OSError, ValueError) as error:
         print(f"soak: {error}", file=sys.stderr)
@@ -111,8 +112,10 @@ def graph(options: argparse.Namespace) -> list[NodeCommand]:
     ]
 
 
-def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> ResourceMonitor:
+def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> tuple[ResourceMonitor, Sequence[LimitCheck]]:
     """Runs the nodes for `seconds` under a monitor, from when all have begun their work and the source was played.
+
+    Meanwhile `QueryClients` ask them; gives the monitor, and the checks of the clients.
 
     Raises:
         RuntimeError: where a node does not come up, or ends.
@@ -132,6 +135,8 @@ def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> Resourc
                 raise RuntimeError(f"not under way within {UP_S:.0f} s: the logs of the nodes say more.")
             _spin(monitor, 0.1)
         monitor.begin()
+        clients = QueryClients(monitor)
+        stack.callback(clients.close)
         end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
@@ -140,7 +145,7 @@ def watch(commands: Sequence[NodeCommand], seconds: float, out: Path) -> Resourc
                 monitor.sample()
         except (KeyboardInterrupt, ExternalShutdownException):
             print("stopped by the user")
-    return monitor
+        return monitor, list(clients.checks())
 
 
 def judge(monitor: ResourceMonitor, warm_s: float) -> Iterator[LimitCheck]:
