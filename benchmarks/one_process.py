@@ -59,7 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--rate", type=float, default=1.0, help="speed of the clip; not 1: no ages, as stamps are media time"
+        "--rate",
+        type=float,
+        default=1.0,
+        help="speed of the clip; at another than 1 no age is told, as stamps are media time",
     )
     parser.add_argument("--short-side", type=int, default=480)
     parser.add_argument("--out", type=Path, default=OUT)
