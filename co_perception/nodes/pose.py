@@ -107,6 +107,7 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
         values = self.settings.current
         self._id_prefix = values.id_prefix or f"{run_letters(name, time_ns())}_p"
         self._finder = Finder(self._estimator, values, self._id_prefix)
+        self.while_configured.callback(self._finder.reset)  # what people look like goes with the configuration
         self._follow_transforms()
 
     def discard(self, loaded: PoseEstimator) -> None:

@@ -238,6 +238,10 @@ def test_who_comes_back_has_the_old_id_and_doubts_are_counted(bench: Any, estima
     stream.answered(16)
     bench.until(lambda: told.count("processed") == 16, "diagnostics")
     assert (told.values["ids back"], told.values["ids in doubt"]) == ("1", "2")
+    identity = stream.node._finder._identity
+    assert identity is not None and identity._gallery.ids == {"p1", "p3", "p4"}
+    assert stream.node.trigger_deactivate() == stream.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    assert identity._gallery.ids == set(), "looks outlived the configuration"
 
 
 def test_second_looks_are_counted(bench: Any) -> None:
