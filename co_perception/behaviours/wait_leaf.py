@@ -17,7 +17,10 @@ from co_perception.engine.time import NANO
 from co_perception.nodes.core.messages import to_duration
 from co_perception.online.held_activities import ActivityQuery
 
-ANSWER_S = 2.0  # within which a server must be there and answer a goal
+ANSWER_S = (
+    2.0  # within which a server must be there, answer a goal, and say again how near it is, as it does ten a second
+)
+PAUSE_S = 1.0  # between two ticks, in which a tree was not run, and feedback may wait to be received
 
 
 class WaitForActivity(ActivityLeaf):
@@ -48,7 +51,7 @@ class WaitForActivity(ActivityLeaf):
         )
         self._sent: Any = None
         self._result: Any = None
-        self._began_s = 0.0
+        self._began_s = self._heard_s = self._ticked_s = 0.0
 
     def setup(self, **kwargs: Any) -> None:
         super().setup(**kwargs)
@@ -56,7 +59,7 @@ class WaitForActivity(ActivityLeaf):
 
     def initialise(self) -> None:
         """Begins afresh; the goal is sent with the first tick in which its server is there."""
-        self._sent = self._result = None
+        self._sent, self._result, self.feedback_message = None, None, ""
         self._began_s = monotonic()
 
     def update(self) -> Status:
@@ -74,7 +77,21 @@ class WaitForActivity(ActivityLeaf):
             return Status.FAILURE
         if self._result is None:
             self._result = self._sent.result().get_result_async()
-        return self._ended() if self._result.done() else Status.RUNNING
+            self._heard_s = monotonic()
+        return self._ended() if self._result.done() else self._waiting()
+
+    def _waiting(self) -> Status:
+        """RUNNING as long as feedback comes: the middleware tells only after a long time that a process was killed."""
+        now_s, before_s = monotonic(), self._ticked_s
+        self._ticked_s = now_s
+        if now_s - before_s > PAUSE_S:
+            self._heard_s = now_s
+        if now_s - self._heard_s <= ANSWER_S:
+            return Status.RUNNING
+        self.feedback_message = (
+            f"the recognizer has said nothing for {ANSWER_S:g} s: it hangs, has ended, or is cut off"
+        )
+        return Status.FAILURE
 
     def _ended(self) -> Status:
         outcome = self._result.result()
@@ -84,6 +101,7 @@ class WaitForActivity(ActivityLeaf):
         return self.found(held_activity(outcome.result.activity))
 
     def _on_feedback(self, message: Any) -> None:
+        self._heard_s = monotonic()
         nearest = message.feedback.nearest
         if nearest and self.status == Status.RUNNING:
             self.feedback_message = f"nearest: {nearest[0].label} {nearest[0].score:.2f}"

@@ -247,7 +247,7 @@ def test_a_node_takes_the_bundle_unless_it_is_asked_for_something_else(copy: Pat
     made = kind.loaded(SkeletonSettings(max_people=7, min_progress=0.6))
     assert isinstance(made, BundleSkeletonLearner) and "from a bundle" in made.backend
     assert (made.capacity, made.min_progress, made.thresholds) == (7, 0.6, shipped_thresholds())
-    others: list[dict[str, Any]] = [{"optimize": False}, {"backend": "eager"}, {"model": "costgcn_short_poses"}]
+    others: list[dict[str, Any]] = [{"optimize": False}, {"backend": "eager"}, {"precision": "bfloat16"}]
     for other in others:
         assert isinstance(kind.learner(SkeletonSettings(**other)), ContinualSkeletonLearner)
     alone = str(shutil.copytree(copy / FOLDER, tmp_path / "alone"))

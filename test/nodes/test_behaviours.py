@@ -131,6 +131,20 @@ def test_the_wait_leaf_fails_where_its_recognizer_dies(bench: Any) -> None:
     assert "no recognizer" in leaf.feedback_message
 
 
+def test_the_wait_leaf_fails_where_its_recognizer_hangs_or_was_killed(bench: Any) -> None:
+    """Its action server is still there for the middleware, as that of a killed process is for many seconds."""
+    stream = SceneStream(bench, SceneStream.learners(), max_gap_s=30.0, wait_silence_s=30.0)
+    leaf = planted(bench, WaitForActivity("wait", ActivityQuery(labels=("red",))))
+    bench.until(lambda: spun(bench, leaf) == Status.RUNNING and stream.node._event_publisher._queries._goals)
+    bench.executor.remove_node(stream.node)
+    bench.until(lambda: spun(bench, leaf) == Status.FAILURE)
+    assert leaf._client.server_is_ready() and "said nothing for 2 s" in leaf.feedback_message
+    bench.executor.add_node(stream.node)
+    bench.until(
+        lambda: spun(bench, leaf) == Status.RUNNING and not leaf.feedback_message.startswith("the recognizer has")
+    )
+
+
 def test_a_leaf_says_what_it_needs() -> None:
     with pytest.raises(KeyError, match="needs the ROS node"):
         ActivityStands("x", ANY).setup()

@@ -423,18 +423,18 @@ def test_stream_back_is_well_again(bench: Any, stream_url: Any, monkeypatch: pyt
     monkeypatch.setattr(playback, "PATIENCE_S", 0.01)
     coded = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(coded)}\r\n\r\n".encode()
-    connections: list[int] = []
+    mended: list[bool] = []
 
     class Parts:
-        """What each connection is sent: the first two (one to look) five pictures, those after them many."""
+        """What each connection is sent: five pictures, and many once it is mended."""
 
         def __iter__(self) -> Iterator[tuple[float, bytes]]:
-            connections.append(len(connections))
-            return iter([(0.02, head + coded + b"\r\n")] * (500 if len(connections) > 2 else 5))
+            return iter([(0.02, head + coded + b"\r\n")] * (500 if mended else 5))
 
     node = bench.add(camera(stream_url("multipart/x-mixed-replace; boundary=frame", Parts()), loop=True))
     pictures(bench, 3)
     bench.until(lambda: node.health()[0] == DiagnosticStatus.ERROR, "the break")
+    mended.append(True)
     bench.until(lambda: node.health() == (DiagnosticStatus.OK, "playing"), f"well again, said {node.health()}")
     assert node.counters.counts()["problems"] >= 1
 
