@@ -62,7 +62,7 @@ def test_a_promise_is_kept_by_the_rate_of_those_who_were_not_drawn(theirs: int, 
 
     def table(false: int) -> TrialTable:
         ones = np.ones((1, 1, 3), np.int64)
-        return TrialTable(("waving",), rules, np.ones(3), false * ones, 0 * ones, 0.0 * ones, ones[0])
+        return TrialTable(("waving",), rules, np.ones(3), false * ones, 0 * ones, np.zeros((1, 1, 3)), ones[0])
 
     people = [tune.Person(dataset, Replayed("", [], []), {}) for dataset in "aabb"]
     patch = pytest.MonkeyPatch()

@@ -46,7 +46,7 @@ PLACES = {
     "commands/doctor.py _costs_ms": "makes no person: random joints, to measure time",
     "nodes/output_formats/markers.py _marker": "makes no person: a pose of a marker, of geometry_msgs",
     "nodes/output_formats/markers.py _person": "makes no person: the same",
-    "nodes/answer_inputs_service.py steps_of": "people as they went in before: test/nodes/test_answer_inputs_service.py",
+    "nodes/answer_inputs_service.py steps_of": "people as they went in: test/nodes/test_answer_inputs_service.py",
     "learners/bundle_writer.py drawn_steps": "makes no person: random joints, to compare programs",
 }
 
