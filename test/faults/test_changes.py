@@ -57,7 +57,7 @@ def test_parameters_that_change_within_a_step(bench: Any, fake: FakeLearner) -> 
 def test_weights_that_are_replaced_while_they_run(bench: Any, tmp_path: Path, capfd: Any) -> None:
     """What runs goes on, bit by bit; what is configured next says what is wrong with the new file."""
     folder = tmp_path / "model"
-    shutil.copytree(shipped("costgcn_short_motions"), folder)
+    shutil.copytree(shipped("costgcn_short_motions"), folder, ignore=shutil.ignore_patterns("bundle"))
     settings = {"model_path": str(folder), "threads": 1, "reliability": "reliable", "queue_depth": 100}
     node = bench.add(SkeletonActivityNode(parameter_overrides=overrides_of(settings)))
     heard = bench.listen(ActivityArray, "activity")

@@ -117,9 +117,10 @@ class PoseWithoutMiddleware:
         self._finder = Finder(self._estimator, values)
         self.counts, self.stages, self.log = Counter[str](), StageCounts(), node.get_logger()
         self._events, self._looks = Counter[str](), Counter[str]()
-        self._positions, self._uprightness = None, Uprightness(values.turn)
+        self._positions, self._camera_transforms, self._uprightness = None, None, Uprightness(values.turn)
+        self.settings = SimpleNamespace(current=SimpleNamespace(identity="none"))
         self.counters = SimpleNamespace(count=self._count, time=lambda kind, seconds: None, newly_dropped=lambda: 0)
-        self._skeletons = SimpleNamespace(publish=lambda message: node.receive(from_skeletons, message))
+        self.send = lambda message: node.receive(from_skeletons, message)
         self.get_logger, self.count_received, self.comes_too_early = node.get_logger, lambda ns: None, lambda: False
 
     def receive(self, message: Any) -> None:

@@ -67,9 +67,10 @@ class LayerBuilder(DagBuilder):
         if self.recurrent and not isinstance(module, nn.RNNBase):
             args, kwargs = with_states(self, args, kwargs, alone=True)
         value = only_input(module, args, kwargs)
-        changed = bool(getattr(module, "inplace", False))
+        if getattr(module, "inplace", False):
+            self.site.in_place.add(module)
         answer = self._convert(module, path, value)
-        if changed:
+        if module in self.site.in_place:
             change(self, value, answer.node)
             return value
         if isinstance(module, VIEW_MODULES):

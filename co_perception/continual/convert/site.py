@@ -248,6 +248,8 @@ class Site:
         unsupported: operations without continual form, shared by all sites of one conversion.
         of_one_length: paths of modules that took the number of frames of a clip, shared likewise.
         gated: lines at which a gate is one by past frames, shared likewise.
+        in_place: modules that write into what they are given, shared likewise. Once converted they do not, and the
+            forward may call them again.
     """
 
     path: str
@@ -264,6 +266,7 @@ class Site:
     unsupported: list[UnsupportedOperation] = field(default_factory=list)
     of_one_length: list[str] = field(default_factory=list)
     gated: list[str] = field(default_factory=list)
+    in_place: set[nn.Module] = field(default_factory=set)
 
     def window(self, what: str) -> int:
         """Frames that `what` looks at, as given to `convert`, else those of the example clip."""

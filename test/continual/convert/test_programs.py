@@ -249,6 +249,14 @@ def equal_or_refused(names: list[str], seed: int) -> None:
     outcomes["equal"] += 1
 
 
+@pytest.mark.parametrize("names", [["relu in place", "relu in place", "other in place"]])
+def test_programs_that_came_out_wrong_once(names: list[str]) -> None:
+    """A module that works in place and is called twice was taken for one that does not, the second time."""
+    outcomes.update(equal=0, refused=0)
+    equal_or_refused(names, 0)
+    assert outcomes["equal"] == 1
+
+
 @pytest.mark.parametrize("programs", [80, pytest.param(2000, marks=pytest.mark.slow)])
 def test_random_programs_are_equal_or_refused(programs: int) -> None:
     outcomes.update(equal=0, refused=0)
