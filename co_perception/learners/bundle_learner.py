@@ -157,7 +157,7 @@ def check_owner(bundle: Bundle, folder: Path) -> None:
         return  # the bundle alone was copied
     if saved != bundle.model or file_digest(folder / saved.weights) != bundle.weights_sha256:
         raise ValueError(
-            f"{folder / FOLDER / FILE} is of other weights or settings than {saved.weights} and {METADATA} in {folder}. "
+            f"{folder / FOLDER / FILE} has other weights or settings than {saved.weights} and {METADATA} in {folder}. "
             f"If the model was trained anew, make the bundle anew: `co-perception bundle {folder}`, or remove it. If "
             "one of the files was damaged, copy the whole folder again"
         )
