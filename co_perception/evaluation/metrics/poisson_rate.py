@@ -46,10 +46,13 @@ def most_alarms(per_hour: float, hours: float, level: float) -> int:
     >>> most_alarms(1.0, 2.0, 0.95), most_alarms(1.0, 24.0, 0.95)
     (-1, 14)
     """
-    count = -1
-    while poisson_interval(count + 1, level)[1] <= per_hour * hours:
+    # The upper end for a count is the mean of which so few are as rare as `tail`: it is below ours where ours has fewer.
+    mean, tail = per_hour * hours, (1 - level) / 2
+    count, so_far = 0, math.exp(-mean)
+    while so_far <= tail:
         count += 1
-    return count
+        so_far += math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+    return count - 1
 
 
 def least_hours(per_hour: float, level: float) -> float:
