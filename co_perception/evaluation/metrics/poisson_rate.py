@@ -46,7 +46,7 @@ def most_alarms(per_hour: float, hours: float, level: float) -> int:
     >>> most_alarms(1.0, 2.0, 0.95), most_alarms(1.0, 24.0, 0.95)
     (-1, 14)
     """
-    # The upper end for a count is the mean of which so few are as rare as `tail`: it is below ours where ours has fewer.
+    # The upper end for a count is the mean of which so few are as rare as `tail`: it is lower where ours has fewer.
     mean, tail = per_hour * hours, (1 - level) / 2
     count, so_far = 0, math.exp(-mean)
     while so_far <= tail:
