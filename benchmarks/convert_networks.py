@@ -126,9 +126,9 @@ def main(given: Sequence[str] | None = None) -> int:
             network = known[name]
             record = tried(network, place_of(network, options.sources), options.threads, options.limit)
             records[name] = record
+            ordered = [records[name] for name in known if name in records]
+            write_json(path, [dataclasses.asdict(each) for each in ordered])  # what is cut off goes on by --add
             print(" | ".join(cells(network, record)), record.untimed, flush=True)
-    ordered = [records[name] for name in known if name in records]
-    write_json(path, [dataclasses.asdict(record) for record in ordered])
     made = table(known, ordered)
     if options.threads:
         made += f"\nTimes: medians, {options.threads} thread(s) of {machine()}"
