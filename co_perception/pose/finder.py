@@ -161,16 +161,21 @@ class Finder:
         motion = source.motion(image, people)
         if motion is None:
             return
-        depths = source.depths()
-        self._tracker.follow_camera(motion, depths)
+        depths, tracks = source.depths(), self._tracks
+        self._tracker.follow_camera(motion, {tracks.get(id, id): depth for id, depth in depths.items()})
         if self._smoother is not None:
             self._smoother.follow_camera(motion, depths)
 
+    @property
+    def _tracks(self) -> Mapping[str, str]:
+        """The tracker's id of those who have another one for all others."""
+        return {} if self._identity is None else self._identity.tracks
+
     def _motions(self, tracked: Tracked, source: tuple[int, int]) -> dict[str, Motion]:
         """The camera's motion at each person, in the source picture of this size."""
-        moved, found = self._tracker.camera_motions(), dict[str, Motion]()
+        moved, tracks, found = self._tracker.camera_motions(), self._tracks, dict[str, Motion]()
         for id in (pose.id for pose in tracked.poses):
-            start, end = self.turn.places_in_source(np.stack([np.zeros(2), moved[id]]), source)
+            start, end = self.turn.places_in_source(np.stack([np.zeros(2), moved[tracks.get(id, id)]]), source)
             found[id] = (float(end[0] - start[0]), float(end[1] - start[1]))
         return found
 

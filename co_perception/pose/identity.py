@@ -137,6 +137,11 @@ class Identity:
         self._gallery.clear()
 
     @property
+    def tracks(self) -> dict[str, str]:
+        """The tracker's id of everybody who has a track, by the id that all others know."""
+        return {id: track for track, id in self._ids.items()}
+
+    @property
     def _present(self) -> set[str]:
         return set(self._ids.values())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,12 @@ from helpers.stick_figures import person
 
 from bench.dressed_people import BEIGE, BLACK, BLUE, GREEN, RED, picture
 from co_perception.engine.data import Image
+from co_perception.engine.picture_motion import PictureMotion
 from co_perception.engine.settings import values_of
 from co_perception.engine.target import Pose
 from co_perception.pose.finder import Finder, PoseSettings, TrackedPoses
 from co_perception.pose.identity import Identity
-from co_perception.pose.tracker import Tracked
+from co_perception.pose.tracker import Tracked, Tracker
 
 RATE_HZ = 10
 Dressed = tuple[Pose, Any, Any]
@@ -192,3 +193,35 @@ def test_two_whom_the_tracker_exchanges_where_they_meet_have_their_ids_again() -
     assert given[0] == given[17] == {("p1", ann), ("p2", bob)}
     assert given[22] == {("p1", bob), ("p2", ann)}, "as the tracker has it"
     assert given[30] == given[39] == {("p1", ann), ("p2", bob)}
+
+
+class Depths:
+    """A camera that shifts the picture by (3, 0) a frame, where everybody under these ids is at 2 m."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._depths = dict.fromkeys(ids, 2.0)
+
+    def motion(self, image: Image, people: Sequence[Pose]) -> PictureMotion:
+        return PictureMotion(np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+
+    def depths(self) -> dict[str, float]:
+        return self._depths
+
+    def reset(self) -> None: ...
+
+
+def test_the_motion_of_a_camera_is_told_of_who_has_an_old_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tracker knows them by another id than all others do: it gets their depth, and gives their motion."""
+    told: list[Mapping[str, float]] = []
+    plain = Tracker.follow_camera
+    monkeypatch.setattr(
+        Tracker, "follow_camera", lambda self, motion, depths: told.append(depths) or plain(self, motion, depths)
+    )
+    scene = Theater()
+    scene.finder.camera_motion = Depths(["p1"])
+    assert ids(scene.show(ANN)[-1]) == ["p1"]
+    scene.show(seconds=3)
+    found = scene.show(ANN_ELSEWHERE)
+    assert ids(found[-1]) == ["p1"]
+    assert set(found[-1].motions) == {"p1"} and found[-1].motions["p1"][0] > 0
+    assert told[-1] == {"p2": 2.0}, "the track that she has now"
