@@ -25,7 +25,8 @@ from co_perception.data.bags.metadata_file import check_metadata
 from co_perception.data.bags.sqlite_file import check_database
 from co_perception.data.datasets.ntu import MOST_PLACES, read_skeleton_file
 from co_perception.data.messages.image import coded_size, decode, encode_jpeg, to_rgb
-from co_perception.data.messages.people import FARTHEST, from_skeletons
+from co_perception.data.messages.people import from_skeletons
+from co_perception.data.messages.people_fields import FARTHEST
 from co_perception.data.messages.raw_image import MOST_PIXELS
 from co_perception.engine.settings import Setting
 from co_perception.evaluation.records import FORMAT, read_records

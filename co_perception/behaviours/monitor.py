@@ -8,7 +8,8 @@ from time import monotonic
 
 from rclpy.node import Node
 
-from co_perception.data.messages.people import Box, position_of
+from co_perception.data.messages.people import Box
+from co_perception.data.messages.people_positions import position_of
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityEvent, CurrentActivities, CurrentActivity
 from co_perception.nodes.core.qos import event_qos, latched_qos

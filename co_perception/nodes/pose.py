@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 from co_perception.data.messages.decoding_counts import counted_decoding
 from co_perception.data.messages.image import to_rgb
 from co_perception.engine import data
+from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.settings import setting
 from co_perception.engine.stage_counts import NOBODY, Stage
 from co_perception.engine.time import NANO, nanoseconds
@@ -28,7 +29,7 @@ from co_perception.nodes.core.worker_node import WorkerNode, WorkerSettings
 from co_perception.nodes.image_inputs import ImageMessage, listen_to_images
 from co_perception.nodes.position_settings import PositionSettings, position_input
 from co_perception.pose.estimator import PoseEstimator
-from co_perception.pose.finder import Finder, ImagePlace, PoseSettings, build, find_models
+from co_perception.pose.finder import Finder, ImagePlace, PoseSettings, TrackedPoses, build, find_models
 from co_perception.pose.tracker import Tracked
 from co_perception.pose.uprightness import Uprightness
 
@@ -172,61 +173,52 @@ class PoseNode(WorkerNode[PoseJob, PoseNodeSettings]):
 
     def work(self, job: PoseJob) -> None:
         """Estimates the poses in one image."""
-        stamp_ns = nanoseconds(job.message.header.stamp)
+        header = job.message.header
         with counted_decoding(job.message, self.stages):
             pixels = to_rgb(job.message)
         began_ns, size, transforms = perf_counter_ns(), (pixels.shape[1], pixels.shape[0]), self._camera_transforms
         if transforms is not None:
-            transforms.begin_frame(job.message.header, size)
-        poses, tracked, looks, finds, motions = self._finder.find(data.Image(pixels, stamp_ns), job.place)
+            transforms.begin_frame(header, size)
+        found = self._finder.find(data.Image(pixels, nanoseconds(header.stamp)), job.place)
         self.counters.time("step", (perf_counter_ns() - began_ns) / NANO)
-        positions = (
-            {}
-            if self._positions is None
-            else self._positions.locate(poses, job.message.header, size, self._finder.turn)
-        )
+        turn, positions = self._finder.turn, dict[str, PersonPosition]()
+        if self._positions is not None:
+            positions = self._positions.locate(found.poses, header, size, turn)
         if transforms is not None:
             transforms.end_frame(positions)
         latency_ns, lost = perf_counter_ns() - job.arrived_ns, self.counters.newly_dropped()
-        name = self._estimator.name
         self.send(
             skeleton_array(
-                job.message.header,
-                poses,
-                name,
-                size,
-                latency_ns=latency_ns,
-                dropped=lost,
-                positions=positions,
-                turn=self._finder.turn,
-                motions=motions,
+                header, found.poses, self._estimator.name, size, latency_ns=latency_ns, dropped=lost,
+                positions=positions, turn=turn, motions=found.motions,
             )
-        )
+        )  # fmt: skip
         self.counters.time("latency", latency_ns / NANO)
+        self._note(found, nanoseconds(header.stamp))
+
+    def _note(self, found: TrackedPoses, stamp_ns: int) -> None:
+        """Counts what became of an image, for the diagnostics and the log."""
+        tracked = self._tracked = found.tracked
         self.counters.count("processed")
-        self._tracked = tracked
         self._uprightness.note(tracked.poses, stamp_ns)
-        if poses:
+        if found.poses:
             self.stages.add(Stage.PEOPLE)
         else:
             self.stages.lose(Stage.PEOPLE, NOBODY)
         people = {"born": tracked.born, "back": tracked.back, "lost": tracked.lost}
         self._events.update({event: len(ids) for event, ids in people.items()})
         self._events["poses ignored"] += tracked.ignored
-        self._looks.update({"second looks": looks, "second looks with a find": finds})
         if self.settings.current.identity != "none":
-            self._note_identity(tracked)
+            self._events["in doubt"] += len(tracked.doubtful)
+        self._looks.update({"second looks": found.looks, "second looks with a find": found.finds})
+        if tracked.doubtful:
+            self.get_logger().info(f"{', '.join(tracked.doubtful)}: maybe somebody who was here, not surely; new ids")
         if tracked.restarted:
             self.log.warning("Stamps went backwards, or another camera sends now: all people get new ids", 5.0)
 
     def send(self, message: SkeletonArray) -> None:
         """Publishes the people of one picture."""
         self._skeletons.publish(message)
-
-    def _note_identity(self, tracked: Tracked) -> None:
-        self._events["in doubt"] += len(tracked.doubtful)
-        if tracked.doubtful:
-            self.get_logger().info(f"{', '.join(tracked.doubtful)}: maybe somebody who was here, not surely; new ids")
 
     # Every second
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from co_perception.data.messages.people import NO_MOTIONS, Motion
+from co_perception.data.messages.people_motion import NO_MOTIONS, Motion
 from co_perception.engine.data import Image
 from co_perception.engine.picture_turn import TurnSettings
 from co_perception.engine.settings import setting

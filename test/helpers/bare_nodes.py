@@ -28,7 +28,7 @@ from co_perception.nodes.recognizer import FrameJob, RecognizerNode
 from co_perception.online.events import LabelScores
 from co_perception.online.recognizer import FrameAnswers
 from co_perception.online.synchronizer import Synchronizer
-from co_perception.pose.finder import Finder, PoseSettings
+from co_perception.pose.finder import Finder, PoseSettings, TrackedPoses
 from co_perception.pose.uprightness import Uprightness
 from helpers.stick_figures import person
 
@@ -125,6 +125,9 @@ class PoseWithoutMiddleware:
 
     def receive(self, message: Any) -> None:
         PoseNode._receive(self, message)  # type: ignore[arg-type]
+
+    def _note(self, found: TrackedPoses, stamp_ns: int) -> None:
+        PoseNode._note(self, found, stamp_ns)  # type: ignore[arg-type]
 
     def put(self, job: PoseJob) -> None:
         PoseNode.work(self, job)  # type: ignore[arg-type]

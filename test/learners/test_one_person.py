@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from co_perception.data.bags.labeled_bags import bag_samples
 from co_perception.data.datasets.registry import guess, open_samples
 from co_perception.data.messages import people as doors
+from co_perception.data.messages import people_fields
 from co_perception.engine.coordinates import COORDINATES
 from co_perception.engine.data import Image, SkeletonSequence
 from co_perception.engine.target import Pose
@@ -248,12 +249,12 @@ def message(name: str, frame: int, coordinates: str, frame_id: str) -> Any:
     ]
     roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
     person = SimpleNamespace(subject_id="p", layout=name, score=1.0, keypoints=keypoints, roi=roi)
-    header, unit = SimpleNamespace(frame_id=frame_id), UNITS.get(coordinates, doors.METRES)
+    header, unit = SimpleNamespace(frame_id=frame_id), UNITS.get(coordinates, people_fields.METRES)
     size = {"image_width": WIDTH, "image_height": HEIGHT}
     return SimpleNamespace(header=header, coordinates=unit, skeletons=[person], **size)
 
 
-UNITS = {"pixels": doors.PIXELS, "shares": doors.NORMALIZED}
+UNITS = {"pixels": people_fields.PIXELS, "shares": people_fields.NORMALIZED}
 FRAME_IDS = {"pixels": "camera", "shares": "camera", "optical": "robot/camera_optical_frame", "rep103": "base_link"}
 
 
@@ -280,8 +281,8 @@ def test_metres_in_a_frame_of_unknown_axes_are_refused(frame_id: str) -> None:
     ("changes", "kind", "why"),
     [
         ({"coordinates": 7}, "unknown axes", "coordinates is 7"),
-        ({"coordinates": doors.NORMALIZED, "image_width": 0}, "unknown axes", "publish its size"),
-        ({"coordinates": doors.PIXELS}, "wrong unit", "within .* pixels of the picture's corner, as shares"),
+        ({"coordinates": people_fields.NORMALIZED, "image_width": 0}, "unknown axes", "publish its size"),
+        ({"coordinates": people_fields.PIXELS}, "wrong unit", "within .* pixels of the picture's corner, as shares"),
     ],
 )
 def test_shares_that_are_not_named_are_refused(changes: dict[str, int], kind: str, why: str) -> None:
@@ -354,7 +355,7 @@ def test_recordings(coordinates: str, tmp_path: Path) -> None:
     for n in range(FRAMES):
         joints = written("coco17", n, coordinates)
         joints = joints if joints.shape[1] == 4 else np.insert(joints, 2, np.nan, axis=1)
-        unit, frame_id, size = UNITS.get(coordinates, doors.METRES), FRAME_IDS[coordinates], (WIDTH, HEIGHT)
+        unit, frame_id, size = UNITS.get(coordinates, people_fields.METRES), FRAME_IDS[coordinates], (WIDTH, HEIGHT)
         person = Person("p", joints)
         frames.append(Frame(T0 + n * SECOND // 30, [person], coordinates=unit, frame_id=frame_id, size=size))
     bag = write_bag(tmp_path / "b", {"/skeletons": frames})

@@ -17,6 +17,7 @@ from co_perception.data.bags.bag_file import IMAGES, SKELETONS, Bag
 from co_perception.data.bags.bag_frames import skeleton_frames
 from co_perception.data.datasets.registry import READERS
 from co_perception.data.messages import people as doors
+from co_perception.data.messages import people_fields
 from co_perception.engine.coordinates import COORDINATES
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.target import Pose, Status
@@ -82,7 +83,7 @@ def test_every_kind_of_message_data_set_and_estimator_is_tried() -> None:
     assert {kind.split("/")[-1] for kind in IMAGES} == {"Image", "CompressedImage", "FFMPEGPacket", "CompressedVideo"}
     message = Path(__file__).parents[2].joinpath("msg/SkeletonArray.msg").read_text("utf-8")
     units = {int(unit) for unit in re.findall(r"^uint8 COORDINATES_\w+=(\d+)", message, re.MULTILINE)}
-    assert units == {doors.PIXELS, doors.METRES, doors.NORMALIZED}
+    assert units == {people_fields.PIXELS, people_fields.METRES, people_fields.NORMALIZED}
 
 
 @cache
@@ -132,8 +133,8 @@ def test_the_label_of_a_stream(coordinates: str) -> None:
 
 
 @pytest.mark.parametrize(("coordinates", "unit", "frame_id"), [
-    ("pixels", doors.PIXELS, "camera"), ("shares", doors.NORMALIZED, "camera"),
-    ("optical", doors.METRES, "eye_optical_frame"), ("rep103", doors.METRES, "base_link"),
+    ("pixels", people_fields.PIXELS, "camera"), ("shares", people_fields.NORMALIZED, "camera"),
+    ("optical", people_fields.METRES, "eye_optical_frame"), ("rep103", people_fields.METRES, "base_link"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_label_of_a_replay(name: str, coordinates: str, unit: int, frame_id: str, tmp_path: Path) -> None:

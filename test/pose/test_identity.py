@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -200,6 +201,7 @@ class Depths:
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._depths = dict.fromkeys(ids, 2.0)
+        self.counts = Counter[str]()
 
     def motion(self, image: Image, people: Sequence[Pose]) -> PictureMotion:
         return PictureMotion(np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
@@ -214,9 +216,12 @@ def test_the_motion_of_a_camera_is_told_of_who_has_an_old_id(monkeypatch: pytest
     """The tracker knows them by another id than all others do: it gets their depth, and gives their motion."""
     told: list[Mapping[str, float]] = []
     plain = Tracker.follow_camera
-    monkeypatch.setattr(
-        Tracker, "follow_camera", lambda self, motion, depths: told.append(depths) or plain(self, motion, depths)
-    )
+
+    def follow_camera(self: Tracker, motion: PictureMotion, depths: Mapping[str, float]) -> None:
+        told.append(depths)
+        plain(self, motion, depths)
+
+    monkeypatch.setattr(Tracker, "follow_camera", follow_camera)
     scene = Theater()
     scene.finder.camera_motion = Depths(["p1"])
     assert ids(scene.show(ANN)[-1]) == ["p1"]

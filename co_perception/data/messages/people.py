@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.messages.people_fields import (
-    PositionMessage,
-    SkeletonArrayMessage,
-)
+from co_perception.data.messages.people_fields import FARTHEST, METRES, NORMALIZED, PIXELS, SkeletonArrayMessage
+from co_perception.data.messages.people_motion import NO_MOTIONS, Motion, motions_of, without_motion
+from co_perception.data.messages.people_positions import positions_of
 from co_perception.engine import confidences
 from co_perception.engine.coordinates import PIXELS as PIXELS_AXES
 from co_perception.engine.coordinates import REP103, SHARES, of_frame, wrong_unit
 from co_perception.engine.data import Image
-from co_perception.engine.person_position import PersonPosition, PositionSource
+from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.picture_turn import UPRIGHT, PictureTurn
 from co_perception.engine.target import Pose
 from co_perception.engine.time import nanoseconds
@@ -32,15 +30,8 @@ from co_perception.skeletons.layouts import LAYOUTS
 from co_perception.skeletons.one_body import bodies, joined
 from co_perception.skeletons.separate_people import SeparatePeople
 
-PIXELS, METRES, NORMALIZED = 0, 1, 2  # SkeletonArray.COORDINATES_*
 SENSELESS = ("unknown layout", "wrong joints", "unknown axes", "wrong unit")  # kinds of refusals of whole people
 TWICE = "one person twice"
-FARTHEST = 1e6  # pixels or metres; what is farther off is no place of a joint, and overflows where it is squared
-
-
-Motion: TypeAlias = tuple[float, float]
-"""To the right and downwards in the source picture [pixels]."""
-NO_MOTIONS: Mapping[str, Motion] = MappingProxyType({})
 
 
 class Box(NamedTuple):
@@ -89,7 +80,7 @@ class DetectedPeople:
     @property
     def still_poses(self) -> list[Pose]:
         """The poses as a camera that stands still would see them: without its motion, for what tells motions."""
-        return [_still(pose, self.motions.get(pose.id), self.turn) for pose in self.poses]
+        return [without_motion(pose, self.motions.get(pose.id), self.turn) for pose in self.poses]
 
     @property
     def source_poses(self) -> list[Pose]:
@@ -120,8 +111,8 @@ def poses_of(message: SkeletonArrayMessage, still: bool = False) -> list[Pose]:
     found is zeros, see `engine.confidences`; scores become shares of 1 whatever their scale is. Its coordinates are
     pixels, or metres with the axes of the message's frame: see `unknown_axes`.
     """
-    motions = _motions(message) if still else {}
-    return [_still(pose, motions.get(pose.id)) for pose, _ in _read_poses(message)]
+    motions = motions_of(message) if still else {}
+    return [without_motion(pose, motions.get(pose.id)) for pose, _ in _read_poses(message)]
 
 
 def _read_poses(message: SkeletonArrayMessage) -> Iterator[tuple[Pose, int]]:
@@ -188,7 +179,7 @@ def from_skeletons(message: SkeletonArrayMessage, separate: SeparatePeople | Non
 
     stamp_ns = nanoseconds(message.header.stamp) if separate is not None else 0
     people = _upright(_checked(found(), size, separate, stamp_ns), turn)
-    positions, motions = _positions(message), _motions(message)
+    positions, motions = positions_of(message), motions_of(message)
     return replace(people, positions=positions, motions=motions) if positions or motions else people
 
 
@@ -204,59 +195,6 @@ def _upright(people: DetectedPeople, turn: PictureTurn) -> DetectedPeople:
     if not turn:
         return people
     return replace(people, poses=[turn.pose_upright(pose, people.size) for pose in people.poses], turn=turn)
-
-
-def _motions(message: SkeletonArrayMessage) -> dict[str, Motion]:
-    """The camera's motion at each person, by id, of those whom it moved; messages of earlier versions tell none."""
-    if int(message.coordinates) != PIXELS:
-        return {}
-    given = {
-        skeleton.subject_id: (
-            float(getattr(skeleton, "camera_motion_x", 0.0)),
-            float(getattr(skeleton, "camera_motion_y", 0.0)),
-        )
-        for skeleton in message.skeletons
-    }
-    return {id: motion for id, motion in given.items() if any(motion) and np.abs(motion).max() <= FARTHEST}
-
-
-def _still(pose: Pose, motion: Motion | None, turn: PictureTurn = UPRIGHT) -> Pose:
-    """A pose in pixels of the upright picture without a motion in the source picture; others stay."""
-    if motion is None or pose.coordinates != PIXELS_AXES:
-        return pose
-    ends = turn.places_upright(np.array([(0.0, 0.0), motion]), (0, 0))
-    data = pose.data.copy()
-    data[pose.found, :2] -= (ends[1] - ends[0]).astype(np.float32)
-    return replace(pose, data=data)
-
-
-def _positions(message: SkeletonArrayMessage) -> dict[str, PersonPosition]:
-    """The positions that a message tells, by id; messages of earlier versions tell none."""
-    given = {skeleton.subject_id: getattr(skeleton, "position", None) for skeleton in message.skeletons}
-    found = {id: position_of(position) for id, position in given.items() if position is not None and position.source}
-    return {id: position for id, position in found.items() if position is not None}
-
-
-def position_of(message: PositionMessage) -> PersonPosition | None:
-    """A position as it was read; None where it is not known, or its numbers cannot be one."""
-    point, velocity = (np.array([v.x, v.y, v.z], np.float64) for v in (message.point, message.velocity))
-    covariance = np.array(message.covariance, np.float64)
-    numbers = (message.distance, message.distance_deviation, message.bearing)
-    known = message.source in set(PositionSource) and message.source != PositionSource.NONE
-    if not known or covariance.shape != (9,) or not np.isfinite([*point, *covariance, *numbers]).all():
-        return None
-    return PersonPosition(
-        source=PositionSource(message.source),
-        point=point,
-        covariance=covariance.reshape(3, 3),
-        distance=float(message.distance),
-        distance_deviation=float(message.distance_deviation),
-        bearing=float(message.bearing),
-        facing=float(message.facing),
-        velocity=velocity,
-        velocity_deviation=float(message.velocity_deviation),
-        frame_id=str(message.frame_id),
-    )
 
 
 def from_bodies(skeletons: Mapping[str, Any], size: tuple[int, int]) -> DetectedPeople:

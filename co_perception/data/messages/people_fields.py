@@ -7,6 +7,9 @@ from typing import Protocol
 
 from co_perception.engine.time import Stamp
 
+PIXELS, METRES, NORMALIZED = 0, 1, 2  # SkeletonArray.COORDINATES_*
+FARTHEST = 1e6  # pixels or metres; what is farther off is no place of a joint, and overflows where it is squared
+
 
 class RoiMessage(Protocol):
     """The fields of a `sensor_msgs/RegionOfInterest` that are used, in pixels."""

@@ -10,7 +10,8 @@ from time import monotonic_ns, time_ns
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 
-from co_perception.data.messages.people import Box, position_of
+from co_perception.data.messages.people import Box
+from co_perception.data.messages.people_positions import position_of
 from co_perception.engine.label_groups import SubjectGroup
 from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.settings import setting

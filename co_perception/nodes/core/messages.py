@@ -11,7 +11,8 @@ from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
-from co_perception.data.messages.people import NO_MOTIONS, Box, Motion, region_of
+from co_perception.data.messages.people import Box, region_of
+from co_perception.data.messages.people_motion import NO_MOTIONS, Motion
 from co_perception.engine.label_groups import places_of
 from co_perception.engine.person_position import PersonPosition
 from co_perception.engine.picture_turn import UPRIGHT, PictureTurn

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from std_msgs.msg import Header
 
-from co_perception.data.messages.people import Box, DetectedPeople, from_skeletons, position_of
+from co_perception.data.messages.people import Box, DetectedPeople, from_skeletons
+from co_perception.data.messages.people_positions import position_of
 from co_perception.engine.camera_model import CameraModel
 from co_perception.engine.coordinates import PIXELS
 from co_perception.engine.label_groups import joined_caption

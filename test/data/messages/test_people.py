@@ -11,14 +11,13 @@ import pytest
 from helpers.stick_figures import person
 
 from co_perception.data.messages.people import (
-    METRES,
-    PIXELS,
     from_bodies,
     from_detections,
     from_poses,
     from_skeletons,
     poses_of,
 )
+from co_perception.data.messages.people_fields import METRES, PIXELS
 from co_perception.engine.picture_turn import PictureTurn
 from co_perception.skeletons.layouts import LAYOUTS
 
