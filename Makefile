@@ -58,7 +58,7 @@ soak: weights  ## the whole graph on looping video for MINUTES=20, and whether i
 
 peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
-	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors onnx onnxruntime pytest six pyyaml av parameterized networkx
+	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors onnx onnxruntime onnxscript pytest six pyyaml av parameterized networkx
 	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,$(PEERS),-r test/peers/requirements-$(kind).txt)
 
 peers: peers-env  ## compares the networks with their authors' code, and converts those of other packages

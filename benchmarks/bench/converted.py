@@ -16,6 +16,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -119,7 +120,7 @@ class Record:
     convert_s: seconds of processor time.
     onnxruntime: why ONNX Runtime does not step it; empty where it does, and gives the same.
     step_ms, clip_ms: medians of one stream on ONNX Runtime: of a step of `stride` frames, and of the plain network on
-    the clip; untimed: why they are not there.
+    the clip; untimed: why the second is not there.
     """
 
     name: str
@@ -220,10 +221,6 @@ def _stepped(record: Record, network: PublicNetwork, plain: nn.Module, layer: St
         return dataclasses.replace(record, onnxruntime=f"{type(error).__name__}: {error}"[:300])
     if threads is None:
         return record
-    try:
-        clip = _clip_on_onnxruntime(plain, network, threads)
-    except Exception as error:
-        return dataclasses.replace(record, untimed=f"the plain network: {type(error).__name__}: {error}"[:300])
     state = made.init_state(1)
     chunk = torch.randn(1, network.frame_shape[0], layer.timing.stride, *network.frame_shape[1:])
 
@@ -231,9 +228,14 @@ def _stepped(record: Record, network: PublicNetwork, plain: nn.Module, layer: St
         nonlocal state
         _, state = made(chunk, state)
 
-    found = interleaved({"step": lambda: _block(step), "clip": lambda: _block(clip)}, seconds=2.0, least=3)
-    step_ms, clip_ms = (sorted(found[name])[len(found[name]) // 2] / 1e6 for name in ("step", "clip"))
-    return dataclasses.replace(record, step_ms=step_ms, clip_ms=clip_ms)
+    calls: dict[str, Callable[[], object]] = {"step": step}
+    try:
+        calls["clip"] = _clip_on_onnxruntime(plain, network, threads)
+    except Exception as error:
+        record = dataclasses.replace(record, untimed=f"the plain network: {type(error).__name__}: {error}"[:300])
+    found = interleaved({name: partial(_block, call) for name, call in calls.items()}, seconds=2.0, least=3)
+    middle = {f"{name}_ms": sorted(times)[len(times) // 2] / 1e6 for name, times in found.items()}
+    return dataclasses.replace(record, **middle)
 
 
 def _block(call: Callable[[], object]) -> list[int]:

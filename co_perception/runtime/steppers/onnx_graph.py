@@ -24,6 +24,7 @@ from torch import Tensor, fx
 from co_perception.engine.files import write_files
 from co_perception.runtime.steppers.onnx_functions import FUNCTIONS
 from co_perception.runtime.steppers.onnx_operations import OPERATIONS, Input, Named, Place, UnsupportedOperationError
+from co_perception.runtime.steppers.onnx_recurrent import RECURRENT
 from co_perception.runtime.steppers.program import Program
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 OPSET = 20
 SHARED = 1024  # bytes from which on `share_constants` takes a constant out
+TRANSLATIONS = {**OPERATIONS, **FUNCTIONS, **RECURRENT}
 TRACED = 2  # streams; one would count as an axis that is always 1
 
 
@@ -214,7 +216,7 @@ class _Writer:
         if not any(isinstance(given, Named) for given in _flat((args, tuple(kwargs.values())))):
             return node.target(*args, **kwargs)  # type: ignore[operator]  # all of it is constant
         function: Any = getattr(node.target, "overloadpacket", node.target)
-        translate = OPERATIONS.get(function.__name__) or FUNCTIONS.get(function.__name__)
+        translate = TRANSLATIONS.get(function.__name__)
         if translate is None:
             raise UnsupportedOperationError(f"{node.target} has no translation")
         return translate(Place(self, node.meta["val"]), *args, **kwargs)
