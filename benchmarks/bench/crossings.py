@@ -49,7 +49,8 @@ class Crossing:
         """A picture, and what is found in it, under the names "0" and "1"."""
         noise = np.random.default_rng([self.seed, number])
         joints = [self._joints(who, number) for who in (0, 1)]
-        pixels = picture([(Pose(j), *map(tuple, c)) for j, c in zip(joints, self.colors, strict=True)], SIZE)
+        shirts, trousers = ([(int(r), int(g), int(b)) for r, g, b in self.colors[:, part]] for part in (0, 1))
+        pixels = picture(list(zip(map(Pose, joints), shirts, trousers, strict=True)), SIZE)
         hidden = (np.abs(joints[0][:, 0] - self.places[1, number]) < 0.16 * self.heights[1]) & (
             joints[0][:, 1] > joints[1][0, 1]
         )
