@@ -1,4 +1,4 @@
-"""`co-perception studio`: a web application on this machine in which recordings are annotated."""
+"""`co-perception studio`: a web application in which a running graph is looked at, and recordings are annotated."""
 
 from __future__ import annotations
 
@@ -18,36 +18,73 @@ PORT = NumberArgument("a port from 1 to 65535", 1, 65_535)
 
 
 def add(commands: Commands) -> None:
-    about = "annotate recordings in a browser on this machine"
+    about = "look at a running graph, record it, and annotate recordings, in a browser"
     parser = commands.add_parser(
         "studio",
         help=about,
-        description=f"{about.capitalize()}. It serves this machine alone (127.0.0.1) and writes annotations.csv "
-        "beside each recording.",
+        description=f"{about.capitalize()}. It serves this machine alone (127.0.0.1) unless --host says otherwise, and "
+        "writes annotations.csv beside each recording.",
     )
-    parser.add_argument("bags", nargs="+", type=user_path, metavar="BAG", help="recordings with skeletons")
+    parser.add_argument("bags", nargs="*", type=user_path, metavar="BAG", help="recordings with skeletons")
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
+    parser.add_argument("--pictures", metavar="TOPIC", help="topic of the pictures, where a recording has several")
     parser.add_argument(
         "--propose", type=expanded, metavar="MODEL",
         help="folder or shipped model whose answers are proposed, to be accepted or refused",
     )  # fmt: skip
     parser.add_argument("--group", default="", help="which group of the model's labels is proposed, where it has some")
     parser.add_argument("--port", type=PORT, default=8765, help="of the address (default: %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS",
+        help="address that is served; other than 127.0.0.1 (as 0.0.0.0, for a phone) with a token in the printed link",
+    )  # fmt: skip
+    parser.add_argument(
+        "--record", type=user_path, metavar="DIR", help="folder in which the live page may make recordings"
+    )
+    parser.add_argument(
+        "--ros-args", nargs=argparse.REMAINDER, default=[], help="last: arguments of ROS, such as -r and -p"
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from co_perception.studio.access import Access
     from co_perception.studio.application import serve
+    from co_perception.studio.live import LivePage
     from co_perception.studio.recording_annotations import AnnotatedRecording
 
-    recordings = [
-        AnnotatedRecording(path, arguments.topic, _proposals(path, arguments) if arguments.propose else ())
-        for path in arguments.bags
-    ]
-    port = int(arguments.port)
-    print(f"The studio is at http://127.0.0.1:{port}/ (Ctrl+C ends it).", flush=True)
-    serve(recordings, port)
+    def opened(path: Path, topic: str | None, pictures: str | None) -> AnnotatedRecording:
+        return AnnotatedRecording(path, topic, _proposals(path, arguments) if arguments.propose else (), pictures)
+
+    recordings = [opened(path, arguments.topic, arguments.pictures) for path in arguments.bags]
+
+    def recorded(path: Path) -> int:
+        recordings.append(opened(path, None, None))
+        return len(recordings) - 1
+
+    graph, why = _graph(arguments)
+    if graph is None and not recordings:
+        raise RuntimeError(f"there is nothing to show: name a recording. {why}")
+    access, port = Access.to(arguments.host), int(arguments.port)
+    print(f"The studio is at {access.address(port)} (Ctrl+C ends it).", flush=True)
+    try:
+        serve(recordings, port, LivePage(graph, why, recorded).endpoints(), access)
+    finally:
+        if graph is not None:
+            graph.close()
     return 0
+
+
+def _graph(arguments: argparse.Namespace) -> tuple[Any, str]:
+    """The running graph, or None and why there is none. ROS begins when somebody looks."""
+    try:
+        from co_perception.nodes.live.live_graph import LiveGraph
+    except ImportError as error:
+        return None, (
+            f"A running graph is shown with ROS 2 and the messages of this package, which cannot be imported: {error}. "
+            "Source your workspace, or run make env."
+        )
+    return LiveGraph(arguments.ros_args, arguments.record), ""
 
 
 def _proposals(path: Path, arguments: argparse.Namespace) -> list[Proposal]:

@@ -64,7 +64,7 @@ class SkeletonSettings(RecognizerSettings):
     )
     task: str = setting("", "Name of the adapter that answers; empty: the model itself.", when="live")
     threshold: float = setting(
-        -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0
+        -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0, when="live"
     )
     min_progress: float = setting(
         -1.0, "Share of the receptive field for a label, 0..1; -1: the model's own.", -1.0, 1.0
@@ -88,7 +88,7 @@ class VideoSettings(RecognizerSettings, TurnSettings):
         "", "Folder written by a learner's save(); empty: the published weights in the local store.", path=True
     )
     threshold: float = setting(
-        -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0
+        -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0, when="live"
     )
     min_progress: float = setting(
         -1.0, "Share of the receptive field for a label, 0..1; -1: the model's own.", -1.0, 1.0

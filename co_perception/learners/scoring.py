@@ -28,6 +28,7 @@ class ScoringLearner(Learner):
     """
 
     options: LearnerOptions
+    _own_limit: Limit = THRESHOLD
     labels: tuple[str, ...]
     label_set: str
     min_progress: float
@@ -47,10 +48,15 @@ class ScoringLearner(Learner):
     def _choose_limits(self, min_progress: float, limit: Limit) -> None:
         """Set both limits: the caller's option where there is one, else these. Raises as `_set_limits`."""
         chosen = self.options
+        self._own_limit = limit
         self._set_limits(
             min_progress if chosen.min_progress is None else chosen.min_progress,
             limit if chosen.threshold is None else chosen.threshold,
         )
+
+    def choose_threshold(self, threshold: float | None) -> None:
+        """Makes another threshold count in all groups from the next answer on; None: the model's own."""
+        self._set_limits(self.min_progress, self._own_limit if threshold is None else threshold)
 
     def _set_limits(self, min_progress: float, limit: Limit) -> None:
         """Raises: ValueError for thresholds by group that are not those of the label set's groups."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, perf_counter_ns
 
 from rclpy.clock import Clock, ClockType
+from rclpy.parameter import Parameter
 
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
@@ -39,7 +40,9 @@ class FusionSettings(EventSettings, FallRuleSettings, SilenceSettings):
         0.5, "Weight of the skeleton recognizer's scores, in relation to the other's; 0: ignored.", 0.0, 1.0
     )
     max_wait_s: float = setting(0.5, "Time a frame waits for the second recognizer [s].", 0.0, 60.0)
-    threshold: float = setting(0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0)
+    threshold: float = setting(
+        0.0, "Best score below which the status is UNCERTAIN, probability 0..1.", 0.0, 1.0, when="live"
+    )
     top_k: int = setting(5, "Hypotheses in each activity.", 1, 5, when="live")
 
 
@@ -60,6 +63,7 @@ class FusionNode(ManagedNode[FusionSettings]):
         self._dropped = 0  # frames that late answers report or are, since the last message
         self._short: set[str] = set()  # recognizers without scores that list fewer hypotheses than they could
         super().__init__(node_name, FusionSettings, **options)
+        self.add_post_set_parameters_callback(self._on_parameters)
 
     def prepare(self, values: FusionSettings) -> None:
         """Creates the fusion, the synchronizer and the publishers."""
@@ -98,6 +102,13 @@ class FusionNode(ManagedNode[FusionSettings]):
         if info is not None:
             self._labels.publish(info)
             self._event_publisher.watch_falls(self.settings.current, info.labels, info.groups, Rules.max_gap_s)
+
+    def _on_parameters(self, changed: Sequence[Parameter]) -> None:
+        """Publishes the labels with another threshold, which counts from the next frame on."""
+        for change in changed:
+            known = self.settings.configured and change.name == "threshold"
+            if known and (info := self._fusion.label_info(float(change.value))) is not None:
+                self._labels.publish(info)
 
     def _on_activity(self, name: str, message: ActivityArray) -> None:
         self._last_message_s[name] = monotonic()

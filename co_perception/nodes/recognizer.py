@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, Generic, Protocol, TypeVar
 
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
 from co_perception.data.messages.decoding_counts import counted_decoding
@@ -104,6 +107,8 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
         self._dropped_before = Counters(("frames",))  # by the pose estimator
         super().__init__(node_name, settings, **options)
         self._refusals = RefusalCounter(self.log)
+        self.add_on_set_parameters_callback(self._check_threshold)
+        self.add_post_set_parameters_callback(self._on_threshold)
 
     # Being configured and active
 
@@ -156,6 +161,25 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
         """Publishes the labels of a learner that has been exchanged, and ends the activities of the one before."""
         self._event_publisher.end()
         self._labels.publish(label_info(self._recognizer.learner, self.get_clock().now().to_msg()))
+
+    # Another threshold
+
+    def _check_threshold(self, changed: Sequence[Parameter]) -> SetParametersResult:
+        """Refuses it while the network is loaded, and for a learner that cannot change it."""
+        if self.settings.configured and any(change.name == "threshold" for change in changed):
+            if not self.ready:
+                return SetParametersResult(successful=False, reason=self.not_ready)
+            if not hasattr(self._recognizer.learner, "choose_threshold"):
+                return SetParametersResult(successful=False, reason="this model's threshold cannot be changed")
+        return SetParametersResult(successful=True)
+
+    def _on_threshold(self, changed: Sequence[Parameter]) -> None:
+        """Applies it to the next frame, and publishes the labels with it."""
+        for change in changed:
+            if change.name == "threshold" and self.ready:
+                learner: Any = self._recognizer.learner
+                self.on_worker(partial(learner.choose_threshold, chosen_threshold(float(change.value))))
+                self._labels.publish(label_info(learner, self.get_clock().now().to_msg()))
 
     def _end_epoch(self) -> None:
         if self.ready:
@@ -297,6 +321,11 @@ class RecognizerNode(WorkerNode[FrameJob[Obs], S], Generic[Obs, L, S]):
     def too_slow(self, dropped: int) -> str:
         remedy = "Lower model_rate_hz to what the machine can do, or give the network a GPU (device)."
         return f"{super().too_slow(dropped)} {remedy}"
+
+
+def chosen_threshold(value: float) -> float | None:
+    """That of a parameter; None: the model's own."""
+    return None if value < 0 else value
 
 
 def _latency_before_ns(message: Any) -> int:

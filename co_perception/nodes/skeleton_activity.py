@@ -20,7 +20,7 @@ from co_perception.nodes.core import run_node
 from co_perception.nodes.core.qos import RELIABILITY, image_qos
 from co_perception.nodes.core.topic_diagnosis import Source
 from co_perception.nodes.position_settings import PositionSettings, position_input
-from co_perception.nodes.recognizer import RecognizerNode, RecognizerNodeSettings
+from co_perception.nodes.recognizer import RecognizerNode, RecognizerNodeSettings, chosen_threshold
 from co_perception.nodes.skeleton_inputs import INPUTS, SkeletonInputSettings
 from co_perception.online.falls import FallRuleSettings
 from co_perception.online.people import PeopleLearner
@@ -144,6 +144,8 @@ class SkeletonActivityNode(RecognizerNode[DetectedPeople, PeopleLearner, Skeleto
     def _change_task(self, name: str, learner: PeopleLearner) -> None:
         """Exchanges the learner, on the worker's thread."""
         self._task = name
+        choose_threshold = getattr(learner, "choose_threshold", lambda _: None)
+        choose_threshold(chosen_threshold(self.settings.current.threshold))  # it may be another one than at the start
         self._recognizer.exchange(learner)
         self.publish_labels()
         self._find_falls(learner)

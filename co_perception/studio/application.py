@@ -1,16 +1,20 @@
-"""The studio's web application: pages of its own, and the recordings that it was started with, for this machine only.
+"""The studio's web application: pages of its own, the recordings that it was started with, and further endpoints.
 
-It answers requests that name this machine as their host, so that no page of another site reaches it by a name of its
-own; writes come from its own pages alone; nothing is loaded from elsewhere, and no script stands in a page.
+It answers requests that its `Access` lets in; writes come from its own pages alone; nothing is loaded from elsewhere,
+and no script stands in a page.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from co_perception.studio.access import COOKIE, TOKEN, Access
+from co_perception.studio.endpoints import Endpoint, Question
 from co_perception.studio.recording_annotations import AnnotatedRecording, ConflictError
 
 PAGES = Path(__file__).parent / "pages"
@@ -19,7 +23,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
-HOSTS = ("127.0.0.1", "localhost")
+LOCAL_ONLY = Access()
 MOST_BYTES = 8_000_000  # of a request
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -30,12 +34,21 @@ HEADERS = {
 }
 
 
-def application(recordings: Sequence[AnnotatedRecording]) -> Any:
-    """The application (ASGI) of these recordings. Raises: ImportError without Starlette."""
+class TooLargeError(ValueError):
+    """A request that is larger than `MOST_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a request has {MOST_BYTES} bytes at most")
+
+
+def application(
+    recordings: Sequence[AnnotatedRecording], more: Sequence[Endpoint] = (), access: Access = LOCAL_ONLY
+) -> Any:
+    """The application (ASGI) of these recordings and further endpoints. Raises: ImportError without Starlette."""
     try:
         from starlette.applications import Starlette
         from starlette.requests import Request
-        from starlette.responses import JSONResponse, Response
+        from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
         from starlette.routing import Route
     except ImportError as error:
         raise ImportError(f"the studio needs Starlette: pip install 'co_perception[studio]' ({error})") from error
@@ -47,13 +60,19 @@ def application(recordings: Sequence[AnnotatedRecording]) -> Any:
         """Refuses requests of other sites; answers errors in words."""
 
         async def run(request: Request) -> Response:
-            host = request.headers.get("host", "")
-            origin = request.headers.get("origin")
-            if host.rpartition(":")[0] not in HOSTS or origin not in (None, f"http://{host}"):
-                return answer({"error": "this studio is for this machine's own pages only"}, 403)
+            given = request.query_params.get(TOKEN, "")
+            host, origin = request.headers.get("host", ""), request.headers.get("origin")
+            if not access.allows(host, origin, given or request.cookies.get(COOKIE, "")):
+                return answer({"error": "open the address that the studio printed: its pages alone are answered"}, 403)
+            if access.token and given:  # from now on in a cookie, which no address shows
+                there = RedirectResponse(request.url.path, 303, HEADERS)
+                there.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+                return there
             try:
                 return await work(request)
-            except (IndexError, KeyError):
+            except TooLargeError as error:
+                return answer({"error": str(error)}, 413)
+            except LookupError:
                 return answer({"error": "there is nothing of this name"}, 404)
             except ConflictError as error:
                 return answer({"error": str(error)}, 409)
@@ -83,17 +102,41 @@ def application(recordings: Sequence[AnnotatedRecording]) -> Any:
         begin, end = (int(request.query_params.get(name, "0")) for name in ("begin", "end"))
         return answer(recording(request).frames(begin, end))
 
-    async def intervals(request: Request) -> Response:
-        body = b""
+    async def picture(request: Request) -> Response:
+        try:
+            found = await to_thread(recording(request).picture, int(request.query_params.get("time", "0")))
+        except (LookupError, ValueError) as error:  # which a browser need not report on its console
+            return Response(None, 204, {**HEADERS, "X-Why": quote(str(error))})
+        headers = {**HEADERS, "Content-Type": "image/jpeg", "X-Time": str(found.time)}
+        return Response(found.jpeg, 200, headers)
+
+    async def body(request: Request) -> Any:
+        read = b""
         async for part in request.stream():
-            body += part
-            if len(body) > MOST_BYTES:
-                return answer({"error": f"a request has {MOST_BYTES} bytes at most"}, 413)
-        given = json.loads(body)
+            read += part
+            if len(read) > MOST_BYTES:
+                raise TooLargeError
+        return json.loads(read)
+
+    async def intervals(request: Request) -> Response:
+        given = await body(request)
         if not isinstance(given, dict) or not isinstance(given.get("intervals"), list):
             raise ValueError("expected an object with version and intervals")
         version = recording(request).replace_intervals(given["intervals"], str(given.get("version", "")))
         return answer({"version": version})
+
+    def adapted(endpoint: Endpoint) -> Route:
+        async def work(request: Request) -> Response:
+            content = None if endpoint.method == "GET" else await body(request)
+            reply = await endpoint.answer(Question(request.path_params, request.query_params, content))
+            headers = {**HEADERS, **reply.headers, "Content-Type": reply.kind}
+            if isinstance(reply.content, bytes):
+                return Response(reply.content, 200, headers)
+            if isinstance(reply.content, AsyncIterator):
+                return StreamingResponse(reply.content, 200, headers)
+            return JSONResponse(reply.content, 200, headers)
+
+        return Route(endpoint.path, guarded(work), methods=[endpoint.method])
 
     return Starlette(
         routes=[
@@ -102,15 +145,22 @@ def application(recordings: Sequence[AnnotatedRecording]) -> Any:
             Route("/api/recordings", guarded(listed)),
             Route("/api/recordings/{number:int}", guarded(overview)),
             Route("/api/recordings/{number:int}/frames", guarded(frames)),
+            Route("/api/recordings/{number:int}/picture", guarded(picture)),
             Route("/api/recordings/{number:int}/intervals", guarded(intervals), methods=["PUT"]),
+            *map(adapted, more),
         ]
     )
 
 
-def serve(recordings: Sequence[AnnotatedRecording], port: int) -> None:
-    """Serves until it is interrupted, on 127.0.0.1 alone. Raises: ImportError without uvicorn."""
+def serve(
+    recordings: Sequence[AnnotatedRecording], port: int, more: Sequence[Endpoint] = (), access: Access = LOCAL_ONLY
+) -> None:
+    """Serves until it is interrupted. Raises: ImportError without uvicorn."""
     try:
         import uvicorn
     except ImportError as error:
         raise ImportError(f"the studio needs uvicorn: pip install 'co_perception[studio]' ({error})") from error
-    uvicorn.run(application(recordings), host=HOSTS[0], port=port, log_level="warning", lifespan="off")
+    uvicorn.run(
+        application(recordings, more, access), host=access.host, port=port, log_level="warning", lifespan="off",
+        timeout_graceful_shutdown=1,  # pages that look at a running graph never end their request
+    )  # fmt: skip

@@ -16,10 +16,11 @@ from co_perception.data.annotations.intervals import Interval, of_recording, rea
 from co_perception.data.bags.bag_file import SKELETONS, Bag
 from co_perception.data.bags.labeled_bags import annotation_file_beside
 from co_perception.data.bags.pose_streams import read_frames
-from co_perception.engine.coordinates import to_picture
+from co_perception.engine.coordinates import PIXELS, to_picture
 from co_perception.engine.stage_counts import StageCounts
 from co_perception.engine.time import NANO
 from co_perception.skeletons.layouts import LAYOUTS
+from co_perception.studio.recorded_pictures import RecordedPictures, picture_topic
 
 GAP_NS = NANO  # between poses of one person, from which on the person is out of sight
 MOST_FRAMES = 2000  # of one person in an answer
@@ -60,6 +61,14 @@ class PersonTrack:
         return [[int(part[0] - begin_ns), int(part[-1] - begin_ns)] for part in np.split(self.stamps_ns, cuts)]
 
 
+@dataclass(frozen=True)
+class TimedPicture:
+    """A picture as JPEG, and its time [ns since the recording's `begin_ns`]."""
+
+    time: int
+    jpeg: bytes
+
+
 class AnnotatedRecording:
     """A recording with skeletons, and the annotations beside it. Safe to use from several threads.
 
@@ -67,20 +76,32 @@ class AnnotatedRecording:
         path: of the recording.
         topic: of the skeletons, where there are several.
         proposals: what a model says, in stamps.
+        pictures: topic of the pictures, where there are several.
 
     Raises:
         FileNotFoundError, BagError: as `Bag`; for one without skeletons.
-        ValueError: for one in which nobody is found, whose clock was set back, or whose annotations are damaged.
+        ValueError: for one in which nobody is found, whose clock was set back, or whose annotations are damaged; for
+            pictures that it does not have.
     """
 
-    def __init__(self, path: Path, topic: str | None = None, proposals: Sequence[Proposal] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        topic: str | None = None,
+        proposals: Sequence[Proposal] = (),
+        pictures: str | None = None,
+    ) -> None:
         self.path, self._lock, self._proposals = path, Lock(), tuple(proposals)
         with Bag(path) as bag:
             self.name, topic = bag.name, bag.topic(SKELETONS, topic)
-            frames = read_frames(bag, topic, StageCounts())
+            frames = read_frames(bag, topic, StageCounts(), still=False)
             self._clock = bag.clock(topic)
+            self._size = _picture_size(bag, topic)
+            shown = picture_topic(bag.topics, pictures)
+        self._pictures = RecordedPictures(path, shown, self._clock) if shown is not None else None
         if len({part for part, _ in frames}) > 1:
             raise ValueError(f"the clock of {path} was set back: a stamp stands for two times in it. Cut it there.")
+        self._in_pixels = all(pose.coordinates == PIXELS for poses in frames.values() for _, pose in poses[:1])
         self.people = [_track(id, poses) for (_, id), poses in sorted(frames.items()) if poses]
         if not self.people:
             raise ValueError(f"nobody is found in {path}: see `co-perception doctor {path}`")
@@ -114,6 +135,7 @@ class AnnotatedRecording:
             "begin_ns": str(self.begin_ns),
             "duration": self.end_ns - self.begin_ns,
             "height": self.height,
+            "picture": self._picture_box(),
             "people": people,
             "version": self.version,
             "intervals": [self._to_json(each) for each in found],
@@ -132,6 +154,13 @@ class AnnotatedRecording:
                 links = [list(link) for link in LAYOUTS[person.layout].links]
                 found.append({"id": person.id, "links": links, "stamps": stamps, "joints": joints})
         return found
+
+    def picture(self, time: int) -> TimedPicture:
+        """The newest picture at a time [ns since `begin_ns`]. Raises as `RecordedPictures.at`."""
+        if self._pictures is None:
+            raise LookupError(f"there are no pictures in {self.path}")
+        found = self._pictures.at(time + self.begin_ns)
+        return TimedPicture(found.stamp_ns - self.begin_ns, found.jpeg)
 
     def replace_intervals(self, given: Sequence[Mapping[str, Any]], version: str) -> str:
         """Writes other annotations; those of other recordings in the file stay. Returns the new version.
@@ -155,6 +184,18 @@ class AnnotatedRecording:
             _, others = self._read()
             write_annotations(self.file, [*own, *others])
             return self.version
+
+    def _picture_box(self) -> list[float] | None:
+        """Left, top, width and height of a picture, in units of the joints of `frames`; None without pictures.
+
+        Width and height are 0 where it is not known how joints lie in it, as those in metres.
+        """
+        if self._pictures is None:
+            return None
+        if not all(self._size) or not self._in_pixels:
+            return [0.0, 0.0, 0.0, 0.0]
+        left, top = -self._low / self._span * 1000
+        return [round(float(each), 2) for each in (left, top, *(1000 * side / self._span for side in self._size))]
 
     def _scaled(self, joints: NDArray[np.float32]) -> NDArray[np.float32]:
         """Places as thousandths of the longer side of the box around all joints."""
@@ -190,6 +231,14 @@ class AnnotatedRecording:
         if recording not in ("", self.name):
             raise ValueError(f"{recording!r} is another recording")
         return Interval(start + self.begin_ns, end + self.begin_ns, label, subject, False, recording, group)
+
+
+def _picture_size(bag: Bag, topic: str) -> tuple[int, int]:
+    """Width and height of the pictures in which people were found, as the first message has them; 0 if not known."""
+    first = next(iter(bag.messages(topic)), None)
+    if first is None:
+        return 0, 0
+    return int(getattr(first.message, "image_width", 0)), int(getattr(first.message, "image_height", 0))
 
 
 def _track(id: str, poses: Sequence[tuple[int, Any]]) -> PersonTrack:

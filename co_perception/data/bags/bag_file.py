@@ -49,6 +49,7 @@ class Bag(AbstractContextManager["Bag"]):
         self.path = Path(path)
         self.damage: list[str] = []
         self._clocks: dict[str, RecordedClock] = {}  # of the topics that were read to their end
+        self._decoders: dict[tuple[Path, str], MessageDecoder] = {}
         self._opened = RecordedFiles(self.path, self._note)
         self._files = self._opened.files
 
@@ -110,6 +111,10 @@ class Bag(AbstractContextManager["Bag"]):
             yield found
         self._clocks[topic] = reader.clock
 
+    def messages_between(self, topic: str, start_ns: int, stop_ns: int) -> Iterator[StampedMessage]:
+        """As `messages`, those that were recorded from `start_ns` to before `stop_ns`."""
+        yield from self._merged(topic, start_ns, stop_ns)
+
     def close(self) -> None:
         """Closes its files. May be repeated."""
         self._opened.close()
@@ -121,20 +126,22 @@ class Bag(AbstractContextManager["Bag"]):
         if damage not in self.damage:
             self.damage.append(damage)
 
-    def _merged(self, topic: str) -> Iterator[StampedMessage]:
+    def _merged(self, topic: str, *span_ns: int) -> Iterator[StampedMessage]:
         """The messages of one topic file by file, those of overlapping files merged."""
         groups: list[list[RecordedFile]] = []
         end_ns = 0
         for file in self._files:
+            if span_ns and (file.end_ns <= span_ns[0] or file.start_ns >= span_ns[1]):
+                continue
             if groups and file.start_ns < end_ns:
                 groups[-1].append(file)
             else:
                 groups.append([file])
             end_ns = max(end_ns, file.end_ns)
         for group in groups:
-            yield from heapq.merge(*(self._stored(file, topic) for file in group), key=lambda each: each.log_ns)
+            yield from heapq.merge(*(self._stored(file, topic, *span_ns) for file in group), key=lambda each: each.log_ns)
 
-    def _stored(self, file: RecordedFile, topic: str) -> Iterator[StampedMessage]:
+    def _stored(self, file: RecordedFile, topic: str, *span_ns: int) -> Iterator[StampedMessage]:
         """The messages of one topic in one file."""
         wanted = list[Any]()
         for each in (each for each in file.connections if each.topic == topic):
@@ -147,23 +154,30 @@ class Bag(AbstractContextManager["Bag"]):
             return
         count, promised = 0, sum(each.msgcount for each in wanted)
         try:
-            declared = [each for each in self._opened.declared if each.topic == topic]
-            decoder = MessageDecoder([*wanted, *declared], file.ros1)
+            decoder = self._decoder(file, topic, wanted)
         except Exception as error:  # rosbags' parser can fail anywhere
             of_file = "" if len(self._files) == 1 else f" of {file.path.name}"
             kinds = " and ".join(sorted({each.msgtype for each in wanted}))
             self._note(f"the {promised} messages of {topic}{of_file} cannot be decoded as {kinds}: {error}")
             return
         try:
-            for connection, log_ns, data in file.read(wanted):
+            for connection, log_ns, data in file.read(wanted, *span_ns):
                 message = decoder.decode(data, connection.msgtype)
                 yield StampedMessage(_stamp_ns(message, log_ns), log_ns, message)
                 count += 1
-            if count < promised:
+            if count < promised and not span_ns:
                 self._note(f"{file.path.name} has {count} of the {promised} messages of {topic} that it counts")
         except Exception as error:  # a damaged file can fail anywhere inside rosbags
             of_file = "" if len(self._files) == 1 else f" of {file.path.name}"
-            self._note(f"damaged after {count} messages of {topic}{of_file}, the rest is lost: {error}")
+            where = "in a part" if span_ns else f"after {count} messages"
+            self._note(f"damaged {where} of {topic}{of_file}, the rest is lost: {error}")
+
+    def _decoder(self, file: RecordedFile, topic: str, wanted: list[Any]) -> MessageDecoder:
+        """That of a topic in a file, made once. Raises as `MessageDecoder`."""
+        if (file.path, topic) not in self._decoders:
+            declared = [each for each in self._opened.declared if each.topic == topic]
+            self._decoders[file.path, topic] = MessageDecoder([*wanted, *declared], file.ros1)
+        return self._decoders[file.path, topic]
 
 
 def _stamp_ns(message: Any, log_ns: int) -> int:

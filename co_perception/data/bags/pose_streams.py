@@ -76,12 +76,17 @@ def pose_streams(
     return [stream for stream in streams if stream is not None], bag.clock(topic)
 
 
-def read_frames(bag: Bag, topic: str, counts: StageCounts) -> dict[tuple[int, str], list[tuple[int, Pose]]]:
-    """The usable poses with their stamps [ns], by the part of the recording and the id; an empty list for none."""
+def read_frames(
+    bag: Bag, topic: str, counts: StageCounts, still: bool = True
+) -> dict[tuple[int, str], list[tuple[int, Pose]]]:
+    """The usable poses with their stamps [ns], by the part of the recording and the id; an empty list for none.
+
+    `still`: without the camera's own motion; else as they lie in the pictures.
+    """
     frames: dict[tuple[int, str], list[tuple[int, Pose]]] = defaultdict(list)
     separate = SeparatePeople()
     for part, found in _in_order(counted_messages(bag, topic, counts), counts):
-        for pose in _read_poses(found, counts, separate):
+        for pose in _read_poses(found, counts, separate, still):
             known = frames[part, pose.id]
             if not pose.found.any():
                 counts.lose(Stage.POSES, "no joint found", detail=f"no joint was found. {NOT_FOUND}")
@@ -108,11 +113,11 @@ def _in_order(messages: Iterable[StampedMessage], counts: StageCounts) -> Iterat
             yield part, found
 
 
-def _read_poses(found: StampedMessage, counts: StageCounts, separate: SeparatePeople) -> list[Pose]:
+def _read_poses(found: StampedMessage, counts: StageCounts, separate: SeparatePeople, still: bool) -> list[Pose]:
     """The poses of one message; of those without an id the most certain one."""
     try:
         with parse_errors("a message of skeletons", "one with the fields of SkeletonArray"):
-            refusal, poses = unknown_axes(found.message), poses_of(found.message, still=True)
+            refusal, poses = unknown_axes(found.message), poses_of(found.message, still=still)
     except ValueError as error:
         counts.lose(Stage.DECODED, MALFORMED, detail=str(error))
         return []

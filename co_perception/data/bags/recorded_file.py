@@ -25,7 +25,7 @@ ROS1 = ".bag"
 ENDINGS = (*PLUGINS, ROS1)
 PACKED = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".zstd", ".7z", ".rar")
 
-Read: TypeAlias = Callable[[Sequence[Any]], Iterator[tuple[Any, int, bytes]]]
+Read: TypeAlias = Callable[..., Iterator[tuple[Any, int, bytes]]]
 
 
 class BagError(OSError):
@@ -40,7 +40,8 @@ class RecordedFile:
         start_ns: when its first message was recorded.
         end_ns: just after its last message was recorded; 0 for an empty file.
         connections: of rosbags: topic, type, definition and number of messages.
-        read: gives connection, time of recording [ns] and bytes of each message of some connections.
+        read: gives connection, time of recording [ns] and bytes of each message of some connections: all, or those
+            recorded from one time to before another [ns].
         ros1: whether the bytes are as ROS 1 writes them.
     """
 
@@ -179,18 +180,18 @@ def _ros2_file(storage: Any) -> RecordedFile:
     return RecordedFile(Path(storage.path), metadata.start_time, end_ns, connections, partial(_read, read))
 
 
-def _read(read: Read, wanted: Sequence[Any]) -> Iterator[tuple[Any, int, bytes]]:
+def _read(read: Read, wanted: Sequence[Any], *span_ns: int | None) -> Iterator[tuple[Any, int, bytes]]:
     """What `read` gives, with the connections that are asked for: rosbags gives its own ones, of other type names."""
     own = {each.id: each for each in wanted}
-    for connection, log_ns, data in read(wanted):
+    for connection, log_ns, data in read(wanted, *span_ns):
         yield own[connection.id], log_ns, data
 
 
-def _by_time(read: Read, wanted: Sequence[Any]) -> Iterator[tuple[Any, int, bytes]]:
+def _by_time(read: Read, wanted: Sequence[Any], *span_ns: int | None) -> Iterator[tuple[Any, int, bytes]]:
     """What `read` gives, by time of recording, as an index would give it; MOST_WAITING bytes wait for earlier ones."""
     waiting, size, failure = list[tuple[int, int, Any, bytes]](), 0, None
     try:
-        for number, (connection, log_ns, data) in enumerate(read(wanted)):
+        for number, (connection, log_ns, data) in enumerate(read(wanted, *span_ns)):
             heapq.heappush(waiting, (log_ns, number, connection, data))
             size += len(data)
             while size > MOST_WAITING:

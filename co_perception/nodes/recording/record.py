@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic_ns, time_ns
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -28,6 +28,13 @@ from co_perception.nodes.recording.terminal import QUIT, Keyboard, StatusLine
 
 CHUNK_BYTES = 16_384  # a second or two of one person's poses: what a killed recorder loses
 POLL_S, SAVE_S = 0.05, 1.0
+
+
+class KeySource(Protocol):
+    """Where keys come from: a terminal's `Keyboard`, or buttons."""
+
+    def pressed(self) -> str:
+        """The keys pressed since the last call."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class RecordNode(Node):
     cannot be recorded is told, and the others are recorded. Annotations are by the stamps of the messages.
     """
 
-    def __init__(self, plan: RecordingPlan, keyboard: Keyboard, screen: TextIO = sys.stdout) -> None:
+    def __init__(self, plan: RecordingPlan, keyboard: KeySource, screen: TextIO = sys.stdout) -> None:
         super().__init__("record")
         self._plan, self._keyboard = plan, keyboard
         self._line = StatusLine(screen)
@@ -105,6 +112,16 @@ class RecordNode(Node):
         self._recorder.close()
         self._line.end()
         return self._intervals()
+
+    @property
+    def awaited(self) -> list[str]:
+        """The topics on which nobody publishes yet."""
+        return list(self._awaited)
+
+    @property
+    def seconds(self) -> float:
+        """How long it records."""
+        return (monotonic_ns() - self._began_ns) / NANO
 
     @property
     def problem(self) -> str:
@@ -191,7 +208,7 @@ class RecordNode(Node):
             doing = f"NOW {', '.join(filter(None, current)) or 'nothing'}"
             since = f", then {later[0].label} in {(later[0].start_ns - now_ns) / NANO:.0f} s" if later else ""
         waiting = f", waiting for {', '.join(self._awaited)}" if self._awaited else ""
-        so_far = f"{(monotonic_ns() - self._began_ns) / NANO:7.1f} s, {self.messages} messages{waiting}"
+        so_far = f"{self.seconds:7.1f} s, {self.messages} messages{waiting}"
         keys = [*(f"{key}: {label}" for key, label in self._plan.keys.items()), f"{QUIT}: end"]
         self._line.show(doing, f"{so_far}  |  {doing}{since}  |  {'  '.join(keys)}")
 

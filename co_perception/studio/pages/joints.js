@@ -56,12 +56,15 @@ function last(stamps, time) {
   return low - 1;
 }
 
-export function draw(canvas, people, height, chosen, color) {
+/** Draws figures, in the picture where there is one: its bitmap, and the box [left, top, width, height] that it fills. */
+export function draw(canvas, people, height, chosen, color, picture = null) {
   const pen = fitted(canvas);
   const { width: w, height: h } = canvas.getBoundingClientRect();
   pen.clearRect(0, 0, w, h);
-  const scale = Math.min(w / 1080, h / (1000 * height + 80));
-  const place = (x, y) => [w / 2 + (x - 500) * scale, h / 2 + (y - 500 * height) * scale];
+  const [left, top, wide, high] = picture?.box[2] ? picture.box : [-40, -40, 1080, 1000 * height + 80];
+  const scale = Math.min(w / wide, h / high);
+  const place = (x, y) => [w / 2 + (x - left - wide / 2) * scale, h / 2 + (y - top - high / 2) * scale];
+  if (picture?.bitmap) drawPicture(pen, picture.bitmap, w, h);
   for (const { id, links, points } of people) {
     pen.strokeStyle = pen.fillStyle = color(id);
     pen.globalAlpha = chosen === "" || chosen === id ? 1 : 0.45;
@@ -83,6 +86,13 @@ export function draw(canvas, people, height, chosen, color) {
     pen.fillText(id || "?", top[0], top[1] - 10);
   }
   pen.globalAlpha = 1;
+}
+
+/** Draws a picture as large as it fits. */
+export function drawPicture(pen, bitmap, w, h) {
+  const scale = Math.min(w / bitmap.width, h / bitmap.height);
+  const [wide, high] = [bitmap.width * scale, bitmap.height * scale];
+  pen.drawImage(bitmap, (w - wide) / 2, (h - high) / 2, wide, high);
 }
 
 /** The pen of a canvas whose pixels are those of the screen. */

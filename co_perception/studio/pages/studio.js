@@ -2,6 +2,7 @@
 
 import { Intervals, same } from "./intervals.js";
 import { Joints, draw } from "./joints.js";
+import { Pictures } from "./pictures.js";
 import { Saving } from "./saving.js";
 import { Timeline, words } from "./timeline.js";
 
@@ -12,7 +13,7 @@ const by = (id) => document.getElementById(id);
 /** One recording in the page. */
 class Studio {
   constructor() {
-    Object.assign(this, { time: 0, lane: "", chosen: null, open: null, playing: null, labels: [], drawn: false });
+    Object.assign(this, { time: 0, lane: "", chosen: null, open: null, playing: null, labels: [], drawn: false, look: 0 });
     this.view = by("view");
     this.timeline = new Timeline(by("timeline"), this);
     document.addEventListener("keydown", (event) => this.key(event));
@@ -23,8 +24,12 @@ class Studio {
 
   async start() {
     const found = await (await fetch("/api/recordings")).json();
+    if (!found.length) return location.replace("/pages/live.html");
     found.forEach(({ name }, n) => by("recording").append(new Option(name, String(n))));
-    await this.load(0);
+    const asked = Number(location.hash.slice(1));
+    const first = asked > 0 && asked < found.length ? asked : 0;
+    by("recording").value = String(first);
+    await this.load(first);
   }
 
   async load(number) {
@@ -37,6 +42,8 @@ class Studio {
     this.proposals = found.proposals;
     const left = this.saving.lost();
     this.joints = new Joints(number, () => this.changed());
+    this.box = found.picture;
+    this.pictures = found.picture ? new Pictures(number, () => this.changed()) : null;
     const ids = found.people.map(({ id }) => id);
     const others = [...new Set(found.intervals.map(({ subject }) => subject))].filter((id) => id && !ids.includes(id));
     const lanes = [...found.people.filter(({ id }) => id), ...others.map((id) => ({ id, spans: [] })), { id: "", spans: [] }];
@@ -208,6 +215,7 @@ class Studio {
       a: () => this.accept(this.proposals.filter((each) => (event.shiftKey ? each.subject === this.lane : each === this.proposed()))),
       r: () => this.refuse(),
       u: () => this.doubt(),
+      v: () => this.turn(),
       Escape: () => this.cancel(),
       "+": () => this.zoom(0.5),
       "-": () => this.zoom(2),
@@ -225,6 +233,12 @@ class Studio {
   cancel() {
     this.open = null;
     this.list();
+    this.changed();
+  }
+
+  /** Shows picture and figures, the picture alone, the figures alone. */
+  turn() {
+    this.look = this.pictures ? (this.look + 1) % 3 : 0;
     this.changed();
   }
 
@@ -247,7 +261,9 @@ class Studio {
     const { time, lane, chosen, open } = this;
     const color = (label) => this.color(label);
     const of = (id) => COLORS[Math.max(this.lanes.indexOf(id), 0) % COLORS.length];
-    draw(this.view, this.joints.at(time), this.height, lane, of);
+    const picture = this.pictures && this.look < 2 ? { box: this.box, bitmap: this.pictures.at(time) } : null;
+    const figures = this.look !== 1 && (!picture || this.box[2] || !picture.bitmap);
+    draw(this.view, figures ? this.joints.at(time) : [], this.height, lane, of, picture);
     this.timeline.draw({ intervals: this.intervals.all, proposals: this.proposals, chosen, time, lane, open, color });
     const here = this.intervals.at(lane, time);
     const maybe = this.proposed();

@@ -1,0 +1,52 @@
+"""Events on their way to one browser: a bounded queue that drops the oldest ones where the browser is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from threading import Lock
+
+MOST_EVENTS = 64
+BEAT_S = 2.0  # between two signs of life while nothing happens, by which a browser that is gone is noticed
+
+
+class EventQueue:
+    """Takes events on any thread, and gives them as a stream of server-sent events (WHATWG HTML, section 9.2).
+
+    To be made where an event loop runs.
+    """
+
+    def __init__(self, most: int = MOST_EVENTS) -> None:
+        self._loop, self._ready = asyncio.get_running_loop(), asyncio.Event()
+        self._events: deque[tuple[str, str]] = deque(maxlen=most)
+        self._lock = Lock()
+        self.dropped = 0
+        """Events that the browser was too slow for."""
+
+    def put(self, event: str, content: str) -> None:
+        """Adds an event and its content, which is JSON on one line."""
+        with self._lock:
+            self.dropped += len(self._events) == self._events.maxlen
+            first = not self._events
+            self._events.append((event, content))
+        if first:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._ready.set)
+
+    async def stream(self) -> AsyncIterator[str]:
+        """All events as they come, and signs of life between them."""
+        yield "retry: 1000\n\n"
+        while True:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), BEAT_S)
+            yield self._taken() or ": still here\n\n"
+
+    def _taken(self) -> str:
+        """All events that wait, as text."""
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+            self._ready.clear()
+        return "".join(f"event: {event}\ndata: {content}\n\n" for event, content in events)

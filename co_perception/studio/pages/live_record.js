@@ -1,0 +1,188 @@
+// Recording while somebody performs: buttons and keys that mark, and a countdown that says what comes next.
+
+import { asked } from "./live_controls.js";
+
+const by = (id) => document.getElementById(id);
+const FIELDS = ["labels", "repeats", "act_s", "rest_s"];
+const STORED = "studio recording";
+
+/** The panel for recordings. */
+export class Recorder {
+  constructor(color, tell) {
+    Object.assign(this, { color, tell, running: null, allowed: false, chosen: new Map(), known: "", sounded: "", cameAt: 0, buttons: [] });
+    by("plan").addEventListener("submit", (event) => this.start(event));
+    by("stop").addEventListener("click", () => this.attempt(() => asked("POST", "/api/live/stop", {})));
+    by("guided").addEventListener("change", () => (by("numbers").hidden = !by("guided").checked));
+    by("name").value = suggested();
+    this.restore();
+    setInterval(() => this.banner(), 100);
+  }
+
+  open({ available, folder }) {
+    this.allowed = Boolean(folder);
+    by("plan").hidden = !this.allowed;
+    by("refused").hidden = this.allowed || !available;
+    by("refused").textContent = "Start the studio with --record DIR, the folder for recordings.";
+  }
+
+  restore() {
+    try {
+      const left = JSON.parse(localStorage.getItem(STORED) ?? "{}");
+      for (const field of FIELDS) if (left[field]) by(field).value = left[field];
+    } catch {
+      // what was stored by another version is of no use
+    }
+  }
+
+  /** Offers the topics that there are; skeletons are recorded unless somebody says otherwise. */
+  topics({ shown, all }) {
+    const first = [shown.people, shown.pictures].filter(Boolean);
+    const names = [...first, ...all.filter((topic) => !first.includes(topic) && !/rosout|parameter_events|transition_event|bond/.test(topic))];
+    if (JSON.stringify(names) === this.known) return;
+    this.known = JSON.stringify(names);
+    const rows = names.map((topic) => {
+      const row = document.createElement("label");
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", value: topic });
+      box.checked = this.chosen.get(topic) ?? topic === shown.people;
+      box.addEventListener("change", () => this.chosen.set(topic, box.checked));
+      row.append(box, ` ${topic}`);
+      return row;
+    });
+    by("topics").replaceChildren(by("topics").querySelector("legend"), ...rows);
+  }
+
+  async start(event) {
+    event.preventDefault();
+    const labels = [...new Set(by("labels").value.split(",").map((label) => label.trim()).filter(Boolean))];
+    const topics = [...by("topics").querySelectorAll("input:checked")].map(({ value }) => value);
+    const plan = by("guided").checked && labels.length ? Object.fromEntries(FIELDS.slice(1).map((field) => [field, Number(by(field).value)])) : null;
+    localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(FIELDS.map((field) => [field, by(field).value]))));
+    this.sound(0);
+    await this.attempt(() => asked("POST", "/api/live/recording", { name: by("name").value.trim(), topics, labels, plan }));
+  }
+
+  async attempt(work) {
+    try {
+      await work();
+      this.say("");
+    } catch (error) {
+      this.say(error.message, true);
+    }
+  }
+
+  say(text, wrong = false) {
+    by("summary").textContent = text;
+    by("summary").className = wrong ? "error" : "";
+  }
+
+  /** What the recording that runs says several times a second; null where none does. */
+  state(found) {
+    const begins = found && !this.running;
+    Object.assign(this, { running: found, cameAt: performance.now() });
+    document.body.classList.toggle("recording", Boolean(found));
+    by("running").hidden = !found;
+    by("plan").hidden = Boolean(found) || !this.allowed;
+    if (begins) {
+      this.say("");
+      this.buttons = found.labels.map((label, n) => this.button(label, n));
+      by("marks").replaceChildren(...this.buttons);
+      by("record").scrollIntoView({ block: "start" });
+    }
+    if (!found && this.buttons.length) {
+      this.buttons = [];
+      by("marks").replaceChildren();
+    }
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.label === found.label));
+    if (found) {
+      const waiting = found.awaited.length ? `, waiting for ${found.awaited.join(", ")}` : "";
+      by("progress").textContent = `${found.name}: ${found.seconds.toFixed(0)} s, ${found.messages} messages${waiting}`;
+    }
+    this.banner();
+  }
+
+  button(label, n) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.dataset.label = label;
+    made.style.setProperty("--own", this.color(label));
+    if (n < 9) made.append(Object.assign(document.createElement("kbd"), { textContent: n + 1 }));
+    made.append(label);
+    made.addEventListener("click", () => this.mark(label));
+    return made;
+  }
+
+  mark(label) {
+    return this.attempt(() => asked("POST", "/api/live/mark", { label }));
+  }
+
+  key(event) {
+    if (!this.running || event.target.closest("input, select, button") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const label = /^[1-9]$/.test(event.key) ? this.running.labels[Number(event.key) - 1] : event.key === " " ? "" : undefined;
+    if (label === undefined) return;
+    event.preventDefault();
+    this.mark(label);
+  }
+
+  /** What the performer does now, and what comes next. */
+  banner() {
+    const performance_ = this.running?.performance;
+    by("banner").hidden = !performance_;
+    if (!performance_) return;
+    const { label, left_s, following, number, count } = performance_;
+    const left = Math.max(left_s - (performance.now() - this.cameAt) / 1000, 0);
+    const whole = label ? this.length("act_s") : this.length("rest_s");
+    by("banner").classList.toggle("act", Boolean(label));
+    by("banner").style.setProperty("--own", this.color(label || following));
+    by("prompt").textContent = label ? label : following ? `next: ${following}` : "done";
+    by("left").textContent = label ? `${left.toFixed(1)} s` : following ? `in ${Math.ceil(left)}` : "";
+    by("part").value = whole ? 1 - Math.min(left / whole, 1) : 0;
+    by("then").textContent = label ? (following ? `then ${following} · ${number} of ${count}` : `the last one · ${number} of ${count}`) : `${number} of ${count} done`;
+    this.sounds(label, left);
+  }
+
+  length(field) {
+    return Number(by(field).value) || 1;
+  }
+
+  /** A high tone where an activity begins, a low one where it ends, ticks in the last seconds before. */
+  sounds(label, left) {
+    const tick = label || left > 3 ? "" : Math.ceil(left);
+    const now = `${label}|${tick}`;
+    if (now === this.sounded) return;
+    const before = this.sounded.split("|")[0];
+    this.sounded = now;
+    if (label && label !== before) this.sound(880, 0.35);
+    else if (!label && before) this.sound(330, 0.35);
+    else if (tick) this.sound(550, 0.08);
+  }
+
+  sound(pitch, seconds = 0.1) {
+    if (!by("sound").checked) return;
+    this.audio ??= new AudioContext();
+    if (!pitch) return;
+    const tone = this.audio.createOscillator();
+    const volume = this.audio.createGain();
+    tone.frequency.value = pitch;
+    volume.gain.value = 0.2;
+    tone.connect(volume).connect(this.audio.destination);
+    tone.start();
+    tone.stop(this.audio.currentTime + seconds);
+  }
+
+  /** A recording has ended: what is in it, and where it can be annotated. */
+  async recorded({ name, path, messages, marked, lacking, problem }) {
+    by("name").value = suggested();
+    const wrong = [problem, ...lacking].filter(Boolean);
+    this.say(`${name}: ${messages} messages, ${marked} marks, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
+    const { number, why } = await asked("POST", "/api/live/recorded", {});
+    if (number === null) return by("summary").append(` It cannot be annotated: ${why}`);
+    const link = Object.assign(document.createElement("a"), { href: `/#${number}`, textContent: "Look at the marks" });
+    by("summary").append(" ", link);
+  }
+}
+
+/** A name by the time of day, which no other recording has. */
+function suggested() {
+  const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000).toISOString();
+  return `take-${now.slice(0, 10)}-${now.slice(11, 19).replaceAll(":", "")}`;
+}
