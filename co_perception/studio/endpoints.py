@@ -29,7 +29,9 @@ class Question:
         given = self.content if isinstance(self.content, dict) else {}
         found = {name: given.get(name, "") for name in names}
         if not all(isinstance(text, str) and len(text) <= MOST_LETTERS for text in found.values()):
-            raise ValueError(f"expected texts of up to {MOST_LETTERS} letters as {', '.join(names)}, got {given!r:.100}")
+            raise ValueError(
+                f"expected texts of up to {MOST_LETTERS} letters as {', '.join(names)}, got {given!r:.100}"
+            )
         return found
 
 

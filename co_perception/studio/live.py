@@ -52,9 +52,7 @@ class LivePage:
         opened: takes the path of a recording that ended, and returns its number among those that are annotated.
     """
 
-    def __init__(
-        self, source: LiveSource | None, why: str = "", opened: Callable[[Path], int] = lambda _: 0
-    ) -> None:
+    def __init__(self, source: LiveSource | None, why: str = "", opened: Callable[[Path], int] = lambda _: 0) -> None:
         self._source, self._why, self._opened = source, why, opened
         self._looks = 0
 
@@ -117,7 +115,7 @@ class LivePage:
     async def change(self, question: Question) -> Reply:
         """Sets threshold or task; why it was refused, if it was."""
         given = question.texts("node", "name")
-        value = question.content.get("value")
+        value = _fields(question).get("value")
         return Reply({"refused": await self._asked(self._there().change, given["node"], given["name"], value)})
 
     async def reset(self, question: Question) -> Reply:
@@ -128,7 +126,7 @@ class LivePage:
 
     async def record(self, question: Question) -> Reply:
         """Begins a recording."""
-        name, given = question.texts("name")["name"], question.content
+        name, given = question.texts("name")["name"], _fields(question)
         topics, labels, plan = given.get("topics"), given.get("labels"), given.get("plan")
         if not _are_texts(topics) or not _are_texts(labels) or not (plan is None or _are_numbers(plan)):
             raise ValueError("expected lists of topics and labels, and a plan of numbers or none")
@@ -165,6 +163,10 @@ class LivePage:
             return await asyncio.to_thread(work, *arguments)
         except TimeoutError as error:
             raise ValueError(str(error)) from error
+
+
+def _fields(question: Question) -> Mapping[str, Any]:
+    return question.content if isinstance(question.content, dict) else {}
 
 
 def _end(begun: asyncio.Future[Callable[[], None]]) -> None:

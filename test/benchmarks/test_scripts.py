@@ -117,7 +117,17 @@ def test_make_bench_runs_what_can_be_run_alone() -> None:
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
     assert (
         scripts - set(named[1].split())
-        == {"convert_networks", "coordinates", "identity", "node_process", "node_plot", "read_files", "tune", "why"}
+        == {
+            "convert_networks",
+            "coordinates",
+            "identity",
+            "node_process",
+            "node_plot",
+            "read_files",
+            "studio_latency",
+            "tune",
+            "why",
+        }
         and set(named[1].split()) <= scripts
     )
 

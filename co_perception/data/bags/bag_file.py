@@ -139,7 +139,9 @@ class Bag(AbstractContextManager["Bag"]):
                 groups.append([file])
             end_ns = max(end_ns, file.end_ns)
         for group in groups:
-            yield from heapq.merge(*(self._stored(file, topic, *span_ns) for file in group), key=lambda each: each.log_ns)
+            yield from heapq.merge(
+                *(self._stored(file, topic, *span_ns) for file in group), key=lambda each: each.log_ns
+            )
 
     def _stored(self, file: RecordedFile, topic: str, *span_ns: int) -> Iterator[StampedMessage]:
         """The messages of one topic in one file."""

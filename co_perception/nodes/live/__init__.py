@@ -1,1 +1,1 @@
-"""The running graph as a page shows it: `listener`, `service_calls`, `recording_session`, and `live_graph` over them."""
+"""The running graph as a page shows it: `listener`, `service_calls`, `recording_session`; `live_graph` over them."""

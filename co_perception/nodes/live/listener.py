@@ -127,8 +127,9 @@ class LiveListener(Node):
         there: dict[str, list[str]] = {kind: [] for kind in (*KINDS, LABELS)}
         types = dict(self.get_topic_names_and_types())
         for kind, names in {**KINDS, LABELS: (LABEL_INFO,)}.items():
-            found = [(names.index(type), topic) for topic, own in types.items() for type in own if type in names]
-            there[kind] = [topic for _, topic in sorted(found) if self.count_publishers(topic)][:MOST_TOPICS]
+            found = [(names.index(type), topic.count("/"), topic) for topic, own in types.items()
+                     for type in own if type in names]  # fmt: skip
+            there[kind] = [topic for *_, topic in sorted(found) if self.count_publishers(topic)][:MOST_TOPICS]
         for look in self._looks:
             chosen = {kind: look.chosen.get(kind) or (there[kind][0] if there[kind] else "") for kind in KINDS}
             self._shown[look] = {kind: topic for kind, topic in chosen.items() if topic and kind not in look.without}

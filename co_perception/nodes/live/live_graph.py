@@ -100,7 +100,7 @@ class LiveGraph:
         return {name: parameter_value_to_python(value) for name, value in found}
 
     def change(self, node: str, name: str, value: Any) -> str:
-        """Sets a parameter in `CHANGEABLE`. Returns why it was refused; empty where it was not. Raises as `settings`."""
+        """Sets a parameter in `CHANGEABLE`. Returns why it was refused, if it was. Raises as `settings`."""
         if name not in CHANGEABLE:
             raise ValueError(f"what is changed from here is {' or '.join(CHANGEABLE)}, got {name!r:.100}")
         if name == "threshold" and type(value) in (int, float):

@@ -27,7 +27,9 @@ def people_of(message: Any) -> dict[str, Any]:
     """
     found = []
     if unknown_axes(message) is None:
-        known = [pose for pose in poses_of(message) if pose.layout in LAYOUTS and len(pose) == len(LAYOUTS[pose.layout])]
+        known = [
+            pose for pose in poses_of(message) if pose.layout in LAYOUTS and len(pose) == len(LAYOUTS[pose.layout])
+        ]
         found = [_person(pose) for pose in known[:MOST_PEOPLE]]
     in_pixels = all(each.pop("pixels") for each in found)
     size = [int(message.image_width), int(message.image_height)] if in_pixels else [0, 0]

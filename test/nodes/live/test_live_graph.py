@@ -1,0 +1,243 @@
+"""The graph behind the live page: it is looked at, nodes are asked, recordings are made and marked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("mcap")
+pytest.importorskip("rosbags")
+cv2 = pytest.importorskip("cv2")
+
+from helpers.fake_learners import FakePeopleLearner  # noqa: E402
+from helpers.node_stream import RELIABLE, overrides_of, picture, skeleton, skeletons  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+
+from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
+from co_perception.data.bags.bag_file import Bag  # noqa: E402
+from co_perception.msg import ActivityArray, SkeletonArray  # noqa: E402
+from co_perception.nodes.live.live_graph import LiveGraph  # noqa: E402
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
+
+NODE = "/skeleton_activity"
+
+
+class LimitedLearner(FakePeopleLearner):
+    """One whose threshold can be changed."""
+
+    def choose_threshold(self, threshold: float | None) -> None:
+        self.threshold = 0.0 if threshold is None else threshold
+
+
+class Robot:
+    """A recognizer and publishers, spun on a thread as another process would."""
+
+    def __init__(self, bench: Any) -> None:
+        self._bench = bench
+        self.learner = LimitedLearner()
+        self.node = bench.add(
+            SkeletonActivityNode(lambda _: self.learner, parameter_overrides=overrides_of({"reliability": "reliable"}))
+        )
+        self.skeletons = bench.node.create_publisher(SkeletonArray, "skeletons", RELIABLE)
+        self.pictures = bench.node.create_publisher(Image, "image_raw", RELIABLE)
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        sent_s = 0.0
+        while not self._ends.is_set():
+            self._bench.executor.spin_once(timeout_sec=0.01)
+            if time.monotonic() - sent_s > 0.05:
+                sent_s = time.monotonic()
+                now_s = self._bench.node.get_clock().now().nanoseconds / 1e9
+                self.skeletons.publish(skeletons(now_s, skeleton("p1", x=40.0)))
+                self.pictures.publish(picture(now_s, np.full((24, 32, 3), 90, np.uint8)))
+
+    def end(self) -> None:
+        self._ends.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def robot(bench: Any) -> Iterator[Robot]:
+    made = Robot(bench)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def graph(robot: Robot, tmp_path: Path) -> Iterator[LiveGraph]:
+    made = LiveGraph(folder=tmp_path)
+    yield made
+    made.close()
+
+
+class Told:
+    """Everything that is told."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[Any]] = {}
+        self._changed = threading.Condition()
+
+    def __call__(self, event: str, text: str) -> None:
+        with self._changed:
+            self.events.setdefault(event, []).append(json.loads(text))
+            self._changed.notify_all()
+
+    def wait(self, event: str, fits: Any = lambda content: True) -> Any:
+        """The first content of an event that fits."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: next(filter(fits, self.events.get(event, [])), None), 20)
+        assert found, (event, self.events.get(event, [])[-3:])
+        return found
+
+
+def active(content: Any) -> bool:
+    return any(each["status"] == "valid" for each in content["activities"])
+
+
+def test_it_is_seen_what_a_recognizer_says(graph: LiveGraph, robot: Robot) -> None:
+    told = Told()
+    end = graph.watch(told, {})
+    assert active(told.wait("activity", active))
+    topic = told.wait("picture")["topic"]
+    found = graph.picture(topic)
+    assert found is not None
+    assert abs(cv2.imdecode(np.frombuffer(found[1], np.uint8), cv2.IMREAD_COLOR).mean() - 90) < 3
+    assert graph.picture("/none") is None
+    end()
+    deadline = time.monotonic() + 20
+    while robot.pictures.get_subscription_count():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    told.events.clear()
+    time.sleep(0.5)
+    assert "activity" not in told.events and "picture" not in told.events
+
+
+def test_a_threshold_applies_at_once_and_the_state_is_forgotten(graph: LiveGraph, robot: Robot) -> None:
+    told = Told()
+    graph.watch(told, {})
+    told.wait("activity", active)
+    assert graph.settings(NODE) == {"threshold": -1.0, "task": "", "tasks": ""}
+    assert graph.change(NODE, "threshold", 0.75) == ""
+    assert robot.learner.threshold == 0.75 and graph.settings(NODE)["threshold"] == 0.75
+    assert told.wait("labels", lambda content: content["threshold"] == 0.75)
+    assert graph.change(NODE, "threshold", -1) == "" and robot.learner.threshold == 0.0
+    assert "range" in graph.change(NODE, "threshold", 7.0)
+    assert "no task 'x'" in graph.change(NODE, "task", "x")
+    before = robot.learner.resets
+    assert "forgotten" in graph.reset(NODE, [])
+    told.wait("activity", lambda content: content["epoch"] > 0)
+    assert robot.learner.resets > before
+    assert "not known here: 'nobody'" in graph.reset(NODE, ["nobody"])
+
+
+def test_only_recognizers_are_asked_and_only_what_is_meant_to_be_changed(graph: LiveGraph, robot: Robot) -> None:
+    graph.watch(Told(), {})
+    for node in ("/bench", "/none", "", "/skeleton_activity/../bench"):
+        with pytest.raises(ValueError, match="no recognizer that runs"):
+            graph.settings(node)
+    for name, value in (("model_path", "/etc"), ("threshold", "high"), ("threshold", True), ("task", 5)):
+        with pytest.raises(ValueError, match="changed from here|cannot be"):
+            graph.change(NODE, name, value)
+
+
+def test_a_recording_is_marked_by_buttons(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    told = Told()
+    graph.watch(told, {})
+    graph.record("one", ["/skeletons"], ["wave", "squat"], None)
+    told.wait("recording", lambda content: content and content["messages"] > 3)
+    with pytest.raises(ValueError, match="runs already"):
+        graph.record("two", ["/skeletons"], [], None)
+    graph.mark("wave")
+    told.wait("recording", lambda content: content and content["label"] == "wave")
+    time.sleep(0.3)
+    graph.mark("squat")
+    told.wait("recording", lambda content: content and content["label"] == "squat")
+    time.sleep(0.2)
+    graph.mark("")
+    told.wait("recording", lambda content: content and content["label"] == "" and content["seconds"] > 0.5)
+    with pytest.raises(ValueError, match="none of this recording's labels"):
+        graph.mark("jump")
+    summary = graph.stop()
+    assert graph.summary == summary == told.wait("recorded")
+    assert summary["marked"] == 2 and summary["lacking"] == [] and not summary["problem"]
+    wave, squat = read_annotations(tmp_path / "one" / "annotations.csv")
+    assert (wave.label, squat.label, wave.end_ns) == ("wave", "squat", squat.start_ns)
+    with Bag(tmp_path / "one") as bag:
+        stamps = [each.stamp_ns for each in bag.messages("/skeletons")]
+        assert len(stamps) == summary["messages"] and bag.damage == []
+    assert sum(wave.start_ns <= stamp < wave.end_ns for stamp in stamps) >= 3
+    with pytest.raises(ValueError, match="nothing is recorded"):
+        graph.stop()
+    with pytest.raises(FileExistsError, match="another folder"):
+        graph.record("one", ["/skeletons"], [], None)
+
+
+def test_a_countdown_marks_what_it_tells_and_ends_the_recording(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    told = Told()
+    graph.watch(told, {})
+    graph.record("plan", ["/skeletons"], ["wave", "squat"], {"repeats": 2, "act_s": 0.6, "rest_s": 0.5})
+    first = told.wait("recording", lambda content: content and content["performance"]["label"] == "wave")
+    assert first["performance"]["following"] == "squat" and first["performance"]["count"] == 4
+    summary = told.wait("recorded")
+    assert summary["marked"] == 4
+    rows = read_annotations(tmp_path / "plan" / "annotations.csv")
+    assert [row.label for row in rows] == ["wave", "squat", "wave", "squat"]
+    for one, other in zip(rows, rows[1:], strict=False):
+        assert abs((other.start_ns - one.start_ns) / 1e9 - 1.1) < 0.35
+        assert abs((one.end_ns - one.start_ns) / 1e9 - 0.6) < 0.35
+
+
+def test_nothing_is_written_beside_the_folder(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    for name in ("", "..", "../x", "a/b", "/etc/x", ".hidden", "a" * 100, "a\0b"):
+        with pytest.raises(ValueError, match="named by letters"):
+            graph.record(name, ["/skeletons"], [], None)
+    for topics, labels, plan in (
+        ([], [], None), (["/s"], ["a", "a"], None), (["/s"], [" a"], None), (["/s"], ["a"], {"repeats": 1e9}),
+        (["/s"], ["a"], {"repeats": 1, "act_s": float("nan"), "rest_s": 1}),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="topics are|labels are|a plan|take"):
+            graph.record("fine", topics, labels, plan)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="--record DIR"):
+        LiveGraph().record("x", ["/s"], [], None)
+
+
+def test_closing_ends_a_recording_whole(robot: Robot, bench: Any, tmp_path: Path) -> None:
+    graph = LiveGraph(folder=tmp_path)
+    graph.record("cut", ["/skeletons"], ["wave"], None)
+    graph.mark("wave")
+    time.sleep(0.6)
+    graph.close()
+    graph.close()
+    [wave] = read_annotations(tmp_path / "cut" / "annotations.csv")
+    with Bag(tmp_path / "cut") as bag:
+        assert bag.damage == [] and bag.count("/skeletons") > 3
+    assert wave.label == "wave"
+
+
+def test_a_service_that_is_not_there_is_told_in_time(
+    graph: LiveGraph, bench: Any, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from co_perception.nodes.live import service_calls
+
+    monkeypatch.setattr(service_calls, "PATIENCE_S", 0.5)
+    bench.node.create_publisher(ActivityArray, "other/activity", 10)
+    told = Told()
+    graph.watch(told, {})
+    told.wait("graph", lambda content: "/other/activity" in content["topics"]["activity"])
+    with pytest.raises(TimeoutError, match="/bench/reset is not there"):
+        graph.reset("/bench", [])
+    assert graph._node is not None
+    assert graph._node.get_client_names_and_types_by_node("studio", "/") == []

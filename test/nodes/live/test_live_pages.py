@@ -1,0 +1,259 @@
+"""The live page in a real browser, at a desk and on a phone, over nodes that run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("mcap")
+pytest.importorskip("rosbags")
+pytest.importorskip("cv2")
+pytest.importorskip("uvicorn", reason="the extra [studio] is not installed: no page of the studio is tested")
+pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
+
+from helpers.drawn_people import Figure
+from helpers.fake_learners import FakePeopleLearner
+from helpers.node_stream import RELIABLE, overrides_of, picture
+from helpers.studio_browser import CHROMIUM, DESKTOP, PHONE, browser_context, served
+from sensor_msgs.msg import Image
+
+from co_perception.data.annotations.intervals import read_annotations
+from co_perception.msg import Keypoint, Skeleton, SkeletonArray
+from co_perception.nodes.core.messages import to_time
+from co_perception.nodes.live.live_graph import LiveGraph
+from co_perception.nodes.skeleton_activity import SkeletonActivityNode
+from co_perception.studio.application import application
+from co_perception.studio.live import LivePage
+from co_perception.studio.recording_annotations import AnnotatedRecording
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt install chromium): no page of the studio is tested"),
+]
+
+
+class LimitedLearner(FakePeopleLearner):
+    """One whose threshold can be changed, and counts: its best score is below 0.99."""
+
+    def choose_threshold(self, threshold: float | None) -> None:
+        self.threshold = 0.0 if threshold is None else threshold
+
+
+class Robot:
+    """Pictures, somebody who waves, and a recognizer, on a thread as other processes would be."""
+
+    def __init__(self, bench: Any) -> None:
+        self._bench, self.learner = bench, LimitedLearner()
+        bench.add(
+            SkeletonActivityNode(lambda _: self.learner, parameter_overrides=overrides_of({"reliability": "reliable"}))
+        )
+        self.skeletons = bench.node.create_publisher(SkeletonArray, "skeletons", RELIABLE)
+        self.pictures = bench.node.create_publisher(Image, "image_raw", RELIABLE)
+        self._figure, self._begun_s = Figure("wave", 3), time.monotonic()
+        self.speaks, self._ends = True, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        sent_s = 0.0
+        while not self._ends.is_set():
+            self._bench.executor.spin_once(timeout_sec=0.01)
+            if self.speaks and time.monotonic() - sent_s > 0.066:
+                sent_s = time.monotonic()
+                self._send(self._bench.node.get_clock().now().nanoseconds, sent_s - self._begun_s)
+
+    def _send(self, stamp_ns: int, seconds: float) -> None:
+        keypoints = [Keypoint(x=float(x), y=float(y), z=float("nan"), score=float(score))
+                     for x, y, _, score in self._figure.frame(seconds)]  # fmt: skip
+        message = SkeletonArray(
+            skeletons=[Skeleton(subject_id="p1", layout="coco17", score=1.0, keypoints=keypoints)],
+            image_width=640, image_height=480,
+        )  # fmt: skip
+        message.header.stamp, message.header.frame_id = to_time(stamp_ns), "eye"
+        image = picture(0.0, np.full((120, 160, 3), (40, 90, 140), np.uint8))
+        image.header = message.header
+        self.pictures.publish(image)
+        self.skeletons.publish(message)
+
+    def end(self) -> None:
+        self._ends.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def robot(bench: Any) -> Iterator[Robot]:
+    made = Robot(bench)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def address(robot: Robot, tmp_path: Path) -> Iterator[str]:
+    graph, recordings = LiveGraph(folder=tmp_path), list[AnnotatedRecording]()
+
+    def opened(path: Path) -> int:
+        recordings.append(AnnotatedRecording(path))
+        return len(recordings) - 1
+
+    with served(application(recordings, LivePage(graph, opened=opened).endpoints())) as found:
+        yield found
+        graph.close()
+
+
+def visit(context: Any, address: str) -> Any:
+    """The live page, once something is said in it."""
+    page = context.new_page()
+    page.goto(address)  # without recordings it leads to the live page
+    page.wait_for_url("**/pages/live.html")
+    says(page, "#now", "p1: ")
+    return page
+
+
+def says(page: Any, place: str, text: str) -> None:
+    """Waits until a part of the page has a text."""
+    page.wait_for_function(
+        "([place, text]) => document.querySelector(place)?.textContent.includes(text)", arg=[place, text]
+    )
+
+
+def until(condition: Any) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_it_is_shown_what_there_is_while_the_page_is_open(robot: Robot, address: str) -> None:
+    with browser_context(address) as context:
+        assert robot.pictures.get_subscription_count() == 0
+        page = visit(context, address)
+        says(page, "#now", "%")
+        says(page, "#lines", "pictures come")
+        says(page, "#lines", "/skeleton_activity")
+        says(page, "#age", "picture")
+        color = page.evaluate(
+            "() => { const view = document.getElementById('view');"
+            "return [...view.getContext('2d').getImageData(view.width / 2, view.height - 8, 1, 1).data]; }"
+        )
+        assert all(abs(found - sent) < 12 for found, sent in zip(color, (40, 90, 140), strict=False))
+        assert page.input_value("#pictures") == "" and "/image_raw (chosen)" in page.inner_text("#pictures")
+        robot.speaks = False
+        says(page, "#lines", "sends nothing")
+        page.close()
+        until(lambda: robot.pictures.get_subscription_count() == 0)
+
+
+def test_pictures_that_are_not_looked_at_are_not_subscribed_to(robot: Robot, address: str) -> None:
+    with browser_context(address) as context:
+        page = visit(context, address)
+        until(robot.pictures.get_subscription_count)
+        page.click("#shown summary")
+        page.select_option("#pictures", "-")
+        until(lambda: robot.pictures.get_subscription_count() == 0)
+        says(page, "#now", "p1: ")
+
+
+def test_threshold_and_reset_apply_while_it_runs(robot: Robot, address: str) -> None:
+    with browser_context(address) as context:
+        page = visit(context, address)
+        page.click("#controls summary")
+        slider = page.get_by_label("threshold", exact=True)
+        slider.fill("0.9")
+        says(page, "#recognizers", "threshold is 0.9")
+        assert robot.learner.threshold == 0.9
+        page.get_by_role("button", name="own").click()
+        says(page, "#recognizers", "the model's own")
+        assert robot.learner.threshold == 0.0
+        before = robot.learner.resets
+        page.get_by_role("button", name="Reset").click()
+        says(page, "#recognizers", "forgotten")
+        until(lambda: robot.learner.resets > before)
+
+
+def test_a_phone_records_and_marks_by_taps(robot: Robot, address: str, tmp_path: Path) -> None:
+    with browser_context(address, PHONE) as context:
+        page = visit(context, address)
+        page.fill("#name", "one")
+        page.fill("#labels", "wave, squat")
+        page.tap("#guided")
+        page.tap("#start")
+        wave, squat = (page.locator(f"#marks button[data-label={label}]") for label in ("wave", "squat"))
+        assert wave.bounding_box()["height"] >= 80 and wave.bounding_box()["width"] >= 140
+        wave.tap()
+        page.wait_for_selector("#marks button[data-label=wave][aria-pressed=true]")
+        page.wait_for_timeout(400)
+        squat.tap()
+        page.wait_for_selector("#marks button[data-label=squat][aria-pressed=true]")
+        squat.tap()
+        page.wait_for_selector("#marks button[data-label=squat][aria-pressed=false]")
+        page.tap("#stop")
+        says(page, "#summary", "2 marks")
+        rows = read_annotations(tmp_path / "one" / "annotations.csv")
+        assert [row.label for row in rows] == ["wave", "squat"]
+        page.get_by_text("Look at the marks").tap()
+        page.wait_for_function("() => document.getElementById('state').textContent.includes('saved')")
+        assert page.input_value("#recording") == "0"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_keys_mark_too(robot: Robot, address: str, tmp_path: Path) -> None:
+    with browser_context(address) as context:
+        page = visit(context, address)
+        page.fill("#name", "keys")
+        page.fill("#labels", "wave, squat")
+        page.uncheck("#guided")
+        page.click("#start")
+        page.wait_for_selector("#marks button")
+        page.click("#view")
+        page.keyboard.press("2")
+        page.wait_for_selector("#marks button[data-label=squat][aria-pressed=true]")
+        page.keyboard.press(" ")
+        page.wait_for_selector("#marks button[data-label=squat][aria-pressed=false]")
+        page.click("#stop")
+        says(page, "#summary", "1 marks")
+        assert [row.label for row in read_annotations(tmp_path / "keys" / "annotations.csv")] == ["squat"]
+
+
+def test_a_countdown_tells_what_comes_next(robot: Robot, address: str, tmp_path: Path) -> None:
+    with browser_context(address, PHONE) as context:
+        page, other = visit(context, address), visit(context, address)  # who performs, and who looks on
+        page.fill("#name", "plan")
+        page.fill("#labels", "wave, squat")
+        for field, value in {"repeats": "1", "act_s": "1", "rest_s": "1"}.items():
+            page.fill(f"#{field}", value)
+        page.tap("#start")
+        for each in (page, other):
+            says(each, "#prompt", "next: wave")
+        page.wait_for_function("() => document.getElementById('prompt').textContent === 'wave'")
+        says(page, "#then", "then squat")
+        says(page, "#then", "the last one · 2 of 2")
+        says(page, "#summary", "2 marks")
+        says(other, "#summary", "2 marks")
+    assert [row.label for row in read_annotations(tmp_path / "plan" / "annotations.csv")] == ["wave", "squat"]
+
+
+def test_what_is_wrong_is_said(robot: Robot, address: str) -> None:
+    with browser_context(address, DESKTOP, ("422", "507")) as context:
+        page = visit(context, address)
+        page.fill("#name", "../../etc")
+        page.click("#start")
+        says(page, "#summary", "named by letters")
+        page.fill("#name", "fine")
+        page.uncheck("#topics input:checked")
+        page.click("#start")
+        says(page, "#summary", "choose the skeletons")
+
+
+def test_without_a_graph_it_says_why() -> None:
+    app = application([], LivePage(None, "no ROS here").endpoints())
+    with served(app) as address, browser_context(address) as context:
+        page = context.new_page()
+        page.goto(f"{address}/pages/live.html")
+        says(page, "#state", "no ROS here")

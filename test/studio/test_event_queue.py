@@ -1,0 +1,39 @@
+"""Events on their way to a browser: in order, from any thread, and bounded where the browser is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Thread
+
+from co_perception.studio.event_queue import EventQueue
+
+
+def test_events_come_in_order_from_another_thread() -> None:
+    async def run() -> str:
+        queue = EventQueue()
+        stream = queue.stream()
+        assert await anext(stream) == "retry: 1000\n\n"
+        thread = Thread(target=lambda: [queue.put("said", str(number)) for number in range(50)])
+        thread.start()
+        text = ""
+        while text.count("\n\n") < 50:
+            text += await asyncio.wait_for(anext(stream), 10)
+        thread.join()
+        assert queue.dropped == 0
+        return text.replace(": still here\n\n", "")
+
+    assert asyncio.run(run()) == "".join(f"event: said\ndata: {number}\n\n" for number in range(50))
+
+
+def test_a_slow_browser_gets_the_newest() -> None:
+    async def run() -> tuple[str, int]:
+        queue = EventQueue(most=3)
+        stream = queue.stream()
+        await anext(stream)
+        for number in range(1000):
+            queue.put("said", str(number))
+        return await asyncio.wait_for(anext(stream), 10), queue.dropped
+
+    text, dropped = asyncio.run(run())
+    assert [line for line in text.split("\n") if line.startswith("data")] == ["data: 997", "data: 998", "data: 999"]
+    assert dropped == 997
