@@ -13,7 +13,12 @@ def test_events_come_in_order_from_another_thread() -> None:
         queue = EventQueue()
         stream = queue.stream()
         assert await anext(stream) == "retry: 1000\n\n"
-        thread = Thread(target=lambda: [queue.put("said", str(number)) for number in range(50)])
+
+        def put() -> None:
+            for number in range(50):
+                queue.put("said", str(number))
+
+        thread = Thread(target=put)
         thread.start()
         text = ""
         while text.count("\n\n") < 50:

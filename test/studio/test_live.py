@@ -109,11 +109,12 @@ def test_what_makes_no_sense_is_told(browser: Browser, graph: NotedGraph) -> Non
     there = browser.post("/api/live/recording", {"name": "there", "topics": [], "labels": [], "plan": None})
     assert there.status == 507 and "there already" in there.json["error"]
     graph.asked.clear()
-    for wrong in (
+    nonsense: list[Any] = [
         {"name": 5, "topics": [], "labels": []}, {"name": "a", "topics": "x", "labels": []},
         {"name": "a", "topics": [1], "labels": []}, {"name": "a", "topics": [], "labels": [], "plan": {"repeats": "3"}},
         {"name": "a"}, [],
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for wrong in nonsense:
         assert browser.post("/api/live/recording", wrong).status == 422, wrong
     assert browser.post("/api/live/mark", {"label": ["wave"]}).status == 422
     assert browser.post("/api/live/mark", {"label": "x"}, origin="http://evil.example").status == 403
@@ -134,7 +135,7 @@ def test_who_stops_reading_does_not_look_any_more(graph: NotedGraph) -> None:
         for _ in range(MOST_LOOKS):
             reply = await page.events(Question(query={"people": "/s", "without": "pictures,rubbish"}))
             assert reply.kind == "text/event-stream"
-            stream = reply.content
+            stream: Any = reply.content
             await anext(stream)
             streams.append(stream)
         assert graph.asked[0] == ("watch", {"people": "/s", "without": "pictures,rubbish"}, ["pictures"])

@@ -13,7 +13,7 @@ const by = (id) => document.getElementById(id);
 /** All of the page. */
 class Live {
   constructor() {
-    Object.assign(this, { labels: [], source: null, graph: null, ages: {}, drawn: false });
+    Object.assign(this, { labels: [], source: null, graph: null, ages: {}, drawn: false, toldAt: 0, written: "" });
     const changed = () => this.changed();
     this.view = new View(by("view"), changed, (kind, stamp) => this.age(kind, stamp));
     this.lanes = new Lanes(by("lanes"), by("scores"), changed, (label) => this.color(label));
@@ -23,7 +23,7 @@ class Live {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.leave() : this.connect()));
     document.addEventListener("keydown", (event) => this.recorder.key(event));
     window.addEventListener("resize", changed);
-    setInterval(changed, 100);
+    setInterval(changed, 200);
   }
 
   async start() {
@@ -84,6 +84,10 @@ class Live {
     this.age("activity", found.stamp);
     this.lanes.add(found);
     this.view.said(found, (label) => this.color(label));
+    const said = JSON.stringify(found.activities.map((each) => [each.subject, each.group, words(each), each.distance]));
+    this.changed();
+    if (said === this.written) return;
+    this.written = said;
     by("now").replaceChildren(
       ...found.activities.filter(({ status }) => status !== "stale").map((each) => {
         const row = document.createElement("li");
@@ -96,7 +100,6 @@ class Live {
         return row;
       }),
     );
-    this.changed();
   }
 
   /** How old something is when it is drawn, by this browser's clock, where that is the graph's. */
@@ -104,6 +107,8 @@ class Live {
     const age = performance.timeOrigin + performance.now() - Number(BigInt(stamp) / 1000n) / 1000;
     this.ages[kind] = Math.abs(age) < 10000 ? Math.round(age) : null;
     by("age").dataset[kind] = this.ages[kind] ?? "";
+    if (performance.now() - this.toldAt < 250) return;
+    this.toldAt = performance.now();
     const known = KINDS.filter((each) => this.ages[each] != null);
     by("age").textContent = known.map((each) => `${WORDS[each]} ${this.ages[each]} ms`).join(" · ");
   }

@@ -4,7 +4,8 @@ import { fitted } from "./joints.js";
 
 const SHOWN_S = 60;
 const LANE = 30;
-const NAMES = 110;
+const NAMES = 110; // width of names; on narrow screens a quarter
+const EVERY_MS = 150; // between two drawings: a minute on a screen moves by less than a pixel or two
 const GAP_S = 1.2; // between two answers, from which on nothing was said
 const MOST_SPANS = 2000;
 const MOST_LANES = 12;
@@ -12,7 +13,7 @@ const MOST_LANES = 12;
 /** Lanes by subject and group; each has spans of one status and label, and the scores of its best classes. */
 export class Lanes {
   constructor(canvas, scores, changed, color) {
-    Object.assign(this, { canvas, scores, changed, color, lanes: new Map(), chosen: null, newest: 0, cameAt: 0, threshold: null });
+    Object.assign(this, { canvas, scores, changed, color, lanes: new Map(), chosen: null, newest: 0, cameAt: 0, drawnAt: 0, threshold: null });
     canvas.addEventListener("click", (event) => {
       this.chosen = [...this.lanes.keys()][Math.floor(event.offsetY / LANE)] ?? this.chosen;
       this.changed();
@@ -61,6 +62,8 @@ export class Lanes {
   }
 
   draw() {
+    if (performance.now() - this.drawnAt < EVERY_MS) return;
+    this.drawnAt = performance.now();
     const high = Math.max(this.lanes.size, 1) * LANE + 18;
     if (this.canvas.style.height !== `${high}px`) this.canvas.style.height = `${high}px`;
     if (!this.canvas.clientWidth) return; // hidden, as on a phone that records
@@ -68,7 +71,8 @@ export class Lanes {
     const { clientWidth: w } = this.canvas;
     const ink = getComputedStyle(this.canvas).color;
     const now = this.now;
-    const x = (time) => NAMES + ((time - now) / SHOWN_S + 1) * (w - NAMES);
+    const names = Math.min(NAMES, w / 4);
+    const x = (time) => names + ((time - now) / SHOWN_S + 1) * (w - names);
     pen.clearRect(0, 0, w, high);
     pen.font = "12px system-ui";
     pen.textBaseline = "middle";
@@ -78,21 +82,22 @@ export class Lanes {
   }
 
   lane(pen, { name, spans }, top, w, x, ink, chosen) {
+    const names = Math.min(NAMES, w / 4);
     pen.globalAlpha = chosen ? 0.14 : 0.05;
     pen.fillStyle = ink;
     pen.fillRect(0, top, w, LANE - 2);
     pen.globalAlpha = 1;
     pen.textAlign = "left";
-    pen.fillText(name, 8, top + LANE / 2 - 1, NAMES - 14);
+    pen.fillText(name, 8, top + LANE / 2 - 1, names - 14);
     pen.save();
     pen.beginPath();
-    pen.rect(NAMES, top, w - NAMES, LANE);
+    pen.rect(names, top, w - names, LANE);
     pen.clip();
-    for (const span of spans) this.span(pen, span, top + 2, x(span.start), x(span.end), ink);
+    for (const span of spans) this.span(pen, span, top + 2, x(span.start), x(span.end), ink, names);
     pen.restore();
   }
 
-  span(pen, { status, text, label, began, progress }, top, left, right, ink) {
+  span(pen, { status, text, label, began, progress }, top, left, right, ink, names) {
     const [wide, high] = [Math.max(right - left, 1), LANE - 6];
     if (status === "valid") {
       pen.fillStyle = this.color(label);
@@ -115,7 +120,7 @@ export class Lanes {
     }
     if (wide < 30 || !text) return;
     pen.fillStyle = status === "valid" ? "#111" : ink;
-    const from = Math.max(left, NAMES) + 5;
+    const from = Math.max(left, names) + 5;
     if (right - from > 20) pen.fillText(text, from, top + high / 2, right - from - 4);
   }
 
@@ -135,7 +140,8 @@ export class Lanes {
     const pen = fitted(this.scores);
     const { clientWidth: w, clientHeight: h } = this.scores;
     pen.clearRect(0, 0, w, h);
-    const x = (time) => NAMES + ((time - now) / SHOWN_S + 1) * (w - NAMES);
+    const names = Math.min(NAMES, w / 4);
+    const x = (time) => names + ((time - now) / SHOWN_S + 1) * (w - names);
     const y = (score) => h - 6 - score * (h - 16);
     pen.font = "12px system-ui";
     pen.textBaseline = "middle";
@@ -143,15 +149,15 @@ export class Lanes {
     pen.fillStyle = pen.strokeStyle = ink;
     for (const level of [0, 0.5, 1]) {
       pen.globalAlpha = 0.2;
-      pen.fillRect(NAMES, y(level), w - NAMES, 1);
+      pen.fillRect(names, y(level), w - names, 1);
       pen.globalAlpha = 0.7;
-      pen.fillText(level.toFixed(1), NAMES - 6, y(level));
+      pen.fillText(level.toFixed(1), names - 6, y(level));
     }
     pen.globalAlpha = 1;
     if (this.threshold > 0) {
       pen.setLineDash([6, 4]);
       pen.beginPath();
-      pen.moveTo(NAMES, y(this.threshold));
+      pen.moveTo(names, y(this.threshold));
       pen.lineTo(w, y(this.threshold));
       pen.stroke();
       pen.setLineDash([]);
@@ -159,14 +165,17 @@ export class Lanes {
     const lane = this.lanes.get(this.chosen);
     if (!lane) return;
     pen.textAlign = "left";
-    pen.fillText(lane.name, 8, 10, NAMES - 40);
+    pen.fillText(lane.name, 8, 10, names - 40);
     pen.save();
     pen.beginPath();
-    pen.rect(NAMES, 0, w - NAMES, h);
+    pen.rect(names, 0, w - names, h);
     pen.clip();
     const lines = new Map();
     for (const [when, best] of lane.scores) {
-      for (const [label, score] of best) lines.set(label, [...(lines.get(label) ?? []), [when, score]]);
+      for (const [label, score] of best) {
+        if (!lines.has(label)) lines.set(label, []);
+        lines.get(label).push([when, score]);
+      }
     }
     const last = new Map(lane.scores.at(-1)?.[1] ?? []);
     for (const [label, points] of lines) this.line(pen, label, points, x, y);
@@ -174,7 +183,7 @@ export class Lanes {
     const best = [...last].slice(0, 3);
     best.forEach(([label, score], n) => {
       pen.fillStyle = this.color(label);
-      pen.fillText(`${score.toFixed(2)} ${label}`, 8, 30 + 17 * n, NAMES - 36);
+      pen.fillText(`${score.toFixed(2)} ${label}`, 8, 30 + 17 * n, names - 36);
     });
   }
 

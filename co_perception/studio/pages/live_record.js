@@ -62,9 +62,9 @@ export class Recorder {
   }
 
   async attempt(work) {
+    this.say("");
     try {
       await work();
-      this.say("");
     } catch (error) {
       this.say(error.message, true);
     }
@@ -112,7 +112,7 @@ export class Recorder {
   }
 
   mark(label) {
-    return this.attempt(() => asked("POST", "/api/live/mark", { label }));
+    return this.attempt(() => asked("POST", "/api/live/mark", { label })); // the state says that it was taken
   }
 
   key(event) {

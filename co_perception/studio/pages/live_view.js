@@ -67,11 +67,14 @@ export class View {
   }
 
   draw() {
-    const pen = fitted(this.canvas);
-    const { width: w, height: h } = this.canvas.getBoundingClientRect();
-    pen.clearRect(0, 0, w, h);
     const picture = this.chosen();
     const current = this.found && performance.now() - this.foundAt < 1000 ? this.found : null;
+    const { width: w, height: h } = this.canvas.getBoundingClientRect();
+    const drawn = `${picture?.stamp} ${current?.stamp} ${w} ${h}`;
+    if (drawn === this.last) return;
+    this.last = drawn;
+    const pen = fitted(this.canvas);
+    pen.clearRect(0, 0, w, h);
     if (picture) drawPicture(pen, picture.bitmap, w, h);
     if (current) this.figures(pen, current, w, h);
     if (!picture && !current) {
@@ -80,9 +83,6 @@ export class View {
       pen.font = "16px system-ui";
       pen.fillText("nothing to see yet", w / 2, h / 2);
     }
-    const drawn = `${picture?.stamp} ${current?.stamp}`;
-    if (drawn === this.last) return;
-    this.last = drawn;
     if (picture) this.drawnAt("pictures", picture.stamp);
     if (current) this.drawnAt("people", current.stamp);
   }

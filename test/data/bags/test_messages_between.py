@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -45,6 +45,11 @@ def test_files_beside_the_part_are_not_read(tmp_path: Path, monkeypatch: pytest.
     read: list[str] = []
     with Bag(folder) as bag:
         stored = bag._stored
-        monkeypatch.setattr(bag, "_stored", lambda file, *rest: (read.append(file.path.name), stored(file, *rest))[1])
+
+        def noted(file: Any, *rest: Any) -> Any:
+            read.append(file.path.name)
+            return stored(file, *rest)
+
+        monkeypatch.setattr(bag, "_stored", noted)
         found = list(bag.messages_between("/skeletons", T0 + 4 * SECOND, T0 + 5 * SECOND))
     assert len(found) == 10 and read == ["part_1.mcap"]

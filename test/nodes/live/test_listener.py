@@ -116,7 +116,8 @@ def test_all_who_look_are_told(bench: Any, robot: Robot, listener: LiveListener)
     assert noted.last("picture")["topic"] == "/image_raw"
     assert noted.last(PEOPLE)["people"][0]["id"] == "p1"
     assert noted.last(ACTIVITY)["activities"][0]["status"] == "uncertain"
-    stamp_ns, message = listener.newest("/image_raw") or (0, None)
+    newest: Any = listener.newest("/image_raw")
+    stamp_ns, message = newest
     assert str(stamp_ns) == noted.last("picture")["stamp"] and bytes(message.data[:3]) == b"\t\t\t"
     graph = noted.last("graph")
     assert graph["shown"] == {PICTURES: "/image_raw", PEOPLE: "/skeletons", ACTIVITY: "/activity"}
