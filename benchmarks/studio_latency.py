@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     served = [sys.executable, "-m", "co_perception.cli", "studio", "--port", "8799"]
     with subprocess.Popen(sent) as publisher, subprocess.Popen(served, stdout=subprocess.PIPE, text=True) as studio:
         try:
-            found = ages(studio, chosen.seconds)
+            found = drawn_ages(studio, chosen.seconds)
         finally:
             publisher.kill()
             studio.terminate()
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def ages(studio: subprocess.Popen[str], seconds: float) -> dict[str, list[float]]:
+def drawn_ages(studio: subprocess.Popen[str], seconds: float) -> dict[str, list[float]]:
     """Age of each picture and answer when it was drawn [ms], after a time to begin in."""
     from playwright.sync_api import sync_playwright
 

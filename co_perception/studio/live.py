@@ -85,9 +85,9 @@ class LivePage:
         source = self._there()
         if self._looks >= MOST_LOOKS:
             raise ValueError(f"{MOST_LOOKS} pages look already: close one")
-        return Reply(self._told(source, dict(question.query)), "text/event-stream")
+        return Reply(self._stream(source, dict(question.query)), "text/event-stream")
 
-    async def _told(self, source: LiveSource, query: Mapping[str, str]) -> AsyncIterator[str]:
+    async def _stream(self, source: LiveSource, query: Mapping[str, str]) -> AsyncIterator[str]:
         """The events; whoever stops reading them does not look any more."""
         queue = EventQueue()
         without = [kind for kind in query.get("without", "").split(",") if kind in KINDS]
@@ -170,8 +170,8 @@ def _fields(question: Question) -> Mapping[str, Any]:
 
 
 def _end(begun: asyncio.Future[Callable[[], None]]) -> None:
-    """Ends a look that has begun."""
-    if not begun.cancelled() and begun.exception() is None:
+    """Ends a look, if it has begun."""
+    if begun.exception() is None:
         begun.result()()
 
 

@@ -143,7 +143,7 @@ def test_it_is_shown_what_there_is_while_the_page_is_open(robot: Robot, address:
             "return [...view.getContext('2d').getImageData(view.width / 2, view.height - 8, 1, 1).data]; }"
         )
         assert all(abs(found - sent) < 12 for found, sent in zip(color, (40, 90, 140), strict=False))
-        assert page.input_value("#pictures") == "" and "/image_raw (chosen)" in page.inner_text("#pictures")
+        assert page.input_value("#pictures") == "" and "/image_raw (chosen)" in page.text_content("#pictures")
         robot.speaks = False
         says(page, "#lines", "sends nothing")
         page.close()
