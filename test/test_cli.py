@@ -87,7 +87,7 @@ def test_fetch_verify_damage_and_repair(tiny: Asset, capsys: Capture) -> None:
     name, path = done.out.strip().split(": ")
     assert name == "tiny_clip"
     assert Path(path).read_bytes() == VIDEO
-    assert done.err.count("downloading tiny-clip 1.0") == 1  # no terminal: a line per activity, not per update
+    assert done.err.splitlines().count("downloading tiny-clip 1.0") == 1  # no terminal: not a line per update
 
     assert cli.main(["weights", "verify"]) == 0
     assert capsys.readouterr().out == "tiny_clip: verified\n"
@@ -142,6 +142,15 @@ def test_bar_on_a_terminal_draws_one_line_again(monkeypatch: pytest.MonkeyPatch,
     assert first.count("\r") == 2
     assert f"[{'#' * 15}{'.' * 15}] 20.0 of 40.0 MB" in first
     assert "checking x ..." in second
+
+
+def test_bar_elsewhere_prints_a_line_for_each_tenth(capsys: Capture) -> None:
+    with Bar() as bar:
+        for done in range(101):
+            bar("reading", done, 100)
+        bar("checking x", 0, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["reading", *(f"reading: {share} %" for share in range(10, 101, 10)), "checking x"]
 
 
 def test_installed_script_answers() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from co_perception.commands.output import Commands, print_table
@@ -10,6 +12,7 @@ from co_perception.engine.arguments import NumberArgument
 from co_perception.engine.paths import user_path
 
 if TYPE_CHECKING:
+    from co_perception.doctor.findings import Finding
     from co_perception.doctor.observation import StreamObservation
 
 SECONDS = NumberArgument("seconds, such as 20", 1, 3600)
@@ -31,6 +34,7 @@ def add(commands: Commands) -> None:
         "--seconds", type=SECONDS, default=20.0, metavar="S", help="how long to listen to a graph (default: 20)"
     )
     parser.add_argument("--no-costs", action="store_true", help="do not measure what a frame costs on this machine")
+    parser.add_argument("--out", type=user_path, metavar="FILE", help="file for the findings as JSON")
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="last: arguments of ROS, such as -r and -p"
     )
@@ -53,11 +57,35 @@ def _run(arguments: argparse.Namespace) -> int:
         print("No fault was found.")
     if words := delay_words(observation):
         print(words)
-    if line := launch_line(observation, findings):
+    line = launch_line(observation, findings)
+    play = f"ros2 bag play {arguments.bag} --clock" if line and not observation.live else ""
+    if line:
         print(f"To recognize activities in it:\n  {line}")
-        if not observation.live:
-            print(f"and in another terminal:\n  ros2 bag play {arguments.bag} --clock")
+    if play:
+        print(f"and in another terminal:\n  {play}")
+    if arguments.out:
+        _write(arguments.out, observation, findings, [each for each in (line, play) if each])
     return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+def _write(out: Path, observation: StreamObservation, findings: Sequence[Finding], lines: Sequence[str]) -> None:
+    """Writes what was printed as JSON. Raises: OSError."""
+    import json
+
+    from co_perception.doctor.advice import delay_words, summary_rows
+    from co_perception.engine.files import write_files
+
+    found = {
+        "streams": summary_rows(observation) if observation.topics else [],
+        "findings": [
+            {"severity": each.severity.value, "fault": each.fault, "topic": each.topic, "words": each.words,
+             "remedy": each.remedy} for each in findings
+        ],
+        "delay": delay_words(observation),
+        "commands": lines,
+    }  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_files({out: (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()})
 
 
 def _observed(arguments: argparse.Namespace) -> StreamObservation:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from co_perception.commands.output import print_table
 from co_perception.engine.arguments import HELD_OUT_SHARE
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from co_perception.learners.trainable import TrainableLearner
     from co_perception.training.config import TrainConfig
 
+HELD_OUT = "held_out.json"  # in the folder of a training: figures and confusions of what it was not trained on
 UNITS = {"group": "takes", "recording": "recordings", "subject": "people"}
 SPREAD = 3  # recordings of every class from which on whole recordings are held out
 
@@ -112,6 +114,36 @@ def judge(learner: TrainableLearner, held_out: Samples, by: By, config: TrainCon
     truth = np.array(held_out.labels, np.int64)
     predicted = learner.predict(held_out, config=config)
     return judged_accuracy(truth, predicted, held_out.units(by), UNITS[by], (people, recordings, takes))
+
+
+@dataclass(frozen=True)
+class HeldOutConfusion:
+    """Counts of held-out samples, by true class (rows) and predicted one (columns), of the classes that occur."""
+
+    classes: tuple[str, ...]
+    rows: tuple[tuple[int, ...], ...]
+
+
+def held_out_confusion(
+    learner: TrainableLearner, held_out: Samples, config: TrainConfig | None = None
+) -> HeldOutConfusion:
+    """What a learner takes held-out samples for."""
+    import numpy as np
+
+    from co_perception.evaluation.metrics.frame import confusion
+
+    truth = np.array(held_out.labels, np.int64)
+    counts = confusion(truth, learner.predict(held_out, config=config), len(held_out.classes)).astype(int)
+    occur = np.flatnonzero(counts.sum(0) + counts.sum(1))
+    rows = tuple(tuple(int(counts[row, column]) for column in occur) for row in occur)
+    return HeldOutConfusion(tuple(held_out.classes[number] for number in occur), rows)
+
+
+def print_confusion(counts: HeldOutConfusion) -> None:
+    """Prints the counts as a table."""
+    print("Held out, truth (rows) and prediction (columns):")
+    rows = zip(counts.classes, counts.rows, strict=True)
+    print_table([("", *counts.classes), *((name, *map(str, row)) for name, row in rows)])
 
 
 def _widest(samples: Samples) -> By:

@@ -54,7 +54,7 @@ def print_losses(counts: StageCounts, strict: bool) -> int:
 
 
 class Bar:
-    """Progress on standard error: one line that is drawn again on a terminal, one line per activity elsewhere.
+    """Progress on standard error: one line that is drawn again on a terminal, a line for each tenth elsewhere.
 
     Args:
         in_words: writes how much is done of how much.
@@ -63,6 +63,7 @@ class Bar:
     def __init__(self, in_words: Callable[[int, int], str] = megabytes) -> None:
         self._in_words = in_words
         self._activity = ""
+        self._tenths = 0
         self._live = sys.stderr.isatty()
 
     def __enter__(self) -> Bar:
@@ -75,9 +76,13 @@ class Bar:
         """Shows the progress of an activity; without a total, only its name."""
         if activity != self._activity:
             self._end_line()
-            self._activity = activity
+            self._activity, self._tenths = activity, 0
             if not self._live:
-                print(activity, file=sys.stderr)
+                print(activity, file=sys.stderr, flush=True)
+        tenths = 10 * min(done, total) // total if total > 0 else 0
+        if not self._live and tenths > self._tenths:
+            self._tenths = tenths
+            print(f"{activity}: {10 * tenths} %", file=sys.stderr, flush=True)
         if self._live:
             progress = " ..."
             if total > 0:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from co_perception.commands.output import Commands, print_table
 from co_perception.engine.paths import expanded, user_path
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from co_perception.data.bags.labeled_bags import Piece, Recording
+    from co_perception.data.bags.pose_streams import PoseStream
     from co_perception.data.parsing import Skipped
     from co_perception.learners.gallery import Gallery
+
+    PieceVectors: TypeAlias = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 MAX_GAP_S = 1.0  # as of the node
 
@@ -88,29 +91,46 @@ def _show(gallery: Gallery, arguments: argparse.Namespace) -> None:
 
 def add_shows(gallery: Gallery, recording: Recording, skipped: Skipped) -> None:
     """Adds each annotated piece of a recording to a gallery; what cannot be used goes to `skipped`."""
-    name = Path(recording.path).name
-    for piece, vectors, present in _vectors(gallery, recording):
-        try:
-            source = f"{name} {piece.group.rpartition('#')[2]} {piece.stream.subject}"
-            gallery.show(piece.label, vectors, present, source)
-        except ValueError as error:
-            skipped.add(f"{piece.group} {piece.label}", error)
-
-
-def _vectors(gallery: Gallery, recording: Recording) -> Iterator[tuple[Piece, NDArray[np.float32], NDArray[np.bool_]]]:
-    """Each piece with the vectors and presence of its frames, of a stream that began before it, as in the node."""
-    import numpy as np
-
     from co_perception.engine.time import on_grid
 
     for stream in recording.streams:
         own = [piece for piece in recording.pieces if piece.stream.subject == stream.subject]
         runs = on_grid(stream.stamps_ns, gallery.variant.rate_hz, MAX_GAP_S) if own else []
-        found = [gallery.vectors(stream.joints[run], stream.layout, stream.coordinates) for run in runs]
         for piece in own:
-            first_ns, last_ns = piece.stream.stamps_ns[0], piece.stream.stamps_ns[-1]
-            inside = [(stream.stamps_ns[run] >= first_ns) & (stream.stamps_ns[run] <= last_ns) for run in runs]
-            vectors = [each[0][part] for each, part in zip(found, inside, strict=True)]
-            present = [each[1][part] for each, part in zip(found, inside, strict=True)]
-            if any(map(len, vectors)):
-                yield piece, np.concatenate(vectors), np.concatenate(present)
+            add_show(gallery, piece, piece_vectors(gallery, stream, runs, piece), skipped)
+
+
+def add_show(gallery: Gallery, piece: Piece, found: PieceVectors | None, skipped: Skipped) -> None:
+    """Adds one piece, by its vectors, to a gallery; one that cannot be used goes to `skipped`."""
+    if found is None:
+        return
+    try:
+        source = f"{Path(piece.recording).name} {piece.group.rpartition('#')[2]} {piece.stream.subject}"
+        gallery.show(piece.label, *found, source)
+    except ValueError as error:
+        skipped.add(f"{piece.group} {piece.label}", error)
+
+
+def piece_vectors(
+    gallery: Gallery, stream: PoseStream, runs: Sequence[NDArray[np.intp]], piece: Piece
+) -> PieceVectors | None:
+    """Vectors and presence of a piece's frames, of a stream that began before it, as in the node; None for no frame.
+
+    Args:
+        stream: that the piece is of.
+        runs: of it, at the rate of the gallery's network (`on_grid`).
+    """
+    import numpy as np
+
+    first_ns, last_ns = piece.stream.stamps_ns[0], piece.stream.stamps_ns[-1]
+    parts = []
+    for run in runs:
+        inside = np.flatnonzero((stream.stamps_ns[run] >= first_ns) & (stream.stamps_ns[run] <= last_ns))
+        if len(inside):
+            begin = max(int(inside[0]) - gallery.context, 0)  # earlier frames do not reach into the piece
+            joints = stream.joints[run[begin : inside[-1] + 1]]
+            vectors, present = gallery.vectors(joints, stream.layout, stream.coordinates)
+            parts.append((vectors[inside[0] - begin :], present[inside[0] - begin :]))
+    if not parts:
+        return None
+    return np.concatenate([vectors for vectors, _ in parts]), np.concatenate([present for _, present in parts])

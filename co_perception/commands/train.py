@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from co_perception.commands.held_out import Division, HoldOut, add_hold_out, divide, judge, unit_counts
+from co_perception.commands.held_out import (
+    HELD_OUT,
+    Division,
+    HoldOut,
+    add_hold_out,
+    divide,
+    held_out_confusion,
+    judge,
+    print_confusion,
+    unit_counts,
+)
 from co_perception.commands.output import Bar, Commands, add_strict, print_losses, print_table
 from co_perception.commands.source_domain import SourceDomain, add_source_domain, read_domains
 from co_perception.commands.sources import (
@@ -131,9 +142,9 @@ def _train_skeleton(options: TrainOptions, arguments: argparse.Namespace, counts
     print_counts(samples, train, validation, division, source)
     result = learner.fit(
         train, validation, config=config, folder=options.out,
-        resume=options.resume, source=source, adaptation=adaptation,
+        resume=options.resume, source=source, adaptation=adaptation, on_epoch=_epoch_lines(config),
     )  # fmt: skip
-    _print_result(result, learner, division, config)
+    _print_result(result, learner, division, config, options.out)
 
 
 def _train_video(options: TrainOptions, arguments: argparse.Namespace) -> None:
@@ -153,8 +164,10 @@ def _train_video(options: TrainOptions, arguments: argparse.Namespace) -> None:
     start = model_folder(options.start) if options.start else None
     with Bar(lambda done, whole: f"{100 * done // whole} %") as bar:
         learner = video_learner(network, options.head or HEAD, start, samples, bar)
-        result = learner.fit(train, validation, config=config, folder=options.out, resume=options.resume)
-        _print_result(result, learner, division, config)
+        result = learner.fit(
+            train, validation, config=config, folder=options.out, resume=options.resume, on_epoch=_epoch_lines(config)
+        )
+        _print_result(result, learner, division, config, options.out)
 
 
 def _settings(options: TrainOptions, own: TrainConfig) -> TrainConfig:
@@ -208,9 +221,25 @@ def print_counts(
         print(f"{len(rows) - len(shown)} of {len(rows)} classes have no example and are not in the table.")
 
 
+def _epoch_lines(config: TrainConfig) -> Callable[[int, Mapping[str, float]], None] | None:
+    """Prints a line for each epoch where no terminal shows a bar."""
+    if sys.stderr.isatty():
+        return None
+
+    def show(done: int, measures: Mapping[str, float]) -> None:
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in measures.items())
+        share = 100 * done // config.epochs
+        print(f"epoch {done} of {config.epochs}, {figures}: {share} %", file=sys.stderr, flush=True)
+
+    return show
+
+
 def _print_result(
-    result: Mapping[str, Any], learner: TrainableLearner, division: Division, config: TrainConfig
+    result: Mapping[str, Any], learner: TrainableLearner, division: Division, config: TrainConfig, out: Path
 ) -> None:
+    """Prints the figures of what is held out, and writes them beside the model. Raises: OSError."""
+    from co_perception.engine.files import write_files
+
     print(f"{result['epochs']} epochs, loss {result['loss']:.3f}; used: epoch {result['best_epoch']}.")
     if division.held_out is None:
         return
@@ -219,3 +248,8 @@ def _print_result(
     figures, shown = learner.eval(division.held_out, config=config), sum(map(bool, division.held_out.counts().values()))
     balanced = f"balanced accuracy {figures['balanced_accuracy']:.3f} (chance {1 / shown:.3f})"
     print(f"Held out: {balanced}, F1 {figures['f1']:.3f}.")
+    counts = held_out_confusion(learner, division.held_out, config)
+    print_confusion(counts)
+    found = {"classes": counts.classes, "confusion": counts.rows, "judged": judged.as_dict(), "words": judged.words()}
+    text = json.dumps(found | {"balanced_accuracy": figures["balanced_accuracy"], "f1": figures["f1"]}, indent=1)
+    write_files({out / HELD_OUT: (text + "\n").encode()})

@@ -8,6 +8,7 @@ shows, so that more can be added and some taken away.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -115,6 +116,11 @@ class Gallery:
         """The activities that were shown, in alphabetical order."""
         return tuple(sorted({show.label for show in self.shows}))
 
+    @property
+    def context(self) -> int:
+        """Frames before one on which its vector depends."""
+        return self._network.receptive_field - 1
+
     def vectors(self, joints: NDArray[np.float32], layout: str, coordinates: str) -> tuple[Vectors, NDArray[np.bool_]]:
         """(T, dims) of length one for each frame of one person, and (T,) whether the person was found in it.
 
@@ -187,14 +193,19 @@ class Gallery:
         learner.load_tensors({**self._weights, LAST: torch.from_numpy(self._prototypes())}, "the gallery")
         return learner
 
-    def save(self, folder: Path | str) -> None:
-        """Writes the gallery into a folder, which is made where it is missing. Raises as `learner`."""
+    def save(self, folder: Path | str, beside: Mapping[str, bytes] | None = None) -> None:
+        """Writes the gallery into a folder, which is made where it is missing. Raises as `learner`.
+
+        Args:
+            beside: further files there, by name, that are written with it.
+        """
         metadata, weights = self.learner().saved_content()
         arrays = {f"show.{number}": show.vector for number, show in enumerate(self.shows)}
         words = {f"show.{number}": f"{show.label}\n{show.source}" for number, show in enumerate(self.shows)}
         into = Path(folder)
         into.mkdir(parents=True, exist_ok=True)
         written = {metadata.weights: weights, FILE: metadata.to_json().encode(), SHOWS: save(arrays, words)}
+        written |= beside or {}
         write_files({into / name: content for name, content in written.items()})
 
     def _prototypes(self) -> Vectors:

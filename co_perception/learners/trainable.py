@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,6 +59,7 @@ class TrainableLearner(NetworkLearner):
         resume: bool = False,
         source: Dataset | None = None,
         adaptation: AdaptationSettings | None = None,
+        on_epoch: Callable[[int, Mapping[str, float]], None] | None = None,
     ) -> dict[str, Any]:
         """Train from the present weights, or from random ones drawn with the seed, and reset all streams.
 
@@ -74,6 +75,7 @@ class TrainableLearner(NetworkLearner):
             source: (input, Category) pairs of the same classes from elsewhere, usually many, for supervised domain
                 adaptation to those of `dataset`, which may be few (`training.domain_adaptation`).
             adaptation: weights of the losses with a source.
+            on_epoch: called with the number of epochs done and their measures; may raise to end the training.
 
         Returns:
             As `training.fit.fit`.
@@ -91,7 +93,7 @@ class TrainableLearner(NetworkLearner):
         network = self._training_network(config, train)
         result = fit(
             network, train, val, config, self.labels, folder,
-            resume=resume, start=self.start, source=others, adaptation=adaptation,
+            resume=resume, start=self.start, on_epoch=on_epoch, source=others, adaptation=adaptation,
         )  # fmt: skip
         self._trained_part(config).load_state_dict(network.state_dict())
         known = self.trained_on if self._loaded or self.begun else ContentSketch.of(())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rosbags")
@@ -12,6 +13,10 @@ pytest.importorskip("rosbags")
 from helpers.drawn_people import recording
 
 from co_perception import cli
+from co_perception.commands.show import MAX_GAP_S, piece_vectors
+from co_perception.data.bags.labeled_bags import recordings as recordings_of
+from co_perception.data.parsing import Skipped
+from co_perception.engine.time import on_grid
 from co_perception.learners.gallery import OTHER, Gallery
 
 Capture = pytest.CaptureFixture[str]
@@ -53,3 +58,21 @@ def test_an_activity_is_forgotten(recordings: list[Path], tmp_path: Path, capsys
     assert Gallery(folder).labels == ("squat",)
     assert cli.main(["show", "--gallery", folder, "--forget", "squat"]) == 1
     assert "nothing was shown yet" in capsys.readouterr().err
+
+
+def test_of_a_long_stream_no_more_is_looked_at_than_reaches_into_a_show(tmp_path: Path) -> None:
+    """Vectors of a piece are those of the whole stream."""
+    bag = recording(tmp_path / "long", 1, rounds=3, seconds=6)
+    gallery, skipped = Gallery("cotcn_everyday"), Skipped()
+    [found] = recordings_of([bag], None, gallery.variant.layout, skipped)
+    [stream] = found.streams
+    runs = on_grid(stream.stamps_ns, gallery.variant.rate_hz, MAX_GAP_S)
+    whole = [gallery.vectors(stream.joints[run], stream.layout, stream.coordinates)[0] for run in runs]
+    assert gallery.context < 0.6 * len(runs[0])  # so that the last pieces are cut out of it
+    for piece in found.pieces:
+        part = piece_vectors(gallery, stream, runs, piece)
+        assert part is not None
+        first, last = piece.stream.stamps_ns[[0, -1]]
+        inside = [(stream.stamps_ns[run] >= first) & (stream.stamps_ns[run] <= last) for run in runs]
+        expected = np.concatenate([vectors[chosen] for vectors, chosen in zip(whole, inside, strict=True)])
+        np.testing.assert_allclose(part[0], expected, atol=1e-4)

@@ -153,6 +153,21 @@ def recordings(
     count_seen(annotated_ns, absent, counts)
 
 
+def annotated(path: str, streams: Sequence[PoseStream], intervals: Sequence[Interval], skipped: Skipped) -> Recording:
+    """A recording whose pose streams were read before, with the annotations that it has now.
+
+    Args:
+        streams: as `pose_streams` gives them.
+        intervals: in stamps.
+        skipped: takes annotations that are of nobody in sight, or of an unknown one of several people.
+
+    Raises:
+        ValueError: for annotations of several groups, and where two overlap.
+    """
+    own = of_one_group(intervals)
+    return Recording(path, tuple(streams), tuple(_pieces(path, streams, streams, own, "", skipped)))
+
+
 def annotations_beside(bag: Path | str) -> list[Interval]:
     """What `co-perception record` wrote into the bag's folder. Raises FileNotFoundError where there is nothing."""
     found = annotation_file_beside(bag)
