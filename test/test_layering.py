@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
         "training",
     },
     "doctor": {"engine", "skeletons", "data", "pose", "online"},
-    "studio": {"engine", "skeletons", "data"},
+    "studio": {"engine", "skeletons", "data", "evaluation"},
     "nodes": {
         "engine", "skeletons", "pose", "runtime.store", "data", "localization", "doctor", "evaluation", "online",
         "learners", "action", "msg", "srv",

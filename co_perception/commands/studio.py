@@ -1,4 +1,4 @@
-"""`co-perception studio`: a web application in which a running graph is looked at, and recordings are annotated."""
+"""`co-perception studio`: a web application to look at a running graph, to annotate, to teach and to judge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PORT = NumberArgument("a port from 1 to 65535", 1, 65_535)
 
 
 def add(commands: Commands) -> None:
-    about = "look at a running graph, record it, and annotate recordings, in a browser"
+    about = "look at a running graph, record, annotate, teach, judge and examine, in a browser"
     parser = commands.add_parser(
         "studio",
         help=about,
@@ -33,6 +33,10 @@ def add(commands: Commands) -> None:
         help="folder or shipped model whose answers are proposed, to be accepted or refused",
     )  # fmt: skip
     parser.add_argument("--group", default="", help="which group of the model's labels is proposed, where it has some")
+    parser.add_argument(
+        "--out", type=user_path, default=Path("studio"), metavar="DIR",
+        help="folder for galleries, models and reports, made when it is needed (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--port", type=PORT, default=8765, help="of the address (default: %(default)s)")
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS",
@@ -48,6 +52,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from co_perception.commands.studio_endpoints import workshop
     from co_perception.studio.access import Access
     from co_perception.studio.application import serve
     from co_perception.studio.live import LivePage
@@ -67,8 +72,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise RuntimeError(f"there is nothing to show: name a recording. {why}")
     access, port = Access.to(arguments.host), int(arguments.port)
     print(f"The studio is at {access.address(port)} (Ctrl+C ends it).", flush=True)
+    live = LivePage(graph, why, recorded).endpoints()
     try:
-        serve(recordings, port, LivePage(graph, why, recorded).endpoints(), access)
+        with workshop(recordings, arguments.out, arguments.topic) as endpoints:
+            serve(recordings, port, [*live, *endpoints], access)
     finally:
         if graph is not None:
             graph.close()

@@ -41,6 +41,11 @@ class TooLargeError(ValueError):
         super().__init__(f"a request has {MOST_BYTES} bytes at most")
 
 
+def printable(error: Exception) -> str:
+    """Its words, in UTF-8 whatever was sent."""
+    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def application(
     recordings: Sequence[AnnotatedRecording], more: Sequence[Endpoint] = (), access: Access = LOCAL_ONLY
 ) -> Any:
@@ -76,12 +81,16 @@ def application(
                 return answer({"error": "there is nothing of this name"}, 404)
             except ConflictError as error:
                 return answer({"error": str(error)}, 409)
-            except ValueError as error:
-                return answer({"error": str(error)}, 422)
+            except (OverflowError, ValueError) as error:
+                return answer({"error": printable(error)}, 422)
             except OSError as error:
                 return answer({"error": f"nothing was written: {error}"}, 507)
 
         return run
+
+    async def no_such_address(_: Request, error: Exception) -> Response:
+        """Of a number with more digits than any that Python reads."""
+        return answer({"error": printable(error)}, 404)
 
     def recording(request: Request) -> AnnotatedRecording:
         return recordings[int(request.path_params["number"])]
@@ -116,7 +125,10 @@ def application(
             read += part
             if len(read) > MOST_BYTES:
                 raise TooLargeError
-        return json.loads(read)
+        try:
+            return json.loads(read)
+        except RecursionError as error:
+            raise ValueError("the request is nested too deeply") from error
 
     async def intervals(request: Request) -> Response:
         given = await body(request)
@@ -148,7 +160,8 @@ def application(
             Route("/api/recordings/{number:int}/picture", guarded(picture)),
             Route("/api/recordings/{number:int}/intervals", guarded(intervals), methods=["PUT"]),
             *map(adapted, more),
-        ]
+        ],
+        exception_handlers={ValueError: no_such_address},
     )
 
 

@@ -98,6 +98,7 @@ class AnnotatedRecording:
             self._clock = bag.clock(topic)
             self._size = _picture_size(bag, topic)
             shown = picture_topic(bag.topics, pictures)
+            self.damage = tuple(bag.damage)
         self._pictures = RecordedPictures(path, shown, self._clock) if shown is not None else None
         if len({part for part, _ in frames}) > 1:
             raise ValueError(f"the clock of {path} was set back: a stamp stands for two times in it. Cut it there.")
@@ -137,6 +138,7 @@ class AnnotatedRecording:
             "height": self.height,
             "picture": self._picture_box(),
             "people": people,
+            "damage": list(self.damage),
             "version": self.version,
             "intervals": [self._to_json(each) for each in found],
             "proposals": [{**self._to_json(each.interval), "share": round(each.share, 3)} for each in self._proposals],

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("mcap")
 pytest.importorskip("rosbags")
 
+from helpers.file_limits import files_limited_to
 from helpers.processes import running
 from nodes.recording.test_record import skeletons
 from rclpy.serialization import serialize_message
@@ -27,18 +25,6 @@ from co_perception.data.annotations.intervals import Interval, read_annotations,
 from co_perception.data.bags.bag_file import Bag
 from co_perception.msg import SkeletonArray
 from co_perception.nodes.recording.recorder import Recorder
-
-
-@contextmanager
-def files_limited_to(size: int) -> Iterator[None]:
-    """No file of this process may be larger meanwhile [bytes]."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
 
 ROOM = 60_000  # bytes in a file, as on a disk with so much left; the kernel refuses more
 RECORD = """

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any, NamedTuple
 
+from co_perception.studio.endpoints import Endpoint, Question, Reply
+
 HOST = "127.0.0.1:8765"
 
 
@@ -54,3 +56,12 @@ class Browser:
 
     def post(self, path: str, content: Any, **headers: str) -> Answer:
         return self.ask(path, "POST", json.dumps(content).encode(), **headers)
+
+
+def reply_of(endpoint: Endpoint, question: Question) -> Reply:
+    """What an endpoint answers, without a server."""
+
+    async def run() -> Reply:
+        return await endpoint.answer(question)
+
+    return asyncio.run(run())

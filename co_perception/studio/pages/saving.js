@@ -19,9 +19,18 @@ export class Saving {
     }
   }
 
+  /** Keeps what is not written yet; a browser whose storage is full still has it written. */
+  keep() {
+    try {
+      localStorage.setItem(this.key, JSON.stringify({ version: this.version, intervals: this.intervals }));
+    } catch {
+      localStorage.removeItem(this.key);
+    }
+  }
+
   later(intervals) {
     this.intervals = intervals;
-    localStorage.setItem(this.key, JSON.stringify({ version: this.version, intervals }));
+    this.keep();
     if (this.broken) return;
     this.tell("…");
     clearTimeout(this.waiting);
@@ -48,7 +57,7 @@ export class Saving {
         localStorage.removeItem(this.key);
         this.tell("saved");
       } else {
-        localStorage.setItem(this.key, JSON.stringify({ version: this.version, intervals: this.intervals }));
+        this.keep();
       }
     } catch (error) {
       this.tell(`not saved: ${error.message}`, true);

@@ -8,12 +8,14 @@ import { Timeline, words } from "./timeline.js";
 
 const COLORS = ["#7ac", "#ea6", "#8c8", "#d8a", "#cb5", "#9ad", "#e88", "#7cb", "#b9d", "#ac6"];
 const SECOND = 1e9;
+const REACTION = 0.24e9; // from what is seen to the key, as of Card, Moran and Newell, 1983; the mean of their range
+const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const by = (id) => document.getElementById(id);
 
 /** One recording in the page. */
 class Studio {
   constructor() {
-    Object.assign(this, { time: 0, lane: "", chosen: null, open: null, playing: null, labels: [], drawn: false, look: 0 });
+    Object.assign(this, { time: 0, lane: "", chosen: null, open: null, playing: null, labels: [], drawn: false, look: 0, speed: 1 });
     this.view = by("view");
     this.timeline = new Timeline(by("timeline"), this);
     document.addEventListener("keydown", (event) => this.key(event));
@@ -36,7 +38,7 @@ class Studio {
     const answer = await fetch(`/api/recordings/${number}`);
     const found = await answer.json();
     if (!answer.ok) return this.tell(found.error, true);
-    Object.assign(this, { height: found.height, duration: found.duration, chosen: null, open: null, time: 0 });
+    Object.assign(this, { height: found.height, duration: found.duration, chosen: null, open: null, playing: null, time: 0 });
     this.saving = new Saving(number, found.name, found.version, (text, wrong) => this.tell(text, wrong));
     this.intervals = new Intervals(found.intervals);
     this.proposals = found.proposals;
@@ -49,8 +51,10 @@ class Studio {
     const lanes = [...found.people.filter(({ id }) => id), ...others.map((id) => ({ id, spans: [] })), { id: "", spans: [] }];
     this.lanes = lanes.map(({ id }) => id);
     this.lane = this.lanes[0];
-    this.labels = [...new Set([...this.intervals.labels, ...this.proposals.map(({ label }) => label)])];
+    // Those of recordings that were open before keep their numbers.
+    this.labels = [...new Set([...this.labels, ...this.intervals.labels, ...this.proposals.map(({ label }) => label)])];
     this.timeline.open(found.duration, lanes);
+    by("damage").replaceChildren(...found.damage.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
     this.tell(left ? "" : "saved");
     if (left) this.edit(() => this.intervals.apply(() => left));
     this.list();
@@ -116,14 +120,21 @@ class Studio {
   /** Begins a label here, or ends the one that was begun; another one begins where that ends. */
   mark(label) {
     const begun = this.open;
+    const here = this.seen();
     this.open = null;
-    if (begun && this.time > begun.start) {
-      const made = { ...begun, end: this.time };
+    if (begun && here > begun.start) {
+      const made = { ...begun, end: here };
       this.edit(() => this.intervals.add(made));
     }
-    if (begun?.label !== label) this.open = { start: this.time, label, subject: this.lane, group: "", recording: "" };
+    if (begun?.label !== label) this.open = { start: here, label, subject: this.lane, group: "", recording: "" };
     this.list();
     this.changed();
+  }
+
+  /** The time that a key is about: while it plays, what was on the screen when the hand was told to move. */
+  seen() {
+    if (!this.playing) return this.time;
+    return Math.max(Math.round(this.time - REACTION * this.speed), this.playing.from);
   }
 
   /** The proposal of the lane at this time. */
@@ -179,20 +190,43 @@ class Studio {
     this.go(next.start);
   }
 
+  /** Chooses the interval of the lane here, or the nearest one. */
+  pick() {
+    const far = ({ start, end }) => Math.max(start - this.time, this.time - end, 0);
+    const own = this.intervals.all.filter((each) => each.subject === this.lane);
+    this.chosen = own.length ? own.reduce((one, other) => (far(other) < far(one) ? other : one)) : null;
+    this.changed();
+  }
+
+  /** Opens the recording before or after this one. */
+  async another(direction) {
+    const next = by("recording").selectedIndex + direction;
+    if (next < 0 || next >= by("recording").length) return;
+    by("recording").selectedIndex = next;
+    await this.load(next);
+  }
+
   play() {
     if (this.playing) {
       this.playing = null;
       return;
     }
-    const begun = { real: performance.now(), time: this.time };
+    const begun = { real: performance.now(), time: this.time, from: this.time };
     this.playing = begun;
     const advance = () => {
       if (this.playing !== begun) return;
-      this.go(begun.time + (performance.now() - begun.real) * 1e6);
+      this.go(begun.time + (performance.now() - begun.real) * 1e6 * this.speed);
       if (this.time >= this.duration - 1) this.playing = null;
       else requestAnimationFrame(advance);
     };
     requestAnimationFrame(advance);
+  }
+
+  /** Plays faster or slower from here on. */
+  pace(direction) {
+    if (this.playing) Object.assign(this.playing, { real: performance.now(), time: this.time });
+    this.speed = SPEEDS[Math.min(Math.max(SPEEDS.indexOf(this.speed) + direction, 0), SPEEDS.length - 1)];
+    this.changed();
   }
 
   key(event) {
@@ -208,7 +242,13 @@ class Studio {
       End: () => this.go(this.duration),
       "[": () => this.border("start", this.time),
       "]": () => this.border("end", this.time),
+      ",": () => this.pace(-1),
+      ".": () => this.pace(1),
       s: () => this.edit(() => this.chosen && this.intervals.split(this.chosen, this.time)),
+      Enter: () => this.pick(),
+      l: () => by("label").focus(),
+      PageUp: () => this.another(-1),
+      PageDown: () => this.another(1),
       n: () => this.jump(1),
       p: () => this.jump(-1),
       Delete: () => this.edit(() => this.chosen && this.intervals.remove(this.chosen)),
@@ -267,7 +307,8 @@ class Studio {
     this.timeline.draw({ intervals: this.intervals.all, proposals: this.proposals, chosen, time, lane, open, color });
     const here = this.intervals.at(lane, time);
     const maybe = this.proposed();
-    by("clock").textContent = `${words(time)}  ${here ? here.label : ""}${maybe ? ` ${maybe.label}? ${Math.round(100 * maybe.share)} %` : ""}`;
+    const pace = this.speed === 1 ? "" : `  ×${this.speed}`;
+    by("clock").textContent = `${words(time)}${pace}  ${here ? here.label : ""}${maybe ? ` ${maybe.label}? ${Math.round(100 * maybe.share)} %` : ""}`;
   }
 }
 
