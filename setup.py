@@ -16,7 +16,7 @@ MANIFEST = ElementTree.parse(HERE / "package.xml")
 # ONNX Runtime 1.29 and later have a client in them that reports how they are used; 1.32 was seen trying to.
 ONNXRUNTIME = "onnxruntime>=1.21,<1.29"
 
-CORE = ["numpy>=1.26", ONNXRUNTIME, "safetensors>=0.4"]
+CORE = ["numpy>=1.26", ONNXRUNTIME, "safetensors>=0.4", 'tomli>=2.0,<3; python_version < "3.11"']
 
 # What trains networks, runs those that have no bundle, and makes bundles.
 TORCH = ["onnx>=1.17", "torch>=2.8"]
@@ -106,7 +106,15 @@ EXTRAS = {
     ],
 }
 
-DATA = ["py.typed", "labels/*.txt", "evaluation/report/*.html", "studio/pages/*", "models/*/*", "models/*/bundle/*"]
+DATA = [
+    "py.typed",
+    "labels/*.txt",
+    "runtime/store/*.toml",
+    "evaluation/report/*.html",
+    "studio/pages/*",
+    "models/*/*",
+    "models/*/bundle/*",
+]
 
 setup(
     name="co_perception",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.ros_domain import free_ros_domain
+from helpers.tls_server import Behavior, make_certificate, serving
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(free_ros_domain())
@@ -62,6 +63,28 @@ def umask_of_a_group() -> Iterator[None]:
     before = os.umask(0o027)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(certificate, key) of localhost, which no system trusts."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def behavior() -> Behavior:
+    """What the server of `address` does: it has a file of 1 MiB."""
+    return Behavior(bytes(range(256)) * 4096)
+
+
+@pytest.fixture
+def address(behavior: Behavior, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of a file on a TLS server on this machine; the environment trusts its certificate, and names no proxy."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving(behavior, *certificate) as url:
+        yield url
 
 
 @pytest.fixture

@@ -66,11 +66,16 @@ def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: Capture)
 
 
 def test_list_as_json_of_what_this_package_ships(capsys: Capture) -> None:
+    assert cli.main(["weights", "list", "--json"]) == 0
+    listed = capsys.readouterr().out
     assert cli.main(["weights", "--json"]) == 0
-    objects = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    objects = {entry["name"]: entry for entry in json.loads(listed)}
+    assert capsys.readouterr().out == listed
     assert set(objects) == set(assets.ASSETS) | set(shipped_names())
     for entry in objects.values():
         assert {"kind", "license", "source", "about", "sha256", "bytes", "distribution", "member"} < set(entry)
+        if entry["name"] not in shipped_names() and not entry["distribution"]:
+            continue  # published at an address, which nothing here reaches
         # `make test` has fetched the others.
         assert entry["state"] == ("shipped" if entry["name"] in shipped_names() else "verified")
         assert Path(entry["path"]).exists()

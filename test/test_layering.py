@@ -76,7 +76,7 @@ ROS = {
 OPTIONAL = {
     "ai_edge_litert", "apsw", "av", "bondpy", "cv2", "flatbuffers", "foxglove_msgs", "hri_msgs", "jsonargparse",
     "lightning", "lz4", "matplotlib", "mcap", "mcap_ros2", "mediapipe", "onnx", "onnxruntime", "onnxscript",
-    "openvino", "optuna", "ray", "rosbags", "starlette", "tensorboard", "torch_pruning",
+    "openvino", "optuna", "ray", "rosbags", "starlette", "tensorboard", "tomli", "torch_pruning",
     "torchmetrics", "uvicorn", "vision_msgs", "visualization_msgs", "yaml", "yolo_msgs",
 }  # fmt: skip
 

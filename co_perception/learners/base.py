@@ -142,16 +142,17 @@ class NetworkLearner(ScoringLearner):
     def frame_shape(self) -> tuple[int, ...]:
         """(C, *space) of an input frame."""
 
-    def download(self, path: Path | str | None = None) -> None:
+    def download(self, path: Path | str | None = None, *, trust_first: bool = False) -> None:
         """Fetch, verify and convert the published weights. The only method that uses the Internet.
 
         Args:
             path: folder that takes the learner as `save` writes it; None: the local store alone.
+            trust_first: take the file, and pin its checksum, where its authors have published none.
 
         Raises:
             As `weights.prepare`.
         """
-        source = weights.prepare(self._asset())
+        source = weights.prepare(self._asset(), trust=(lambda *what: True) if trust_first else None)
         if path is not None:
             self._read(source)
             self.save(path)
@@ -160,15 +161,16 @@ class NetworkLearner(ScoringLearner):
         """Load weights and reset all streams.
 
         Args:
-            path: a folder that `save` or `fit` wrote, the name of a shipped model, or a published checkpoint file
-                (`.pyth`, `.ckpt`, `.pth`, `.safetensors`); None: the published weights from the local store.
+            path: a folder that `save` or `fit` wrote, the name of a shipped model or of published weights in the local
+                store, or a checkpoint file (`.pyth`, `.ckpt`, `.pth`, `.safetensors`); None: the weights that are the
+                network's own.
 
         Raises:
             FileNotFoundError: says how to get what is missing.
             ValueError: for weights of another network.
         """
-        if path is None or Path(path).is_file():
-            self._read(weights.locate_converted(self._asset()) if path is None else Path(path))
+        if path is None or weights.is_published(path) or Path(path).is_file():
+            self._read(self._checkpoint_file(path))
             self.trained_on = ContentSketch.of(())
             return
         path = saved_folder(path)
@@ -299,6 +301,12 @@ class NetworkLearner(ScoringLearner):
 
     def _read(self, path: Path) -> None:
         self.load_tensors(weights.read_checkpoint(path), str(path))
+
+    def _checkpoint_file(self, path: Path | str | None) -> Path:
+        """The file of a checkpoint, of published weights by name, or (None) of the network's own ones."""
+        if path is None:
+            return weights.locate_converted(self._asset())
+        return weights.locate_for(str(path), self.variant.name) if weights.is_published(path) else Path(path)
 
     def _asset(self) -> str:
         """The name of the published weights, where they can be fetched."""

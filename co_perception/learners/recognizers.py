@@ -85,7 +85,7 @@ class VideoSettings(RecognizerSettings, TurnSettings):
     )
     network: str = setting("coi3d_inception", "Video network to run.")
     model_path: str = setting(
-        "", "Folder written by a learner's save(); empty: the published weights in the local store.", path=True
+        "", "Folder written by a learner's save(), or name of fetched weights; empty: the network's own.", path=True
     )
     threshold: float = setting(
         -1.0, "Best score below which the status is UNCERTAIN, 0..1; -1: the model's own.", -1.0, 1.0, when="live"
@@ -288,7 +288,11 @@ def _find_saved(path: Path, network: str) -> None:
     """Looks for a model that a learner saved, or a checkpoint. Raises as `RecognizerKind.find_weights`."""
     from co_perception.learners.bundle_file import FILE, find_bundle, read_description
     from co_perception.learners.metadata import Metadata, shipped, shipped_names
+    from co_perception.learners.weights import is_published, locate_for
 
+    if is_published(path):
+        locate_for(str(path), network)
+        return
     if path.is_file():
         return
     saved_in = shipped(str(path)) if str(path) in shipped_names() else path

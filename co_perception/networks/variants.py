@@ -167,27 +167,28 @@ _CO3D: dict[str, Any] = dict(
 # or 12th frame of 30 per second.
 COX3D_M = X3DVariant(
     name="cox3d_m", size=224, short_side=256, rate_hz=30 / 5, window=16, blocks=(3, 5, 11, 7), width=24, **_CO3D,
-    published=Published(3.79, 0.33, 4.97, 67.24, ((16, 62.80), (64, 71.03)), _TABLE),
+    weights="x3d_m_kinetics400", published=Published(3.79, 0.33, 4.97, 67.24, ((16, 62.80), (64, 71.03)), _TABLE),
 )  # fmt: skip
 COX3D_XS = dataclasses.replace(
-    COX3D_M, name="cox3d_xs", size=160, short_side=182, rate_hz=30 / 12, window=4,
+    COX3D_M, name="cox3d_xs", weights="x3d_xs_kinetics400", size=160, short_side=182, rate_hz=30 / 12, window=4,
     published=Published(3.79, None, 0.64, 59.37, (), _TABLE),
 )  # fmt: skip
 COX3D_S = dataclasses.replace(
-    COX3D_M, name="cox3d_s", size=160, short_side=182, rate_hz=30 / 6, window=13,
+    COX3D_M, name="cox3d_s", weights="x3d_s_kinetics400", size=160, short_side=182, rate_hz=30 / 6, window=13,
     published=Published(3.79, 0.17, 2.06, 64.71, ((13, 60.18), (64, 67.33)), _TABLE),
 )  # fmt: skip
 COX3D_L = dataclasses.replace(
-    COX3D_M, name="cox3d_l", size=312, short_side=356, blocks=(5, 10, 25, 15),
+    COX3D_M, name="cox3d_l", weights="x3d_l_kinetics400", size=312, short_side=356, blocks=(5, 10, 25, 15),
     published=Published(6.15, 1.25, 19.17, 69.29, ((16, 63.03), (64, 71.61)), _TABLE),
 )  # fmt: skip
 COSLOW_R50 = ResNet3dVariant(
-    name="coslow_r50", size=256, short_side=256, rate_hz=3.75, window=8, blocks=(3, 4, 6, 3), width=64, stem=1,
-    kernels=((1,), (1,), (3,), (3,)), **_CO3D,
+    name="coslow_r50", weights="slow_r50_kinetics400", size=256, short_side=256, rate_hz=3.75, window=8,
+    blocks=(3, 4, 6, 3), width=64, stem=1, kernels=((1,), (1,), (3,), (3,)), **_CO3D,
     published=Published(32.45, 6.90, 54.87, 67.42, ((8, 65.90), (64, 73.05)), _TABLE),
 )  # fmt: skip
 COI3D_R50 = dataclasses.replace(
-    COSLOW_R50, name="coi3d_r50", size=224, stem=5, kernels=((3,), (3, 1), (3, 1), (1, 3)), halve=True,
+    COSLOW_R50, name="coi3d_r50", weights="i3d_r50_kinetics400", size=224, stem=5,
+    kernels=((3,), (3, 1), (3, 1), (1, 3)), halve=True,
     published=Published(28.04, 5.68, 28.61, 63.98, ((8, 59.58), (64, 56.86)), _TABLE),
 )  # fmt: skip
 

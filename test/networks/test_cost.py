@@ -75,4 +75,5 @@ def test_the_command_prints_a_table_and_json(
         "published",
     }  # fmt: skip
     assert [row["name"] for row in objects] == list(table) and keys <= set(objects[0])
-    assert cli.main(["networks"]) == 0 and len(capsys.readouterr().out.splitlines()) > len(table)
+    for form in ([], ["--cost"], ["--markdown"]):
+        assert cli.main(["networks", *form]) == 0 and len(capsys.readouterr().out.splitlines()) > len(table)
