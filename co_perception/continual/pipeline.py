@@ -78,9 +78,23 @@ class Pipeline:
             frame_shape = stage.frame_out(frame_shape)
         return shapes
 
+    def frames_until(self, answers: int) -> int:
+        """Frames with which this answer comes, counted from 1, as the first one is; nothing is computed."""
+        strides = [stage.layers[0].timing.stride for stage in self.stages]
+        nothing, frames = torch.zeros(1), 0
+        state = tuple(StageState(nothing, (), ()) for _ in strides)
+        while answers:
+            answer, state = step_stages([_pass_on] * len(strides), strides, nothing, state)
+            answers, frames = answers - (answer is not None), frames + 1
+        return frames
+
     def __call__(self, frame: Tensor, state: tuple[StageState, ...]) -> tuple[Tensor | None, tuple[StageState, ...]]:
         strides = [stage.layers[0].timing.stride for stage in self.stages]
         return step_stages(list(map(_by_frames, self.steps)), strides, frame, state)
+
+
+def _pass_on(frames: Sequence[Tensor], state: State) -> tuple[Tensor, State]:
+    return frames[0], state
 
 
 def _by_frames(step: StageStep) -> FrameStep:

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from co_perception.continual.layer import Streaming
+from co_perception.continual.pipeline import Pipeline
 from co_perception.continual.state import state_bytes
 from co_perception.networks.build import build_video
 from co_perception.networks.oadtr import CoOadTR
@@ -158,6 +159,12 @@ def rows() -> Iterator[Row]:
         yield _row(encoder, encoder.frame_shape, features.note)
 
 
+def _answers_after(network: Network) -> int:
+    """Frames with which the first answer comes, as learners step the network."""
+    steps = network.lag_after(0) + 1
+    return Pipeline(network).frames_until(steps) if isinstance(network, VideoNetwork) else steps * network.timing.stride
+
+
 def clip_frames(variant: VideoVariant | SkeletonVariant | FeatureVariant) -> int:
     """Frames of the clip that the offline network is published for."""
     if isinstance(variant, SkeletonVariant):
@@ -182,7 +189,7 @@ def _row(network: Network, shape: tuple[int, ...], note: str, elementwise: int =
         delay=network.delay,
         stride=network.timing.stride,
         rate_hz=float(network.variant.rate_hz),
-        answers_after=(network.lag_after(0) + 1) * network.timing.stride,
+        answers_after=_answers_after(network),
         padding=network.timing.before,
         state_bytes=stream_bytes(network, shape),
         published=published,

@@ -56,3 +56,9 @@ def test_at_most_one_stage_runs_on_a_frame() -> None:
 def test_a_first_stage_that_runs_on_every_frame_starves_no_later_one() -> None:
     net = co.Sequential(co.Conv1d(3, 4, 3, padding=1), co.MaxPool1d(2, stride=2), co.AvgPool1d(2, stride=2)).double()
     assert len(answer_frames(net, torch.randn(1, 3, 64, dtype=torch.float64))) >= 15
+
+
+def test_when_answers_come_is_known_beforehand() -> None:
+    frames = answer_frames(network(), torch.randn(2, 3, 96, dtype=torch.float64))
+    spread = Pipeline(network())
+    assert [spread.frames_until(answer) - 1 for answer in range(1, len(frames) + 1)] == frames

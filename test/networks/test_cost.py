@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from co_perception import cli
+from co_perception.engine.target import Status
+from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.cost import Row, rows
 from co_perception.networks.variants import VIDEO_VARIANTS
 from co_perception.networks.variants_features import FEATURE_VARIANTS
@@ -62,6 +65,15 @@ def test_geometry_is_the_published_one(table: dict[str, Row], name: str) -> None
 def test_a_step_costs_an_order_less_than_its_clip(table: dict[str, Row]) -> None:
     assert table["cox3d_m"].macs_per_clip / table["cox3d_m"].macs_per_step > 15
     assert table["costgcn_mod"].macs_per_clip / table["costgcn_mod"].macs_per_step > 100
+
+
+@pytest.mark.parametrize("name", ["cox3d_xs", "coi3d_inception"])
+def test_a_stream_has_its_first_label_when_the_table_says_so(table: dict[str, Row], name: str) -> None:
+    learner = ContinualVideoLearner(name)
+    learner.load_tensors(learner.model.state_dict(), "random weights")
+    answers = (learner.infer(np.zeros((8, 8, 3), np.uint8))[0] for _ in range(200))
+    frame, first = next((frame, each) for frame, each in enumerate(answers, 1) if each.status == Status.VALID)
+    assert (frame, first.delay) == (table[name].label_after(learner.min_progress), table[name].age)
 
 
 def test_the_command_prints_a_table_and_json(
