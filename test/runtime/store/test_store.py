@@ -110,6 +110,13 @@ def downloads(monkeypatch: pytest.MonkeyPatch, index: Path) -> list[str]:
 without_pip = pytest.mark.usefixtures("downloads")
 
 
+def package_of(name: str) -> Distribution:
+    """The package of an asset."""
+    found = assets.asset(name).distribution
+    assert found is not None
+    return found
+
+
 def leftovers() -> list[str]:
     """All files in the store except its lock."""
     found = [str(path.relative_to(store.root())) for path in store.root().rglob("*") if path.is_file()]
@@ -187,7 +194,7 @@ def test_nothing_of_a_source_archive_is_run(index: Path, publish: Publish) -> No
 def test_progress_counts_bytes(clips: Path) -> None:
     reported: list[tuple[str, int, int]] = []
     store.fetch("one", lambda *what: reported.append(what))
-    size = assets.asset("one").distribution.bytes
+    size = package_of("one").bytes
     assert ("downloading clips 1.0", size, size) in reported
     assert reported[-1] == ("checking one", 0, 0)
 
@@ -320,7 +327,7 @@ store.fetch("one", die)
 
 @pytest.mark.slow
 def test_what_a_killed_process_left_is_swept(clips: Path) -> None:
-    source = assets.asset("one").distribution
+    source = package_of("one")
     fields = [source.package, source.version, source.file, source.sha256, str(source.bytes)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *fields], check=False, env=dict(os.environ))
     assert killed.returncode == -signal.SIGKILL

@@ -74,7 +74,8 @@ def test_what_is_not_trusted_leaves_nothing(item: Asset) -> None:
 def test_a_changed_file_is_refused_whoever_trusts_it(item: Asset, behavior: Behavior) -> None:
     path = store.fetch("one", trust=trusting([]))
     path.unlink()
-    behavior.content, asked = behavior.content[::-1], []
+    asked: Asked = []
+    behavior.content = behavior.content[::-1]
     with pytest.raises(store.ChecksumError, match="is not one any more.*remove its entry from .*pins.json"):
         store.fetch("one", trust=trusting(asked))
     assert not asked and files() == [pins.FILE]
