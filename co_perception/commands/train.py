@@ -34,7 +34,7 @@ from co_perception.commands.train_video import HEAD, NETWORK, VideoSources, head
 from co_perception.engine.arguments import HELD_OUT_SHARE, CountArgument
 from co_perception.engine.paths import expanded, user_path
 from co_perception.engine.stage_counts import StageCounts
-from co_perception.networks.variants import HEADS
+from co_perception.networks.variants import CENTER, CROPS, HEADS
 
 if TYPE_CHECKING:
     from co_perception.data.samples import Samples
@@ -58,6 +58,10 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--network", help=f"skeleton or video network (default: costgcn_short, {NETWORK})")
     parser.add_argument("--head", choices=HEADS, help=f"on a video network (default: {HEAD})")
+    parser.add_argument(
+        "--crop", choices=CROPS,
+        help="what of a picture a video network sees: its middle (default), all of it squashed, or all with black bars",
+    )  # fmt: skip
     parser.add_argument(
         "--from", dest="start", type=expanded, metavar="MODEL", help="keep all but the classifier of this model"
     )
@@ -94,6 +98,7 @@ class TrainOptions:
     recognizer: str
     network: str | None
     head: str | None
+    crop: str | None
     start: str | None
     config: Path | None
     settings: list[str]
@@ -112,8 +117,9 @@ def _run(arguments: argparse.Namespace) -> int:
         _train_video(options, arguments)
         print_start_command(options.out / MODEL, "video_activity_node")
         return 0
-    if options.head is not None:
-        raise ValueError("--head is for --recognizer video: a skeleton network is trained as a whole. Leave it out.")
+    for name, value in {"head": options.head, "crop": options.crop}.items():
+        if value is not None:
+            raise ValueError(f"--{name} is for --recognizer video, and a skeleton network is trained: leave it out.")
     _train_skeleton(options, arguments, counts)
     print_start_command(options.out / MODEL, "skeleton_activity_node")
     return print_losses(counts, options.strict)
@@ -163,7 +169,7 @@ def _train_video(options: TrainOptions, arguments: argparse.Namespace) -> None:
     print_counts(samples, train, validation, division, None, "clips")
     start = model_folder(options.start) if options.start else None
     with Bar(lambda done, whole: f"{100 * done // whole} %") as bar:
-        learner = video_learner(network, options.head or HEAD, start, samples, bar)
+        learner = video_learner(network, options.head or HEAD, options.crop or CENTER, start, samples, bar)
         result = learner.fit(
             train, validation, config=config, folder=options.out, resume=options.resume, on_epoch=_epoch_lines(config)
         )

@@ -94,7 +94,9 @@ def _taken_once(samples: Samples, skipped: Skipped) -> Samples:
     return type(samples)(items, samples.classes)
 
 
-def video_learner(network: str, head: str, start: Path | None, samples: Samples, bar: Bar) -> ContinualVideoLearner:
+def video_learner(
+    network: str, head: str, crop: str, start: Path | None, samples: Samples, bar: Bar
+) -> ContinualVideoLearner:
     """A learner for the classes of the samples, with the weights to start from: the published ones unless given.
 
     Raises:
@@ -102,7 +104,7 @@ def video_learner(network: str, head: str, start: Path | None, samples: Samples,
     """
     from co_perception.learners.video import ContinualVideoLearner
 
-    learner = ContinualVideoLearner(network, head=head, classes=samples.classes)
+    learner = ContinualVideoLearner(network, head=head, crop=crop, classes=samples.classes)
     learner.start_from(start)
     learner.progress = bar
     return learner

@@ -124,6 +124,10 @@ class _Conv(Streaming, nn.modules.conv._ConvNd):
         return _CONVOLUTIONS[self.axes](x, self.weight, bias, self.stride, 0, self.dilation, self.groups)
 
     def clip(self, x: Tensor) -> Tensor:
+        before, after = zip(*self.pads, strict=True)
+        if before == after and self.padding_mode == self.temporal_padding_mode == "zeros":  # without a padded copy
+            function = _CONVOLUTIONS[self.axes]
+            return function(x, self.weight, self.bias, self.stride, before, self.dilation, self.groups)
         pad_time = pad_axes if self.temporal_padding_mode == "zeros" else repeat_pad
         padded = self._pad_space(pad_time(x, (self.pads[0], *[(0, 0)] * (self.axes - 1))))
         return self._convolve(padded, self.bias)
@@ -201,6 +205,12 @@ class Conv3d(_Conv, nn.Conv3d):  # type: ignore[misc]  # forward is that of the 
 
     axes = 3
     torch_class = nn.Conv3d
+
+    def clip(self, x: Tensor) -> Tensor:
+        plain = set((*self.kernel_size, *self.stride)) == {1} and not any(map(any, self.pads)) and self.groups == 1
+        if plain and x.is_contiguous(memory_format=torch.channels_last_3d):  # with one thread torch is slow at that
+            return F.linear(x.movedim(1, -1), self.weight.flatten(1), self.bias).movedim(-1, 1)
+        return super().clip(x)
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
         if self._keeps_sums(signal.shape):

@@ -105,7 +105,7 @@ class NetworkLearner(ScoringLearner):
 
     def digest(self) -> str:
         """Digest of weights, class names and preprocessing, which together say what a score means; 16 hex digits."""
-        meaning = [self.variant.name, self.labels, self.rate_hz, own_fields(self.variant, self.kind)]
+        meaning = [self.variant.name, self.labels, self.rate_hz, self._meaning()]
         digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
         for name, value in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -278,6 +278,10 @@ class NetworkLearner(ScoringLearner):
     def _metadata(self, **common: Any) -> Metadata:
         """Metadata of this learner, given the fields that all kinds share."""
         return self.kind(**common, **own_fields(self.variant, self.kind))
+
+    def _meaning(self) -> dict[str, Any]:
+        """What of the network's record changes its answers, beside name, classes and rate; part of the digest."""
+        return own_fields(self.variant, self.kind)
 
     def _restored(self, saved: Metadata) -> NetworkVariant:
         return restored(self.variant, saved)

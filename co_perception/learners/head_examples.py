@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from co_perception.continual.timing import Timing
-from co_perception.data.bags.labeled_videos import BagClip
-from co_perception.data.datasets.video_folder import Clip
 from co_perception.learners.preprocess_video import clip_frames
 from co_perception.learners.stream_features import (
     FeatureExtractor,
@@ -33,6 +31,25 @@ from co_perception.learners.trainable import Pairs
 PATIENCE_S = 10.0  # between two words of one long recording
 MOST_STEPS = 256  # of an example at once; a longer one is cut
 Progress = Callable[[str, int, int], None]  # of what is done, how much of it, and of how much
+
+
+@runtime_checkable
+class StreamPart(Protocol):
+    """A labelled part of a longer stream; a `Clip` of a file and a `BagClip` are such."""
+
+    @property
+    def start_s(self) -> float:
+        """On the clock of the stream's pictures [s]."""
+        ...
+
+    @property
+    def end_s(self) -> float:
+        """The same."""
+        ...
+
+    def whole(self, rate_hz: float) -> PictureStream:
+        """The stream that it is a part of, at a rate."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -104,8 +121,8 @@ def head_examples(
     """The dataset as examples of a head; features that are not stored yet are computed now.
 
     Args:
-        dataset: of Videos. The `Samples` of a reader of video files or recordings are parts of longer streams, which
-            are used as context.
+        dataset: of Videos. The `Samples` of a reader of video files or recordings are each a `StreamPart`, of which
+            the rest of the stream is used as context.
         progress: gets what is done, in frames.
 
     Raises:
@@ -125,7 +142,7 @@ def _part(dataset: Pairs, index: int, extractor: FeatureExtractor) -> tuple[Pict
     """The recording that an example is a part of, and from when to when [s]."""
     items: Any = getattr(dataset, "items", None)
     given = items[index].data if items is not None and not callable(items) else None
-    if isinstance(given, Clip | BagClip):
+    if isinstance(given, StreamPart):
         return given.whole(extractor.variant.rate_hz), (given.start_s, given.end_s)
     try:
         frames = clip_frames(dataset[index][0], extractor.variant, 1)

@@ -112,6 +112,7 @@ class VideoMetadata(Metadata):
     short_side: int  # what a frame's shorter side is scaled to [pixels]
     mean: float  # of pixel values in [0, 1]
     std: float  # of pixel values in [0, 1]
+    crop: str = "center"  # what of a frame is seen, see `VideoVariant`
     pool_window: int | None = None  # frames that the head averages, where that is a choice
     head_kind: str = ""  # of the head in place of the published classifier; empty: there is none
     head_width: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +45,13 @@ def clip_frames(video: Data, variant: VideoVariant, least: int) -> NDArray[np.ui
 
 
 def clip_input(
-    frames: NDArray[np.uint8], variant: VideoVariant, *, device: torch.device | str = "cpu", view: ClipView = CENTER
+    frames: Iterable[NDArray[np.uint8]],
+    variant: VideoVariant,
+    *,
+    device: torch.device | str = "cpu",
+    view: ClipView = CENTER,
 ) -> Tensor:
-    """(3, T, size, size) from frames (T, H, W, 3)."""
+    """(3, T, size, size) from frames (H, W, 3), which may differ in size."""
     return torch.stack([to_input(frame, variant, device=device, view=view) for frame in frames], dim=1)
 
 

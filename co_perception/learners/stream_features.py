@@ -29,7 +29,7 @@ from co_perception.data.known_content import content_digests
 from co_perception.engine.data import Pixels, Video
 from co_perception.engine.files import write_files
 from co_perception.learners.preprocess_video import clip_input
-from co_perception.networks.variants import VideoVariant
+from co_perception.networks.variants import CENTER, VideoVariant
 from co_perception.networks.video import VideoNetwork
 from co_perception.runtime.store import store
 
@@ -187,7 +187,7 @@ class _Pictures:
         if not self.count:
             self.begin_s = taken[0][1]
         self.count += len(taken)
-        pixels = np.stack([each for each, _ in taken])
+        pixels = [each for each, _ in taken]
         for picture in pixels:
             digest = next(content_digests(Video(picture.transpose(2, 0, 1)[:, None])), bytes(8))
             self.digests.append(int.from_bytes(digest, "little"))
@@ -238,7 +238,9 @@ def _of_steps(y: Tensor) -> NDArray[np.float32]:
 def trunk_digest(network: VideoNetwork) -> str:
     """Digest of a trunk's weights and of the preprocessing before it, which together say what a feature means."""
     variant = network.variant
-    shown = [variant.size, variant.short_side, variant.mean, variant.std, variant.rate_hz]
+    shown: list[object] = [variant.size, variant.short_side, variant.mean, variant.std, variant.rate_hz]
+    if variant.crop != CENTER:  # which digests of earlier versions do not name
+        shown.append(variant.crop)
     digest = sha256(json.dumps([FORMAT, variant.name, getattr(variant, "window", None), *shown]).encode())
     for name, value in sorted(network.trunk.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

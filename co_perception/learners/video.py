@@ -35,7 +35,15 @@ from co_perception.networks.build import build_video, load_checkpoint
 from co_perception.networks.heads import STANDARD, build_head
 from co_perception.networks.inception import published_names
 from co_perception.networks.oadtr import Standardize
-from co_perception.networks.variants import HEADS, LINEAR, HeadVariant, PooledVariant, VideoVariant, video_variant
+from co_perception.networks.variants import (
+    CENTER,
+    HEADS,
+    LINEAR,
+    HeadVariant,
+    PooledVariant,
+    VideoVariant,
+    video_variant,
+)
 from co_perception.networks.video import HEAD, VideoNetwork
 from co_perception.training.augment import ClipAugment
 from co_perception.training.config import TrainConfig
@@ -63,6 +71,7 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         network: name of a video network.
         window: frames that its head averages, where that is a choice; None: the published clip length.
         head: kind of the head, one of `networks.variants.HEADS`, or its record; None: the published classifier.
+        crop: what of a frame the network sees, one of `networks.variants.CROPS`; it is saved with the model.
         options: the fields of `LearnerOptions`.
     """
 
@@ -80,10 +89,12 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         *,
         window: int | None = None,
         head: str | HeadVariant | None = None,
+        crop: str = CENTER,
         **options: Unpack[OptionKeywords],
     ) -> None:
         record = HeadVariant(head) if isinstance(head, str) else head
-        TrainableLearner.__init__(self, video_variant(network, window=window, head=record), **options)
+        variant = dataclasses.replace(video_variant(network, window=window, head=record), crop=crop)
+        TrainableLearner.__init__(self, variant, **options)
         if record is not None:  # an answer stands when the trunk's field is full, however far the head looks back
             self._choose_limits(MIN_PROGRESS * self.model.trunk.receptive_field / self.receptive_field, THRESHOLD)
 
@@ -229,6 +240,16 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         self._pipeline = Pipeline(network, make, self.frame_shape)
         self._run_with(self._pipeline.steps)  # type: ignore[arg-type]  # they are what `make` made
         self._begin(video_step_facts(network, self._pipeline))
+
+    def _meaning(self) -> dict[str, Any]:
+        """Crop and window are left out where they are as published, which digests of earlier versions do not name."""
+        meaning, head = super()._meaning(), self.variant.head
+        if self.variant.crop == CENTER:
+            del meaning["crop"]
+        published = video_variant(self.variant.name)
+        if isinstance(self.variant, PooledVariant) and self.variant.window != getattr(published, "window", None):
+            meaning["pool_window"] = self.variant.window
+        return meaning if head is None else meaning | {"head": [head.kind, head.width, head.window, head.depth]}
 
     def _metadata(self, **common: Any) -> Metadata:
         head, own = self.variant.head, own_fields(self.variant, VideoMetadata)

@@ -58,6 +58,8 @@ class Variant:
 
 LINEAR, GRU, ATTENTION, DEEPCOT = "linear", "gru", "attention", "deepcot"
 HEADS = (LINEAR, GRU, ATTENTION, DEEPCOT)
+CENTER, SQUASH, PAD = "center", "squash", "pad"
+CROPS = (CENTER, SQUASH, PAD)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class VideoVariant(Variant):
         size: height and width of the input in pixels.
         short_side: length to which a frame's shorter side is scaled before the center crop.
         mean, std: input normalization of values in [0, 1].
+        crop: what of a frame the network sees: "center", its middle, as published; "squash", all of it with both sides
+            scaled to `size`; "pad", all of it with its longer side scaled to `size`, and black beside it.
         head: on its features; None: the published classifier.
     """
 
@@ -98,7 +102,12 @@ class VideoVariant(Variant):
     short_side: int
     mean: float
     std: float
+    crop: str = CENTER
     head: HeadVariant | None = None
+
+    def __post_init__(self) -> None:
+        if self.crop not in CROPS:
+            raise ValueError(f"no crop {self.crop!r}; there are: {', '.join(CROPS)}")
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:

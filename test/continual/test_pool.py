@@ -107,3 +107,26 @@ def test_a_maximum_may_have_another_border(border: float) -> None:
         return F.max_pool2d(F.pad(x, (0, 0, 1, 2), value=border), (3, 1), (2, 1))
 
     check_streaming(layer, (2, 3), reference=reference)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation"),
+    [
+        (3, 2, [(0, 0), (0, 1), (0, 1)], 1),  # as TensorFlow pads an even image: torch rounds up instead
+        (3, 1, 1, 1),
+        ((1, 3, 3), (1, 2, 2), [(0, 0), (0, 1), (1, 1)], 1),  # the axes disagree
+        ((2, 2, 3), (2, 2, 3), [(0, 0), (0, 1), (2, 0)], 1),  # more than half a window
+        (2, 1, 1, (1, 2, 1)),
+        ((1, 2, 2), (1, 3, 3), [(0, 0), (0, 1), (1, 1)], 1),
+    ],
+)
+@pytest.mark.parametrize("size", [(8, 9), (9, 8), (10, 11)])
+def test_a_clip_of_images_is_pooled_as_the_padded_volume(
+    kernel: Any, stride: Any, padding: Any, dilation: Any, size: tuple[int, int], layout: torch.memory_format
+) -> None:
+    x = torch.randn(2, 3, 5, *size, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    pool = co.MaxPool3d(kernel, stride=stride, padding=padding, dilation=dilation)
+    pads = [amount for pad in reversed(pool.pads) for amount in pad]
+    wanted = F.max_pool3d(F.pad(x, pads, value=-torch.inf), pool.kernel_size, pool.stride, 0, pool.dilation)
+    torch.testing.assert_close(pool.clip(x), wanted, rtol=0, atol=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 
 from co_perception.learners.preprocess_video import to_input
 from co_perception.networks.variants import COI3D_INCEPTION, VIDEO_VARIANTS
+from co_perception.training.augment import ClipView
 
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 480), (1080, 1920), (256, 300), (100, 90)])
@@ -24,6 +27,55 @@ def test_equals_opencv_resize_and_center_crop(size: tuple[int, int]) -> None:
     assert got.shape == (3, 224, 224) and got.is_contiguous()
     # OpenCV interpolates in integers and rounds each pixel; one gray level is 1 / 127.5.
     np.testing.assert_allclose(got.numpy(), wanted, atol=1.1 / 127.5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (640, 480), (1080, 1920), (90, 100)])
+def test_squash_is_opencv_resize_of_the_whole_frame(size: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    wanted = cv2.resize(frame, (224, 224), interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1) / 127.5 - 1
+    got = to_input(frame, dataclasses.replace(COI3D_INCEPTION, crop="squash"))
+    np.testing.assert_allclose(got.numpy(), wanted, atol=1.1 / 127.5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (640, 480), (100, 90)])
+def test_pad_is_the_whole_frame_with_black_beside_it(size: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(1, 256, (*size, 3), dtype=np.uint8)
+    scale = 224 / max(size)
+    height, width = round(size[0] * scale), round(size[1] * scale)
+    wanted = np.zeros((224, 224, 3))
+    top, left = (224 - height) // 2, (224 - width) // 2
+    inside = slice(top, top + height), slice(left, left + width)
+    wanted[inside] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
+    got = to_input(frame, dataclasses.replace(COI3D_INCEPTION, crop="pad")).numpy()
+    np.testing.assert_allclose(got, wanted.transpose(2, 0, 1) / 127.5 - 1, atol=1.1 / 127.5)
+    outside = np.ones((224, 224), bool)
+    outside[inside] = False
+    assert outside.sum() == 224 * 224 - height * width and (got[:, outside] == -1).all()
+
+
+@pytest.mark.parametrize("crop", ["squash", "pad"])
+def test_an_act_at_the_side_is_seen_with_another_crop(crop: str) -> None:
+    frame = np.zeros((90, 160, 3), np.uint8)
+    frame[:, :20] = 255
+    assert (to_input(frame, COI3D_INCEPTION) == -1).all()
+    assert (to_input(frame, dataclasses.replace(COI3D_INCEPTION, crop=crop)) > 0.9).any()
+
+
+@pytest.mark.parametrize("crop", ["squash", "pad"])
+def test_training_may_enlarge_and_move_another_crop(crop: str) -> None:
+    """As much larger, the right border of the frame is at the right border of the input."""
+    frame = np.zeros((120, 160, 3), np.uint8)
+    frame[:, -8:] = 255
+    variant = dataclasses.replace(COI3D_INCEPTION, crop=crop)
+    right = to_input(frame, variant, view=ClipView(scale=1.5, right=1.0))
+    left = to_input(frame, variant, view=ClipView(scale=1.5, right=0.0))
+    assert right.shape == left.shape == (3, 224, 224)
+    assert (right[:, 112, -10:] > 0.9).all() and (left == -1).all()
+
+
+def test_an_unknown_crop_is_refused() -> None:
+    with pytest.raises(ValueError, match="no crop 'middle'; there are: center, squash, pad"):
+        dataclasses.replace(COI3D_INCEPTION, crop="middle")
 
 
 def test_values_span_minus_one_to_one_and_the_frame_is_not_touched() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def trunk_network() -> VideoNetwork:
     return network(VARIANT, published=False).float()
 
 
-def stepped(net: VideoNetwork, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+def stepped(net: VideoNetwork, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """(n, F) what a robot gets from the trunk, frame by frame, of a stream that does not end."""
     trunk, answers = net.trunk, []
     pipeline = Pipeline(trunk)
@@ -56,6 +57,20 @@ def test_features_are_those_of_the_stream(at_once: int, tmp_path: Path, monkeypa
     expected = stepped(net, frames)
     assert found.frames == 31 and found.rows.dtype == np.float32
     assert len(found.rows) >= len(expected) > 5
+    np.testing.assert_allclose(found.rows[: len(expected)], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_pictures_of_a_stream_may_differ_in_size(tmp_path: Path) -> None:
+    """As where one video follows another: each is scaled as the robot would scale it."""
+    net, frames = trunk_network(), moving(0, 31, 1)
+    shown = [frame if number < 16 else frame[:, 4:].repeat(2, 0).repeat(2, 1) for number, frame in enumerate(frames)]
+
+    class Changing(VideoInMemory):
+        def pictures(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
+            yield from ((pixels, number / RATE_HZ) for number, pixels in enumerate(shown))
+
+    found = FeatureExtractor(net, folder=tmp_path).compute(Changing(frames, RATE_HZ))
+    expected = stepped(net, shown)
     np.testing.assert_allclose(found.rows[: len(expected)], expected, rtol=1e-3, atol=1e-5)
 
 

@@ -87,6 +87,43 @@ def test_a_head_learns_on_a_trunk_that_stays(kind: str, checkpoint: Path, tmp_pa
         assert len(valid) >= 5 and {answer.description for answer in valid[-3:]} == {COLORS[label]}
 
 
+@pytest.mark.parametrize(
+    "head", [HeadVariant("attention", width=16, window=4), HeadVariant("deepcot", width=16, window=8, depth=1)]
+)
+def test_the_digest_names_what_weights_do_not_show(head: HeadVariant) -> None:
+    """With the same numbers a head that looks back otherwise, or a mean of more frames, answers otherwise."""
+
+    def digest(variant: HeadVariant | None, window: int | None = None, crop: str = "center") -> str:
+        learner = ContinualVideoLearner("cox3d_s", head=variant, window=window, crop=crop, classes=COLORS)
+        for value in learner.model.state_dict().values():
+            value.zero_()
+        return learner.digest()
+
+    plain = HeadVariant("attention", width=16, window=8)
+    assert digest(plain) == digest(HeadVariant("attention", width=16, window=8))
+    others = [digest(head), digest(plain, 5), digest(plain, crop="squash"), digest(None), digest(None, 5)]
+    assert len({digest(plain), *others}) == 6
+
+
+@pytest.mark.parametrize("crop", ["squash", "pad"])
+def test_the_crop_is_that_of_the_training_wherever_the_model_runs(crop: str, checkpoint: Path, tmp_path: Path) -> None:
+    """In the features and in the loaded model: it sees what is at the side of a wide picture."""
+    sides = [(Video(np.full((3, 20, 36, 80), 100 * side, np.uint8), 5.0), Category(side)) for side in (0, 1)]
+    for video, category in sides:
+        video.data[..., 30:50] = 50  # the same in both, and all that the middle shows
+        video.data[0, 0, 0, 0] = int(category.data)
+    learner = ContinualVideoLearner("cox3d_s", head="linear", crop=crop, classes=COLORS)
+    learner.start_from(checkpoint)
+    learner.fit(sides, config=HEAD.replace(batch_size=2), folder=tmp_path / "out")
+    assert learner.eval(sides, config=HEAD)["accuracy"] == 1
+    loaded = ContinualVideoLearner("cox3d_s")
+    loaded.load(tmp_path / "out" / "model")
+    assert loaded.variant.crop == crop and loaded.digest() == learner.digest()
+    for side, (video, _) in enumerate(sides):
+        loaded.reset()
+        assert loaded.infer(list(video.data.transpose(1, 2, 3, 0)))[-1].description == COLORS[side]
+
+
 def test_features_are_computed_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = list[tuple[str, int, int]]()
     learner = ContinualVideoLearner("cox3d_s", head="linear", classes=COLORS)
@@ -187,9 +224,9 @@ def test_the_head_is_part_of_the_optimized_step(kind: str, checkpoint: Path) -> 
 
 @pytest.mark.slow
 def test_a_bundle_has_the_head(checkpoint: Path, tmp_path: Path) -> None:
-    """Without torch it answers as the learner does."""
+    """Without torch it answers as the learner does, and sees as much of a picture."""
     pytest.importorskip("onnxruntime")
-    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant("gru", width=16), classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant("gru", width=16), crop="pad", classes=COLORS)
     learner.start_from(checkpoint)
     learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=1))
     learner.bundle(tmp_path / "bundle")
