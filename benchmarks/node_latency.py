@@ -1,4 +1,4 @@
-"""Latency from a published frame to its `/activity`, part by part, over the middleware, at 640x480 and 30 Hz.
+"""Latency from a published frame to its `/activity`, part by part, over the middleware, at 30 Hz.
 
 The node `video_activity` runs in a process of its own (`node_process.py`), with a real but small network, so that its
 step fits the period of the frames. This process is the camera and the subscriber. Each case sends raw frames (rgb8 or
@@ -215,7 +215,7 @@ def surroundings(options: argparse.Namespace) -> dict[str, Any]:
         "middleware": rclpy.get_rmw_implementation_identifier(),
         "threads of the network": options.threads,
         "network": f"{options.network}, made small",
-        "frames": f"{WIDTH} x {HEIGHT}, {RATE_HZ:g} a second, {options.reliability}",
+        "frames": f"{options.width} x {options.height}, {RATE_HZ:g} a second, {options.reliability}",
         "warm-up (s)": WARM_UP_S,
     }
 
@@ -230,6 +230,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--network", default="cox3d_m", help="a CoX3D, whose pictures are taken; it is made small")
     parser.add_argument("--threads", type=int, default=1, help="of the network")
     parser.add_argument("--reliability", default="reliable", choices=("reliable", "best_effort"))
+    parser.add_argument("--width", type=int, default=WIDTH, help="of the frames; for others than 640 x 480 name --out")
+    parser.add_argument("--height", type=int, default=HEIGHT)
     parser.add_argument("--out", type=Path, default=OUT / "node_latency.json", help="where figures are kept")
     return parser.parse_args()
 
@@ -253,7 +255,7 @@ def main() -> None:
     own_domain()
     if options.transport != "default":
         os.environ[PROFILES] = str(HERE.parent / "config" / options.transport)
-    pictures = frames_of(store.locate(CLIP))[:PICTURES]
+    pictures = frames_of(store.locate(CLIP), PICTURES, options.width, options.height)
     known = surroundings(options)
     for name, value in known.items():
         print(f"{name}: {value}")

@@ -41,7 +41,7 @@ WIDTH, HEIGHT, RATE_HZ = 640, 480, 30.0
 WARM_UP_S, STARTING_S = 5.0, 60.0
 NODES = (
     NodeCommand("pose", {"image_reliability": "reliable", "threads": 2}),
-    NodeCommand("skeleton_activity", {"threads": 1, "model": "costgcn_short_motions"}),
+    NodeCommand("skeleton_activity", {"threads": 1}),
 )
 
 
@@ -86,21 +86,24 @@ class Bench(Node):
         self.dropped += message.dropped_frames
 
 
-def frames_of(path: Path) -> list[NDArray[np.uint8]]:
-    """The clip's frames, fitted into 640 x 480 with black beside them, every second one (the clip has 60 a second)."""
+def frames_of(path: Path, most: int | None = None, width: int = WIDTH, height: int = HEIGHT) -> list[NDArray[np.uint8]]:
+    """The clip's frames, fitted in with black beside them, every second one (the clip has 60 a second).
+
+    most: of frames; None: all.
+    """
     import cv2
 
-    fitted = []
+    fitted: list[NDArray[np.uint8]] = []
     with VideoReader(str(path)) as reader:
         for index, frame in enumerate(reader):
-            pixels = frame.pixels
-            if index % 2 == 0:
-                scale = min(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0])
-                height, width = (round(side * scale) for side in pixels.shape[:2])
-                small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-                canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-                top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
-                canvas[top : top + height, left : left + width] = small
+            if index % 2 == 0 and len(fitted) != most:
+                pixels = frame.pixels
+                scale = min(width / pixels.shape[1], height / pixels.shape[0])
+                high, wide = (round(side * scale) for side in pixels.shape[:2])
+                canvas = np.zeros((height, width, 3), np.uint8)
+                top, left = (height - high) // 2, (width - wide) // 2
+                small = cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA)
+                canvas[top : top + high, left : left + wide] = small
                 fitted.append(canvas)
     return fitted
 
