@@ -136,7 +136,17 @@ def _narrow(at: Place, x: Named, axis: int, start: int, length: int) -> Named:
 def _unbind(at: Place, x: Named, axis: int = 0) -> list[Named]:
     whole = [like.unsqueeze(axis) for like in at.like]
     parts = at.writer.add_many("Split", [x], whole, axis=axis, num_outputs=len(whole)) if len(whole) > 1 else [x]
-    return [at("Squeeze", part, torch.tensor([axis]), like=like) for part, like in zip(parts, at.like, strict=True)]
+    return [_view(Place(at.writer, like), part) for part, like in zip(parts, at.like, strict=True)]
+
+
+def _select(at: Place, x: Named, axis: int, index: int) -> Named:
+    """A view of one entry, so that a frame that is taken out and put among others again is not copied twice."""
+    size = x.like.shape[axis]
+    if size > 1:
+        start, axis = index % size, axis % x.like.dim()
+        bounds = [torch.tensor([number]) for number in (start, start + 1, axis)]
+        x = at("Slice", x, *bounds, like=x.like.narrow(axis, start, 1))
+    return _view(at, x)
 
 
 def _split(at: Place, x: Named, sizes: object, axis: int = 0) -> list[Named]:
@@ -145,7 +155,7 @@ def _split(at: Place, x: Named, sizes: object, axis: int = 0) -> list[Named]:
 
 
 def _stack(at: Place, parts: Sequence[Named], axis: int = 0) -> Named:
-    apart = [at("Unsqueeze", part, torch.tensor([axis]), like=part.like.unsqueeze(axis)) for part in parts]
+    apart = [_view(Place(at.writer, part.like.unsqueeze(axis)), part) for part in parts]
     return apart[0] if len(apart) == 1 else at("Concat", *apart, axis=axis)
 
 
@@ -299,7 +309,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "view": _view, "reshape": _view, "flatten": _view, "unflatten": _view, "view_as": _view, "squeeze": _view,
     "unsqueeze": _view, "movedim": _reorder(torch.movedim), "transpose": _reorder(torch.transpose),
     "permute": _reorder(torch.permute), "slice": _slice, "narrow": _narrow, "full_like": _full_like,
-    "select": lambda at, x, axis, index: at("Gather", x, torch.tensor(index), axis=axis),
+    "select": _select,
     "unbind": _unbind, "split": _split, "split_with_sizes": _split, "stack": _stack,
     "cat": lambda at, parts, axis=0: at("Concat", *parts, axis=axis),
     "where": _where, "masked_fill": lambda at, x, mask, value: _where(at, mask, value, x),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from helpers.stepper_networks import FAMILIES, stream
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array, to_array
-from torch import nn
+from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.continual.norm import fold_batch_norm
@@ -88,6 +89,28 @@ def test_a_norm_without_weights_that_stays_is_written() -> None:
     norm.running_var.uniform_(0.5, 2)
     made = stepper(network.eval(), (2, 8, 8), "onnxruntime", StepOptions(threads=1))
     assert made.name == "onnxruntime" and difference(made, network=network) < 1e-5
+
+
+class DilatedLayer(nn.Module):
+    """A layer of a temporal convolutional network, with its skip; (B, 8, T)."""
+
+    def __init__(self, dilation: int) -> None:
+        super().__init__()
+        self.wide = nn.Conv1d(8, 8, 3, padding=dilation, dilation=dilation)
+        self.narrow = nn.Conv1d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.narrow(torch.relu(self.wide(x)))
+
+
+def test_a_frame_that_is_taken_out_and_put_back_costs_no_node() -> None:
+    """Each layer hands single frames on; between the layers of a converted network nothing is left of that."""
+    plain = nn.Sequential(*(DilatedLayer(dilation) for dilation in (1, 2, 4))).eval()
+    layer = co.convert(plain, example=(8,))
+    model = onnx_graph(Program(EagerStepper(layer, (8,))), lend=True).model
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert kinds["Conv"] == 6
+    assert sum(kinds[name] for name in ("Reshape", "Squeeze", "Unsqueeze", "Gather")) == 1, kinds  # of the answer
 
 
 def saturated(x: NDArray[np.uint8], weights: NDArray[np.int8]) -> NDArray[np.int32]:
