@@ -105,7 +105,7 @@ class OnnxStepper(Stepper):
         fresh = [self._lend(name, tensor) for name, tensor in zip(self._inputs, (*frames, state.age), strict=False)]
         feeds = {name: v for name, v in zip(self._inputs, fresh + given.values, strict=True) if name in self._used}
         values = self._session.run_with_ort_values(self._outputs, feeds)
-        answers = [from_dlpack(value._ortvalue) for value in values]
+        answers = [from_dlpack(value._ortvalue.__dlpack__()) for value in values]  # a capsule: nothing is asked
         for place in self._reshaped:
             answers[place] = answers[place].view(streams, *program.shapes[place])
         count, made = program.answers, answers[program.answers :]
