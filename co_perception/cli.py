@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from co_perception.commands import (
     adapt,
+    annotation_formats,
     bundle,
     doctor,
     evaluate,
@@ -26,7 +27,9 @@ from co_perception.commands import (
 )
 from co_perception.runtime.versions import torch_advice
 
-COMMANDS = (doctor, record, studio, show, train, adapt, evaluate, tune, why, bundle, weights, networks)
+COMMANDS = (
+    doctor, record, annotation_formats, studio, show, train, adapt, evaluate, tune, why, bundle, weights, networks,
+)  # fmt: skip
 
 
 def make_parser() -> argparse.ArgumentParser:

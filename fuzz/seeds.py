@@ -43,6 +43,27 @@ ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <TIER TIER_ID="x" PARTICIPANT="Anna" PARENT_REF="default"/></ANNOTATION_DOCUMENT>
 """
 VTT = "WEBVTT\n\nNOTE by hand\n\nname\n00:02.500 --> 01:00:07.250 align:left\n<v Anna>wave &amp; <b>go</b>\n"
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><frame_filter>step=2</frame_filter></task></meta>
+<track id="0" label="person"><box frame="0" outside="0"><attribute name="act">go</attribute></box>
+<box frame="2" outside="1"/></track>
+<image id="4"><tag label="wave &amp; go"><attribute name="act">true</attribute></tag><box label="person"/></image>
+</annotations>
+"""
+LABEL_STUDIO = [{
+    "id": 1, "data": {"video": "/data/1a2b3c4d-a.mp4"},
+    "annotations": [{"was_cancelled": False, "result": [
+        {"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["wave"]}},
+        {"type": "labels", "value": {"start": 2.5, "end": 3, "labels": ["go"]}},
+        {"type": "videorectangle", "id": "r", "value": {"labels": ["sit"], "framesCount": 9, "sequence": [
+            {"frame": 2, "enabled": True}, {"frame": 4, "enabled": False}]}},
+    ]}],
+}]  # fmt: skip
+BACKUP = [{
+    "version": 0, "shapes": [], "tags": [{"frame": 0, "label": "wave", "attributes": []}],
+    "tracks": [{"frame": 1, "label": "person", "attributes": [], "shapes": [
+        {"frame": 1, "outside": False, "attributes": [{"name": "act", "value": "go"}]}, {"frame": 9, "outside": True}]}],
+}]  # fmt: skip
 KINETICS: dict[str, Any] = {
     "data": [{"frame_index": 1, "skeleton": [{"pose": [0.5] * 36, "score": [0.9] * 18}]}],
     "label": "yoga",
@@ -90,6 +111,14 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "annotations_json/0_seconds", json.dumps(rows)
     yield "elan/0_two_tiers", ELAN
     yield "webvtt/0_voice", VTT
+    yield "cvat/0_track_and_tag", CVAT
+    yield "exports/0_label_studio", json.dumps(LABEL_STUDIO)
+    yield "exports/0_backup", json.dumps(BACKUP)
+    labels = {"label": {"labels": [{"name": "wave"}]}}
+    tag = {"type": "label", "label_id": 0, "attributes": {}}
+    box = {"type": "bbox", "label_id": 0, "attributes": {"track_id": 1, "outside": False}}
+    items = [{"id": "a", "attr": {"frame": n}, "annotations": [[tag], [box]][n // 2]} for n in range(4)]
+    yield "exports/0_datumaro", json.dumps({"categories": labels, "items": items})
     step = {"label": "Left Step", "metadata": {"system": {"startTime": 1.5, "endTime": 2}}}
     yield "steps/0_one", json.dumps({"annotations": [step]})
     body = "7 0 0 0 0 0 0 0 0 2\n25\n" + "0.1 0.2 3 0 0 0 0 0 0 0 0 2\n" * 25
@@ -138,6 +167,8 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
 def _weights() -> Iterator[tuple[str, bytes]]:
     tensors = {"fc.weight": torch.ones(2, 3), "body.layer1.sum.bn.bias": torch.zeros(2, dtype=torch.int64)}
     yield "safetensors/0_two", safetensors_bytes(tensors)
+    shows = {"show.0": torch.ones(3), "show.1": torch.tensor([0.0, 1.0, 0.0])}
+    yield "gallery/0_two", safetensors_bytes(shows, {"show.0": "wave\nmonday 1", "show.1": "sit"})
     for name, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
         buffer = io.BytesIO()
         torch.save({"state_dict": tensors, "epoch": 3}, buffer, **options)

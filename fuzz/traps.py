@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from co_perception.learners.metadata import shipped
-from fuzz.seeds import CORPUS, ELAN, KINETICS, write_corpus
+from fuzz.seeds import BACKUP, CORPUS, CVAT, ELAN, KINETICS, LABEL_STUDIO, write_corpus
 
 DEEP = "[" * 20_000
 FORMAT = {"format": "co_perception.state", "format_version": "1"}
@@ -62,6 +62,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         "latencies",
         "metadata",
         "bundle",
+        "exports",
     }
     for target in sorted(deep):
         yield f"{target}/deep", DEEP
@@ -76,6 +77,21 @@ def _texts() -> Iterator[tuple[str, str]]:
     outside = ELAN.replace("?>", '?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>')
     yield "elan/outside_entity", outside.replace("wave", "&e;")
     yield "elan/huge_times", ELAN.replace('"20"', f'"{"9" * 4000}"')
+    yield (
+        "cvat/billion_laughs",
+        CVAT.replace("?>", f'?><!DOCTYPE x [<!ENTITY e0 "ha">{bomb}]>', 1).replace("go", "&e8;"),
+    )
+    yield "cvat/frame_of_4000_digits", CVAT.replace('"4"', f'"{"9" * 4000}"')
+    yield "cvat/endless_step", CVAT.replace("step=2", f"step={'9' * 300}")
+    yield "cvat/attribute_of_nothing", CVAT.replace("<box frame", "<attribute>go</attribute><box frame")
+    studio = json.dumps(LABEL_STUDIO)
+    yield "exports/frame_with_a_huge_exponent", studio.replace('"end": 9', '"end": 1e999999999')
+    yield "exports/seconds_with_a_huge_exponent", studio.replace('"end": 3', '"end": 1e999999999')
+    yield "exports/not_a_number", studio.replace('"end": 3', '"end": NaN')
+    yield "exports/labels_are_numbers", studio.replace('["wave"]', "[1, null]")
+    backup = json.dumps(BACKUP)
+    yield "exports/track_of_400_digits", backup.replace('"frame": 9', f'"frame": {"9" * 400}')
+    yield "exports/shapes_are_a_text", backup.replace('"shapes": []', '"shapes": "abc"')
     yield "webvtt/many_open_tags", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v" * 8_000 + "\n"
     yield "webvtt/many_spaces", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 8_000 + "\n"
     yield "webvtt/hours_of_3000_digits", f"WEBVTT\n\n{'9' * 3000}:00:01.000 --> {'9' * 3001}:00:02.000\nwave\n"
@@ -219,6 +235,22 @@ def _checkpoints() -> Iterator[tuple[str, bytes]]:
     }.items():
         text = json.dumps({"fc.weight": header["fc.weight"] | changed}).encode()
         yield f"safetensors/{name}", struct.pack("<Q", len(text)) + text + whole[8 + size :]
+    for name, words in {
+        "no_label": {"show.0": "\nmonday"},
+        "more_labels_than_vectors": {"show.0": "wave", "show.1": "sit"},
+        "names_that_do_not_count": {"show.7": "wave"},
+    }.items():
+        yield f"gallery/{name}", safetensors_bytes({"show.0": torch.ones(3)}, words)
+    for name, vector in {
+        "another_length": torch.ones(4),
+        "endless": torch.tensor([1.0, float("inf"), 0.0]),
+        "beyond_single_precision": torch.tensor([1e300, 0.0, 0.0], dtype=torch.float64),
+        "whole_numbers": torch.ones(3, dtype=torch.int64),
+        "halves": torch.ones(3, dtype=torch.bfloat16),
+        "table": torch.ones(1, 3),
+    }.items():
+        yield f"gallery/{name}", safetensors_bytes({"show.0": vector}, {"show.0": "wave"})
+    yield "gallery/header_too_long", struct.pack("<Q", 2**62) + whole[8:]
     yield "safetensors/deep", struct.pack("<Q", len(DEEP)) + DEEP.encode()
     expanded = torch.ones(1).expand(10**11)
     for target, wrapped in (

@@ -44,7 +44,8 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--annotations", type=user_path, metavar="FILE",
-        help="CSV or JSON: start, end, label, subject (default: annotations.csv beside each recording)",
+        help="a table start, end, label, subject (CSV, JSON), ELAN, WebVTT or Foxglove events (default: "
+        "annotations.csv beside each recording)",
     )  # fmt: skip
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
     parser.add_argument("--forget", nargs="+", default=[], metavar="LABEL", help="activities to take away first")
@@ -76,11 +77,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _show(gallery: Gallery, arguments: argparse.Namespace) -> None:
     """Adds each annotated piece of the recordings; says on standard error what cannot be used."""
-    from co_perception.data.annotations.intervals import read_annotations
+    from co_perception.data.annotations.sources import read_any
     from co_perception.data.bags.labeled_bags import recordings
     from co_perception.data.parsing import Skipped
 
-    annotations = None if arguments.annotations is None else read_annotations(arguments.annotations)
+    annotations = None if arguments.annotations is None else read_any(arguments.annotations)
     skipped = Skipped()
     layout = gallery.variant.layout
     for recording in recordings(arguments.bags, annotations, layout, skipped, topic=arguments.topic):

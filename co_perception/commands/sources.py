@@ -68,7 +68,8 @@ def add_sources(parser: argparse.ArgumentParser, option: str | None = None) -> N
     )  # fmt: skip
     parser.add_argument(
         "--annotations", type=user_path, metavar="FILE",
-        help="CSV or JSON: start, end, label, subject (default: annotations.csv beside each recording)",
+        help="a table start, end, label, subject (CSV, JSON), ELAN, WebVTT or Foxglove events (default: "
+        "annotations.csv beside each recording)",
     )  # fmt: skip
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
     parser.add_argument(
@@ -113,7 +114,7 @@ def read_samples(
         FileNotFoundError: for a source that is not there.
         ValueError: where sources have different classes, a data set does not tell its rate, or nothing can be used.
     """
-    from co_perception.data.annotations.intervals import read_annotations
+    from co_perception.data.annotations.sources import read_any
     from co_perception.data.bags.labeled_bags import bag_samples
     from co_perception.data.clip_overlaps import joined_overlaps
     from co_perception.data.parsing import Skipped
@@ -123,7 +124,7 @@ def read_samples(
     if check:
         _check_options(given, set(data_sets.values()), bool(bags))
     if bags:
-        annotations = None if given.annotations is None else read_annotations(given.annotations)
+        annotations = None if given.annotations is None else read_any(given.annotations)
         window, rate_hz = variant.clip, variant.rate_hz
         read = bag_samples(
             bags,

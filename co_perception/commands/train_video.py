@@ -50,7 +50,7 @@ def read_videos(given: VideoSources, rate_hz: float) -> tuple[Samples, Skipped]:
         FileNotFoundError: for a source that is not there.
         ValueError: for options that change nothing, and where nothing can be used.
     """
-    from co_perception.data.annotations.intervals import read_annotations
+    from co_perception.data.annotations.sources import read_any
     from co_perception.data.bags.labeled_videos import video_bag_samples
     from co_perception.data.bags.recorded_file import is_recording
     from co_perception.data.datasets.video_folder import video_samples, with_background
@@ -65,7 +65,7 @@ def read_videos(given: VideoSources, rate_hz: float) -> tuple[Samples, Skipped]:
             raise ValueError(f"--{option} is for recordings, and all sources are videos: leave it out.")
     parts, skipped = list["Samples"](), Skipped()
     if bags:
-        annotations = None if given.annotations is None else read_annotations(given.annotations)
+        annotations = None if given.annotations is None else read_any(given.annotations)
         samples, left_out = video_bag_samples(bags, annotations, rate_hz, given.background, topic=given.topic)
         parts, skipped = [samples], skipped + left_out
     for path in given.sources:

@@ -107,7 +107,7 @@ class Gallery:
             restored(COGALLERY, saved), dims=dims, memory=saved.memory or COGALLERY.memory, classes=2, groups=(),
             labels="", name=COGALLERY.name,
         )  # fmt: skip
-        self.shows: tuple[Show, ...] = _read_shows(folder / SHOWS, dims) if (folder / SHOWS).is_file() else ()
+        self.shows: tuple[Show, ...] = read_shows(folder / SHOWS, dims) if (folder / SHOWS).is_file() else ()
         self._network = CoGallery(self.variant).eval().requires_grad_(False)
         self._network.load_state_dict({**self._weights, LAST: torch.zeros(1, dims)})
 
@@ -234,8 +234,8 @@ def _embedding(folder: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def _read_shows(path: Path, dims: int) -> tuple[Show, ...]:
-    """The shows in a file. Raises: ValueError for a damaged one."""
+def read_shows(path: Path, dims: int) -> tuple[Show, ...]:
+    """The shows in a gallery's file, with vectors of `dims` numbers. Raises: ValueError for a damaged one."""
     shows = list[Show]()
     try:
         with parse_errors(path, "what a gallery's save() wrote"), safe_open(path, "numpy") as file:
@@ -244,7 +244,8 @@ def _read_shows(path: Path, dims: int) -> tuple[Show, ...]:
                 raise ValueError(f"it has {len(words)} shows, and a gallery {MOST_SHOWS} at most")
             for number in range(len(words)):
                 label, _, source = words[f"show.{number}"].partition("\n")
-                vector = np.asarray(file.get_tensor(f"show.{number}"), np.float32)
+                with np.errstate(over="ignore"):  # what is too large is infinite then, and refused
+                    vector = np.asarray(file.get_tensor(f"show.{number}"), np.float32)
                 if vector.shape != (dims,) or not np.isfinite(vector).all() or not label:
                     raise ValueError(f"show {number} is no vector of {dims} numbers with a label")
                 shows.append(Show(label, vector, source))

@@ -17,6 +17,7 @@ from co_perception.continual.state import State
 from co_perception.data.parsing import parse_errors
 from co_perception.engine.stages import StageState
 from co_perception.learners import bundle_file, skeleton_streams, video_streams
+from co_perception.learners.gallery import read_shows
 from co_perception.learners.metadata import Metadata, restored
 from co_perception.learners.weights import read_checkpoint
 from co_perception.networks.checkpoints import oadtr_names, own_names, stgcn_names
@@ -35,6 +36,7 @@ NETWORKS: dict[str, Any] = {
 }
 OWNER = skeleton_streams.StreamOwner("net", "0123456789abcdef")
 SIZES = skeleton_streams.SkeletonStreamSizes(memory=5, stride=2, frame=(3, 4, 1), classes=2)
+GALLERY_DIMS = 3
 FRESH = State(torch.zeros(1, dtype=torch.int64), (torch.zeros(1, 3), (torch.zeros(1, 2, 2),)))
 
 
@@ -66,6 +68,11 @@ def _checkpoint(path: Path) -> None:
     for rename in (own_names, stgcn_names, oadtr_names):
         with suppress(ValueError):
             rename(found)
+
+
+def _shows(path: Path) -> None:
+    for show in read_shows(path, GALLERY_DIMS):
+        assert show.label and show.vector.shape == (GALLERY_DIMS,) and np.isfinite(show.vector).all()
 
 
 def _streams(path: Path) -> None:
@@ -116,6 +123,7 @@ def bundle(data: bytes) -> None:
 pickle = of_file("arrays.pkl", _pickle)
 safetensors = of_file("weights.safetensors", _checkpoint)
 torch_zip = of_file("weights.pyth", _checkpoint)
+gallery = of_file("shows.safetensors", _shows)
 training = of_file("epoch-00001.ckpt", checkpoints.read)
 state = of_file("state.safetensors", lambda path: states.load(path, FRESH))
 people_streams = of_file("people.safetensors", _streams)

@@ -73,6 +73,12 @@ class Interval:
             return self
         return replace(self, start_ns=self.start_ns + origin_ns, end_ns=self.end_ns + origin_ns, relative=False)
 
+    def since(self, origin_ns: int) -> Interval:
+        """The same in time since the start of a recording that starts at `origin_ns`: `shifted` turned round."""
+        if self.relative:
+            return self
+        return replace(self, start_ns=self.start_ns - origin_ns, end_ns=self.end_ns - origin_ns, relative=True)
+
 
 def read_annotations(path: Path | str) -> list[Interval]:
     """The intervals of a `.csv` or `.json` file, by recording and start.

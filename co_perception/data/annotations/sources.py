@@ -1,37 +1,104 @@
-"""Annotations of a recording from any source: a table, an ELAN file, subtitles, or a topic of the recording itself.
+"""Annotations of a recording from any source: a table, files of other tools, or a topic of the recording itself.
 
-Two types of topics are understood. `co_perception/ActivityEvent` tells which subject began and stopped which activity,
-as the recognizers publish it. `std_msgs/String` is the least that anything can publish: a label begins, and the one
-before it ends; an empty string only ends. It has no stamp, so its time is when it was recorded.
+Three types of topics are understood. `co_perception/ActivityEvent` tells which subject began and stopped which
+activity, as the recognizers publish it. `foxglove_msgs/Event` is a span with a label (`foxglove_events`).
+`std_msgs/String` is the least that anything can publish: a label begins, and the one before it ends; an empty string
+only ends. It has no stamp, so its time is when it was recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from co_perception.data.annotations.cvat import cvat_intervals, cvat_task, is_cvat_json
+from co_perception.data.annotations.cvat_xml import parse_cvat
+from co_perception.data.annotations.foxglove_events import intervals_of_events
+from co_perception.data.annotations.frame_times import FrameTimes
 from co_perception.data.annotations.intervals import Interval, checked, read_annotations
+from co_perception.data.annotations.label_studio import is_label_studio, label_studio_intervals
 from co_perception.data.annotations.video_annotations import read_elan, read_webvtt
 from co_perception.data.bags.bag_file import Bag, StampedMessage
+from co_perception.data.bags.message_types import FOXGLOVE_EVENT
+from co_perception.data.parsing import Skipped, parse_errors, read_bounded, read_json
 from co_perception.engine.label_groups import group_of
 from co_perception.engine.time import nanoseconds
 
-READERS = {".csv": read_annotations, ".json": read_annotations, ".eaf": read_elan, ".vtt": read_webvtt}
 TOPIC = "topic:"
 EVENTS, STRING = "co_perception/msg/ActivityEvent", "std_msgs/msg/String"
 ONSET = 0  # ActivityEvent.ONSET
+ENDINGS = (".csv", ".json", ".eaf", ".vtt", ".xml", ".mcap")
 
 
-def read_any(path: Path | str) -> list[Interval]:
-    """The annotations of a file, read as its ending says. Raises ValueError for other endings, and as the readers.
+def read_any(
+    path: Path | str,
+    times: FrameTimes | None = None,
+    attribute: str | None = None,
+    skipped: Skipped | None = None,
+) -> list[Interval]:
+    """The annotations of a file, read as its ending says: a table, ELAN, WebVTT, CVAT, Label Studio, Foxglove's events.
 
-    Times in ELAN files and subtitles count from the start of their video, and are taken to count from the start of the
-    recording.
+    Times in ELAN files, subtitles and files of CVAT and Label Studio count from the start of their video, and are taken
+    to count from the start of the recording.
+
+    Args:
+        path: of a .csv, .json (a table, or an export of Label Studio or CVAT), .eaf, .vtt, .xml (CVAT) or .mcap file.
+        times: of the video's frames, for files that count frames.
+        attribute: of CVAT's tracks and tags, whose values are the labels; None: their labels are.
+        skipped: gets what is in the file and is no interval.
+
+    Raises:
+        ValueError: for other endings, files that count frames without `times`, an `attribute` where there is none to
+            choose, and as the readers.
     """
-    reader = READERS.get(Path(path).suffix.lower())
-    if reader is None:
-        raise ValueError(f"annotations end in {', '.join(READERS)}, got {Path(path).name!r}.")
-    return reader(path)
+    path, skipped = Path(path), Skipped() if skipped is None else skipped
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(f"annotations end in {', '.join(ENDINGS)}, got {path.name!r}.")
+    own = _frame_reader(path, ending)
+    if own is not None:
+        with parse_errors(path, "annotations of CVAT or Label Studio"):
+            return own(times, skipped, attribute)
+    if times is not None or attribute is not None:
+        raise ValueError(f"{path.name} has times and labels of its own: a rate, a video and an attribute are for CVAT.")
+    if ending == ".mcap":
+        with Bag(path) as bag:
+            return topic_annotations(bag, bag.topic((FOXGLOVE_EVENT,)))
+    readers: dict[str, Callable[[Path], list[Interval]]] = {".eaf": read_elan, ".vtt": read_webvtt}
+    return readers.get(ending, read_annotations)(path)
+
+
+def counts_frames(path: Path | str) -> bool:
+    """Whether a file is an export of CVAT or Label Studio, whose times may be numbers of frames."""
+    return _frame_reader(Path(path), Path(path).suffix.lower()) is not None
+
+
+FrameReader = Callable[[FrameTimes | None, Skipped, str | None], list[Interval]]
+
+
+def _frame_reader(path: Path, ending: str) -> FrameReader | None:
+    """The reader of a file of CVAT or Label Studio; None for another one."""
+    if ending == ".xml":
+        return lambda times, skipped, attribute: cvat_intervals(
+            parse_cvat(read_bounded(path)), times, skipped, attribute
+        )
+    if ending != ".json":
+        return None
+    with parse_errors(path, "JSON"):
+        content: Any = read_json(path, parse_float=Decimal)
+    if is_cvat_json(content):
+        return lambda times, skipped, attribute: cvat_intervals(cvat_task(content), times, skipped, attribute)
+    if is_label_studio(content):
+        return lambda times, skipped, attribute: _label_studio(content, times, skipped, attribute)
+    return None
+
+
+def _label_studio(content: Any, times: FrameTimes | None, skipped: Skipped, attribute: str | None) -> list[Interval]:
+    if attribute is not None:
+        raise ValueError("an attribute is CVAT's, and this is an export of Label Studio: leave it out.")
+    return label_studio_intervals(content, times, skipped)
 
 
 def annotations_for(source: str, bag: Bag) -> list[Interval]:
@@ -47,13 +114,14 @@ def topic_annotations(bag: Bag, topic: str | None = None) -> list[Interval]:
 
     They are in stamps for events, and in time since the start of the recording for strings. An activity that has not
     ended ends with the recording. Raises BagError where there is no such topic, and ValueError for two activities of
-    one subject and group at a time.
+    one subject and group at a time, and for an event of Foxglove without a label.
     """
-    name = bag.topic((EVENTS, STRING), topic)
+    name = bag.topic((EVENTS, FOXGLOVE_EVENT, STRING), topic)
     messages = list(bag.messages(name))
-    found = _of_events(messages, bag) if bag.topics[name] == EVENTS else _of_strings(messages, bag)
     try:
-        return checked(found)
+        if bag.topics[name] == FOXGLOVE_EVENT:
+            return checked(intervals_of_events(each.message for each in messages))
+        return checked(_of_events(messages, bag) if bag.topics[name] == EVENTS else _of_strings(messages, bag))
     except ValueError as error:
         raise ValueError(f"{bag.path}, {name}: {error}") from error
 

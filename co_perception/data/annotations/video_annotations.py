@@ -4,7 +4,8 @@ ELAN: Wittenburg et al., ELAN: a Professional Framework for Multimodality Resear
 list of instants in milliseconds, and tiers of annotations between two of them. Here a tier belongs to one subject: its
 participant, or else its own name; ELAN's `default` tier belongs to everybody. Tiers with a parent describe the
 parent's annotations and not the time, so they are left out. The file is read by expat, element by element, into flat
-lists. A document type, which entities need, is refused.
+lists. A document type, which entities need, is refused. `elan_writer` adds what ELAN has no place for: the group of a
+tier's labels in the name of its type, and the recording in a property.
 
 WebVTT: W3C Candidate Recommendation 2019.
 
@@ -37,6 +38,9 @@ from co_perception.engine.time import NANO
 
 MOST_BYTES = 32 * 1024 * 1024
 MILLI_NS = NANO // 1000
+EVERYBODY = "default"  # name of a tier
+GROUP_TYPE = "group:"  # begins the type of a tier whose labels are of a group
+RECORDING = "co_perception:recording"  # property of a file
 ARROW = "-->"
 OTHER_BLOCKS = ("NOTE", "STYLE", "REGION")
 TIME = re.compile(r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})", re.ASCII)
@@ -49,6 +53,7 @@ LINE_END = re.compile("\r\n|\n|\r")  # and no other: U+2028 and the like are par
 class _Tier:
     name: str
     subject: str
+    group: str
     has_parent: bool
     rows: list[tuple[str, str, str]] = field(default_factory=list)  # ids of first and last instant, and the text
 
@@ -60,23 +65,29 @@ def read_elan(path: Path | str, tiers: Sequence[str] | None = None) -> list[Inte
     without a text or a time, media that begin elsewhere, and overlaps of one subject.
     """
     with parse_errors(path, "an ELAN file"):
-        document = _Document()
-        document.parse(read_bounded(Path(path), MOST_BYTES))
-        names = [tier.name for tier in document.tiers]
-        if missing := sorted(set(tiers or ()) - set(names)):
-            raise ValueError(f"no tier {', '.join(missing)}; there are {', '.join(names) or 'none'}.")
-        chosen = [tier for tier in document.tiers if (not tier.has_parent if tiers is None else tier.name in tiers)]
-        found = []
-        for tier in chosen:
-            for start, end, text in tier.rows:
-                start_ms, end_ms = document.instants[start], document.instants[end]
-                if start_ms is None or end_ms is None:
-                    raise ValueError(f"{text!r} in tier {tier.name} has no time of its own: align it in ELAN.")
-                try:
-                    found.append(Interval(start_ms * MILLI_NS, end_ms * MILLI_NS, text, tier.subject, relative=True))
-                except ValueError as error:
-                    raise ValueError(f"tier {tier.name}, {start_ms} to {end_ms} ms: {error}") from error
-        return checked(found)
+        return parse_elan(read_bounded(Path(path), MOST_BYTES), tiers)
+
+
+def parse_elan(content: bytes, tiers: Sequence[str] | None = None) -> list[Interval]:
+    """As `read_elan`, of the content of a file; errors do not name it, and may be any of `data.parsing.STUMBLES`."""
+    document = _Document()
+    document.parse(content)
+    names = [tier.name for tier in document.tiers]
+    if missing := sorted(set(tiers or ()) - set(names)):
+        raise ValueError(f"no tier {', '.join(missing)}; there are {', '.join(names) or 'none'}.")
+    chosen = [tier for tier in document.tiers if (not tier.has_parent if tiers is None else tier.name in tiers)]
+    found = []
+    for tier in chosen:
+        for start, end, text in tier.rows:
+            start_ms, end_ms = document.instants[start], document.instants[end]
+            if start_ms is None or end_ms is None:
+                raise ValueError(f"{text!r} in tier {tier.name} has no time of its own: align it in ELAN.")
+            try:
+                start_ns, end_ns = start_ms * MILLI_NS, end_ms * MILLI_NS
+                found.append(Interval(start_ns, end_ns, text, tier.subject, True, document.recording, tier.group))
+            except ValueError as error:
+                raise ValueError(f"tier {tier.name}, {start_ms} to {end_ms} ms: {error}") from error
+    return checked(found)
 
 
 class _Document:
@@ -85,6 +96,8 @@ class _Document:
     def __init__(self) -> None:
         self.instants: dict[str, int | None] = {}
         self.tiers: list[_Tier] = []
+        self.recording = ""
+        self._names_recording = False
         self._place: tuple[str, str] | None = None
         self._text: list[str] | None = None
         self._is_elan = self._has_medium = False
@@ -121,9 +134,9 @@ class _Document:
             value = values.get("TIME_VALUE")
             self.instants[values["TIME_SLOT_ID"]] = None if value is None else int(value)
         elif name == "TIER":
-            tier, participant = values["TIER_ID"], values.get("PARTICIPANT", "").strip()
-            subject = participant or ("" if tier == "default" else tier)  # `default` is everybody's
-            self.tiers.append(_Tier(tier, subject, "PARENT_REF" in values))
+            self.tiers.append(_tier(values))
+        elif name == "PROPERTY":
+            self._names_recording = values.get("NAME") == RECORDING
         elif name == "ALIGNABLE_ANNOTATION":
             self._place = values["TIME_SLOT_REF1"], values["TIME_SLOT_REF2"]
         elif name == "ANNOTATION_VALUE":
@@ -135,10 +148,24 @@ class _Document:
             self._text = None
         elif name == "ALIGNABLE_ANNOTATION":
             self._place = None
+        elif name == "PROPERTY":
+            self._names_recording = False
 
     def _characters(self, text: str) -> None:
         if self._text is not None:
             self._text.append(text)
+        elif self._names_recording:
+            self.recording += text
+
+
+def _tier(values: dict[str, str]) -> _Tier:
+    """A tier with the attributes `values`."""
+    name, participant = values["TIER_ID"], values.get("PARTICIPANT", "").strip()
+    type_name = values.get("LINGUISTIC_TYPE_REF", "")
+    group = type_name.removeprefix(GROUP_TYPE) if type_name.startswith(GROUP_TYPE) else ""
+    everybody = name == EVERYBODY or group and name == f"{EVERYBODY} ({group})"
+    subject = participant or ("" if everybody else name)
+    return _Tier(name, subject, group, "PARENT_REF" in values)
 
 
 def read_webvtt(path: Path | str) -> list[Interval]:

@@ -41,6 +41,14 @@ PACKETS = {
     "string format\n",
 }
 
+# Foxglove's event over a time, by its own definition of foxglove_msgs.
+FOXGLOVE_EVENT = "foxglove_msgs/msg/Event"
+EVENTS = {
+    "foxglove_msgs/msg/KeyValuePair": "string key\nstring value\n",
+    FOXGLOVE_EVENT: "builtin_interfaces/Time start_time\nbuiltin_interfaces/Time end_time\n"
+    "foxglove_msgs/KeyValuePair[] metadata\n",
+}
+
 
 def types_of(connections: Sequence[Any], ros1: bool = False, changes: int = len(ADDED)) -> Any:
     """The types of a topic: by the definition in the recording, without one the common messages and ours.
@@ -59,7 +67,7 @@ def types_of(connections: Sequence[Any], ros1: bool = False, changes: int = len(
         for file in message_files():
             text = without_added(file.stem, file.read_text(), changes)
             store.register(typesys.get_types_from_msg(text, f"co_perception/msg/{file.stem}"))
-        for kind, text in PACKETS.items():
+        for kind, text in (PACKETS | EVENTS).items():
             store.register(typesys.get_types_from_msg(text, kind))
     for text, kind, is_msg in {(each.msgdef.data, each.msgtype, each.msgdef.format.name == "MSG") for each in defined}:
         check_definitions(text, is_msg)

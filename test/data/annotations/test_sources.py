@@ -89,5 +89,7 @@ def test_annotations_come_from_a_file_or_from_the_recording(tmp_path: Path) -> N
         with pytest.raises(BagError, match="no topic /lies"):
             annotations_for("topic:/lies", bag)
     assert read_any(tmp_path / "all.csv") == [wave, others]
-    with pytest.raises(ValueError, match=r"annotations end in \.csv, \.json, \.eaf, \.vtt, got 'all\.txt'"):
+    with pytest.raises(
+        ValueError, match=r"annotations end in \.csv, \.json, \.eaf, \.vtt, \.xml, \.mcap, got 'all\.txt'"
+    ):
         read_any(tmp_path / "all.txt")
