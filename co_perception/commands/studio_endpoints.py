@@ -23,6 +23,7 @@ def workshop(recordings: Sequence[AnnotatedRecording], out: Path, topic: str | N
     """
     from co_perception.commands.studio_teacher import GalleryTeacher
     from co_perception.learners.metadata import shipped_names
+    from co_perception.studio.export_endpoints import export_endpoint
     from co_perception.studio.job_endpoints import JobEndpoints
     from co_perception.studio.jobs import JobQueue
     from co_perception.studio.results_folder import ResultsFolder
@@ -36,6 +37,7 @@ def workshop(recordings: Sequence[AnnotatedRecording], out: Path, topic: str | N
             *JobEndpoints(recordings, results, queue).endpoints(),
             *teach_endpoints(recordings, results, GalleryTeacher(topic)),
             comparison_endpoint(results),
+            export_endpoint(recordings),
         ]
     finally:
         queue.close()

@@ -73,9 +73,16 @@ class LeaveOneOut:
         lines = [f"Left out one by one, {self.right} of {self.shows} shows are recognized by the others."]
         if not self.shows:
             lines = ["No activity has two shows: nothing can be said yet about how well they are told apart."]
+        counts = dict(self.confusions)
         for (label, other), count in self.confusions:
+            back = counts.pop((other, label), 0)
+            if (label, other) not in counts:  # told with the other way round
+                continue
             instead = "nothing that was shown" if other == OTHER else other
-            lines.append(f"{label} is taken for {instead} ({count}): show {label} once more, from another side.")
+            if back:
+                lines.append(f"{label} and {other} are confused ({count + back}): show them once more, from the side.")
+            else:
+                lines.append(f"{label} is taken for {instead} ({count}): show {label} once more, from another side.")
         if self.alone and self.shows:
             lines.append(f"Shown once only: {', '.join(self.alone)}.")
         return "\n".join(lines)

@@ -123,6 +123,11 @@ class AnnotatedRecording:
         return self._clock.stamped(own)
 
     @property
+    def origin_ns(self) -> int:
+        """Stamp at which the recording starts, from which seconds count."""
+        return self._clock.origin_ns
+
+    @property
     def version(self) -> str:
         """Digest of the file of annotations; empty where there is none."""
         return blake2b(self.file.read_bytes(), digest_size=8).hexdigest() if self.file.is_file() else ""

@@ -19,6 +19,7 @@ from helpers.studio_browser import CHROMIUM, PHONE, browser_context, served
 
 from co_perception.commands.studio_endpoints import workshop
 from co_perception.data.annotations.intervals import write_annotations
+from co_perception.data.annotations.sources import read_any
 from co_perception.learners.gallery import Gallery
 from co_perception.studio.application import application
 from co_perception.studio.recording_annotations import AnnotatedRecording
@@ -145,6 +146,19 @@ def test_from_shows_to_a_judged_model(context: Any, studio: Studio) -> None:
     ended(page, "tune rules 1")
     page.locator("#tuned img").wait_for()
     assert page.evaluate("document.querySelector('#tuned img').naturalWidth") > 100
+
+
+def test_annotations_are_downloaded_as_a_file_of_another_program(context: Any, studio: Studio, tmp_path: Path) -> None:
+    page = opened(context, studio.address)
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('saved')")
+    with page.expect_download() as download:
+        page.click('#exports button[data-ending="eaf"]')
+    assert download.value.suggested_filename == "monday.eaf"
+    download.value.save_as(tmp_path / "monday.eaf")
+    assert {each.label for each in read_any(tmp_path / "monday.eaf")} == {"wave", "squat"}
+    (studio.bags[0] / "annotations.csv").unlink()
+    page.click('#exports button[data-ending="csv"]')
+    page.locator("#exported.error", has_text="nothing is annotated yet").wait_for()
 
 
 def test_a_recording_is_examined(context: Any, studio: Studio) -> None:
