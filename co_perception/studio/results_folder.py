@@ -84,7 +84,7 @@ class ResultsFolder:
                 if (folder / about.sign).exists() and NAME.fullmatch(folder.name):
                     files = [name for name in about.files if (folder / name).is_file()]
                     found.append({"kind": kind, "name": folder.name, "files": files,
-                                  "folder": str(folder), "made_s": (folder / about.sign).stat().st_mtime})  # fmt: skip
+                                  "folder": str(folder.resolve()), "made_s": (folder / about.sign).stat().st_mtime})  # fmt: skip
         return sorted(found, key=lambda each: -each["made_s"])
 
     def models(self) -> list[str]:
