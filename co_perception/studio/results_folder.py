@@ -83,8 +83,9 @@ class ResultsFolder:
             for folder in sorted((self.root / kind).glob("*")):
                 if (folder / about.sign).exists() and NAME.fullmatch(folder.name):
                     files = [name for name in about.files if (folder / name).is_file()]
-                    found.append({"kind": kind, "name": folder.name, "files": files,
-                                  "folder": str(folder.resolve()), "made_s": (folder / about.sign).stat().st_mtime})  # fmt: skip
+                    made_s = (folder / about.sign).stat().st_mtime
+                    place = str(folder.resolve())
+                    found.append({"kind": kind, "name": folder.name, "files": files, "folder": place, "made_s": made_s})
         return sorted(found, key=lambda each: -each["made_s"])
 
     def models(self) -> list[str]:
