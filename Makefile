@@ -11,7 +11,7 @@ ASSETS := i3d_kinetics400 $(DEMO_ASSETS) blazepose_detector blazepose_full \
 
 BENCHES := steps streams training adapt node_frames node_latency people startup bundle_step install_size pose pose_options positions camera_motion outputs teach spread endurance one_process compare_answers
 
-PEERS := video skeleton convert
+PEERS := video skeleton convert movinet
 
 # A worker a core, each with its own ROS domain; more than four would fight over memory.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
@@ -61,8 +61,8 @@ peers-env: env  ## makes .venv-peers, with the networks' authors' own code
 	@.venv-peers/bin/pip install -q $(PIP_ARGS) -c constraints.txt torch numpy safetensors onnx onnxruntime onnxscript pytest six pyyaml av parameterized networkx
 	@.venv-peers/bin/pip install -q --no-deps $(PIP_ARGS) $(foreach kind,$(PEERS),-r test/peers/requirements-$(kind).txt)
 
-peers: peers-env  ## compares the networks with their authors' code, and converts those of other packages
-	@.venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,$(PEERS),test/peers/peer_$(kind).py)
+peers: peers-env  ## compares the networks with their authors' code, and converts those of other packages (SOURCES=folder of clones)
+	@PEER_SOURCES="$(SOURCES)" .venv-peers/bin/python -m pytest --timeout 1800 $(foreach kind,$(PEERS),test/peers/peer_$(kind).py)
 
 bench: weights peers-env  ## measures what the documentation claims, in an hour; on a machine with nothing else to do
 	@for script in $(BENCHES); do $(BIN)/python benchmarks/$$script.py || exit; done

@@ -14,7 +14,7 @@ from co_perception.continual.attention import RetroactiveAttention, SingleOutput
 from co_perception.continual.container import Broadcast, BroadcastReduce, Parallel, Reduce, Residual, Sequential
 from co_perception.continual.conv import Conv1d, Conv2d, Conv3d, same_padding
 from co_perception.continual.convert.convert import ConversionError, Registry, convert
-from co_perception.continual.cumulative import CumulativeSum, FrameNumber
+from co_perception.continual.cumulative import CumulativeMean, CumulativeSum, FrameNumber
 from co_perception.continual.dag import Dag
 from co_perception.continual.deep_encoder import DeepContinualEncoder
 from co_perception.continual.encoder import (
@@ -52,7 +52,7 @@ __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveGraphConv", "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d", "AdaptiveMaxPool3d", "Add", "AvgPool1d", "AvgPool2d", "AvgPool3d", "Broadcast",
     "BroadcastReduce", "Conditional", "Constant", "Conv1d", "Conv2d", "Conv3d", "ConversionError", "Crop",
-    "CumulativeSum", "Dag", "DeepContinualEncoder", "Delay", "EachFrame", "EncoderLayer", "FrameGroupNorm",
+    "CumulativeMean", "CumulativeSum", "Dag", "DeepContinualEncoder", "Delay", "EachFrame", "EncoderLayer", "FrameGroupNorm",
     "FrameNumber", "Framewise", "GRU", "GraphConv", "JointAttention", "LSTM", "Lambda", "LayerNorm", "Linear",
     "MaxPool1d", "MaxPool2d", "MaxPool3d", "Multiply", "PadFrames", "Parallel", "RNN",
     "RecyclingPositionalEncoding", "Reduce", "Registry", "Residual", "RetroactiveAttention",

@@ -162,10 +162,11 @@ def labels(name: str) -> tuple[str, ...]:
     """The names of classes in a label list, in the order of a network's scores. Raises ValueError that lists the lists.
 
     kinetics400: the 400 classes of Kinetics-400 (Kay and others, arXiv 1705.06950) in alphabetical order, as the
-    published networks number them. ntu60: the 60 actions of NTU RGB+D (Shahroudy and others, arXiv 1604.02808) in the
-    order of their numbers. ntu120: those and 60 more of NTU RGB+D 120 (Liu and others, arXiv 1905.04757). thumos14: the
-    20 actions of THUMOS'14 between "background" and "ambiguous", as TRN (Xu and others, arXiv 1811.07391) and OadTR
-    number them.
+    published networks number them. kinetics600: the 600 of Kinetics-600 (Carreira and others, arXiv 1808.01340) as
+    TensorFlow's Model Garden numbers them. ntu60: the 60 actions of NTU RGB+D (Shahroudy and others, arXiv 1604.02808)
+    in the order of their numbers. ntu120: those and 60 more of NTU RGB+D 120 (Liu and others, arXiv 1905.04757).
+    thumos14: the 20 actions of THUMOS'14 between "background" and "ambiguous", as TRN (Xu and others, arXiv 1811.07391)
+    and OadTR number them.
     """
     if name not in (known := sorted(path.stem for path in _LABELS.glob("*.txt"))):
         raise ValueError(f"no label list {name!r}; there are: {', '.join(known)}")

@@ -193,7 +193,7 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
             self._trained_part(config)
             return self._head_examples(dataset, labels, config)
         least = self._shortest(config)
-        published = least if isinstance(self.variant, PooledVariant) else max(TRAINED, least)
+        published = max(self.variant.window if isinstance(self.variant, PooledVariant) else TRAINED, least)
         wanted = published if config.frames is None else config.frames
         if wanted < least:
             raise ValueError(f"{self.variant.name} answers after {least} frames in mode {config.mode!r}, got {wanted}")

@@ -23,7 +23,15 @@ from co_perception.networks.build import build_video
 from co_perception.networks.oadtr import CoOadTR
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.temporal import CoTcn
-from co_perception.networks.variants import VIDEO_VARIANTS, PooledVariant, Published, ResNet3dVariant, VideoVariant
+from co_perception.networks.variants import (
+    VIDEO_VARIANTS,
+    MovinetVariant,
+    PooledVariant,
+    Published,
+    ResidualVariant,
+    ResNet3dVariant,
+    VideoVariant,
+)
 from co_perception.networks.variants_features import FEATURE_VARIANTS, FeatureVariant
 from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, TEMPORAL_VARIANTS, SkeletonVariant
 from co_perception.networks.video import VideoNetwork
@@ -31,6 +39,11 @@ from co_perception.networks.video import VideoNetwork
 Network = VideoNetwork | CoStGcn | CoTcn | CoOadTR
 INCEPTION_FRAMES = 64  # of the clips that Inception-I3D was trained on
 COUNTED_IN_VIDEO = "the paper counts norms and ReLUs as well, for steps twice; the difference is taken counting so"
+FADING = (
+    "the field is that of the convolutions; through means over time an answer depends on all frames so far, of which "
+    "older ones fade"
+)
+PAST_GATES = f"{FADING}; gates take the mean of past frames, where the published ones take that of the whole clip"
 TWO_FRAMES = "; a step is 2 frames, and the paper leaves out what the first costs"
 
 
@@ -143,10 +156,12 @@ class Row:
 def rows() -> Iterator[Row]:
     """A row for every network, in the order of the records. Builds each network once; takes some seconds."""
     for video in VIDEO_VARIANTS.values():
-        elementwise = 2 if isinstance(video, PooledVariant) else 0
+        elementwise = 2 if isinstance(video, ResidualVariant) else 0
         note = COUNTED_IN_VIDEO if elementwise else ""
         if isinstance(video, ResNet3dVariant) and video.halve:
             note += TWO_FRAMES
+        if isinstance(video, MovinetVariant):
+            note = FADING if video.causal else PAST_GATES
         yield _row(build_video(video), video.frame_shape, note, elementwise)
     for skeleton in SKELETON_VARIANTS.values():
         joints = CoStGcn(skeleton)

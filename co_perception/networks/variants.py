@@ -122,17 +122,26 @@ class PooledVariant(VideoVariant):
     Attributes:
         window: frames that the average spans, the published clip length unless replaced; a longer one needs no
             training.
+    """
+
+    window: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualVariant(PooledVariant):
+    """A network of residual stages.
+
+    Attributes:
         blocks: residual blocks of each stage.
         width: channels after the stem.
     """
 
-    window: int
     blocks: tuple[int, ...]
     width: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class X3DVariant(PooledVariant):
+class X3DVariant(ResidualVariant):
     """A continual X3D.
 
     Attributes:
@@ -146,7 +155,7 @@ class X3DVariant(PooledVariant):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNet3dVariant(PooledVariant):
+class ResNet3dVariant(ResidualVariant):
     """A continual 3D ResNet of bottleneck blocks.
 
     Attributes:
@@ -158,6 +167,44 @@ class ResNet3dVariant(PooledVariant):
     stem: int
     kernels: tuple[tuple[int, ...], ...]
     halve: bool = False
+
+
+# Expanded channels, frames and pixels of the kernel of each block of a stage.
+Stage = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovinetVariant(PooledVariant):
+    """A MoViNet.
+
+    Its means over time are those of all frames so far, up to `window` frames; then older frames fade, each by a share
+    of 1 / window a frame. On clips of at most `window` frames this is what the authors' networks compute. With theirs,
+    a mean of all frames since the start (a very large `window`), nothing that happens after an hour changes the answer.
+
+    Attributes:
+        stem: channels after the first convolution.
+        widths: channels after each stage.
+        stages: blocks of each stage. The first block of each halves the image, but for stage `kept`.
+        kept: number of the stage that keeps the image's size.
+        project: channels before the mean over space, which are the features for a head.
+        hidden: channels between those and the classifier.
+        causal: the authors' "stream" networks: convolutions of space, then of time over past frames. Otherwise "base":
+            convolutions of three dimensions, which look ahead.
+        past_gates: of base networks: squeeze-excite gates take the mean of past frames. The published ones (False) take
+            that of the whole clip, which cannot stream: weights for these have to be tuned, or answer otherwise.
+        gate_slope: slope of a causal network's hard sigmoid: 0.2, Keras's, in the authors' released networks. The code
+            of TensorFlow's Model Garden since 2022 has 1 / 6: for weights that were trained with that.
+    """
+
+    stem: int
+    widths: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    kept: int = 3
+    project: int
+    hidden: int = 2048
+    causal: bool = True
+    past_gates: bool = True
+    gate_slope: float = 0.2
 
 
 COI3D_INCEPTION = VideoVariant(
@@ -201,9 +248,59 @@ COI3D_R50 = dataclasses.replace(
     published=Published(28.04, 5.68, 28.61, 63.98, ((8, 59.58), (64, 56.86)), _TABLE),
 )  # fmt: skip
 
+_GARDEN = "Kinetics-600, one clip, of the authors' table in TensorFlow's Model Garden"
+_MOVINET: dict[str, Any] = dict(
+    mean=0.0, std=1.0, rate_hz=25 / 5, window=50, classes=600, labels="kinetics600",
+    paper="Kondratyuk et al., MoViNets: Mobile Video Networks for Efficient Video Recognition, CVPR 2021",
+)  # fmt: skip
+MOVINET_A0_STREAM = MovinetVariant(
+    name="movinet_a0_stream", size=172, short_side=192, stem=8, widths=(8, 32, 56, 56, 104), project=480, **_MOVINET,
+    stages=(
+        ((24, 1, 5),),
+        ((80, 3, 3), (80, 3, 3), (80, 3, 3)),
+        ((184, 5, 3), (112, 3, 3), (184, 3, 3)),
+        ((184, 5, 3), (184, 3, 3), (184, 3, 3), (184, 3, 3)),
+        ((384, 5, 3), (280, 1, 5), (280, 1, 5), (344, 1, 5)),
+    ),
+    published=Published(3.1, 2.7 / 50, 2.7, 72.05, (), _GARDEN),
+)  # fmt: skip
+MOVINET_A1_STREAM = MovinetVariant(
+    name="movinet_a1_stream", size=172, short_side=192, stem=16, widths=(16, 40, 64, 64, 136), project=600, **_MOVINET,
+    stages=(
+        ((40, 1, 5), (40, 3, 3)),
+        ((96, 3, 3), (120, 3, 3), (96, 3, 3), (96, 3, 3)),
+        ((216, 5, 3), (128, 3, 3), (216, 3, 3), (168, 3, 3), (216, 3, 3)),
+        ((216, 5, 3), (216, 3, 3), (216, 3, 3), (128, 3, 3), (128, 1, 5), (216, 3, 3)),
+        ((456, 5, 3), (360, 1, 5), (360, 1, 5), (360, 1, 5), (456, 1, 5), (456, 3, 3), (544, 1, 3)),
+    ),
+    published=Published(4.6, 6.0 / 50, 6.0, 76.45, (), _GARDEN),
+)  # fmt: skip
+MOVINET_A2_STREAM = MovinetVariant(
+    name="movinet_a2_stream", size=224, short_side=256, stem=16, widths=(16, 40, 72, 72, 144), project=640, **_MOVINET,
+    stages=(
+        ((40, 1, 5), (40, 3, 3), (64, 3, 3)),
+        ((96, 3, 3), (120, 3, 3), (96, 3, 3), (96, 3, 3), (120, 3, 3)),
+        ((240, 5, 3), (160, 3, 3), (240, 3, 3), (192, 3, 3), (240, 3, 3)),
+        ((240, 5, 3), (240, 3, 3), (240, 3, 3), (240, 3, 3), (144, 1, 5), (240, 3, 3)),
+        ((480, 5, 3), (384, 1, 5), (384, 1, 5), (480, 1, 5), (480, 1, 5), (480, 3, 3), (576, 1, 3)),
+    ),
+    published=Published(4.8, 10.3 / 50, 10.3, 78.40, (), _GARDEN),
+)  # fmt: skip
+MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE = (
+    dataclasses.replace(
+        stream, name=stream.name.replace("stream", "base"), causal=False,
+        published=dataclasses.replace(stream.published, macs_per_step=None, accuracy=accuracy),
+    )
+    for stream, accuracy in ((MOVINET_A0_STREAM, 72.28), (MOVINET_A1_STREAM, 76.69), (MOVINET_A2_STREAM, 78.62))
+)  # fmt: skip
+
 VIDEO_VARIANTS: dict[str, VideoVariant] = {
-    variant.name: variant for variant in (COI3D_INCEPTION, COX3D_XS, COX3D_S, COX3D_M, COX3D_L, COSLOW_R50, COI3D_R50)
-}
+    variant.name: variant
+    for variant in (
+        COI3D_INCEPTION, COX3D_XS, COX3D_S, COX3D_M, COX3D_L, COSLOW_R50, COI3D_R50,
+        MOVINET_A0_STREAM, MOVINET_A1_STREAM, MOVINET_A2_STREAM, MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE,
+    )
+}  # fmt: skip
 
 
 def video_variant(name: str, *, window: int | None = None, head: HeadVariant | None = None) -> VideoVariant:

@@ -36,6 +36,37 @@ def test_a_mean_of_all_frames_so_far() -> None:
     check_streaming(streaming_mean(plain), (3,), reference=plain, tolerance=1e-12, dtype=torch.float64, gradients=False)
 
 
+class FadingMean(nn.Module):
+    """A mean of all frames so far that forgets, frame by frame."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__()
+        self.conv, self.memory = nn.Conv2d(3, 3, (3, 1), padding=(1, 0)), memory
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = [(frames := self.conv(x))[:, :, 0]]
+        for number in range(1, frames.shape[2]):
+            counted = min(number + 1, self.memory)
+            means.append(means[-1] + (frames[:, :, number] - means[-1]) / counted)
+        return torch.stack(means, 2)
+
+
+@pytest.mark.parametrize("memory", [None, 1, 4, 100])
+def test_a_mean_that_forgets(memory: int | None) -> None:
+    """Behind a layer that is late, so that frames from before the clip arrive."""
+    plain = FadingMean(memory or 10**6).double()
+    conv = co.Conv2d(3, 3, (3, 1), padding=(1, 0))
+    conv.load_state_dict(plain.conv.state_dict())
+    layer = co.Sequential(conv.double(), co.CumulativeMean(memory))
+    check_streaming(layer, (3, 2), reference=plain, tolerance=1e-12, dtype=torch.float64, gradients=False)
+
+
+def test_the_share_of_old_frames() -> None:
+    answers = co.CumulativeMean(4).clip(torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]).view(1, 1, 6))
+    assert answers.flatten().tolist() == pytest.approx([1, 1, 1, 1, 3 / 4, 9 / 16])
+    assert_refused("at least one frame", co.CumulativeMean, 0)
+
+
 def test_frames_before_the_clip_are_not_summed() -> None:
     layer = co.Sequential(co.Conv1d(2, 2, 5, padding=2, bias=True), co.CumulativeSum()).double()
     x = torch.randn(2, 2, 9, dtype=torch.float64)

@@ -87,13 +87,14 @@ def test_a_pose_says_what_it_expects(wrong: Any) -> None:
         Pose(wrong)
 
 
-# Kinetics-400 as published; A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
+# Kinetics-400 as published; Kinetics-600 as TensorFlow's Model Garden numbers it for MoViNet; A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
 # A061, A080, A103 of Liu and others, arXiv 1905.04757; THUMOS'14 as TRN (Xu and others, ICCV 2019) and OadTR have it:
 # twenty actions by name, between what is none and what is unclear.
 @pytest.mark.parametrize(
     ("name", "count", "some"),
     [
         ("kinetics400", 400, {0: "abseiling", 152: "high kick", 160: "hurdling", 399: "zumba"}),
+        ("kinetics600", 600, {0: "abseiling", 223: "hurdling", 465: "skiing crosscountry", 599: "zumba"}),
         ("ntu60", 60, {0: "drink water", 22: "hand waving", 42: "falling", 59: "walking apart from each other"}),
         ("ntu120", 120, {60: "put on headphone", 79: "squat down", 102: "yawn"}),
         ("thumos14", 22, {0: "background", 20: "volleyball spiking", 21: "ambiguous"}),
@@ -108,6 +109,7 @@ def test_a_label_list_is_in_the_published_order(name: str, count: int, some: dic
 
 def test_label_lists_are_sorted_or_go_on() -> None:
     assert list(labels("kinetics400")) == sorted(labels("kinetics400"))
+    assert list(labels("kinetics600")) == sorted(labels("kinetics600"))
     assert labels("ntu120")[:60] == labels("ntu60")
     assert labels("ntu120")[119].startswith("finger-guessing game")
     assert list(labels("thumos14")[1:21]) == sorted(labels("thumos14")[1:21], key=lambda name: name.replace(" ", ""))
@@ -120,7 +122,7 @@ def test_kinetics400_is_equal_to_the_lists_it_was_checked_against() -> None:
 
 
 def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400, ntu120, ntu60"):
+    with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400, kinetics600, ntu120, ntu60"):
         labels("kinetics40")
     with pytest.raises(ValueError, match="no label list"):
         labels("../labels/kinetics400")
