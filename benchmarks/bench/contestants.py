@@ -139,7 +139,7 @@ def _on(device: str, tensors: list[Tensor]) -> list[Tensor]:
 
 def exists(name: str) -> bool:
     """Whether its authors, or OpenDR, have that network."""
-    return not (name.endswith("_short") or name == "coi3d_inception")
+    return not (name.endswith("_short") or name == "coi3d_inception" or name.startswith("movinet"))
 
 
 def reference(name: str) -> tuple[Any, tuple[int, ...], int]:

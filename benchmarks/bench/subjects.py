@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 Variant = VideoVariant | SkeletonVariant | FeatureVariant
 _PUBLISHED = {name: found for name, found in FEATURE_VARIANTS.items() if not found.deep}  # which others have too
-VARIANTS: dict[str, Variant] = {**VIDEO_VARIANTS, **SKELETON_VARIANTS, **_PUBLISHED}
+_VIDEO = {
+    name: found for name, found in VIDEO_VARIANTS.items() if getattr(found, "causal", True)
+}  # the rest: for clips
+VARIANTS: dict[str, Variant] = {**_VIDEO, **SKELETON_VARIANTS, **_PUBLISHED}
 DIFFERENT = 8  # frames that are fed in turn: enough that none stays in the processor's caches
 
 

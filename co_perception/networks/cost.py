@@ -41,7 +41,8 @@ INCEPTION_FRAMES = 64  # of the clips that Inception-I3D was trained on
 COUNTED_IN_VIDEO = "the paper counts norms and ReLUs as well, for steps twice; the difference is taken counting so"
 FADING = (
     "the field is that of the convolutions; through means over time an answer depends on all frames so far, of which "
-    "older ones fade"
+    "older ones fade. The authors' table counts multiply-adds once, of a clip of 50 frames of a base network, and has "
+    "the same figure for streams"
 )
 PAST_GATES = f"{FADING}; gates take the mean of past frames, where the published ones take that of the whole clip"
 TWO_FRAMES = "; a step is 2 frames, and the paper leaves out what the first costs"

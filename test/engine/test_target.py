@@ -87,7 +87,8 @@ def test_a_pose_says_what_it_expects(wrong: Any) -> None:
         Pose(wrong)
 
 
-# Kinetics-400 as published; Kinetics-600 as TensorFlow's Model Garden numbers it for MoViNet; A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
+# Kinetics-400 as published; Kinetics-600 as TensorFlow's Model Garden numbers it for MoViNet (MoViNet-pytorch has 465 as
+# skiing crosscountry); A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
 # A061, A080, A103 of Liu and others, arXiv 1905.04757; THUMOS'14 as TRN (Xu and others, ICCV 2019) and OadTR have it:
 # twenty actions by name, between what is none and what is unclear.
 @pytest.mark.parametrize(
@@ -122,7 +123,9 @@ def test_kinetics400_is_equal_to_the_lists_it_was_checked_against() -> None:
 
 
 def test_unknown_list_is_an_error_that_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="no label list 'kinetics40'; there are: kinetics400, kinetics600, ntu120, ntu60"):
+    with pytest.raises(
+        ValueError, match="no label list 'kinetics40'; there are: kinetics400, kinetics600, ntu120, ntu60"
+    ):
         labels("kinetics40")
     with pytest.raises(ValueError, match="no label list"):
         labels("../labels/kinetics400")

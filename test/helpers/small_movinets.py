@@ -55,7 +55,9 @@ def port_weights(net: VideoNetwork) -> dict[str, Tensor]:
         name = re.sub(r"^b(\d)\.l(\d+)\.", r"blocks.b\1_l\2.", ours)
         name = name.replace("body.scale.", "").replace("shortcut.project.", "res.1.conv_1.").replace("body.", "")
         name = re.sub(r"^stem\.", "conv1.conv_1.", re.sub(r"^project\.", "conv7.conv_1.", name))
-        name = re.sub(r"^dense\.", f"classifier.0.conv_1.{kind}.", re.sub(r"^fc\.", f"classifier.3.conv_1.{kind}.", name))
+        name = re.sub(
+            r"^dense\.", f"classifier.0.conv_1.{kind}.", re.sub(r"^fc\.", f"classifier.3.conv_1.{kind}.", name)
+        )
         name = re.sub(r"\.(expand|deep|project)\.", r".\1.conv_1.", name).replace(".temporal.", ".deep.conv_2.")
         name = re.sub(r"\.se\.(fc[12])\.", rf".se.\1.conv_1.{kind}.", name)
         name = re.sub(r"\.conv\.", f".{kind}.", re.sub(r"\.bn\.", ".norm.", name))
@@ -68,7 +70,7 @@ def port_weights(net: VideoNetwork) -> dict[str, Tensor]:
 
 
 def garden_weights(net: VideoNetwork, *, later: bool) -> Mapping[str, Tensor]:
-    """The network's weights under the names, and in the layout, of TensorFlow's variables; `later`: names of 2022 on."""
+    """The network's weights under the names and in the layout of TensorFlow's variables; `later`: names of 2022 on."""
     assert isinstance(net.variant, MovinetVariant)
     causal, found = net.variant.causal, {}
     for ours, value in net.state_dict().items():

@@ -14,19 +14,19 @@ from co_perception.learners.metadata import FILE, VideoMetadata
 from co_perception.networks.build import build_video
 from co_perception.networks.checkpoints import pyslowfast_name
 from co_perception.networks.inception import InceptionCoI3D
-from co_perception.networks.variants import COI3D_INCEPTION, PooledVariant, VideoVariant
+from co_perception.networks.variants import COI3D_INCEPTION, ResidualVariant, VideoVariant
 from co_perception.networks.video import VideoNetwork
 
 LABELS = ("walk", "run", "jump")
 
 
-def small(variant: PooledVariant, **changes: object) -> PooledVariant:
+def small(variant: ResidualVariant, **changes: object) -> ResidualVariant:
     """As deep as needed to have every kind of block, few channels, an image of 32 pixels."""
     reduced: dict[str, object] = {"size": 32, "width": 8, "blocks": (1, 2, 1, 1), "classes": 5, "window": 4}
     return dataclasses.replace(variant, **(reduced | changes))  # type: ignore[arg-type]
 
 
-def network(variant: PooledVariant, *, published: bool = True) -> VideoNetwork:
+def network(variant: ResidualVariant, *, published: bool = True) -> VideoNetwork:
     """In fp64, with norms of which none is at its default: fresh ones would hide a norm at the wrong place.
 
     `published` says whether it has the published classifier, whose scores are made to differ.

@@ -20,6 +20,7 @@ from co_perception.networks.variants import COI3D_R50, COX3D_S
 from co_perception.networks.variants_features import COOADTR_B1, COTRANS_SHORT
 from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
 from helpers.random_weights import randomize_norm
+from helpers.small_movinets import drawn, small_movinet
 
 
 class Stepped(NamedTuple):
@@ -39,6 +40,12 @@ def resnet() -> Stepped:
     """Dense convolutions over time, a stride of two frames."""
     variant = dataclasses.replace(COI3D_R50, size=32, blocks=(1, 2, 1, 1), width=8, classes=7)
     return _made(build_video(variant), variant.frame_shape)
+
+
+def movinet() -> Stepped:
+    """Causal convolutions, means of all frames so far, images of odd and even sizes."""
+    variant = small_movinet(window=6)
+    return _made(drawn(variant), variant.frame_shape)
 
 
 def skeletons(name: str) -> Stepped:
@@ -105,6 +112,7 @@ def converted() -> Stepped:
 _FAMILIES: dict[str, Callable[[], Stepped]] = {
     "x3d": x3d,
     "resnet": resnet,
+    "movinet": movinet,
     "graph": lambda: skeletons("costgcn_mod"),
     "adaptive": lambda: skeletons("coagcn"),
     "starred": lambda: skeletons("coagcn_mod"),

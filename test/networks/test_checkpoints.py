@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from co_perception.networks.build import build_video, load_checkpoint
 from co_perception.networks.checkpoints import own_names, unwrap
-from co_perception.networks.variants import COI3D_R50, COSLOW_R50, COX3D_M, PooledVariant
+from co_perception.networks.variants import COI3D_R50, COSLOW_R50, COX3D_M, ResidualVariant
 from co_perception.networks.video import VideoNetwork
 
 X3D_NAMES = {
@@ -91,7 +91,7 @@ def test_names(names: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("variant", [COX3D_M, COSLOW_R50, COI3D_R50], ids=lambda v: v.name)
-def test_whole_checkpoints(variant: PooledVariant) -> None:
+def test_whole_checkpoints(variant: ResidualVariant) -> None:
     """Every parameter finds its place, from each naming, wrapped as published or not, and from our own."""
     net = network(small(variant))
     sources: dict[str, dict[str, Any]] = {

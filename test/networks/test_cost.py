@@ -16,6 +16,7 @@ from co_perception.networks.variants_features import FEATURE_VARIANTS
 from co_perception.networks.variants_skeleton import SKELETON_VARIANTS, TEMPORAL_VARIANTS
 
 VIDEO = ["coi3d_inception", "cox3d_xs", "cox3d_s", "cox3d_m", "cox3d_l", "coslow_r50", "coi3d_r50"]
+VIDEO += [f"movinet_a{size}_{kind}" for kind in ("stream", "base") for size in (0, 1, 2)]
 SKELETONS = ["costgcn", "costgcn_mod", "coagcn", "coagcn_mod", "costr", "costr_mod", "costgcn_short"]
 FEATURES = [
     "cooadtr_b1",
@@ -52,7 +53,7 @@ GEOMETRY = {  # receptive field, delay, stride: the tables of the papers
     "cox3d_xs": (60, 31, 1), "cox3d_s": (69, 40, 1), "cox3d_m": (72, 43, 1), "cox3d_l": (130, 72, 1),
     "coslow_r50": (26, 16, 1), "coi3d_r50": (42, 24, 2), "coi3d_inception": (107, 62, 8), "costgcn": (449, 296, 4),
     "costgcn_mod": (300, 299, 1), "coagcn_mod": (300, 299, 1), "costr_mod": (300, 299, 1),
-    "costgcn_short": (16, 15, 1),
+    "costgcn_short": (16, 15, 1), "movinet_a0_stream": (29, 0, 1), "movinet_a2_base": (45, 22, 1),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from helpers.small_movinets import drawn, port_weights, small_movinet
 from helpers.small_video_networks import blank
 from torch import Tensor
 
-from co_perception.continual.check import check_streaming, run_steps
+from co_perception.continual.check import check_streaming
 from co_perception.continual.norm import fold_batch_norm
 from co_perception.networks.cost import macs_per_clip, macs_per_step, params
 from co_perception.networks.movinet import CoMovinet
@@ -38,18 +38,48 @@ def clip(frames: int, size: int = 43, rows: int = 2) -> Tensor:
     return torch.rand(rows, 3, frames, size, size, generator=draw, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("variant", [*STREAM, *BASE], ids=lambda v: v.name)
-def test_published_parameters(variant: MovinetVariant) -> None:
-    """Of the paper's table, classifier of 600 classes included; those are of base networks."""
-    counted = params(blank(variant)) / 1e6
-    assert counted == pytest.approx(variant.published.params, abs=0.05 if not variant.causal else 1e9)
+PARAMETERS = [3_748_031, 6_447_352, 7_326_962, 3_111_799, 4_690_296, 5_249_562]  # as many as the PyTorch port has
+FRAME, CLIP = (
+    [50.70, 113.21, 216.50],
+    [2.756, 6.029, 11.736],
+)  # millions a frame of streams, 10^9 a clip of base networks
+
+
+@pytest.mark.parametrize(("variant", "count"), list(zip([*STREAM, *BASE], PARAMETERS, strict=True)))
+def test_published_parameters(variant: MovinetVariant, count: int) -> None:
+    """The paper's 3.1 million are those of A0 base with the classifier of 600 classes, 1.23 million of them its last
+    layer. Gates of stream networks see two means: 0.66 million more."""
+    net = blank(variant)
+    assert params(net) == count
+    if variant.published.params:
+        assert variant.published.params == pytest.approx(count / 1e6, abs=0.05)
+    last = net.get_submodule("fc")
+    assert params(last) == 2049 * 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "counted"), list(zip([*STREAM, *BASE], FRAME + CLIP, strict=True)))
+def test_published_multiply_adds(variant: MovinetVariant, counted: float) -> None:
+    """The authors' figures, 2.7, 6.0 and 10 * 10^9 for 50 frames, are multiply-adds of convolutions and products of the
+    base networks: A0 and A1 have them to 2.1 %; the A2 that was released has 17 % more than the figure. A frame of the
+    stream network is 5 to 8 % away from a fiftieth of them: convolutions are split, gates are wider."""
+    net, shape, published = blank(variant), variant.frame_shape, variant.published
+    assert published.macs_per_clip is not None
+    if variant.causal:
+        step = macs_per_step(net, shape)
+        assert step / 1e6 == pytest.approx(counted, abs=0.01)
+        assert step / 1e9 == pytest.approx(published.macs_per_clip / 50, rel=0.085)
+    else:
+        clip = macs_per_clip(net, shape, 50)
+        assert clip / 1e9 == pytest.approx(counted, abs=0.001)
+        assert clip / 1e9 == pytest.approx(published.macs_per_clip, rel=0.18 if "a2" in variant.name else 0.021)
 
 
 @pytest.mark.parametrize(
     ("name", "receptive_field", "delay"),
     [
-        ("movinet_a0_stream", 29, 0), ("movinet_a1_stream", 37, 0), ("movinet_a2_stream", 43, 0),
-        ("movinet_a0_base", 29, 14), ("movinet_a1_base", 37, 18), ("movinet_a2_base", 43, 21),
+        ("movinet_a0_stream", 29, 0), ("movinet_a1_stream", 41, 0), ("movinet_a2_stream", 45, 0),
+        ("movinet_a0_base", 29, 14), ("movinet_a1_base", 41, 20), ("movinet_a2_base", 45, 22),
     ],
 )  # fmt: skip
 def test_geometry(name: str, receptive_field: int, delay: int) -> None:
@@ -108,11 +138,6 @@ def test_up_to_the_window_means_are_those_of_all_frames_and_then_fade() -> None:
     x[:, :, :30] = x[:, :, :1]
     one, other = fades.clip(x), lasts.clip(x)
     torch.testing.assert_close(one[:, :, :8], other[:, :, :8], rtol=0, atol=1e-12)
-    after_an_hour = [
-        run_steps(net, x[:, :, 30:], dataclasses.replace(net.init_state(1, net.variant.frame_shape)))[0][-1]
-        for net in (fades, lasts)
-    ]
-    assert all(answer.isfinite().all() for answer in after_an_hour)
     moved = [(answers[:, :, -1] - answers[:, :, 29]).abs().max().item() for answers in (one, other)]
     assert moved[0] > 2 * moved[1]
 
@@ -133,8 +158,8 @@ def test_features_for_a_head_are_those_of_each_frame() -> None:
 
 def test_other_images_are_refused_and_other_sizes_built() -> None:
     net = drawn(small_movinet()).double()
-    assert_refused("of 43 x 43, got (44, 44)", net.clip, clip(2, size=44))
-    assert_refused("replace(variant, size=...)", net.init_state, 1, (3, 64, 64))
+    assert_refused(r"of 43 x 43, got \(44, 44\)", net.clip, clip(2, size=44))
+    assert_refused(r"replace\(variant, size", net.init_state, 1, (3, 64, 64))
     other = CoMovinet(small_movinet(size=64)).double()
     other.load_state_dict(net.state_dict())
     plain = reference_movinet(clip(2, size=64), port_weights(other.eval()), causal=True)

@@ -85,5 +85,7 @@ def test_checkpoints_of_others_are_refused_with_a_reason() -> None:
     }
     assert_refused("7 classes, the network 5: build it with classes=7", load_checkpoint, net, more)
     assert_refused("missing", load_checkpoint, net, port_weights(drawn(small_movinet(MOVINET_A0_BASE))))
-    assert_refused("stem.conv.weight as well", movinet_names, good | {"stem.conv.weight": good["conv1.conv_1.conv2d.weight"]})
+    assert_refused(
+        "stem.conv.weight as well", movinet_names, good | {"stem.conv.weight": good["conv1.conv_1.conv2d.weight"]}
+    )
     assert_refused("no tensors", movinet_names, {"epoch": 1})
