@@ -86,7 +86,7 @@ def movinet_names(checkpoint: Mapping[str, object]) -> Weights:
 
 
 def _channels_first(name: str, value: Tensor) -> Tensor:
-    """A kernel of TensorFlow, (T, H, W, in, out) or (H, W, in, out), as torch has it; depthwise ones are (H, W, C, 1)."""
+    """A kernel of TensorFlow, (T, H, W, in, out) or (H, W, in, out), as torch has it; depthwise: (H, W, C, 1)."""
     if value.dim() not in (4, 5):
         return value
     order = (-2, -1) if "depthwise" in name else (-1, -2)

@@ -262,7 +262,7 @@ MOVINET_A0_STREAM = MovinetVariant(
         ((184, 5, 3), (184, 3, 3), (184, 3, 3), (184, 3, 3)),
         ((384, 5, 3), (280, 1, 5), (280, 1, 5), (344, 1, 5)),
     ),
-    published=Published(None, 2.7 / 50, 2.7, 72.05, (), _GARDEN),
+    published=Published(None, 2.7 / 50, 2.7, None, ((50, 72.05),), _GARDEN),
 )  # fmt: skip
 MOVINET_A1_STREAM = MovinetVariant(
     name="movinet_a1_stream", size=172, short_side=192, stem=16, widths=(16, 40, 64, 64, 136), project=600, **_MOVINET,
@@ -273,7 +273,7 @@ MOVINET_A1_STREAM = MovinetVariant(
         ((216, 5, 3), (216, 3, 3), (216, 3, 3), (128, 3, 3), (128, 1, 5), (216, 3, 3)),
         ((456, 5, 3), (360, 1, 5), (360, 1, 5), (360, 1, 5), (456, 1, 5), (456, 3, 3), (544, 1, 3)),
     ),
-    published=Published(None, 6.0 / 50, 6.0, 76.45, (), _GARDEN),
+    published=Published(None, 6.0 / 50, 6.0, None, ((50, 76.45),), _GARDEN),
 )  # fmt: skip
 MOVINET_A2_STREAM = MovinetVariant(
     name="movinet_a2_stream", size=224, short_side=256, stem=16, widths=(16, 40, 72, 72, 144), project=640, **_MOVINET,
@@ -284,12 +284,12 @@ MOVINET_A2_STREAM = MovinetVariant(
         ((240, 5, 3), (240, 3, 3), (240, 3, 3), (240, 3, 3), (144, 1, 5), (240, 3, 3)),
         ((480, 5, 3), (384, 1, 5), (384, 1, 5), (480, 1, 5), (480, 1, 5), (480, 3, 3), (576, 1, 3)),
     ),
-    published=Published(None, 10 / 50, 10, 78.40, (), _GARDEN),
+    published=Published(None, 10 / 50, 10, None, ((50, 78.40),), _GARDEN),
 )  # fmt: skip
 MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE = (
     dataclasses.replace(
         stream, name=stream.name.replace("stream", "base"), causal=False,
-        published=dataclasses.replace(stream.published, params=params, macs_per_step=None, accuracy=accuracy),
+        published=Published(params, None, stream.published.macs_per_clip, accuracy, (), _GARDEN),
     )
     for stream, params, accuracy in (
         (MOVINET_A0_STREAM, 3.1, 72.28), (MOVINET_A1_STREAM, None, 76.69), (MOVINET_A2_STREAM, None, 78.62)

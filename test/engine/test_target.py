@@ -87,8 +87,8 @@ def test_a_pose_says_what_it_expects(wrong: Any) -> None:
         Pose(wrong)
 
 
-# Kinetics-400 as published; Kinetics-600 as TensorFlow's Model Garden numbers it for MoViNet (MoViNet-pytorch has 465 as
-# skiing crosscountry); A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
+# Kinetics-400 as published; Kinetics-600 as TensorFlow's Model Garden numbers it for MoViNet (MoViNet-pytorch has 465
+# as skiing crosscountry); A001, A023, A043, A060 of Shahroudy and others, arXiv 1604.02808 (files count from 1);
 # A061, A080, A103 of Liu and others, arXiv 1905.04757; THUMOS'14 as TRN (Xu and others, ICCV 2019) and OadTR have it:
 # twenty actions by name, between what is none and what is unclear.
 @pytest.mark.parametrize(

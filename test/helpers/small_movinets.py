@@ -14,13 +14,13 @@ from co_perception.networks.variants import MOVINET_A0_STREAM, MovinetVariant
 from co_perception.networks.video import VideoNetwork
 from helpers.random_weights import randomize_norm
 
-STAGES = (((16, 1, 5),), ((24, 3, 3), (16, 3, 3)), ((24, 5, 3),), ((24, 3, 3),), ((24, 3, 3), (16, 1, 5)))
+STAGES = (((16, 1, 5),), ((24, 3, 3),), ((24, 5, 3),), ((16, 3, 3),), ((24, 1, 5),))
 
 
 def small_movinet(variant: MovinetVariant = MOVINET_A0_STREAM, **changes: object) -> MovinetVariant:
-    """Every kind of block, few channels, images of odd and even sizes: 43, 22, 11, 6, 3 pixels."""
+    """Every kind of block, few channels, images of odd and even sizes: 27, 14, 7, 4, 2 pixels."""
     reduced: dict[str, object] = {
-        "size": 43, "short_side": 48, "stem": 8, "widths": (8, 16, 16, 16, 24), "stages": STAGES, "project": 32,
+        "size": 27, "short_side": 30, "stem": 8, "widths": (8, 16, 16, 16, 24), "stages": STAGES, "project": 32,
         "hidden": 24, "classes": 5, "window": 10**9,
     }  # fmt: skip
     return dataclasses.replace(variant, **(reduced | changes))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""MoViNet as a recognizer: a port's file, the first frame of a stream, ONNX Runtime, a bundle, a head on its features."""
+"""MoViNet as a recognizer: a file of the port, the first frame of a stream, ONNX Runtime, a bundle."""
 
 from __future__ import annotations
 

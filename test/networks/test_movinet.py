@@ -33,7 +33,7 @@ STREAM = [MOVINET_A0_STREAM, MOVINET_A1_STREAM, MOVINET_A2_STREAM]
 BASE = [MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE]
 
 
-def clip(frames: int, size: int = 43, rows: int = 2) -> Tensor:
+def clip(frames: int, size: int = 27, rows: int = 2) -> Tensor:
     draw = torch.Generator().manual_seed(1)
     return torch.rand(rows, 3, frames, size, size, generator=draw, dtype=torch.float64)
 
@@ -158,12 +158,12 @@ def test_features_for_a_head_are_those_of_each_frame() -> None:
 
 def test_other_images_are_refused_and_other_sizes_built() -> None:
     net = drawn(small_movinet()).double()
-    assert_refused(r"of 43 x 43, got \(44, 44\)", net.clip, clip(2, size=44))
-    assert_refused(r"replace\(variant, size", net.init_state, 1, (3, 64, 64))
-    other = CoMovinet(small_movinet(size=64)).double()
+    assert_refused(r"of 27 x 27, got \(28, 28\)", net.clip, clip(2, size=28))
+    assert_refused(r"replace\(variant, size", net.init_state, 1, (3, 32, 32))
+    other = CoMovinet(small_movinet(size=32)).double()
     other.load_state_dict(net.state_dict())
-    plain = reference_movinet(clip(2, size=64), port_weights(other.eval()), causal=True)
-    torch.testing.assert_close(other.clip(clip(2, size=64)), plain, rtol=0, atol=1e-10)
+    plain = reference_movinet(clip(2, size=32), port_weights(other.eval()), causal=True)
+    torch.testing.assert_close(other.clip(clip(2, size=32)), plain, rtol=0, atol=1e-10)
 
 
 def test_a_training_step_lowers_the_loss() -> None:
