@@ -33,7 +33,7 @@ TESTED_VERSIONS = ("1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27", "1.28
 KNOWN_OPERATIONS = {
     "ReorderInput", "ReorderOutput", "Conv", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Upsample",
 }  # fmt: skip
-ELEMENTWISE = {"Add": 2, "Mul": 2, "Relu": 1, "Sigmoid": 1, "QuickGelu": 1}  # and how many inputs they have
+ELEMENTWISE = {"Add": 2, "Mul": 2, "Relu": 1, "Sigmoid": 1, "HardSigmoid": 1, "QuickGelu": 1}  # and how many inputs
 CHANNEL_CUTS = ("Pad", "Slice")  # that only add or remove channels of the padding
 MOST_PADDING = 1.2  # times the channels that there are: more would waste memory
 Shapes = Mapping[str, tuple[int, ...]]

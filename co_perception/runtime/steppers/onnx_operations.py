@@ -216,9 +216,16 @@ def _avg_pool(
     at: Place, x: Named, kernel: Sizes, stride: Sizes = (), padding: Sizes = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Named:  # fmt: skip
-    pads, counted = _pair(padding, 2) * 2, int(count_include_pad)
-    settings: dict[str, Any] = dict(pads=pads, ceil_mode=int(ceil_mode), count_include_pad=counted)
-    return at("AveragePool", x, kernel_shape=_pair(kernel, 2), strides=_pair(stride or kernel, 2), **settings)
+    kernels, strides, before = _pair(kernel, 2), _pair(stride or kernel, 2), _pair(padding, 2)
+    after = list(before)
+    if ceil_mode and not count_include_pad:
+        # Pixels that nobody counts in place of ceil_mode, which ONNX Runtime's fast layout does not have.
+        sizes = zip(at.like.shape[2:], x.like.shape[2:], kernels, strides, before, strict=True)
+        after = [max((new - 1) * step + size - old - pad, 0) for new, old, size, step, pad in sizes]
+        ceil_mode = False
+    settings: dict[str, Any] = dict(pads=before + after, ceil_mode=int(ceil_mode))
+    settings["count_include_pad"] = int(count_include_pad)
+    return at("AveragePool", x, kernel_shape=kernels, strides=strides, **settings)
 
 
 PADDINGS = {"constant": "constant", "replicate": "edge", "reflect": "reflect"}  # by torch's name
@@ -314,7 +321,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "cat": lambda at, parts, axis=0: at("Concat", *parts, axis=axis),
     "where": _where, "masked_fill": lambda at, x, mask, value: _where(at, mask, value, x),
     "to": lambda at, x, *_, **__:
-        x if at.like.dtype == x.like.dtype else at("CastLike", x, torch.empty(1, dtype=at.like.dtype)),
+        x if at.like.dtype == x.like.dtype else at("CastLike", x, torch.zeros(1, dtype=at.like.dtype)),
     "index": _index, "repeat_interleave": _repeat, "getitem": lambda at, parts, i: parts[i],
     "alias": _same, "clone": _same, "contiguous": _same, "dropout": _same,
     "feature_dropout": _same, "alpha_dropout": _same, "feature_alpha_dropout": _same, "detach": _same,

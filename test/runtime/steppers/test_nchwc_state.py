@@ -138,7 +138,7 @@ def test_a_graph_without_blocks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["x3d", "resnet"])
+@pytest.mark.parametrize("family", ["x3d", "resnet", "movinet"])
 def test_a_stream_in_the_layout_is_bit_by_bit_the_plain_one(family: str) -> None:
     stepped = FAMILIES[family]()
     own = OnnxStepper(*stepped, THREAD)
