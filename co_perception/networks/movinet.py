@@ -210,13 +210,12 @@ def _block(
     """Wider by 1x1x1, over space and time channel by channel, a gate, narrower by 1x1x1, times a trained number."""
     wide, frames, pixels = layer
     body: OrderedDict[str, nn.Module] = OrderedDict(expand=_unit(inputs, wide, _activation(variant)))
-    image = dict(size=size, stride=stride, groups=wide)
-    if variant.causal:
-        body["deep"] = _unit(wide, wide, _activation(variant), (1, pixels), **image)
-        if frames > 1:
-            body["temporal"] = _unit(wide, wide, _activation(variant), (frames, 1), groups=wide)
-    else:
-        body["deep"] = _unit(wide, wide, _activation(variant), (frames, pixels), **image, causal=False)
+    kernel = (1 if variant.causal else frames, pixels)
+    body["deep"] = _unit(
+        wide, wide, _activation(variant), kernel, size=size, stride=stride, groups=wide, causal=variant.causal
+    )
+    if variant.causal and frames > 1:
+        body["temporal"] = _unit(wide, wide, _activation(variant), (frames, 1), groups=wide)
     body |= {"se": _gate(variant, wide), "project": _unit(wide, outputs, None), "scale": Rezero()}
     shortcut: OrderedDict[str, nn.Module] = OrderedDict()
     if stride > 1:

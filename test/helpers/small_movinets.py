@@ -41,7 +41,7 @@ def drawn(variant: MovinetVariant, seed: int = 0) -> VideoNetwork:
             elif own == "bias" and isinstance(module, nn.Linear):
                 value.data.copy_(torch.randn(value.shape, generator=draw) * 0.3)
         if name == "fc":
-            module.weight.data.copy_(torch.randn(module.weight.shape, generator=draw) * 0.3)  # type: ignore[union-attr, operator, arg-type]
+            module.weight.data.copy_(torch.randn(module.weight.shape, generator=draw) * 0.3)
     return net.eval()
 
 

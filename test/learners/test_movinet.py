@@ -31,7 +31,7 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def checkpoint(tmp_path: Path) -> Path:
     """A file as the port's author publishes them: no suffix, tensors by name."""
     path = tmp_path / "modelA0_stream_statedict_v3"
-    torch.save(port_weights(drawn(SMALL["movinet_a0_stream"])), path)  # type: ignore[arg-type]
+    torch.save(port_weights(drawn(SMALL["movinet_a0_stream"])), path)
     return path
 
 

@@ -15,7 +15,7 @@ from torch.optim import SGD
 
 from co_perception.engine.target import Status
 from co_perception.learners.video import ContinualVideoLearner
-from co_perception.networks.variants import COX3D_S, PooledVariant
+from co_perception.networks.variants import COX3D_S, ResidualVariant
 from co_perception.training.config import TrainConfig
 from co_perception.training.lightning_run import make_optimizer
 
@@ -32,7 +32,7 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def learner(tmp_path: Path) -> ContinualVideoLearner:
     """Two classes, window 4, weights worth comparing."""
     learner = ContinualVideoLearner("cox3d_s", classes=DIRECTIONS)
-    assert isinstance(learner.variant, PooledVariant)
+    assert isinstance(learner.variant, ResidualVariant)
     torch.save({"model_state": network(learner.variant).float().state_dict()}, tmp_path / "weights.pyth")
     learner.load(tmp_path / "weights.pyth")
     return learner
