@@ -107,8 +107,8 @@ class MeanGate(Streaming):
 
     def _gates(self, means: Tensor, squeezed: Tensor) -> Tensor:
         """(B, C, T, 1, 1) of means (B, C, T) of frames so far and of the frame."""
-        seen = torch.cat([means, squeezed], 1) if self._beside else means
-        return self._gate(self.fc2.clip(self._activation(self.fc1.clip(seen))))[..., None, None]
+        given = torch.cat([means, squeezed], 1) if self._beside else means
+        return self._gate(self.fc2.clip(self._activation(self.fc1.clip(given))))[..., None, None]
 
 
 class ClipMeanGate(MeanGate):
@@ -246,7 +246,7 @@ def _layers(variant: MovinetVariant, dropout: float) -> OrderedDict[str, nn.Modu
     for place, (outputs, blocks) in enumerate(zip(variant.widths, variant.stages, strict=True)):
         stage: OrderedDict[str, nn.Module] = OrderedDict()
         for number, layer in enumerate(blocks):
-            stride = 2 if number == 0 and place != variant.kept else 1
+            stride = 2 if number == 0 and place != variant.unstrided else 1
             stage[f"l{number}"] = _block(variant, inputs, outputs, layer, size, stride)
             inputs, size = outputs, -(-size // stride)
         layers[f"b{place}"] = co.Sequential(stage)

@@ -184,8 +184,8 @@ class MovinetVariant(PooledVariant):
     Attributes:
         stem: channels after the first convolution.
         widths: channels after each stage.
-        stages: blocks of each stage. The first block of each halves the image, but for stage `kept`.
-        kept: number of the stage that keeps the image's size.
+        stages: blocks of each stage. The first block of each halves the image, but for stage `unstrided`.
+        unstrided: number of the stage that keeps the image's size.
         project: channels before the mean over space, which are the features for a head.
         hidden: channels between those and the classifier.
         causal: the authors' "stream" networks: convolutions of space, then of time over past frames. Otherwise "base":
@@ -199,7 +199,7 @@ class MovinetVariant(PooledVariant):
     stem: int
     widths: tuple[int, ...]
     stages: tuple[Stage, ...]
-    kept: int = 3
+    unstrided: int = 3
     project: int
     hidden: int = 2048
     causal: bool = True
