@@ -15,9 +15,21 @@ pytest.importorskip("rosbags")
 pytest.importorskip("uvicorn", reason="the extra [studio] is not installed: no page of the studio is tested")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
 
+import numpy as np  # noqa: E402
 import uvicorn  # noqa: E402
-from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag  # noqa: E402
+from helpers.bag_writer import (  # noqa: E402
+    SECOND,
+    T0,
+    Frame,
+    Person,
+    image,
+    skeleton_array,
+    store,
+    write_bag,
+    write_messages,
+)
 from helpers.drawn_people import Figure  # noqa: E402
+from helpers.studio_browser import browser_context, served  # noqa: E402
 
 from co_perception.data.annotations.intervals import Interval, read_annotations  # noqa: E402
 from co_perception.studio.application import application  # noqa: E402
@@ -206,3 +218,49 @@ def test_proposals_are_accepted_refused_and_doubted(context: Any, address: str, 
     press(page, "u", "r", "ArrowUp", "Shift+A")  # the other one is refused, so that nothing of it is left
     page.wait_for_timeout(600)
     written(bag, [(10, 12, "squat", "p1")])
+
+
+@pytest.fixture
+def filmed(tmp_path: Path) -> Path:
+    """A recording with pictures: red until 10 s, then blue; people are left of the middle."""
+    types = store()
+    figure = Figure("wave", 3)
+    poses, pictures = [], []
+    for n in range(300):
+        stamp_ns = T0 + n * STEP
+        pixels = np.zeros((48, 64, 3), np.uint8)
+        pixels[..., 0 if n < 150 else 2] = 200
+        poses.append((stamp_ns, skeleton_array(Frame(stamp_ns, [Person("p0", figure.frame(n / 15))]), types)))
+        pictures.append((stamp_ns, image(types, stamp_ns, pixels)))
+    return write_messages(tmp_path / "filmed", {"/skeletons": poses, "/eye": pictures}, types=types)
+
+
+def bright(page: Any, x: float, y: float) -> list[bool]:
+    """Whether red, green and blue of the view are, at shares of its width and height."""
+    color: list[int] = page.evaluate(
+        "([x, y]) => { const view = document.getElementById('view');"
+        "return [...view.getContext('2d').getImageData(x * view.width, y * view.height, 1, 1).data].slice(0, 3); }",
+        [x, y],
+    )
+    return [share > 150 for share in color]
+
+
+def test_the_picture_of_the_stamp_is_behind_the_figures(filmed: Path) -> None:
+    with served(application([AnnotatedRecording(filmed)])) as address, browser_context(address) as made:
+        page = opened(made, address)
+
+        def shows(red: bool, blue: bool) -> None:
+            end = time.monotonic() + PATIENCE_MS / 1e3
+            while bright(page, 0.75, 0.9) != [red, False, blue]:
+                assert time.monotonic() < end, (red, blue)
+                page.wait_for_timeout(50)
+
+        shows(True, False)
+        press(page, *["Shift+ArrowRight"] * 12)
+        shows(False, True)
+        press(page, *["Shift+ArrowLeft"] * 5)
+        shows(True, False)
+        press(page, "v", "v")  # the figures alone
+        shows(False, False)
+        press(page, "v")
+        shows(True, False)
