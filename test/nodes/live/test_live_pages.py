@@ -111,7 +111,7 @@ def visit(context: Any, address: str) -> Any:
     """The live page, once something is said in it."""
     page = context.new_page()
     page.goto(address)  # without recordings it leads to the live page
-    page.wait_for_url("**/pages/live.html")
+    page.wait_for_url("**/pages/live.html", wait_until="commit")
     says(page, "#now", "p1: ")
     return page
 
