@@ -74,9 +74,9 @@ def test_the_window_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("co_perception.networks.variants.VIDEO_VARIANTS", SMALL)
     short, long = ContinualVideoLearner("cox3d_m"), ContinualVideoLearner("cox3d_m", window=9)
     assert long.receptive_field == short.receptive_field + 5
-    with pytest.raises(FileNotFoundError, match=r"checkpoint of its authors .* load\(path\)"):
+    with pytest.raises(FileNotFoundError, match="co-perception weights fetch x3d_m_kinetics400"):
         short.load()
-    with pytest.raises(RuntimeError, match=r"load\(path of a checkpoint\)"):
+    with pytest.raises(RuntimeError, match="weights fetch x3d_m_kinetics400"):
         short.infer(video(1)[0])
 
 
