@@ -41,7 +41,7 @@ ALLOWED = {
     ("compile", "benchmarks/bench/converted_sequences.py"): "as exec",
     ("pickle.Unpickler", "benchmarks/bench/other_readers.py"): "a second restricted one, to compare with",
 }
-HOSTS = {"dl.fbaipublicfiles.com"}  # of authors
+HOSTS = {"dl.fbaipublicfiles.com", "raw.githubusercontent.com"}  # of authors
 NETWORK = frozenset(["socket", "ssl", "urllib.request", "http.client", "http.server", "requests", "ftplib", "smtplib"])
 
 

@@ -254,7 +254,8 @@ _MOVINET: dict[str, Any] = dict(
     paper="Kondratyuk et al., MoViNets: Mobile Video Networks for Efficient Video Recognition, CVPR 2021",
 )  # fmt: skip
 MOVINET_A0_STREAM = MovinetVariant(
-    name="movinet_a0_stream", size=172, short_side=192, stem=8, widths=(8, 32, 56, 56, 104), project=480, **_MOVINET,
+    name="movinet_a0_stream", weights="movinet_a0_stream_kinetics600", size=172, short_side=192, stem=8,
+    widths=(8, 32, 56, 56, 104), project=480, **_MOVINET,
     stages=(
         ((24, 1, 5),),
         ((80, 3, 3), (80, 3, 3), (80, 3, 3)),
@@ -265,7 +266,8 @@ MOVINET_A0_STREAM = MovinetVariant(
     published=Published(None, 2.7 / 50, 2.7, None, ((50, 72.05),), _GARDEN),
 )  # fmt: skip
 MOVINET_A1_STREAM = MovinetVariant(
-    name="movinet_a1_stream", size=172, short_side=192, stem=16, widths=(16, 40, 64, 64, 136), project=600, **_MOVINET,
+    name="movinet_a1_stream", weights="movinet_a1_stream_kinetics600", size=172, short_side=192, stem=16,
+    widths=(16, 40, 64, 64, 136), project=600, **_MOVINET,
     stages=(
         ((40, 1, 5), (40, 3, 3)),
         ((96, 3, 3), (120, 3, 3), (96, 3, 3), (96, 3, 3)),
@@ -276,7 +278,8 @@ MOVINET_A1_STREAM = MovinetVariant(
     published=Published(None, 6.0 / 50, 6.0, None, ((50, 76.45),), _GARDEN),
 )  # fmt: skip
 MOVINET_A2_STREAM = MovinetVariant(
-    name="movinet_a2_stream", size=224, short_side=256, stem=16, widths=(16, 40, 72, 72, 144), project=640, **_MOVINET,
+    name="movinet_a2_stream", weights="movinet_a2_stream_kinetics600", size=224, short_side=256, stem=16,
+    widths=(16, 40, 72, 72, 144), project=640, **_MOVINET,
     stages=(
         ((40, 1, 5), (40, 3, 3), (64, 3, 3)),
         ((96, 3, 3), (120, 3, 3), (96, 3, 3), (96, 3, 3), (120, 3, 3)),
@@ -288,7 +291,7 @@ MOVINET_A2_STREAM = MovinetVariant(
 )  # fmt: skip
 MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE = (
     dataclasses.replace(
-        stream, name=stream.name.replace("stream", "base"), causal=False,
+        stream, name=stream.name.replace("stream", "base"), weights=None, causal=False,
         published=Published(params, None, stream.published.macs_per_clip, accuracy, (), _GARDEN),
     )
     for stream, params, accuracy in (
