@@ -14,6 +14,7 @@ from builtin_interfaces.msg import Time
 from helpers.activity_messages import STALE, UNCERTAIN, VALID, WARMING_UP, activity, part
 from helpers.node_stream import overrides_of
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from co_perception.engine.time import nanoseconds
 from co_perception.msg import Activity, ActivityArray, ActivityEvent, LabelInfo
@@ -59,6 +60,19 @@ def test_every_frame_is_told_once_with_both_voices(bench: Any, stage: Any) -> No
     assert told == [{"1": ("walk", 0.6), "": ("run", 0.5)}] * 5
     bench.until(lambda: infos)
     assert list(infos[-1].labels) == ["run", "walk", "squat"]
+
+
+def test_its_threshold_can_be_changed_while_it_runs(bench: Any, stage: Any) -> None:
+    node, heard, say = stage
+    infos = bench.listen(LabelInfo, "fusion/label_info", latched_qos())
+    for sec, threshold, status in ((1, 0.0, VALID), (2, 0.7, UNCERTAIN), (3, 0.5, VALID)):
+        [result] = node.set_parameters([Parameter("threshold", value=threshold)])
+        assert result.successful
+        bench.until(lambda threshold=threshold: infos and infos[-1].threshold == pytest.approx(threshold))
+        say("skeleton", sec, activity("1", walk=0.8))
+        say("video", sec, activity("1", walk=0.4, run=0.5))
+        bench.until(lambda sec=sec: len(heard) == sec)
+        assert heard[-1].activities[0].status == status
 
 
 def test_one_that_is_silent_holds_nobody_up_for_long(bench: Any, stage: Any) -> None:
