@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -161,8 +162,8 @@ class LivePage:
         """What it returns on a thread of its own. Raises: ValueError where a node does not answer."""
         try:
             return await asyncio.to_thread(work, *arguments)
-        except TimeoutError as error:
-            raise ValueError(str(error)) from error
+        except (TimeoutError, FutureTimeoutError) as error:  # two kinds before Python 3.11
+            raise ValueError(str(error) or "ROS does not answer") from error
 
 
 def _fields(question: Question) -> Mapping[str, Any]:
