@@ -14,6 +14,7 @@ from co_perception.commands import (
     adapt,
     annotation_formats,
     bundle,
+    clips,
     doctor,
     evaluate,
     networks,
@@ -28,7 +29,8 @@ from co_perception.commands import (
 from co_perception.runtime.versions import torch_advice
 
 COMMANDS = (
-    doctor, record, annotation_formats, studio, show, train, adapt, evaluate, tune, why, bundle, weights, networks,
+    doctor, record, clips, annotation_formats, studio, show, train, adapt, evaluate, tune, why, bundle, weights,
+    networks,
 )  # fmt: skip
 
 

@@ -59,12 +59,12 @@ def options_of(kind: type[T], arguments: argparse.Namespace) -> T:
     return kind(**values)
 
 
-def add_sources(parser: argparse.ArgumentParser, option: str | None = None) -> None:
-    """Adds the arguments of `SampleSources`; the sources are positional, or those of `option`."""
+def add_sources(parser: argparse.ArgumentParser, option: str | None = None, more: str = "or data sets") -> None:
+    """Adds the arguments of `SampleSources`; the sources are positional, or those of `option`; `more` may be given."""
     named: dict[str, Any] = {"dest": "sources", "required": True} if option else {}
     parser.add_argument(
         option or "sources", nargs="+", type=user_path, metavar="SOURCE",
-        help="recordings (rosbag2 folders, .mcap, .db3, .bag of ROS 1) or data sets", **named,
+        help=f"recordings (rosbag2 folders, .mcap, .db3, .bag of ROS 1) {more}", **named,
     )  # fmt: skip
     parser.add_argument(
         "--annotations", type=user_path, metavar="FILE",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from co_perception.commands.clips import add_who, is_video_source, record_clips
 from co_perception.commands.held_out import (
     HELD_OUT,
     Division,
@@ -37,9 +39,12 @@ from co_perception.engine.stage_counts import StageCounts
 from co_perception.networks.variants import CENTER, CROPS, HEADS
 
 if TYPE_CHECKING:
+    from co_perception.data.parsing import Skipped
     from co_perception.data.samples import Samples
     from co_perception.learners.trainable import TrainableLearner
     from co_perception.training.config import TrainConfig
+
+CLIPS = "clip_recordings"  # folder of recordings of the videos that were trained on
 
 
 def add(commands: Commands) -> None:
@@ -47,14 +52,15 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "train", help=about, description=f"{about.capitalize()}. Ends with the line that starts the node with it."
     )
-    add_sources(parser)
+    videos = "folders with a folder of videos for each activity, tables path,label,start,end,subject,who"
+    add_sources(parser, more=f"data sets, or videos: {videos}")
     parser.add_argument(
         "--out", type=user_path, required=True, metavar="DIR", help="folder of the training and its model"
     )
     parser.add_argument(
         "--recognizer", choices=("skeleton", "video"), default="skeleton",
         help="what is trained: a network of joints (default), or a head on a network of pictures; sources are then "
-        "recordings with pictures, folders with a folder of videos for each class, or tables path,start,end,label",
+        "recordings with pictures, or videos",
     )  # fmt: skip
     parser.add_argument("--network", help=f"skeleton or video network (default: costgcn_short, {NETWORK})")
     parser.add_argument("--head", choices=HEADS, help=f"on a video network (default: {HEAD})")
@@ -86,6 +92,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with the training in DIR after it was interrupted")
     add_source_domain(parser)
+    add_who(parser)
     add_strict(parser)
     parser.set_defaults(run=_run)
 
@@ -107,6 +114,8 @@ class TrainOptions:
     validate: float
     resume: bool
     strict: bool
+    who: str | None
+    pose_settings: list[str]
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -130,15 +139,16 @@ def _train_skeleton(options: TrainOptions, arguments: argparse.Namespace, counts
     from co_perception.networks.variants_skeleton import skeleton_variant
     from co_perception.training.config import TrainConfig
 
-    network, sources = options.network or "costgcn_short", options_of(SampleSources, arguments)
+    network = options.network or (_network_of(options.start) if options.start else "costgcn_short")
     variant = skeleton_variant(network)
+    sources, unfit = _with_recorded_clips(options_of(SampleSources, arguments), options)
     # For a few recordings: many small steps, and classes drawn equally often, however long each was shown.
     own = TrainConfig(batch_size=16, lr=3e-3, balance=True)
     config = _settings(options, own)
     domain = options_of(SourceDomain, arguments)
     adaptation, step = domain.settings(), options.step or max(variant.clip // 4, 1)
     samples, source, skipped = read_domains(sources, domain.source, variant, step, counts)
-    if skipped:
+    if skipped := unfit + skipped:
         print(skipped.report(), file=sys.stderr)
     learner = ContinualSkeletonLearner(network, classes=samples.classes)
     if options.start:
@@ -153,11 +163,44 @@ def _train_skeleton(options: TrainOptions, arguments: argparse.Namespace, counts
     _print_result(result, learner, division, config, options.out)
 
 
+def _network_of(model: str) -> str:
+    """The network of a model that is begun with."""
+    from co_perception.learners.metadata import Metadata
+
+    return Metadata.read(model_folder(model)).network
+
+
+def _with_recorded_clips(sources: SampleSources, options: TrainOptions) -> tuple[SampleSources, Skipped]:
+    """The sources, recordings of their people instead of videos, and what of these cannot be used.
+
+    Raises ValueError for options that are for videos where there are none, and for annotations where there are some.
+    """
+    from co_perception.data.parsing import Skipped
+
+    skipped = Skipped()
+    videos = [path for path in sources.sources if path.exists() and sources.kind is None and is_video_source(path)]
+    if not videos:
+        if options.who or options.pose_settings:
+            raise ValueError("--who and --pose-set are for folders and tables of videos, and no source is one.")
+        return sources, skipped
+    if sources.annotations is not None:
+        raise ValueError(
+            "--annotations is for recordings, and videos have their labels in folders or tables: make recordings of "
+            "the videos first (co-perception clips), or keep an annotations.csv beside each recording."
+        )
+    folder = options.out / CLIPS
+    shutil.rmtree(folder, ignore_errors=True)
+    bags = record_clips(videos, folder, options.who or "most", options.pose_settings, skipped)
+    others = [path for path in sources.sources if path not in videos]
+    return replace(sources, sources=[*others, *bags]), skipped
+
+
 def _train_video(options: TrainOptions, arguments: argparse.Namespace) -> None:
     from co_perception.networks.variants import video_variant
 
     given = {"step": options.step, "source": arguments.source, "kind": arguments.kind, "rate": arguments.rate,
-             "aspect": arguments.aspect, "coordinates": arguments.coordinates, "strict": options.strict}  # fmt: skip
+             "aspect": arguments.aspect, "coordinates": arguments.coordinates, "strict": options.strict,
+             "who": options.who, "pose-set": options.pose_settings}  # fmt: skip
     if unused := [f"--{name}" for name, value in given.items() if value]:
         raise ValueError(f"{', '.join(unused)} is for --recognizer skeleton: leave it out.")
     network, config = options.network or NETWORK, _settings(options, head_settings())

@@ -1,11 +1,12 @@
 """Reader of labeled video files: a folder for each class, or a table of clips. Videos are decoded sample by sample.
 
-    wave/monday.mp4          path,label,start,end,subject
-    wave/tuesday.mp4         monday.mp4,wave,2.5,7,anna
-    sit/monday.mp4           monday.mp4,sit,7,12.25,anna
+    wave/monday.mp4          path,label,start,end,subject,who
+    wave/tuesday.mp4         monday.mp4,wave,2.5,7,anna,left
+    sit/monday.mp4           monday.mp4,sit,7,12.25,anna,
 
 A table is CSV, or JSON as a list of objects with the same keys. `path` is relative to the table; `start` and `end` are
-seconds of the video and may be left out or empty, as may `subject`.
+seconds of the video and may be left out or empty, as may `subject`, the name of who acts, and `who`, which of several
+people in sight that is (`learners.actors`; a network of pictures sees them all).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from co_perception.engine.files import cached_file_digest
 
 ENDINGS = frozenset([".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"])
 LARGEST = 2 << 30  # bytes of one clip's pixels
-COLUMNS = frozenset(["path", "label", "start", "end", "subject"])
+COLUMNS = frozenset(["path", "label", "start", "end", "subject", "who"])
 EARLY_S = 1e-6  # times of frames are rounded
 LEAST_BACKGROUND_S = 1.0  # of a time between two clips of one file
 
@@ -41,6 +42,7 @@ class Clip:
         end_s: the same; the end is not part of the clip, and infinity is the end of the file.
         rate_hz: frames per second, at each instant the frame then shown; None for the file's own frames.
         short_side: pixels of the shorter side, 0 for the file's own; never enlarged.
+        who: which of several people in it acts, in the word of a table; empty: that is not said.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Clip:
     end_s: float = math.inf
     rate_hz: float | None = None
     short_side: int = 0
+    who: str = ""
 
     def __call__(self) -> Video:
         """Decodes the clip: (3, T, H, W) uint8. Raises OSError where the file is gone or cannot be decoded.
@@ -128,14 +131,14 @@ def video_samples(
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}. It is a folder with a folder for each class, or a table.")
     rows = list(_folders(path, skipped) if path.is_dir() else _table(path, skipped))
-    names = tuple(classes) if classes else tuple(sorted({label for _, label, *_ in rows}))
+    names = tuple(classes) if classes else tuple(sorted({row[1] for row in rows}))
     samples = list[Sample]()
-    for file, label, subject, start_s, end_s in rows:
+    for file, label, subject, start_s, end_s, who in rows:
         if label not in names:
             skipped.add(file, f"{label!r} is none of the classes asked for")
             continue
         part = "" if (start_s, end_s) == (0, math.inf) else f" {start_s:g}-{end_s:g} s"
-        clip = Clip(file, start_s, end_s, rate_hz, short_side)
+        clip = Clip(file, start_s, end_s, rate_hz, short_side, who)
         samples.append(Sample(clip, names.index(label), subject, str(file), f"{file}{part}"))
     skipped.require(samples, path, "It is a folder with a folder of videos for each class, or a table path,label.")
     return Samples(samples, names), skipped
@@ -164,14 +167,14 @@ def with_background(samples: Samples, label: str) -> Samples:
     return Samples(found, names)
 
 
-Row = tuple[Path, str, str, float, float]  # file, label, subject, start, end
+Row = tuple[Path, str, str, float, float, str]  # file, label, subject, start, end, who
 
 
 def _folders(root: Path, skipped: Skipped) -> Iterator[Row]:
     for folder in sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")):
         for file in sorted(each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")):
             if file.suffix.lower() in ENDINGS:
-                yield file, folder.name, "", 0.0, math.inf
+                yield file, folder.name, "", 0.0, math.inf, ""
             else:
                 skipped.add(file, f"{file.suffix or 'no ending'} is not the ending of a video")
 
@@ -183,7 +186,8 @@ def _table(path: Path, skipped: Skipped) -> Iterator[Row]:
         where = f"{path.name}, row {number}"
         try:
             with parse_errors(where, "a clip with a path and a label"):
-                name, label, subject = (str(cells.get(key) or "").strip() for key in ("path", "label", "subject"))
+                words = (str(cells.get(key) or "").strip() for key in ("path", "label", "subject", "who"))
+                name, label, subject, who = words
                 if not name or not label:
                     raise ValueError("a clip needs a path and a label.")
                 if not (path.parent / name).is_file():
@@ -194,7 +198,7 @@ def _table(path: Path, skipped: Skipped) -> Iterator[Row]:
         except (ValueError, OSError) as error:
             skipped.add(where, error)
         else:
-            yield path.parent / name, label, subject, start_s, end_s
+            yield path.parent / name, label, subject, start_s, end_s, who
 
 
 def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
@@ -208,7 +212,7 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
     reader = csv.DictReader(io.StringIO(read_bounded(path).decode("utf-8-sig"), newline=""), skipinitialspace=True)
     columns = set(reader.fieldnames or [])
     if not {"path", "label"} <= columns <= COLUMNS:
-        raise ValueError(f"its first line is path,label and maybe start, end, subject; got {sorted(columns)}.")
+        raise ValueError(f"its first line is path,label and maybe start, end, subject, who; got {sorted(columns)}.")
     yield from ((reader.line_num, row) for row in reader)
 
 
