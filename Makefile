@@ -9,14 +9,14 @@ ASSETS := i3d_kinetics400 $(DEMO_ASSETS) blazepose_detector blazepose_full \
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose2sim_calibration pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-BENCHES := steps streams training adapt node_frames node_latency people startup bundle_step install_size pose pose_options positions camera_motion outputs teach spread endurance one_process compare_answers
+BENCHES := steps streams training adapt node_frames node_latency people startup bundle_step install_size pose pose_options positions camera_motion outputs teach spread endurance one_process compare_answers topic_bytes parallel_evaluate
 
 PEERS := video skeleton convert movinet
 
 # A worker a core, each with its own ROS domain; more than four would fight over memory.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help env env-demo weights demo test test-slow test-all test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom docs clean
+.PHONY: help env env-demo weights demo test test-slow test-all coverage test-random lint soak peers-env peers bench recipes weights-from-data accuracy fuzz audit sbom docs clean
 .DEFAULT_GOAL := help
 
 help:  ## lists these commands
@@ -45,6 +45,11 @@ test-slow: weights  ## the tests that are marked slow
 
 test-all: weights lint  ## ruff, mypy, and all tests
 	@$(PYTEST) $(ARGS)
+
+coverage: weights  ## lines and branches of co_perception/ that the quick tests run; the pages are in out/coverage
+	@$(BIN)/python -c "import pytest_cov" 2> /dev/null || $(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt "coverage>=7.10,<8" "pytest-cov>=7,<8"
+	@rm -f .coverage .coverage.*
+	@$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html:out/coverage $(ARGS)
 
 test-random: weights  ## the hypothesis tests with ten times as many examples, which differ from run to run
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile random --timeout 3600 $(ARGS)

@@ -86,6 +86,7 @@ EXTRAS = {
     "studio": STUDIO,
     "bench": ["matplotlib>=3.8"],
     "cluster": ["ray>=2.40"],
+    "coverage": ["coverage>=7.10,<8", "pytest-cov>=7,<8"],
     "docs": ["furo>=2024.8", "myst-parser>=4.0", "sphinx>=8.0"],
     "fuzz": ["atheris>=3.0"],
     "dev": [

@@ -54,6 +54,16 @@ def test_the_packages_of_the_images_have_the_ranges_of_setup() -> None:
     assert "torch" not in stages()["robot"]
 
 
+def test_ffmpeg_is_in_no_image_but_those_that_say_so() -> None:
+    """PyAV's wheels and the distribution's OpenCV bring FFmpeg with x264 and x265, see docs/licenses.md."""
+    with_ffmpeg = {name for name, text in stages().items() if re.search(r"python3-opencv|'av[<>=]", text)}
+    assert with_ffmpeg == {"camera"} and "FROM camera AS full" in CONTAINERFILE
+    assert "FROM robot AS camera" in CONTAINERFILE and "under the GPL" in CONTAINERFILE
+    for service in COMPOSE["services"].values():
+        if "source:=" in service["command"]:
+            assert service["build"]["target"] == "camera", "its camera node needs PyAV"
+
+
 def test_services_build_stages_that_there_are() -> None:
     for name, service in COMPOSE["services"].items():
         build = service["build"]

@@ -57,21 +57,38 @@ def test_a_printed_command_has_arguments_that_there_are(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", NODES)
-def test_a_printed_node_has_the_parameters_that_are_set(line: str) -> None:
-    pytest.importorskip("rclpy")
-    from co_perception.nodes.pose import PoseNodeSettings
-    from co_perception.nodes.score import ScoreSettings
-    from co_perception.nodes.skeleton_activity import SkeletonNodeSettings
+def test_a_printed_node_starts_with_the_parameters_that_are_set(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rclpy = pytest.importorskip("rclpy")
+    from co_perception.nodes.camera import CameraNode, CameraSettings
+    from co_perception.nodes.pose import PoseNode, PoseNodeSettings
+    from co_perception.nodes.score import ScoreNode, ScoreSettings
+    from co_perception.nodes.skeleton_activity import SkeletonActivityNode, SkeletonNodeSettings
 
-    tables = {
-        "pose_node": PoseNodeSettings,
-        "score_node": ScoreSettings,
-        "skeleton_activity_node": SkeletonNodeSettings,
+    kinds: dict[str, tuple[type, type]] = {
+        "camera_node": (CameraNode, CameraSettings),
+        "pose_node": (PoseNode, PoseNodeSettings),
+        "score_node": (ScoreNode, ScoreSettings),
+        "skeleton_activity_node": (SkeletonActivityNode, SkeletonNodeSettings),
     }
-    node = line.split()[3]
-    known = {setting.name for setting in table_of(tables[node])} | {"use_sim_time"}
-    assert (ROOT / "scripts" / node).is_file()
-    assert set(re.findall(r"-p (\w+):=", line)) <= known
+    _, _, _, name, *arguments = shlex.split(line.rstrip(" &"))
+    node, settings = kinds[name]
+    given = dict(re.findall(r"-p (\w+):=(\S+)", line))
+    assert (ROOT / "scripts" / name).is_file()
+    assert given.keys() <= {setting.name for setting in table_of(settings)} | {"use_sim_time"}
+    monkeypatch.chdir(tmp_path)
+    Path("rules").mkdir()
+    Path("rules/event_rules.yaml").write_text("/**:\n  ros__parameters:\n    event_on: 0.7\n")
+    rclpy.init()
+    try:
+        made = node(cli_args=[each.replace("$PWD", str(tmp_path)) for each in arguments])
+        assert {key: str(made.get_parameter(key).value) for key in given} == {
+            key: value.replace("$PWD", str(tmp_path)).replace("true", "True") for key, value in given.items()
+        }
+        made.destroy_node()
+    finally:
+        rclpy.try_shutdown()
 
 
 def test_a_printed_launch_has_the_arguments_that_are_set() -> None:
@@ -112,6 +129,14 @@ def test_every_operation_on_samples_is_in_the_table() -> None:
     cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = {name for cell in cells for name in re.findall(r"`(\w+)\(", cell)}
     assert operations - {"units"} <= named <= operations
+
+
+def test_every_command_that_takes_data_is_in_the_table_of_them() -> None:
+    table = (ROOT / "docs/data.md").read_text().split("## Which command takes what")[1]
+    cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == commands.choices.keys() - {"bundle", "networks", "weights"}
 
 
 def test_the_settings_of_the_command_are_told_where_they_are_not_those_of_the_class() -> None:

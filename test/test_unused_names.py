@@ -27,7 +27,6 @@ PUBLIC_ANYWAY = {
     "from_opencv", "from_frames",  # ways in, for users who have arrays
     "opendr_name", "pyslowfast_name",  # for checkpoints of those projects
     "ages",  # of the streams in a pool
-    "OnnxStep",  # runs an exported file
 }  # fmt: skip
 OTHER_WORDS = {
     "rclpy", "progress", "delay", "sha256sum", "zstandard", "ModelProto", "NodeProto", "setuptools/build_meta.py",

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 NAME = "co_perception"
 VIRAL = re.compile(r"(?<!L)(?<!Lesser )(GPL|General Public)|AGPL|Affero|SSPL|Server Side Public", re.IGNORECASE)
 BEGIN, END = "<!-- begin of tools/licenses.py -->", "<!-- end -->"
-TOOLS = {"dev", "docs", "fuzz", "bench"}  # extras of nobody who only uses the package
+TOOLS = {"coverage", "dev", "docs", "fuzz", "bench"}  # extras of nobody who only uses the package
 # What the records leave out or say in another way, by the files in the packages themselves.
 KNOWN = {
     "apsw": "any OSI license, by choice (SQLite: public domain)",

@@ -87,7 +87,7 @@ class VideoReader(AbstractContextManager["VideoReader"]):
     """One open file, camera or stream; iterate over its frames once.
 
     Args:
-        source: a file, a camera index ("0" is /dev/video0), or a URL (rtsp://, http://, ...).
+        source: a file, a camera index (0 or "0" is /dev/video0), or a URL (rtsp://, http://, ...).
         short_side: resize so that the shorter side has this many pixels; 0 keeps the size. Never enlarges.
         parallel: decode several frames at once, on threads of its own with memory of their own.
 
@@ -95,8 +95,8 @@ class VideoReader(AbstractContextManager["VideoReader"]):
     ImportError without PyAV.
     """
 
-    def __init__(self, source: str, short_side: int = 0, parallel: bool = True) -> None:
-        self.source = source
+    def __init__(self, source: str | Path | int, short_side: int = 0, parallel: bool = True) -> None:
+        self.source = source = str(source)
         self.live = is_live(source)
         self._av = pyav()
         self._short_side = short_side

@@ -69,7 +69,8 @@ def search(
         space: settings that vary.
         base: all other settings.
         trials: number of trials, those of an earlier call with the same storage included.
-        storage: file that takes every trial; called again with it, after a kill too, the search goes on.
+        storage: file that takes every trial; its folder is made. Called again with it, after a kill too, the search
+            goes on.
 
     Raises:
         ValueError: for a space that has no such setting, or a value that it cannot have, and for recordings that are in
@@ -112,7 +113,10 @@ def _study(storage: Path | str | None, base: TrainConfig) -> Study:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = None if storage is None else optuna.storages.JournalStorage(JournalFileBackend(str(storage)))
+    journal = None
+    if storage is not None:
+        Path(storage).parent.mkdir(parents=True, exist_ok=True)
+        journal = optuna.storages.JournalStorage(JournalFileBackend(str(storage)))
     study = optuna.create_study(
         storage=journal,
         study_name="training",

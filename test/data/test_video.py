@@ -23,6 +23,14 @@ def test_frames_are_shrunk_while_they_are_decoded(make_video: MakeVideo) -> None
         assert next(iter(reader)).pixels.shape == (48, 80, 3)
 
 
+def test_a_file_is_a_path_or_its_name_and_a_camera_its_number(make_video: MakeVideo) -> None:
+    path = make_video(frames=2)
+    with VideoReader(path) as reader:
+        assert reader.source == str(path) and len(list(reader)) == 2
+    with pytest.raises(VideoError, match="/dev/video97 cannot be opened"):
+        VideoReader(97)
+
+
 def encoded(path: Path, codec: str = "mpeg4", frames: int = 30, **stream: Any) -> Path:
     """A file by FFmpeg's own encoder, with two B-frames between others; frame i has brightness 20 + 7 i."""
     with av.open(str(path), "w") as container:

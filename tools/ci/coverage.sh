@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The quick tests with coverage of lines and branches of co_perception/; fails under the floor in pyproject.toml.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PIP_ARGS=${PIP_ARGS:---extra-index-url https://download.pytorch.org/whl/cpu}
+make coverage
