@@ -9,7 +9,7 @@ ASSETS := i3d_kinetics400 $(DEMO_ASSETS) blazepose_detector blazepose_full \
   $(foreach view,01 02 03 04,pose2sim_single_cam$(view) pose2sim_multi_cam$(view)) \
   pose2sim_calibration pose_kit_body seglearn_watch stream_pose_video stream_pose_labels $(addprefix deepmimic_,$(MOTIONS))
 
-BENCHES := steps streams training adapt node_frames node_latency people startup bundle_step install_size pose pose_options positions camera_motion outputs teach spread endurance one_process compare_answers topic_bytes parallel_evaluate
+BENCHES := steps streams training adapt node_frames node_latency people person_crops startup bundle_step install_size pose pose_options positions camera_motion outputs teach spread endurance one_process compare_answers topic_bytes parallel_evaluate
 
 PEERS := video skeleton convert movinet
 
