@@ -43,8 +43,9 @@ def resnet() -> Stepped:
 
 
 def movinet() -> Stepped:
-    """Causal convolutions, means of all frames so far, images of odd and even sizes."""
-    variant = small_movinet(window=6)
+    """Causal convolutions, hard activations, means of all frames so far, images of 90, 45, 23, 12, 6 and 3 pixels."""
+    stages = (((16, 1, 5),), ((64, 3, 3),), ((24, 5, 3),), ((16, 3, 3),), ((24, 1, 5),))
+    variant = small_movinet(window=6, size=90, stages=stages)
     return _made(drawn(variant), variant.frame_shape)
 
 
