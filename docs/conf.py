@@ -28,7 +28,8 @@ highlight_language = "none"
 
 html_theme = "furo" if find_spec("furo") else "alabaster"
 html_title = f"co_perception {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options: dict[str, Any] = {"navigation_with_keys": True}
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
