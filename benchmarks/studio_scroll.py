@@ -33,12 +33,15 @@ RATE_HZ, LABELS = 15, ("wave", "squat", "stand")
 EACH_S = 6  # an annotation of each person
 CYCLE = 30 * RATE_HZ  # frames after which the figures repeat
 COUNT = """() => {
-  window.shown = [];
-  window.counting = true;
-  const next = (at) => { window.shown.push(at); if (window.counting) requestAnimationFrame(next); };
+  const shown = (window.shown = []);
+  const next = (at) => {
+    if (window.shown !== shown) return;
+    shown.push(at);
+    requestAnimationFrame(next);
+  };
   requestAnimationFrame(next);
 }"""
-COUNTED = "() => { window.counting = false; return window.shown; }"
+COUNTED = "() => { const shown = window.shown; window.shown = null; return shown; }"
 
 
 def make_recording(folder: Path, hours: float, people: int) -> Path:
