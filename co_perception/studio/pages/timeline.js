@@ -71,8 +71,8 @@ export class Timeline {
       pen.globalAlpha = 1;
       pen.textAlign = "left";
       pen.fillText(id || "everybody", 8, top + LANE / 2, NAMES - 14);
-      for (const each of proposals.filter(({ subject }) => subject === id)) this.outline(pen, each, top, w, color(each.label), ink);
-      const own = intervals.filter((each) => each.subject === id);
+      for (const each of proposals.filter(({ subject, start, end }) => subject === id && end >= this.first && start <= this.first + this.shown)) this.outline(pen, each, top, w, color(each.label), ink);
+      const own = intervals.filter((each) => each.subject === id && each.end >= this.first && each.start <= this.first + this.shown);
       for (const each of open && open.subject === id ? [...own, { ...open, end: Math.max(time, open.start + 1) }] : own) {
         this.block(pen, each, top, w, color(each.label), each === chosen, ink);
       }
