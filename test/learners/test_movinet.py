@@ -20,7 +20,7 @@ from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.variants import MOVINET_A0_STREAM, video_variant
 from co_perception.training.config import TrainConfig
 
-SMALL = {"movinet_a0_stream": small_movinet(window=12, labels="", classes=5)}
+SMALL = {"movinet_a0_stream": small_movinet(window=12, labels="", classes=5, weights=None)}
 CLASSES = ("walk", "run", "jump", "sit", "wave")
 
 
@@ -54,7 +54,7 @@ def test_records_have_what_the_networks_were_trained_on(monkeypatch: pytest.Monk
             variant = video_variant(f"movinet_{name}_{kind}")
             assert (variant.size, variant.short_side, variant.rate_hz) == (size, short_side, 5.0)
             assert (variant.mean, variant.std, variant.classes, variant.labels) == (0.0, 1.0, 600, "kinetics600")
-            assert variant.weights is None
+            assert variant.weights == (f"movinet_{name}_stream_kinetics600" if kind == "stream" else None)
     assert MOVINET_A0_STREAM.window == 50
 
 
