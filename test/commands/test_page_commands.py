@@ -31,7 +31,7 @@ ELSEWHERE = {
     "bundle coi3d_inception": "test/learners/test_bundle_video.py",
 }
 # What would take minutes, or needs a model that was trained for as long, is done with less: what is added to a command.
-SHORTER = {"train": "--epochs 2", "adapt": "--epochs 1 --no-baseline", "evaluate": "--require top1=0"}
+SHORTER = {"train": "--epochs 2", "adapt": "--epochs 3 --no-baseline", "evaluate": "--require top1=0"}
 
 
 def printed() -> list[str]:
