@@ -30,6 +30,7 @@ ZERO = {
 # Options that are text, and read as more than a name; each is refused with words of its own.
 TEXT = {
     "train --set", "adapt --set", "evaluate --set", "tune --set", "why --set", "evaluate --require", "record --keys",
+    "train --pose-set", "clips --pose-set",
 }  # fmt: skip
 
 

@@ -191,7 +191,7 @@ def test_mistakes_of_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to learn from"):
         video_samples(tmp_path)
     (tmp_path / "clips.csv").write_text("file,activity\na.mp4,wave\n")
-    with pytest.raises(ValueError, match=r"path,label and maybe start, end, subject; got \['activity', 'file'\]"):
+    with pytest.raises(ValueError, match=r"path,label and maybe start, end, subject, who; got \['activity', 'file'\]"):
         video_samples(tmp_path / "clips.csv")
     with pytest.raises(ValueError, match="rate_hz is above 0"):
         video_samples(tmp_path, rate_hz=0)
