@@ -22,7 +22,7 @@ Capture = pytest.CaptureFixture[str]
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would be served."""
     found: list[Any] = []
-    monkeypatch.setattr(application, "serve", lambda recordings, port: found.append((recordings, port)))
+    monkeypatch.setattr(application, "serve", lambda recordings, port, *_: found.append((recordings, port)))
     return found
 
 

@@ -65,7 +65,7 @@ def test_it_tells_what_it_is_trained_on_and_how_to_use_the_result(
         lines[4],
     )
     assert re.match(r"Held out: balanced accuracy [01]\.\d{3} \(chance 0\.500\), F1 ", lines[5])
-    assert shlex.split(lines[7])[-3:] == ["--ros-args", "-p", f"model_path:={out.resolve() / 'model'}"]
+    assert shlex.split(lines[-1])[-3:] == ["--ros-args", "-p", f"model_path:={out.resolve() / 'model'}"]
 
 
 def test_classes_without_an_example_are_counted_and_not_listed(capsys: Capture) -> None:

@@ -48,6 +48,7 @@ PLACES = {
     "nodes/output_formats/markers.py _marker": "makes no person: a pose of a marker, of geometry_msgs",
     "nodes/output_formats/markers.py _person": "makes no person: the same",
     "nodes/answer_inputs_service.py steps_of": "people as they went in: test/nodes/test_answer_inputs_service.py",
+    "learners/clip_recordings.py write_clip_recording": "people of `pose/` as found: test_clip_recordings.py",
     "learners/bundle_writer.py drawn_steps": "makes no person: random joints, to compare programs",
 }
 

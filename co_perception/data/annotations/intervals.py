@@ -130,7 +130,7 @@ def write_annotations(path: Path | str, intervals: Iterable[Interval]) -> None:
 
 def checked(intervals: Iterable[Interval]) -> list[Interval]:
     """The intervals by recording and start. Raises ValueError where two of one subject and group overlap."""
-    ordered = sorted(intervals, key=lambda each: (each.recording, each.start_ns, each.subject))
+    ordered = sorted(intervals, key=lambda each: (each.recording, each.start_ns, each.subject, each.group))
     for one, other in pairwise(sorted(ordered, key=_subject_first)):
         if _subject_first(one)[:-1] == _subject_first(other)[:-1] and other.start_ns < one.end_ns:
             whose = "".join(f" of {name}" for name in (one.group, one.subject) if name)
