@@ -325,7 +325,7 @@ class NetworkLearner(ScoringLearner):
         if not self._loaded:
             how = "load(path of a checkpoint), or fit() on your own"
             if self.variant.weights:
-                how = f"load() (after `co-perception weights fetch {self.variant.weights}`)"
+                how = f"load() (after `co-perception weights fetch {self.variant.weights}`), or fit() on your own"
             raise RuntimeError(f"{self.variant.name} has no weights yet: call {how}")
 
 

@@ -61,8 +61,9 @@ class Job:
     def as_dict(self, lines: int = 1) -> dict[str, Any]:
         """As JSON, with its last lines."""
         shown = list(self.lines)[-lines:] if lines else []
+        ends = self.state == "stopped" and self.ended_s is None  # its process may still write
         return {
-            "number": self.number, "kind": self.kind, "name": self.name, "state": self.state,
+            "number": self.number, "kind": self.kind, "name": self.name, "state": "stopping" if ends else self.state,
             "progress": self.progress, "status": self.status, "asked_s": self.asked_s, "began_s": self.began_s,
             "ended_s": self.ended_s, "lines": shown,
         }  # fmt: skip

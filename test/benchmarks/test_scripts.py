@@ -118,13 +118,16 @@ def test_make_bench_runs_what_can_be_run_alone() -> None:
     assert (
         scripts - set(named[1].split())
         == {
+            "clips",
             "convert_networks",
             "coordinates",
             "identity",
             "node_process",
             "node_plot",
             "read_files",
+            "studio_keys",
             "studio_latency",
+            "studio_scroll",
             "tune",
             "why",
         }

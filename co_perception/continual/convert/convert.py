@@ -27,7 +27,7 @@ from co_perception.continual.convert.adopt import copied, is_torchs
 from co_perception.continual.convert.builder import frame_after
 from co_perception.continual.convert.calls import COMPOSED
 from co_perception.continual.convert.functional import FramewiseModule
-from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
+from co_perception.continual.convert.modules import CONVERTERS, takes_pads
 from co_perception.continual.convert.proof import prove
 from co_perception.continual.convert.site import (
     CHANNELS,
@@ -264,7 +264,7 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
         return module, site.axes
     converter = site.find(module)
     if converter:
-        if site.axes.pads != (0, 0) and not isinstance(module, TAKES_PADS):
+        if site.axes.pads != (0, 0) and not takes_pads(module):
             raise UnsupportedError(PADDED)
         converted = converter(module, site)
         layer, axes = converted if isinstance(converted, tuple) else (converted, site.axes)
@@ -286,7 +286,7 @@ def _convert(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:
 def _pads_otherwise(module: nn.Module) -> bool:
     """Whether frames are put around a clip within it that the next layer does not take."""
     layers = [*module.children(), None]
-    return any(pads_time(one) and not isinstance(other, TAKES_PADS) for one, other in pairwise(layers) if one)
+    return any(pads_time(one) and not (other and takes_pads(other)) for one, other in pairwise(layers) if one)
 
 
 def _sequential(module: nn.Module, site: Site) -> tuple[nn.Module, Axes]:

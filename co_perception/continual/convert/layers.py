@@ -14,7 +14,7 @@ from co_perception.continual.convert.clip_layers import linear_over_clip, over_c
 from co_perception.continual.convert.fold import FoldedFrames, FoldedStreams, folded_axes, unfolded_axes
 from co_perception.continual.convert.frames import change, with_frames
 from co_perception.continual.convert.lengths import Length
-from co_perception.continual.convert.modules import CONVERTERS, TAKES_PADS
+from co_perception.continual.convert.modules import CONVERTERS, takes_pads
 from co_perception.continual.convert.operations import DROPOUTS, VIEW_MODULES
 from co_perception.continual.convert.rearrangement import laid_last, laid_out
 from co_perception.continual.convert.recurrences import with_states
@@ -79,7 +79,7 @@ class LayerBuilder(DagBuilder):
 
     def _convert(self, module: nn.Module, path: str | None, value: TracedTensor) -> TracedTensor:
         """The answer of a module, whose batch and time may be merged with other axes."""
-        if not isinstance(module, TAKES_PADS):
+        if not takes_pads(module):
             value = with_frames(self, value)
         if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) > 1:
             value = laid_last(self, value, len(module.normalized_shape))

@@ -32,7 +32,7 @@ from co_perception.continual.framewise import FRAMEWISE
 from co_perception.continual.history import PadFrames
 from co_perception.continual.layer import TIME, Streaming
 
-TAKES_PADS: tuple[type[nn.Module], ...] = (
+_TAKES_PADS = (
     _ConvNd,
     nn.modules.pooling._MaxPoolNd,
     nn.modules.pooling._AvgPoolNd,
@@ -44,6 +44,20 @@ L = TypeVar("L", bound=nn.Module)
 Convolution = conv.Conv1d | conv.Conv2d | conv.Conv3d
 Pool = nn.modules.pooling._MaxPoolNd | nn.modules.pooling._AvgPoolNd
 AdaptivePool = nn.modules.pooling._AdaptiveAvgPoolNd | nn.modules.pooling._AdaptiveMaxPoolNd
+
+
+def takes_pads(module: nn.Module) -> bool:
+    """Whether zero frames around a clip may wait until after the module, or are padding of its own.
+
+    What makes something else than zeros of a frame of zeros, and is done to frames alone, needs them before.
+    """
+    if isinstance(module, _ConvTransposeNd):
+        return False
+    if isinstance(module, _ConvNd):
+        return module.padding_mode in ("zeros", "replicate") and max(module.kernel_size) > 1
+    if isinstance(module, nn.modules.padding._ConstantPadNd):
+        return not module.value
+    return isinstance(module, _TAKES_PADS)
 
 
 # Convolutions and pools: x (B, C, T, *space) only -------------------------------------------------------------------
@@ -117,10 +131,8 @@ def _transposed(kind: type[Convolution]) -> Converter:
                 always=True,
             )
         _check_time(site.axes, "the convolution", kernel[0], 1, pads[0])
-        # Zeros that the plain network has put around the clip are frames that give answers, too.
-        pads[0] = (pads[0][0] + site.axes.pads[0], pads[0][1] + site.axes.pads[1])
         make = partial(_convolution, module, kernel, pads, dilation)
-        return adopt_weight(kind, make, module, order), replace(site.axes, pads=(0, 0))
+        return adopt_weight(kind, make, module, order), site.axes
 
     return converter
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from co_perception.continual.convert.frames import with_frames
 from co_perception.continual.convert.functional import ChannelsLast, FramewiseModule, FunctionLayer, Slot
 from co_perception.continual.convert.site import CHANNELS, STREAMS, Axes, Converted, Converter, Site, UnsupportedError
 from co_perception.continual.convert.tensors import Emitter, TracedTensor
@@ -40,6 +41,8 @@ def pad(
     emitter: Emitter, given: TracedTensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> TracedTensor:
     """`F.pad`: amounts (before, after) of each axis, the last one first."""
+    if value:
+        given = with_frames(emitter, given)  # zero frames that wait have this value beside them, too
     flat, axes = padding_of(given.axes, pad, mode, value)
     if not any(flat):
         return _beside(given, axes)

@@ -68,6 +68,18 @@ def _convolution(
     return at("Conv", x, weight, *([] if bias is None else [bias]), **settings)
 
 
+def _transposed(
+    at: Place, x: Named, weight: Input, bias: Input | None = None, stride: Sizes = 1, padding: Sizes = 0,
+    more: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
+) -> Named:  # fmt: skip
+    axes = at.like.dim() - 2
+    settings: dict[str, Any] = dict(
+        strides=_pair(stride, axes), pads=_pair(padding, axes) * 2, dilations=_pair(dilation, axes), group=groups,
+        output_padding=_pair(more, axes),
+    )  # fmt: skip
+    return at("ConvTranspose", x, weight, *([] if bias is None else [bias]), **settings)
+
+
 def _linear(at: Place, x: Named, weight: Input, bias: Input | None = None) -> Named:
     if isinstance(weight, Named):
         raise UnsupportedOperationError("a linear map whose weight is computed")
@@ -297,6 +309,7 @@ def _same(at: Place, x: Named, *_: object, **__: object) -> Named:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv1d": _convolution, "conv2d": _convolution, "conv3d": _convolution, "linear": _linear,
+    "conv_transpose1d": _transposed, "conv_transpose2d": _transposed, "conv_transpose3d": _transposed,
     "matmul": binary("MatMul"), "add": binary("Add"), "sub": binary("Sub"), "mul": binary("Mul"),
     "div": binary("Div"), "maximum": binary("Max"), "remainder": binary("Mod"), "floor_divide": _floor_divide,
     "addcmul": _addcmul,

@@ -4,7 +4,7 @@ import { ask, by, el } from "./elements.js";
 
 const SOON_MS = 700;
 const LATER_MS = 4000;
-const OPEN = ["waiting", "running"];
+const OPEN = ["waiting", "running", "stopping"];
 
 /** Shows the jobs again and again; `ended` is called when one has ended. */
 export class Jobs {
@@ -49,7 +49,7 @@ export class Jobs {
     words.addEventListener("click", () => this.open(number));
     return el("div", { className: `job ${state}` },
       el("b", {}, `${kind} ${name}`), el("span", { className: "state" }, `${state}${time(job)}`),
-      state === "running" ? bar : null, open ? stop : null, words,
+      state === "running" ? bar : null, open && state !== "stopping" ? stop : null, words,
       this.shown === number ? el("pre", {}, this.text ?? "") : el("p", { className: "faint last" }, job.lines.at(-1) ?? ""));
   }
 

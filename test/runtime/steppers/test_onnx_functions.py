@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -46,3 +47,20 @@ def test_a_step_in_onnx_runtime_gives_what_torch_gives(name: str) -> None:
             y, state = made(frame, state)
             wanted, expected = network(frame, expected)
             torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"stride": (1, 2)}, {"stride": (1, 3), "output_padding": (0, 2), "groups": 2, "bias": False}],
+    ids=["halves of joints", "groups"],
+)  # fmt: skip
+def test_a_transposed_convolution_in_space(settings: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(6, 6, (3, 1), padding=(1, 0)), nn.ConvTranspose2d(6, 4, (1, 3), **settings)).eval()
+    network = co.convert(plain, example=(6, 5))
+    made = stepper(network, (6, 5), "onnxruntime")
+    state, expected = made.init_state(2), network.init_state(2, (6, 5))
+    with torch.no_grad():
+        for frame in torch.randn(4, 2, 6, 1, 5):
+            y, state = made(frame, state)
+            wanted, expected = network(frame, expected)
+            torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-5)
