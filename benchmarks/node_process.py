@@ -63,9 +63,9 @@ class WatchedNode(VideoActivityNode):
 
     watch = Stopwatch()
 
-    def prepare(self, values: VideoNodeSettings) -> None:
+    def use(self, loaded: Any) -> None:
         """As `VideoActivityNode`; then the stopwatches."""
-        super().prepare(values)
+        super().use(loaded)
         around = self.watch.around
         self._activity.publish = self.watch.noted("publishing", around("publish", self._activity.publish))
         learner: Any = self._recognizer.learner

@@ -110,6 +110,16 @@ def test_a_size_makes_the_same_network_of_smaller_pictures() -> None:
             subjects.variant(name)
 
 
+def test_latency_of_a_node(tmp_path: Path) -> None:
+    """The node that is measured is the package's own, with stopwatches where it has its parts."""
+    pytest.importorskip("rclpy")
+    options = ["--cases", "rgb8", "--load", "without", "--seconds", "2", "--out", str(tmp_path / "found.json")]
+    subprocess.run([sys.executable, str(ROOT / "benchmarks/node_latency.py"), *options], check=True, timeout=200)
+    [found] = json.loads((tmp_path / "found.json").read_text())["results"]
+    assert found["sent"] == 60 and found["answered"] > 20
+    assert all(found["parts_ms"][part]["max"] > 0 for part in found["parts_ms"])
+
+
 def test_make_bench_runs_what_can_be_run_alone() -> None:
     """A node that waits for its signal, a plot of what is not there, or files that nobody named, would end it."""
     named = re.search(r"^BENCHES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
