@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The quick tests with coverage of lines and branches of co_perception/; fails under the floor in pyproject.toml.
+# The quick tests with coverage of lines and branches of co_perception/. No floor is set yet: fail_under of pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PIP_ARGS=${PIP_ARGS:---extra-index-url https://download.pytorch.org/whl/cpu}
