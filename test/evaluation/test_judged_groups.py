@@ -55,7 +55,9 @@ def annotated(group: bool) -> list[Interval]:
 
 def test_each_group_is_judged_by_its_own_intervals(bag: Path, tmp_path: Path, capsys: Any) -> None:
     write_annotations(bag / "annotations.csv", annotated(group=True))
-    assert read_annotations(bag / "annotations.csv") == sorted(annotated(group=True), key=lambda each: each.start_ns)
+    assert read_annotations(bag / "annotations.csv") == sorted(
+        annotated(group=True), key=lambda each: (each.start_ns, each.group)
+    )
     out = tmp_path / "out"
     assert cli.main(["evaluate", str(bag), "--recognizer", "activity", "--out", str(out)]) == 0
     figures = json.loads((out / "summary.json").read_text())["figures"]
