@@ -12,6 +12,7 @@ from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
 from helpers.node_stream import SceneStream, SkeletonStream, person, scored
 from rclpy.action import ActionClient
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import RegionOfInterest
 
 from co_perception.action import WaitForActivity
@@ -80,7 +81,9 @@ def test_a_goal_that_comes_late_succeeds_without_another_frame(
 def test_twenty_clients_at_once_are_answered_by_the_same_onset(
     bench: Any, stream: SceneStream, client: ActionClient
 ) -> None:
-    clients = [ActionClient(bench.node, WaitForActivity, "wait_for_activity") for _ in range(20)]
+    deep = QoSProfile(depth=50)  # each client hears the replies to all of them, and keeps ten unless told otherwise
+    options: Any = {"goal_service_qos_profile": deep, "result_service_qos_profile": deep}
+    clients = [ActionClient(bench.node, WaitForActivity, "wait_for_activity", **options) for _ in range(20)]
     bench.until(lambda: all(each.server_is_ready() for each in clients))
     goals = [Goal(bench, each, labels=["red" if n % 2 else "blue"]) for n, each in enumerate(clients)]
     for goal in goals:
