@@ -15,6 +15,7 @@ from co_perception.behaviours.leaves import ActivityLeaf
 from co_perception.behaviours.monitor import held_activity
 from co_perception.engine.time import NANO
 from co_perception.nodes.core.messages import to_duration
+from co_perception.nodes.core.qos import call_qos
 from co_perception.online.held_activities import ActivityQuery
 
 ANSWER_S = (
@@ -55,7 +56,8 @@ class WaitForActivity(ActivityLeaf):
 
     def setup(self, **kwargs: Any) -> None:
         super().setup(**kwargs)
-        self._client = ActionClient(kwargs["node"], WaitAction, "wait_for_activity")
+        deep: dict[str, Any] = {"goal_service_qos_profile": call_qos(), "result_service_qos_profile": call_qos()}
+        self._client = ActionClient(kwargs["node"], WaitAction, "wait_for_activity", **deep)
 
     def initialise(self) -> None:
         """Begins afresh; the goal is sent with the first tick in which its server is there."""

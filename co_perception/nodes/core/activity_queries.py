@@ -11,15 +11,15 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
 from rclpy.guard_condition import GuardCondition
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from co_perception.action import WaitForActivity
 from co_perception.data.messages.people import Box
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
 from co_perception.msg import ActivityArray, ActivityHypothesis
-from co_perception.nodes.core.managed_node import MOST_CALLS, ManagedNode
+from co_perception.nodes.core.managed_node import ManagedNode
 from co_perception.nodes.core.messages import current_activity, to_duration
+from co_perception.nodes.core.qos import call_qos
 from co_perception.online.held_activities import ActivityQuery, HeldActivities, HeldActivity
 from co_perception.srv import GetActivities
 
@@ -61,6 +61,7 @@ class _Goal:
     accepted_ns: int
     timeout_ns: int
     before: frozenset[str]  # events that do not count
+    met: tuple[HeldActivity, ActivityArray] | None = None  # what reached it, and the message of that frame
     active_s: float = field(default_factory=monotonic)
 
 
@@ -84,7 +85,7 @@ class ActivityQueries:
         self._guard: GuardCondition = node.create_guard_condition(self._settle)
         node.while_configured.callback(node.destroy_guard_condition, self._guard)
         node.serve(GetActivities, "get_activities", self._on_get)
-        qos = QoSProfile(depth=MOST_CALLS, reliability=ReliabilityPolicy.RELIABLE)
+        qos = call_qos()
         server = ActionServer(
             node,
             WaitForActivity,
@@ -108,8 +109,14 @@ class ActivityQueries:
         self._node.while_active.callback(self._node.destroy_timer, timer)
 
     def look(self) -> None:
-        """Lets the thread of the callbacks look whether a goal is reached; for any thread, after each frame."""
-        if self._goals:
+        """Looks which goals this frame reaches, and lets the thread of the callbacks end them; for any thread.
+
+        To be called after each frame: what stands for a few frames may be over before that thread comes to it.
+        """
+        if goals := list(self._goals):
+            now = self._snapshot()
+            for goal in goals:
+                _meet(goal, now)
             self._guard.trigger()
 
     # The service
@@ -172,13 +179,13 @@ class ActivityQueries:
     def _ended(self, goal: _Goal, now: HeldSnapshot, now_ns: int) -> bool:
         """Whether the goal has ended, or ends now."""
         silent_ns = now_ns - max(now.newest_ns, goal.accepted_ns)
-        found = [each for each in now.held.matches(goal.query) if each.event_id not in goal.before]
+        _meet(goal, now)
         if not goal.handle.is_active:
             return True
         if goal.handle.is_cancel_requested:
             _finish(goal, ServerGoalHandle.canceled, WaitForActivity.Result.CODE_CANCELED, "canceled by the client")
-        elif found:
-            _succeed(goal, now, found[0])
+        elif goal.met:
+            _succeed(goal, *goal.met)
         elif goal.timeout_ns and now_ns - goal.accepted_ns >= goal.timeout_ns:
             why = f"not within {goal.timeout_ns / NANO:g} s"
             _finish(goal, ServerGoalHandle.abort, WaitForActivity.Result.CODE_TIMEOUT, why)
@@ -234,14 +241,20 @@ def _query(asked: WaitForActivity.Goal | GetActivities.Request) -> ActivityQuery
     )
 
 
-def _succeed(goal: _Goal, now: HeldSnapshot, found: HeldActivity) -> None:
-    assert now.newest is not None  # what stands was found in a message
+def _meet(goal: _Goal, now: HeldSnapshot) -> None:
+    """Notes what reaches a goal now, if it was not reached before."""
+    found = (each for each in now.held.matches(goal.query) if each.event_id not in goal.before)
+    if goal.met is None and now.newest is not None and (first := next(found, None)) is not None:
+        goal.met = (first, now.newest)
+
+
+def _succeed(goal: _Goal, found: HeldActivity, message: ActivityArray) -> None:
     result = WaitForActivity.Result(
         code=WaitForActivity.Result.CODE_FOUND,
         message=f"{found.subject or 'the scene'}: {found.label}",
-        header=now.newest.header,
-        recognizer=now.newest.recognizer,
-        activity=current_activity(found, now.newest.header.frame_id),
+        header=message.header,
+        recognizer=message.recognizer,
+        activity=current_activity(found, message.header.frame_id),
     )
     goal.handle.execute(_outcome(ServerGoalHandle.succeed, result))
 

@@ -16,7 +16,7 @@ from rclpy.action import ActionServer
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
 from co_perception.engine.settings import setting
@@ -28,12 +28,11 @@ from co_perception.nodes.core.parameter_names import check_names
 from co_perception.nodes.core.parameters import Parameters
 from co_perception.nodes.core.preparation import Preparation
 from co_perception.nodes.core.publisher_filter import PublisherFilter
-from co_perception.nodes.core.qos import latched_qos, result_qos
+from co_perception.nodes.core.qos import call_qos, latched_qos, result_qos
 from co_perception.nodes.core.run_node import interrupted
 
 LOST = "lost on the way"
 CONNECTING = "missed while connecting"  # no loss: a connection of DDS comes about step by step
-MOST_CALLS = 100  # of a service that may wait; rclpy's default loses half of 20 that come at once
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ class ManagedNode(GuardedNode, ABC, Generic[S]):
             refused.success, refused.message = False, self.not_ready
             return response
 
-        qos = QoSProfile(depth=MOST_CALLS, reliability=ReliabilityPolicy.RELIABLE)
+        qos = call_qos()
         service = self.create_service(kind, name, answer_if_ready, qos_profile=qos)
         self.while_configured.callback(self.destroy_service, service)
 

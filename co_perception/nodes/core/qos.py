@@ -49,6 +49,15 @@ def event_qos() -> QoSProfile:
     return QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
+def call_qos() -> QoSProfile:
+    """For both ends of services and actions: a client hears the replies to all clients, and a server all calls.
+
+    rclpy's default keeps ten of either. Of 20 clients whose goals end at once, each then hears ten results of others
+    last, and may lose its own.
+    """
+    return QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+
+
 def latched_qos() -> QoSProfile:
     """For a message that is published once: late subscribers get it too (transient local)."""
     return QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
