@@ -37,10 +37,14 @@ def every(emitter: Emitter, value: TracedTensor, step: int) -> TracedTensor:
 
 
 def with_frames(emitter: Emitter, value: TracedTensor) -> TracedTensor:
-    """The frames around a clip that no convolution takes, in the tensor."""
-    if value.axes.pads == (0, 0):
-        return value
-    return emitter.emit(PadFrames(*value.axes.pads), [value], replace(value.axes, pads=(0, 0)))
+    """The tensor itself, with the frames around a clip in it that no convolution has taken.
+
+    It is the same tensor to the forward that is read: what is written into it later is written into these frames, too.
+    """
+    if value.axes.pads != (0, 0):
+        padded = emitter.emit(PadFrames(*value.axes.pads), [value], replace(value.axes, pads=(0, 0)))
+        value.node, value.axes = padded.node, padded.axes
+    return value
 
 
 # Frames one by one --------------------------------------------------------------------------------------------------
@@ -137,7 +141,7 @@ def change(emitter: Emitter, view: TracedTensor, node: int) -> None:
         inner = inner.viewed[0]
     nodes, changed = [node], TracedTensor(node, view.axes)
     for base, part in bases:
-        after = base.apart()
+        after = with_frames(emitter, base).apart()
         if part is None:
             after.node = changed.node
         else:

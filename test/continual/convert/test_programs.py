@@ -250,7 +250,12 @@ def equal_or_refused(names: list[str], seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["relu in place", "relu in place", "other in place"], ["differences", "transposed in space"]]
+    "names",
+    [
+        ["relu in place", "relu in place", "other in place"],
+        ["differences", "transposed in space"],
+        ["differences", "relu in place"],
+    ],
 )
 def test_programs_that_came_out_wrong_once(names: list[str]) -> None:
     """A module that works in place and is called twice was taken for one that does not, the second time; zero frames

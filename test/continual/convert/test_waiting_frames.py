@@ -49,7 +49,34 @@ MAKERS: dict[str, Callable[[], nn.Module]] = {
     "a border of a half by a function": lambda: Differences(None, lambda _, x: F.pad(x, (1, 1), value=0.5)),
     "the largest of negative numbers": lambda: Differences(None, lambda _, x: F.max_pool2d(x - 5, (2, 1), stride=1)),
     "sigmoid": lambda: Differences(nn.Sigmoid()),
+    "in place": lambda: Differences(nn.ReLU(inplace=True)),
+    "in place, and then used itself": lambda: Differences(nn.ReLU(inplace=True), lambda relu, x: (relu(x), x + 1)[1]),
+    "in place within a row": lambda: Differences(
+        nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, (3, 1), padding=(1, 0)), nn.ELU(inplace=True)),
+        lambda row, x: row(F.relu_(x)) + x,
+    ),
+    "a row that begins in place": lambda: Differences(
+        nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(CHANNELS, CHANNELS, (3, 1), padding=(1, 0))),
+        lambda row, x: row(x) + x,
+    ),
+    "a view in place": lambda: Differences(None, lambda _, x: (x[:, 1:].add_(1), x)[1]),
+    "a turned view in place": lambda: Differences(None, lambda _, x: (x.transpose(1, 3).add_(1), x)[1]),
+    "a part written": lambda: Differences(None, lambda _, x: _written(x)),
+    "a part added to": lambda: Differences(None, lambda _, x: _added(x)),
+    "a convolution and the tensor itself": lambda: Differences(
+        nn.Conv2d(CHANNELS, CHANNELS, (3, 1), padding=(1, 0)), lambda conv, x: conv(x) + x.relu_() + x
+    ),
 }
+
+
+def _written(x: Tensor) -> Tensor:
+    x[:, 1:] = 2 * x[:, :-1] + 1
+    return x
+
+
+def _added(x: Tensor) -> Tensor:
+    x[:, 1:] += 1
+    return x
 
 
 @pytest.mark.parametrize("name", MAKERS)
