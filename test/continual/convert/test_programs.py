@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-pytest.importorskip("hypothesis")
-
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from co_perception.continual.check import stream_clip
 from co_perception.continual.convert.convert import ConversionError, convert
@@ -265,11 +261,15 @@ def test_programs_that_came_out_wrong_once(names: list[str]) -> None:
     assert outcomes["equal"] == 1
 
 
-@pytest.mark.parametrize("programs", [80, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("programs", [80, pytest.param(6000, marks=pytest.mark.slow)])
 def test_random_programs_are_equal_or_refused(programs: int) -> None:
+    """The same programs on every machine, whatever else is imported or installed."""
     outcomes.update(equal=0, refused=0)
-    drawn = given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=6), st.integers(0, 2**16))(
-        equal_or_refused
-    )
-    settings(max_examples=programs, suppress_health_check=list(HealthCheck))(drawn)()
-    assert min(outcomes.values()) > programs // 40, outcomes  # which are drawn depends on what is imported, too
+    draw, names = random.Random(programs), sorted(STEPS)
+    for _ in range(programs):
+        drawn, seed = draw.choices(names, k=draw.randint(1, 6)), draw.randrange(2**16)
+        try:
+            equal_or_refused(drawn, seed)
+        except Exception as error:
+            raise AssertionError(f"equal_or_refused({drawn}, {seed})") from error
+    assert min(outcomes.values()) > programs // 40, outcomes
