@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.publish:
         publish(chosen.rate, tuple(chosen.size))
     own_domain()
+    # Raw pictures do not fit into Fast DDS's usual shared memory: of fifteen a second, one came on a quiet machine.
+    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(Path(__file__).parents[1] / "config/fastdds.xml"))
     sent = [sys.executable, __file__, "--publish", "--rate", str(chosen.rate), "--size", *map(str, chosen.size)]
     served = [sys.executable, "-m", "co_perception.cli", "studio", "--port", "8799"]
     with subprocess.Popen(sent) as publisher, subprocess.Popen(served, stdout=subprocess.PIPE, text=True) as studio:
