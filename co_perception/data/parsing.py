@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from xml.parsers import expat
 
 # What code that trusts a format stumbles over when the file does not keep to it.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, csv.Error)
@@ -65,6 +66,35 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES, parse_float: Callable[[s
         return json.loads(read_bounded(path, most_bytes).decode("utf-8"), parse_float=parse_float)
     except (json.JSONDecodeError, RecursionError) as error:  # the latter: lists in lists in lists
         raise ValueError(f"this is not JSON: {error}") from error
+
+
+class XmlHandlers(Protocol):
+    """Who takes an XML file element by element, as expat gives it."""
+
+    def refuse_doctype(self, *_: object) -> None:
+        """Raises ValueError: no file of this kind has a document type, which entities need."""
+
+    def start(self, name: str, values: dict[str, str]) -> None:
+        """Takes the begin of an element, with its attributes."""
+
+    def characters(self, text: str) -> None:
+        """Takes a part of a text."""
+
+    def end(self, name: str) -> None:
+        """Takes the end of an element."""
+
+
+def parse_xml(content: bytes, handlers: XmlHandlers) -> None:
+    """Gives an XML file to its handlers. Raises ValueError for what is none, and whatever they raise."""
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = handlers.refuse_doctype
+    parser.StartElementHandler = handlers.start
+    parser.EndElementHandler = handlers.end
+    parser.CharacterDataHandler = handlers.characters
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"no XML: {error}.") from error
 
 
 @dataclass

@@ -154,6 +154,17 @@ class FakePeopleLearner:
         return category(scores / scores.sum(), self.labels, len(shown) / self.receptive_field, self.min_progress)
 
 
+class LimitedLearner(FakePeopleLearner):
+    """One whose threshold can be changed, and which has one of its own."""
+
+    def __init__(self, own_threshold: float = 0.0) -> None:
+        super().__init__()
+        self._own_threshold = own_threshold
+
+    def choose_threshold(self, threshold: float | None) -> None:
+        self.threshold = self._own_threshold if threshold is None else threshold
+
+
 class FakeGroupLearner(FakePeopleLearner):
     """Two questions: posture (standing, sitting) and arms (no_gesture, waving). `script` gives the probabilities.
 

@@ -10,10 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from co_perception.networks.build import build_video
-from co_perception.networks.variants import MOVINET_A0_STREAM, MovinetVariant
+from co_perception.networks.variants import (
+    MOVINET_A0_BASE,
+    MOVINET_A0_STREAM,
+    MOVINET_A1_BASE,
+    MOVINET_A1_STREAM,
+    MOVINET_A2_BASE,
+    MOVINET_A2_STREAM,
+    MovinetVariant,
+)
 from co_perception.networks.video import VideoNetwork
 from helpers.random_weights import randomize_norm
 
+STREAM = [MOVINET_A0_STREAM, MOVINET_A1_STREAM, MOVINET_A2_STREAM]
+BASE = [MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE]
 STAGES = (((16, 1, 5),), ((24, 3, 3),), ((24, 5, 3),), ((16, 3, 3),), ((24, 1, 5),))
 
 

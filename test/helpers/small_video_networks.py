@@ -54,6 +54,18 @@ def clip(frames: int, size: int = 32) -> Tensor:
     return torch.randn(2, 3, frames, size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
+def trained_losses(net: VideoNetwork, x: Tensor, wanted: Tensor, *, lr: float, steps: int) -> tuple[float, float]:
+    """The first and the last loss of a training with the same clips at every step."""
+    optimizer, losses = torch.optim.SGD(net.parameters(), lr=lr), []
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(net.classify(x), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[0], losses[-1]
+
+
 def blank(variant: VideoVariant) -> VideoNetwork:
     """A whole network without numbers, which costs nothing to look at."""
     with torch.device("meta"):

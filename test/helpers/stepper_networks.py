@@ -19,6 +19,7 @@ from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.variants import COI3D_R50, COX3D_S
 from co_perception.networks.variants_features import COOADTR_B1, COTRANS_SHORT
 from co_perception.networks.variants_skeleton import SKELETON_VARIANTS
+from co_perception.runtime.steppers.choose import stepper
 from helpers.random_weights import randomize_norm
 from helpers.small_movinets import drawn, small_movinet
 
@@ -148,6 +149,17 @@ def stream(stepped: Stepped, frames: int, streams: int = 1, seed: int = 0) -> Te
 def fresh(stepped: Stepped, streams: int = 1) -> State:
     """Streams that have seen nothing."""
     return stepped.network.init_state(streams, stepped.shape)
+
+
+def assert_steps_in_onnx_runtime(network: Streaming, shape: tuple[int, ...], atol: float) -> None:
+    """Asserts that ONNX Runtime gives what torch gives, frame by frame, for two streams."""
+    made = stepper(network, shape, "onnxruntime")
+    state, expected = made.init_state(2), network.init_state(2, shape)
+    with torch.no_grad():
+        for frame in torch.randn(5, 2, shape[0], 1, *shape[1:]):
+            y, state = made(frame, state)
+            wanted, expected = network(frame, expected)
+            torch.testing.assert_close(y, wanted, rtol=1e-4, atol=atol)
 
 
 def _made(network: Streaming, shape: tuple[int, ...]) -> Stepped:

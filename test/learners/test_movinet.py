@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers.answers import scores
+from helpers.bright_videos import Brightnesses
 from helpers.small_movinets import drawn, port_weights, small_movinet
 from numpy.typing import NDArray
 
 from co_perception.engine.data import Image, Video
-from co_perception.engine.target import Category, Status
+from co_perception.engine.target import Status
 from co_perception.learners.bundle_video import BundleVideoLearner
 from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.variants import MOVINET_A0_STREAM, video_variant
@@ -104,30 +104,11 @@ def test_a_window_is_saved(checkpoint: Path, tmp_path: Path) -> None:
     assert np.abs(np.subtract(scores(learner.infer(frames)), scores(made(checkpoint).infer(frames)))).max() > 1e-4
 
 
-class Brightnesses(Sequence[tuple[Video, Category]]):
-    """Noise in two brightnesses, which any trunk tells apart."""
-
-    classes = ("dark", "bright")
-
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> tuple[Video, Category]:  # type: ignore[override]
-        if not 0 <= index < self.size:
-            raise IndexError(index)
-        draw, label = np.random.default_rng([self.seed, index]), index % 2
-        pixels = draw.integers(120 * label, 120 * label + 100, (3, 14, 36, 40), dtype=np.uint8)
-        return Video(pixels, 5.0), Category(label, description=self.classes[label])
-
-
 def test_a_head_is_trained_on_its_features(checkpoint: Path) -> None:
     pytest.importorskip("lightning")
     settings = TrainConfig(mode="head", epochs=25, batch_size=8, lr=1e-2, accelerator="cpu")
     learner = ContinualVideoLearner("movinet_a0_stream", head="linear", classes=Brightnesses.classes)
     learner.features = checkpoint.parent / "features"
     learner.start_from(checkpoint)
-    learner.fit(Brightnesses(12, 1), config=settings)
-    assert learner.eval(Brightnesses(8, 3), config=settings)["accuracy"] == 1
+    learner.fit(Brightnesses(12, 14, 1), config=settings)
+    assert learner.eval(Brightnesses(8, 14, 3), config=settings)["accuracy"] == 1

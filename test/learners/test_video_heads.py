@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers.answers import scores
+from helpers.bright_videos import BRIGHTNESSES, Brightnesses
 from helpers.small_video_networks import network, pyslowfast, small
 from safetensors.torch import load_file, save_file
 
@@ -32,26 +32,6 @@ SMALL = {
     "coi3d_inception": dataclasses.replace(COI3D_INCEPTION, size=32, short_side=36),
 }
 HEAD = TrainConfig(mode="head", epochs=25, batch_size=8, lr=1e-2, accelerator="cpu")
-COLORS = ("dark", "bright")
-
-
-class Colored(Sequence[tuple[Video, Category]]):
-    """Noise in two brightnesses, which any trunk tells apart."""
-
-    classes = COLORS
-
-    def __init__(self, size: int, frames: int, seed: int, rate_hz: float = 5.0) -> None:
-        self.size, self.frames, self.seed, self.rate_hz = size, frames, seed, rate_hz
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> tuple[Video, Category]:  # type: ignore[override]
-        if not 0 <= index < self.size:
-            raise IndexError(index)
-        rng, label = np.random.default_rng([self.seed, index]), index % 2
-        pixels = rng.integers(120 * label, 120 * label + 100, (3, self.frames, 36, 40), dtype=np.uint8)
-        return Video(pixels, self.rate_hz), Category(label, description=COLORS[label])
 
 
 @pytest.fixture(autouse=True)
@@ -70,21 +50,21 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_a_head_learns_on_a_trunk_that_stays(kind: str, checkpoint: Path, tmp_path: Path) -> None:
-    learner = ContinualVideoLearner("cox3d_s", head=kind, classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head=kind, classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
     trunk = {name: value.clone() for name, value in learner.model.trunk.state_dict().items()}
-    learner.fit(Colored(16, 20, 1), Colored(8, 20, 2), config=HEAD, folder=tmp_path / "out")
-    assert learner.eval(Colored(10, 24, 3), config=HEAD)["accuracy"] == 1
+    learner.fit(Brightnesses(16, 20, 1), Brightnesses(8, 20, 2), config=HEAD, folder=tmp_path / "out")
+    assert learner.eval(Brightnesses(10, 24, 3), config=HEAD)["accuracy"] == 1
     assert all(torch.equal(value, trunk[name]) for name, value in learner.model.trunk.state_dict().items())
     loaded = ContinualVideoLearner("cox3d_s")
     loaded.load(tmp_path / "out" / "model")
     assert loaded.variant.head == learner.variant.head and loaded.digest() == learner.digest()
     for label in (0, 1):
         loaded.reset()
-        answers = loaded.infer(list(Colored(2, 24, 4)[label][0].data.transpose(1, 2, 3, 0)))
+        answers = loaded.infer(list(Brightnesses(2, 24, 4)[label][0].data.transpose(1, 2, 3, 0)))
         valid = [answer for answer in answers if answer.status == Status.VALID]
         # it stands when three quarters of the trunk's field of 21 frames are real, not of the head's longer one
-        assert len(valid) >= 5 and {answer.description for answer in valid[-3:]} == {COLORS[label]}
+        assert len(valid) >= 5 and {answer.description for answer in valid[-3:]} == {BRIGHTNESSES[label]}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +74,7 @@ def test_the_digest_names_what_weights_do_not_show(head: HeadVariant) -> None:
     """With the same numbers a head that looks back otherwise, or a mean of more frames, answers otherwise."""
 
     def digest(variant: HeadVariant | None, window: int | None = None, crop: str = "center") -> str:
-        learner = ContinualVideoLearner("cox3d_s", head=variant, window=window, crop=crop, classes=COLORS)
+        learner = ContinualVideoLearner("cox3d_s", head=variant, window=window, crop=crop, classes=BRIGHTNESSES)
         for value in learner.model.state_dict().values():
             value.zero_()
         return learner.digest()
@@ -112,7 +92,7 @@ def test_the_crop_is_that_of_the_training_wherever_the_model_runs(crop: str, che
     for video, category in sides:
         video.data[..., 30:50] = 50  # the same in both, and all that the middle shows
         video.data[0, 0, 0, 0] = int(category.data)
-    learner = ContinualVideoLearner("cox3d_s", head="linear", crop=crop, classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head="linear", crop=crop, classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
     learner.fit(sides, config=HEAD.replace(batch_size=2), folder=tmp_path / "out")
     assert learner.eval(sides, config=HEAD)["accuracy"] == 1
@@ -121,43 +101,43 @@ def test_the_crop_is_that_of_the_training_wherever_the_model_runs(crop: str, che
     assert loaded.variant.crop == crop and loaded.digest() == learner.digest()
     for side, (video, _) in enumerate(sides):
         loaded.reset()
-        assert loaded.infer(list(video.data.transpose(1, 2, 3, 0)))[-1].description == COLORS[side]
+        assert loaded.infer(list(video.data.transpose(1, 2, 3, 0)))[-1].description == BRIGHTNESSES[side]
 
 
 def test_features_are_computed_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = list[tuple[str, int, int]]()
-    learner = ContinualVideoLearner("cox3d_s", head="linear", classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head="linear", classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
     learner.progress = lambda *what: told.append(what)
-    learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=1))
+    learner.fit(Brightnesses(4, 20, 1), config=HEAD.replace(epochs=1))
     assert [(done, whole) for _, done, whole in told] == [(20, 80), (40, 80), (60, 80), (80, 80)]
     assert told[0][0].startswith("features of recording 1 of 4, 0 min ") and told[-1][0].endswith("0 min 0 s to go")
     told.clear()
     monkeypatch.setattr("co_perception.continual.container.Sequential.clip", None)  # no network is asked
-    learner.read_dataset(Colored(4, 20, 1), HEAD)
+    learner.read_dataset(Brightnesses(4, 20, 1), HEAD)
     assert told == []
 
 
 def test_what_a_head_cannot_be_trained_on_is_refused(checkpoint: Path) -> None:
-    plain = ContinualVideoLearner("cox3d_s", classes=COLORS)
+    plain = ContinualVideoLearner("cox3d_s", classes=BRIGHTNESSES)
     with pytest.raises(ValueError, match="mode 'head' .* classifier of cox3d_s: build it with head= one of linear"):
-        plain.fit(Colored(4, 20, 1), config=HEAD)
-    random = ContinualVideoLearner("cox3d_s", head="gru", classes=COLORS)
+        plain.fit(Brightnesses(4, 20, 1), config=HEAD)
+    random = ContinualVideoLearner("cox3d_s", head="gru", classes=BRIGHTNESSES)
     with pytest.raises(ValueError, match="random weights: start_from"):
-        random.fit(Colored(4, 20, 1), config=HEAD)
+        random.fit(Brightnesses(4, 20, 1), config=HEAD)
     random.start_from(checkpoint)
-    short = [Colored(4, 20, 1)[0], Colored(4, 2, 1, rate_hz=20.0)[1]]
+    short = [Brightnesses(4, 20, 1)[0], Brightnesses(4, 2, 1, rate_hz=20.0)[1]]
     with pytest.raises(ValueError, match="example 1: 1 frames at 5 Hz are too short for an answer of cox3d_s"):
         random.fit(short, config=HEAD)
     with pytest.raises(ValueError, match="training examples show what the validation|validation examples show what"):
-        random.fit(Colored(4, 20, 1), Colored(4, 20, 1), config=HEAD)
+        random.fit(Brightnesses(4, 20, 1), Brightnesses(4, 20, 1), config=HEAD)
 
 
 def test_a_head_is_a_function_of_the_seed(checkpoint: Path) -> None:
     def weight(seed: int) -> torch.Tensor:
-        learner = ContinualVideoLearner("cox3d_s", head="gru", classes=COLORS)
+        learner = ContinualVideoLearner("cox3d_s", head="gru", classes=BRIGHTNESSES)
         learner.start_from(checkpoint)
-        learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=2, seed=seed))
+        learner.fit(Brightnesses(4, 20, 1), config=HEAD.replace(epochs=2, seed=seed))
         return learner.model.classifier_head.get_parameter("embed.weight")
 
     assert torch.equal(weight(0), weight(0)) and not torch.equal(weight(0), weight(1))
@@ -171,9 +151,9 @@ def test_a_head_on_a_published_trunk_is_saved_with_a_reference(tmp_path: Path, m
     file = tmp_path / "i3d.safetensors"
     save_file(published.state_dict(), file)
     monkeypatch.setattr(weights, "locate_converted", lambda name: file)
-    learner = ContinualVideoLearner("coi3d_inception", head="linear", classes=COLORS)
+    learner = ContinualVideoLearner("coi3d_inception", head="linear", classes=BRIGHTNESSES)
     learner.start_from()
-    learner.fit(Colored(4, 40, 1, 25.0), config=HEAD.replace(epochs=1), folder=tmp_path / "out")
+    learner.fit(Brightnesses(4, 40, 1, 25.0), config=HEAD.replace(epochs=1), folder=tmp_path / "out")
     saved = Metadata.read(tmp_path / "out" / "model")
     assert isinstance(saved, VideoMetadata) and saved.trunk == "i3d_kinetics400" and len(saved.trunk_digest) == 16
     held = load_file(tmp_path / "out" / "model" / saved.weights)
@@ -200,7 +180,7 @@ def test_starting_from_other_weights_builds_few_networks(checkpoint: Path, monke
         return build(learner)
 
     monkeypatch.setattr(ContinualVideoLearner, "_network", counted)
-    learner = ContinualVideoLearner("cox3d_s", classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
     assert len(built) <= 5 and isinstance(learner, NetworkLearner)
 
@@ -210,10 +190,10 @@ def test_starting_from_other_weights_builds_few_networks(checkpoint: Path, monke
 def test_the_head_is_part_of_the_optimized_step(kind: str, checkpoint: Path) -> None:
     """ONNX Runtime steps trunk and head together, with the answers of torch."""
     pytest.importorskip("onnxruntime")
-    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant(kind, width=16, window=4), classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant(kind, width=16, window=4), classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
-    learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=1))
-    frames = list(Colored(2, 40, 4)[1][0].data.transpose(1, 2, 3, 0))
+    learner.fit(Brightnesses(4, 20, 1), config=HEAD.replace(epochs=1))
+    frames = list(Brightnesses(2, 40, 4)[1][0].data.transpose(1, 2, 3, 0))
     before = scores([answer for answer in learner.infer(frames) if answer.data >= 0])
     learner.optimize("onnxruntime")
     assert learner.backend.startswith("onnxruntime")
@@ -226,13 +206,13 @@ def test_the_head_is_part_of_the_optimized_step(kind: str, checkpoint: Path) -> 
 def test_a_bundle_has_the_head(checkpoint: Path, tmp_path: Path) -> None:
     """Without torch it answers as the learner does, and sees as much of a picture."""
     pytest.importorskip("onnxruntime")
-    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant("gru", width=16), crop="pad", classes=COLORS)
+    learner = ContinualVideoLearner("cox3d_s", head=HeadVariant("gru", width=16), crop="pad", classes=BRIGHTNESSES)
     learner.start_from(checkpoint)
-    learner.fit(Colored(4, 20, 1), config=HEAD.replace(epochs=1))
+    learner.fit(Brightnesses(4, 20, 1), config=HEAD.replace(epochs=1))
     learner.bundle(tmp_path / "bundle")
     alone = BundleVideoLearner()
     alone.load(tmp_path / "bundle")
-    frames = list(Colored(2, 40, 4)[1][0].data.transpose(1, 2, 3, 0))
+    frames = list(Brightnesses(2, 40, 4)[1][0].data.transpose(1, 2, 3, 0))
     own, theirs = ([answer for answer in each.infer(frames) if answer.data >= 0] for each in (learner, alone))
     assert len(own) > 10
     np.testing.assert_allclose(scores(own), scores(theirs), atol=1e-4)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from helpers.reference_movinet import reference_movinet
 from helpers.refusals import assert_refused
-from helpers.small_movinets import drawn, port_weights, small_movinet
-from helpers.small_video_networks import blank
+from helpers.small_movinets import BASE, STREAM, drawn, port_weights, small_movinet
+from helpers.small_video_networks import blank, trained_losses
 from torch import Tensor
 
 from co_perception.continual.check import check_streaming
@@ -19,18 +19,10 @@ from co_perception.networks.cost import macs_per_clip, macs_per_step, params
 from co_perception.networks.movinet import CoMovinet
 from co_perception.networks.variants import (
     MOVINET_A0_BASE,
-    MOVINET_A0_STREAM,
-    MOVINET_A1_BASE,
-    MOVINET_A1_STREAM,
-    MOVINET_A2_BASE,
-    MOVINET_A2_STREAM,
     HeadVariant,
     MovinetVariant,
     video_variant,
 )
-
-STREAM = [MOVINET_A0_STREAM, MOVINET_A1_STREAM, MOVINET_A2_STREAM]
-BASE = [MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE]
 
 
 def clip(frames: int, size: int = 27, rows: int = 2) -> Tensor:
@@ -170,12 +162,5 @@ def test_a_training_step_lowers_the_loss() -> None:
     """From the published start, where every block gives what it is given."""
     torch.manual_seed(0)
     net = CoMovinet(small_movinet()).train()
-    x, wanted = clip(8).float(), torch.tensor([1, 3])
-    optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.1), []
-    for _ in range(6):
-        loss = torch.nn.functional.cross_entropy(net.classify(x), wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    first, last = trained_losses(net, clip(8).float(), torch.tensor([1, 3]), lr=0.1, steps=6)
+    assert last < first

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.reference_video import reference_x3d
 from helpers.refusals import assert_refused
-from helpers.small_video_networks import blank, clip, network, pyslowfast, small
+from helpers.small_video_networks import blank, clip, network, pyslowfast, small, trained_losses
 
 from co_perception.continual.check import check_streaming, run_steps
 from co_perception.continual.state import state_bytes
@@ -104,15 +104,8 @@ def test_offline_network_gates_over_the_whole_clip() -> None:
 def test_a_training_step_lowers_the_loss() -> None:
     """From the published start, where every residual body gives zero."""
     net = build_video(small(COX3D_S)).train()
-    x, wanted = clip(8).float(), torch.tensor([1, 3])
-    optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.05), []
-    for _ in range(4):
-        loss = torch.nn.functional.cross_entropy(net.classify(x), wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    first, last = trained_losses(net, clip(8).float(), torch.tensor([1, 3]), lr=0.05, steps=4)
+    assert last < first
 
 
 def test_wrong_clips_windows_and_names_are_refused() -> None:

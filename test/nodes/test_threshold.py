@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from helpers.fake_learners import FakePeopleLearner
+from helpers.fake_learners import FakePeopleLearner, LimitedLearner
 from helpers.node_stream import RecognizerStream, overrides_of, skeletons
 from rclpy.parameter import Parameter
 
@@ -19,20 +19,13 @@ from co_perception.nodes.skeleton_activity import SkeletonActivityNode
 LOSSLESS = {"reliability": "reliable", "queue_depth": 100, "threads": 1}
 
 
-class LimitedLearner(FakePeopleLearner):
-    """One whose threshold can be changed."""
-
-    def choose_threshold(self, threshold: float | None) -> None:
-        self.threshold = 0.25 if threshold is None else threshold
-
-
 def set_threshold(node: Any, value: float) -> Any:
     [result] = node.set_parameters([Parameter("threshold", value=value)])
     return result
 
 
 def test_it_is_told_to_the_learner_and_to_who_reads_labels(bench: Any) -> None:
-    learner = LimitedLearner()
+    learner = LimitedLearner(own_threshold=0.25)
     node = bench.add(SkeletonActivityNode(lambda _: learner, parameter_overrides=overrides_of(LOSSLESS)))
     labels = bench.listen(LabelInfo, "skeleton_activity/label_info", latched_qos())
     bench.until(lambda: labels)

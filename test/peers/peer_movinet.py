@@ -20,23 +20,16 @@ from typing import Any
 import pytest
 import torch
 from helpers.random_weights import randomize_norm
+from helpers.small_movinets import BASE, STREAM
 from torch import Tensor, nn
 
 from co_perception.learners.weights import read_checkpoint
 from co_perception.networks.build import build_video, load_checkpoint
 from co_perception.networks.variants import (
-    MOVINET_A0_BASE,
-    MOVINET_A0_STREAM,
-    MOVINET_A1_BASE,
-    MOVINET_A1_STREAM,
-    MOVINET_A2_BASE,
-    MOVINET_A2_STREAM,
     MovinetVariant,
 )
 from co_perception.networks.video import VideoNetwork
 
-STREAM = [MOVINET_A0_STREAM, MOVINET_A1_STREAM, MOVINET_A2_STREAM]
-BASE = [MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE]
 AGREE = 1e-4  # of the largest logit
 STEPS = 60  # frames, more than the window of the published clips
 ALWAYS = 10**9  # frames of a mean: all that there are

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,11 +11,10 @@ import pytest
 
 pytest.importorskip("rosbags")
 pytest.importorskip("uvicorn", reason="the extra [studio] is not installed: no page of the studio is tested")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
+pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
 
-import numpy as np  # noqa: E402
-import uvicorn  # noqa: E402
-from helpers.bag_writer import (  # noqa: E402
+import numpy as np
+from helpers.bag_writer import (
     SECOND,
     T0,
     Frame,
@@ -28,20 +25,18 @@ from helpers.bag_writer import (  # noqa: E402
     write_bag,
     write_messages,
 )
-from helpers.drawn_people import Figure  # noqa: E402
-from helpers.studio_browser import browser_context, served  # noqa: E402
+from helpers.drawn_people import Figure
+from helpers.studio_browser import CHROMIUM, PATIENCE_MS, browser_context, served
 
-from co_perception.data.annotations.intervals import Interval, read_annotations  # noqa: E402
-from co_perception.studio.application import application  # noqa: E402
-from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal  # noqa: E402
+from co_perception.data.annotations.intervals import Interval, read_annotations
+from co_perception.studio.application import application
+from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt install chromium): no page of the studio is tested"),
 ]
 STEP = SECOND // 15
-PATIENCE_MS = 20_000
 
 
 @pytest.fixture
@@ -64,36 +59,15 @@ PROPOSALS = [
 
 @pytest.fixture
 def address(bag: Path) -> Iterator[str]:
-    recording = AnnotatedRecording(bag, proposals=PROPOSALS)
-    config = uvicorn.Config(application([recording]), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    with served(application([AnnotatedRecording(bag, proposals=PROPOSALS)])) as found:
+        yield found
 
 
 @pytest.fixture
 def context(address: str) -> Iterator[Any]:
-    """A browser; at the end nothing must have gone wrong in it, or left this machine."""
-    with playwright.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        made = browser.new_context(viewport={"width": 1200, "height": 760})
-        made.set_default_timeout(PATIENCE_MS)
-        errors: list[str] = []
-        outside: list[str] = []
-        made.on("weberror", lambda error: errors.append(str(error.error)))
-        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        made.on("request", lambda request: outside.append(request.url) if address not in request.url else None)
+    """A browser, which may report a refused answer on its console."""
+    with browser_context(address, expected=("409",)) as made:
         yield made
-        expected = "409"  # the browser reports a refused answer on its console
-        assert not [error for error in errors if expected not in error] and not [
-            url for url in outside if not url.startswith("data:")
-        ]
-        browser.close()
 
 
 def opened(context: Any, address: str) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from xml.parsers import expat
-
 from co_perception.data.annotations.cvat import CvatShape, CvatTask, CvatTrack
 from co_perception.data.annotations.labeled_frames import MOST_FRAMES
+from co_perception.data.parsing import parse_xml
 
 STEP = "step="  # of a frame filter
 
@@ -16,15 +15,7 @@ def parse_cvat(content: bytes) -> CvatTask:
     Raises ValueError for what is no such file, one of another version, and one of a project with several tasks.
     """
     document = _CvatDocument()
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = document.refuse_doctype
-    parser.StartElementHandler = document.start
-    parser.EndElementHandler = document.end
-    parser.CharacterDataHandler = document.characters
-    try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
-        raise ValueError(f"no XML: {error}.") from error
+    parse_xml(content, document)
     if document.version not in ("1.0", "1.1"):
         raise ValueError(f"CVAT's XML of version 1.1 is read, and this is of version {document.version or 'unknown'}.")
     return document.task

@@ -30,10 +30,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
-from xml.parsers import expat
 
 from co_perception.data.annotations.intervals import Interval, checked
-from co_perception.data.parsing import parse_errors, read_bounded
+from co_perception.data.parsing import parse_errors, parse_xml, read_bounded
 from co_perception.engine.time import NANO
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -71,7 +70,7 @@ def read_elan(path: Path | str, tiers: Sequence[str] | None = None) -> list[Inte
 def parse_elan(content: bytes, tiers: Sequence[str] | None = None) -> list[Interval]:
     """As `read_elan`, of the content of a file; errors do not name it, and may be any of `data.parsing.STUMBLES`."""
     document = _Document()
-    document.parse(content)
+    parse_xml(content, document)
     names = [tier.name for tier in document.tiers]
     if missing := sorted(set(tiers or ()) - set(names)):
         raise ValueError(f"no tier {', '.join(missing)}; there are {', '.join(names) or 'none'}.")
@@ -102,21 +101,10 @@ class _Document:
         self._text: list[str] | None = None
         self._is_elan = self._has_medium = False
 
-    def parse(self, content: bytes) -> None:
-        parser = expat.ParserCreate()
-        parser.StartDoctypeDeclHandler = self._refuse_doctype
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._characters
-        try:
-            parser.Parse(content, True)
-        except expat.ExpatError as error:
-            raise ValueError(f"no XML: {error}.") from error
-
-    def _refuse_doctype(self, *_: object) -> None:
+    def refuse_doctype(self, *_: object) -> None:
         raise ValueError("an ELAN file has no document type; this one does, and is not read.")
 
-    def _start(self, name: str, values: dict[str, str]) -> None:
+    def start(self, name: str, values: dict[str, str]) -> None:
         if not self._is_elan and name != "ANNOTATION_DOCUMENT":
             raise ValueError(f"an ELAN file is an ANNOTATION_DOCUMENT, this is a {name}.")
         self._is_elan = True
@@ -142,7 +130,7 @@ class _Document:
         elif name == "ANNOTATION_VALUE":
             self._text = []
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str) -> None:
         if name == "ANNOTATION_VALUE" and self._text is not None and self._place is not None:
             self.tiers[-1].rows.append((*self._place, " ".join("".join(self._text).split())))
             self._text = None
@@ -151,7 +139,7 @@ class _Document:
         elif name == "PROPERTY":
             self._names_recording = False
 
-    def _characters(self, text: str) -> None:
+    def characters(self, text: str) -> None:
         if self._text is not None:
             self._text.append(text)
         elif self._names_recording:

@@ -70,22 +70,32 @@ export function draw(canvas, people, height, chosen, color, picture = null) {
     pen.globalAlpha = chosen === "" || chosen === id ? 1 : 0.45;
     pen.lineWidth = Math.max(w / 250, 2);
     const joint = (n) => (points[3 * n + 2] > 0 ? place(points[3 * n], points[3 * n + 1]) : null);
-    for (const [one, other] of links) {
-      const [from, to] = [joint(one), joint(other)];
-      if (!from || !to) continue;
-      pen.beginPath();
-      pen.moveTo(...from);
-      pen.lineTo(...to);
-      pen.stroke();
-    }
-    const found = [...Array(points.length / 3).keys()].map(joint).filter(Boolean);
-    if (!found.length) continue;
-    const top = found.reduce((best, each) => (each[1] < best[1] ? each : best));
+    drawLinks(pen, links, joint);
+    const top = highest(points, joint);
+    if (!top) continue;
     pen.font = "600 14px system-ui";
     pen.textAlign = "center";
     pen.fillText(id || "?", top[0], top[1] - 10);
   }
   pen.globalAlpha = 1;
+}
+
+/** Draws lines between joints; `joint` gives the place of one by its number, null where it was not found. */
+export function drawLinks(pen, links, joint) {
+  for (const [one, other] of links) {
+    const [from, to] = [joint(one), joint(other)];
+    if (!from || !to) continue;
+    pen.beginPath();
+    pen.moveTo(...from);
+    pen.lineTo(...to);
+    pen.stroke();
+  }
+}
+
+/** The place of the joint that is highest in the picture; undefined where none was found. */
+export function highest(points, joint) {
+  const found = [...Array(points.length / 3).keys()].map(joint).filter(Boolean);
+  return found.sort((one, other) => one[1] - other[1])[0];
 }
 
 /** Draws a picture as large as it fits. */

@@ -1,6 +1,6 @@
 // The newest picture, and the people in it.
 
-import { drawPicture, fitted } from "./joints.js";
+import { drawLinks, drawPicture, fitted, highest } from "./joints.js";
 
 const MOST = 12; // pictures that wait for their skeletons
 const SHADES = ["#6cf", "#fb6", "#9e8", "#f9c", "#fd6", "#bcf", "#f88", "#6ed"];
@@ -98,23 +98,16 @@ export class View {
         pen.strokeStyle = style;
         pen.lineWidth = width;
         pen.lineCap = "round";
-        for (const [one, other] of links) {
-          const [from, to] = [joint(one), joint(other)];
-          if (!from || !to) continue;
-          pen.beginPath();
-          pen.moveTo(...from);
-          pen.lineTo(...to);
-          pen.stroke();
-        }
+        drawLinks(pen, links, joint);
       }
-      const found = [...Array(joints.length / 3).keys()].map(joint).filter(Boolean);
-      if (found.length) this.caption(pen, id, found, shade, w);
+      const top = highest(joints, joint);
+      if (top) this.caption(pen, id, top, shade, w);
     });
   }
 
-  caption(pen, id, found, shade, w) {
+  /** Writes above somebody, whose highest joint is at a place, who it is and what they do. */
+  caption(pen, id, [x, y], shade, w) {
     const { texts, color } = this.captions.get(id) ?? { texts: [], color: shade };
-    const [x, y] = found.reduce((best, each) => (each[1] < best[1] ? each : best));
     const text = [id || "?", ...texts].join(" · ");
     pen.font = "600 14px system-ui";
     const wide = pen.measureText(text).width + 12;

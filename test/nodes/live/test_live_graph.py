@@ -17,61 +17,20 @@ pytest.importorskip("mcap")
 pytest.importorskip("rosbags")
 cv2 = pytest.importorskip("cv2")
 
-from helpers.fake_learners import FakePeopleLearner  # noqa: E402
-from helpers.node_stream import RELIABLE, overrides_of, picture, skeleton, skeletons  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from helpers.live_robot import Robot  # noqa: E402
 
 from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
 from co_perception.data.bags.bag_file import Bag  # noqa: E402
-from co_perception.msg import ActivityArray, SkeletonArray  # noqa: E402
+from co_perception.msg import ActivityArray  # noqa: E402
 from co_perception.nodes.live.live_graph import LiveGraph  # noqa: E402
-from co_perception.nodes.skeleton_activity import SkeletonActivityNode  # noqa: E402
 
 NODE = "/skeleton_activity"
 
 
-class LimitedLearner(FakePeopleLearner):
-    """One whose threshold can be changed."""
-
-    def choose_threshold(self, threshold: float | None) -> None:
-        self.threshold = 0.0 if threshold is None else threshold
-
-
-class Robot:
-    """A recognizer and publishers, spun on a thread as another process would."""
-
-    def __init__(self, bench: Any) -> None:
-        self._bench = bench
-        self.learner = LimitedLearner()
-        self.node = bench.add(
-            SkeletonActivityNode(lambda _: self.learner, parameter_overrides=overrides_of({"reliability": "reliable"}))
-        )
-        self.skeletons = bench.node.create_publisher(SkeletonArray, "skeletons", RELIABLE)
-        self.pictures = bench.node.create_publisher(Image, "image_raw", RELIABLE)
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        sent_s = 0.0
-        while not self._ends.is_set():
-            self._bench.executor.spin_once(timeout_sec=0.01)
-            if time.monotonic() - sent_s > 0.05:
-                sent_s = time.monotonic()
-                now_s = self._bench.node.get_clock().now().nanoseconds / 1e9
-                self.skeletons.publish(skeletons(now_s, skeleton("p1", x=40.0)))
-                self.pictures.publish(picture(now_s, np.full((24, 32, 3), 90, np.uint8)))
-
-    def end(self) -> None:
-        self._ends.set()
-        self._thread.join(10)
-
-
 @pytest.fixture
 def robot(bench: Any) -> Iterator[Robot]:
-    made = Robot(bench)
-    yield made
-    made.end()
+    with Robot(bench) as made:
+        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +18,14 @@ pytest.importorskip("uvicorn", reason="the extra [studio] is not installed: no p
 pytest.importorskip("playwright.sync_api", reason="Playwright is missing: no page of the studio is tested")
 
 from helpers.drawn_people import Figure
-from helpers.fake_learners import FakePeopleLearner
-from helpers.node_stream import RELIABLE, overrides_of, picture
+from helpers.live_robot import Robot
+from helpers.node_stream import picture
 from helpers.studio_browser import CHROMIUM, DESKTOP, PHONE, browser_context, served
-from sensor_msgs.msg import Image
 
 from co_perception.data.annotations.intervals import read_annotations
 from co_perception.msg import Keypoint, Skeleton, SkeletonArray
 from co_perception.nodes.core.messages import to_time
 from co_perception.nodes.live.live_graph import LiveGraph
-from co_perception.nodes.skeleton_activity import SkeletonActivityNode
 from co_perception.studio.application import application
 from co_perception.studio.live import LivePage
 from co_perception.studio.recording_annotations import AnnotatedRecording
@@ -39,37 +36,16 @@ pytestmark = [
 ]
 
 
-class LimitedLearner(FakePeopleLearner):
-    """One whose threshold can be changed, and counts: its best score is below 0.99."""
+class WavingRobot(Robot):
+    """Somebody who waves, in bluish pictures."""
 
-    def choose_threshold(self, threshold: float | None) -> None:
-        self.threshold = 0.0 if threshold is None else threshold
-
-
-class Robot:
-    """Pictures, somebody who waves, and a recognizer, on a thread as other processes would be."""
+    period_s = 0.066
 
     def __init__(self, bench: Any) -> None:
-        self._bench, self.learner = bench, LimitedLearner()
-        bench.add(
-            SkeletonActivityNode(lambda _: self.learner, parameter_overrides=overrides_of({"reliability": "reliable"}))
-        )
-        self.skeletons = bench.node.create_publisher(SkeletonArray, "skeletons", RELIABLE)
-        self.pictures = bench.node.create_publisher(Image, "image_raw", RELIABLE)
-        self._figure, self._begun_s = Figure("wave", 3), time.monotonic()
-        self.speaks, self._ends = True, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__(bench)
+        self._figure = Figure("wave", 3)
 
-    def _run(self) -> None:
-        sent_s = 0.0
-        while not self._ends.is_set():
-            self._bench.executor.spin_once(timeout_sec=0.01)
-            if self.speaks and time.monotonic() - sent_s > 0.066:
-                sent_s = time.monotonic()
-                self._send(self._bench.node.get_clock().now().nanoseconds, sent_s - self._begun_s)
-
-    def _send(self, stamp_ns: int, seconds: float) -> None:
+    def send(self, stamp_ns: int, seconds: float) -> None:
         keypoints = [Keypoint(x=float(x), y=float(y), z=float("nan"), score=float(score))
                      for x, y, _, score in self._figure.frame(seconds)]  # fmt: skip
         message = SkeletonArray(
@@ -82,16 +58,11 @@ class Robot:
         self.pictures.publish(image)
         self.skeletons.publish(message)
 
-    def end(self) -> None:
-        self._ends.set()
-        self._thread.join(10)
-
 
 @pytest.fixture
 def robot(bench: Any) -> Iterator[Robot]:
-    made = Robot(bench)
-    yield made
-    made.end()
+    with WavingRobot(bench) as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.stepper_networks import assert_steps_in_onnx_runtime
 from torch import Tensor, nn
 
 import co_perception.continual as co
-from co_perception.runtime.steppers.choose import stepper
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "powers": lambda x: x**2 + (x.abs() + 0.1) ** 0.5 + 2.0**x,
@@ -40,13 +40,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_a_step_in_onnx_runtime_gives_what_torch_gives(name: str) -> None:
     torch.manual_seed(0)
     network = co.Sequential(co.Conv2d(6, 6, (3, 1), padding=(1, 0)), co.Framewise(FUNCTIONS[name]), nn.ReLU()).eval()
-    made = stepper(network, (6, 3), "onnxruntime")
-    state, expected = made.init_state(2), network.init_state(2, (6, 3))
-    with torch.no_grad():
-        for frame in torch.randn(4, 2, 6, 1, 3):
-            y, state = made(frame, state)
-            wanted, expected = network(frame, expected)
-            torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-4)
+    assert_steps_in_onnx_runtime(network, (6, 3), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +50,4 @@ def test_a_step_in_onnx_runtime_gives_what_torch_gives(name: str) -> None:
 def test_a_transposed_convolution_in_space(settings: dict[str, Any]) -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv2d(6, 6, (3, 1), padding=(1, 0)), nn.ConvTranspose2d(6, 4, (1, 3), **settings)).eval()
-    network = co.convert(plain, example=(6, 5))
-    made = stepper(network, (6, 5), "onnxruntime")
-    state, expected = made.init_state(2), network.init_state(2, (6, 5))
-    with torch.no_grad():
-        for frame in torch.randn(4, 2, 6, 1, 5):
-            y, state = made(frame, state)
-            wanted, expected = network(frame, expected)
-            torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-5)
+    assert_steps_in_onnx_runtime(co.convert(plain, example=(6, 5)), (6, 5), atol=1e-5)

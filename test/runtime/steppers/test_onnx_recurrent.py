@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.stepper_networks import assert_steps_in_onnx_runtime
 from torch import Tensor, nn
 
 import co_perception.continual as co
@@ -47,14 +48,7 @@ def converted(plain: nn.Module) -> Any:
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_step_gives_what_torch_gives(name: str) -> None:
     torch.manual_seed(0)
-    network = converted(LAYERS[name]())
-    made = stepper(network, (3, BANDS), "onnxruntime")
-    state, expected = made.init_state(3), network.init_state(3, (3, BANDS))
-    with torch.no_grad():
-        for frame in torch.randn(6, 3, 3, 1, BANDS):
-            y, state = made(frame, state)
-            wanted, expected = network(frame, expected)
-            torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-5)
+    assert_steps_in_onnx_runtime(converted(LAYERS[name]()), (3, BANDS), atol=1e-5)
 
 
 def test_a_projection_is_refused() -> None:

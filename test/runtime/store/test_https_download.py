@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
+from helpers.file_limits import files_limited_to
 from helpers.tls_server import Behavior, make_certificate, serving
 
 from co_perception.runtime.store.https_download import Limits, check_address, discard, download_https
@@ -171,21 +169,10 @@ def test_a_silent_server_is_left(address: str, behavior: Behavior, part: Path) -
         fetch(address, part, dataclasses.replace(ONCE, stall_s=0.3))
 
 
-@contextmanager
-def files_up_to(most_bytes: int) -> Iterator[None]:
-    """The system refuses to make any file of this process larger, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_disk_that_takes_no_more_is_told_and_the_part_is_used_later(
     address: str, behavior: Behavior, part: Path
 ) -> None:
-    with files_up_to(500_000), pytest.raises(StoreError, match="cannot be written .*Make room"):
+    with files_limited_to(500_000), pytest.raises(StoreError, match="cannot be written .*Make room"):
         fetch(address, part)
     assert part.stat().st_size == 500_000
     assert fetch(address, part) == behavior.content
