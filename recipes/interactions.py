@@ -50,7 +50,7 @@ def main() -> None:
     if chosen.choose:
         samples = samples.filter(lambda item: item.label == NOTHING or int(item.subject) <= CHOOSING)
     learner, begin_s = head_learner("linear", samples, chosen.crop), process_time()
-    learner.progress = lambda what, done, whole: print(f"\r{what}   ", end="", file=sys.stderr, flush=True)
+    learner.progress = show_progress
     learner.read_dataset(samples, CONFIG)
     report.note("cpu_s_of_features", round(process_time() - begin_s, 1))
     for away in folds(samples)[: chosen.folds]:
@@ -60,6 +60,12 @@ def main() -> None:
         acts = [item.label for item in held_out.items if item.label != NOTHING]
         report.add("chance: the most frequent act", max(acts.count(act) for act in set(acts)) / len(acts))
     report.close()
+
+
+def show_progress(what: str, done: int, whole: int) -> None:
+    """One line on standard error that says what is being done."""
+    del done, whole
+    print(f"\r{what}   ", end="", file=sys.stderr, flush=True)
 
 
 def read_samples(data: Path) -> Samples:

@@ -13,6 +13,7 @@ from helpers.small_video_networks import network, small
 from numpy.typing import NDArray
 
 from co_perception.continual.pipeline import Pipeline
+from co_perception.continual.state import State
 from co_perception.continual.timing import Timing
 from co_perception.learners import stream_features
 from co_perception.learners.preprocess_video import to_input
@@ -25,6 +26,7 @@ from co_perception.learners.stream_features import (
 )
 from co_perception.networks.variants import COI3D_R50, HeadVariant
 from co_perception.networks.video import VideoNetwork
+from co_perception.runtime.steppers.stepper import Stepper
 
 VARIANT = small(COI3D_R50, blocks=(1, 1, 1, 1), short_side=36, head=HeadVariant("linear"))
 RATE_HZ = VARIANT.rate_hz
@@ -58,6 +60,30 @@ def test_features_are_those_of_the_stream(at_once: int, tmp_path: Path, monkeypa
     assert found.frames == 31 and found.rows.dtype == np.float32
     assert len(found.rows) >= len(expected) > 5
     np.testing.assert_allclose(found.rows[: len(expected)], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_program_of_the_step_gives_the_same_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the start of the stream does not matter any more; before that, and for short recordings, the trunk does."""
+    monkeypatch.setattr(stream_features, "AT_ONCE", 16)
+    monkeypatch.setattr(stream_features, "CHUNK", 6)
+    net = trunk_network()
+    frames = moving(0, net.trunk.settles(0) + 40, 1)
+    plain = FeatureExtractor(net, folder=tmp_path / "plain").compute(VideoInMemory(frames, RATE_HZ))
+    monkeypatch.setattr(stream_features, "STEPPED", len(frames) + 1)
+    extractor, steps = FeatureExtractor(net, folder=tmp_path / "steps"), list[int]()
+    step_by_step = stream_features._step_by_step
+
+    def counted(made: Stepper, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        steps.append(x.shape[2])
+        return step_by_step(made, x, state)
+
+    monkeypatch.setattr(stream_features, "_step_by_step", counted)
+    first = extractor.compute(VideoInMemory(frames[:-1], RATE_HZ))
+    assert not steps  # too few frames so far
+    second = extractor.compute(VideoInMemory(frames, RATE_HZ))
+    assert len(steps) > 3
+    np.testing.assert_allclose(first.rows, plain.rows[: len(first.rows)], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(second.rows, plain.rows, rtol=1e-3, atol=1e-5)
 
 
 def test_pictures_of_a_stream_may_differ_in_size(tmp_path: Path) -> None:
