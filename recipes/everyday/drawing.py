@@ -33,6 +33,9 @@ class Drawing:
         strikes: share of windows of one composed short act of the whole body (`strikes`).
         single: share of windows of one short act between stretches of standing still (`single_acts`).
         single_speed: range of its speed.
+        approaches: share of windows in space of people who walk to what they do, or away from it (`approaches`).
+        abrupt: share of windows of a short act whose person appears as it begins.
+        haste: how much quicker composed short acts of approaches and `strikes` may be, at most.
         speed: range of the speed, times that of the take.
         late: share of windows whose person appears within them.
         cut: share of windows in which the picture ends within the body.
@@ -60,6 +63,9 @@ class Drawing:
     strikes: float = 0.25
     single: float = 0.1
     single_speed: tuple[float, float] = (0.8, 2.0)
+    approaches: float = 0.0
+    abrupt: float = 0.0
+    haste: float = 1.0
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
+from recipes.everyday.approaches import approaches
 from recipes.everyday.composition import (
     compose_falls,
     compose_gestures,
@@ -25,7 +26,9 @@ from recipes.everyday.composition import (
 from recipes.everyday.drawing import (
     ACTION,
     ARMS,
+    CLASS,
     DEFAULT_DRAWING,
+    MOTION,
     RAISING,
     Batch,
     Drawing,
@@ -34,7 +37,7 @@ from recipes.everyday.drawing import (
 )
 from recipes.everyday.estimator import estimated, rolled, seen_from_anywhere
 from recipes.everyday.key_poses import Motion
-from recipes.everyday.labels import UNKNOWN
+from recipes.everyday.labels import GROUPS, SHORT, UNKNOWN
 from recipes.everyday.single_acts import SingleActs
 from recipes.everyday.strikes import compose_strikes
 from recipes.everyday.take_pool import TakePool
@@ -43,6 +46,8 @@ from recipes.readers.takes import Take
 # How much the parts of a body differ, as in `bodies.proportioned`: torso, head, shoulders, upper arms, forearms, hips,
 # thighs, shanks. Where a set places the hips and the shoulders differs more than people do.
 BUILDS = np.array([0.1, 0.15, 0.14, 0.1, 0.12, 0.22, 0.1, 0.1])
+KICKING = CLASS[MOTION, "kicking"]
+SHORT_ARMS = [CLASS[ARMS, name] for name in SHORT if name in GROUPS["arms"]]
 
 
 class ExampleSource:
@@ -87,25 +92,49 @@ class ExampleSource:
         """Points (count, T, 13, 2) and targets of people in space before random cameras."""
         how = self.drawing
         single = round(count * how.single) if self.single.acts else 0
-        people, goals = self.space.draw(count - single, how.frames, how.speed, rng, how.pace)
+        walking = round(count * how.approaches)
+        people, goals = self.space.draw(count - single - walking, how.frames, how.speed, rng, how.pace)
         if single:
             acts, act_goals, _ = self.single.draw(single, how.frames, how.single_speed, rng)
             people, goals = np.concatenate([people, acts]), np.concatenate([goals, act_goals])
         compose_idle(people, goals, self.space, how, rng)
         compose_gestures(people, goals, self.space, how.gestures, rng)
-        compose_strikes(people, goals, self.space, how.strikes, rng)
+        compose_strikes(people, goals, self.space, how.strikes, rng, how.haste)
         people, goals = _mirror(people, goals, rng)
-        factors = np.exp(rng.normal(0, how.builds * BUILDS, (count, 8))).astype(np.float32)
-        people = body.proportioned(people, factors)
-        if how.placing:
-            people = body.placed_otherwise(people, how.placing, rng)
-        people[..., body.NOSE, :] += body.frame_of(people)[1] * rng.uniform(0, 0.12, (count, 1, 1))
+        people = _built(people, how, rng)
         compose_transitions(people, goals, how.transitions, rng)
         compose_seated(people, goals, how.seated, rng)
         compose_falls(people, goals, how.falling, rng)
         compose_lying(people, goals, how.lying, rng)
         walk_over_floor(people, goals, rng)
-        return seen_from_anywhere(people, rng), goals
+        if walking:
+            walkers, walks = _mirror(*approaches(walking, how.frames, self.space, rng, how.haste), rng)
+            people, goals = np.concatenate([people, _built(walkers, how, rng)]), np.concatenate([goals, walks])
+        points = seen_from_anywhere(people, rng)
+        return (_abrupt(points, goals, how.abrupt, rng) if how.abrupt else points), goals
+
+
+def _built(people: Floats, how: Drawing, rng: Random) -> Floats:
+    """People (B, T, 13, 3) of other builds, whose joints are found elsewhere."""
+    count = len(people)
+    factors = np.exp(rng.normal(0, how.builds * BUILDS, (count, 8))).astype(np.float32)
+    people = body.proportioned(people, factors)
+    if how.placing:
+        people = body.placed_otherwise(people, how.placing, rng)
+    people[..., body.NOSE, :] += body.frame_of(people)[1] * rng.uniform(0, 0.12, (count, 1, 1))
+    return people
+
+
+def _abrupt(points: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> Floats:
+    """Some people who do a short act are not seen before it begins, as of a camera or a take that begins with it."""
+    told = (np.isin(goals[..., ARMS], SHORT_ARMS) | (goals[..., MOTION] == KICKING)).argmax(1)
+    chosen = np.flatnonzero((told > 0) & (rng.random(len(points)) < share))
+    begin = told[chosen] - rng.uniform(1, 9, len(chosen))
+    hidden = np.arange(points.shape[1]) < begin[:, None]
+    own = points[chosen]
+    own[hidden] = np.nan
+    points[chosen] = own
+    return points
 
 
 def _mirror(points: Floats, goals: NDArray[np.int64], rng: Random) -> tuple[Floats, NDArray[np.int64]]:

@@ -25,26 +25,40 @@ ONSET = 0.4  # share of the way out after which one can tell what it is
 STEP = 0.1  # m: who goes farther may be said to walk, or not
 
 
-def compose_strikes(people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random) -> None:
+def compose_strikes(
+    people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random, haste: float = 1.0
+) -> None:
     """Some windows become people who stand and do one short act, or one after another."""
     chosen = np.flatnonzero(rng.random(len(people)) < share)
     n, frames = len(chosen), people.shape[1]
     if not n:
         return
-    chances = np.array([chance for _, chance in STRIKES])
-    kinds = rng.choice(len(STRIKES), n, p=chances / chances.sum())
-    acts = [replace(STRIKES[kind][0](rng), side=int(rng.integers(2))) for kind in kinds]
+    acts = drawn(n, rng, haste)
     still = pool.stills(n, frames, rng)
     still = still + smooth((n, frames, 1, 3), 20, rng) * rng.uniform(0, 0.03, (n, 1, 1, 1))
-    phase, at = _phases(acts, frames, rng)
+    phase, at = phases(acts, frames, rng)
     people[chosen] = acted(still.astype(np.float32), acts, phase, at, rng)
     own = np.zeros((n, frames, goals.shape[-1]), np.int64)
     own[..., POSTURE], own[..., ACTION:] = STAND, UNKNOWN
-    _set_goals(own, acts, phase, at)
+    set_goals(own, acts, phase, at)
     goals[chosen] = own
 
 
-def _phases(acts: list[Strike], frames: int, rng: Random) -> tuple[Floats, Floats]:
+def drawn(count: int, rng: Random, haste: float = 1.0) -> list[Strike]:
+    """Random short acts, up to `haste` times as quick as their kinds say."""
+    chances = np.array([chance for _, chance in STRIKES])
+    kinds = rng.choice(len(STRIKES), count, p=chances / chances.sum())
+    acts = [replace(STRIKES[kind][0](rng), side=int(rng.integers(2))) for kind in kinds]
+    if haste <= 1:
+        return acts
+    quicker = np.exp(rng.uniform(0, np.log(haste), count))
+    return [
+        replace(act, times=(act.times[0] / quick, act.times[1] / quick, act.times[2] / quick))
+        for act, quick in zip(acts, quicker, strict=True)
+    ]
+
+
+def phases(acts: list[Strike], frames: int, rng: Random) -> tuple[Floats, Floats]:
     """How far on the way out everybody is (n, frames), 0 to 1, and the seconds since the act began.
 
     A third of the acts come twice, with a pause between them.
@@ -162,7 +176,7 @@ def _along(points: Floats, phase: Floats, at: Floats, act: Strike) -> Floats:
     return np.asarray(path + swing[:, None] * body.DOWN)
 
 
-def _set_goals(goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats) -> None:
+def set_goals(goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats) -> None:
     """Targets (n, T, 4): none before, unknown at first, the label until it is held no longer, unknown, none."""
     for number, act in enumerate(acts):
         if abs(act.step) > STEP:

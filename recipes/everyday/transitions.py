@@ -64,6 +64,14 @@ def composed(bodies: Floats, goals: NDArray[np.int64], rng: Random) -> Floats:
     n, frames = bodies.shape[:2]
     kind = np.asarray(rng.integers(0, len(KINDS), n))
     phase, held = _phases(n, frames, kind, rng)
+    out = performed(bodies, kind, phase, rng)
+    set_goals(goals, kind, phase, held)
+    return out
+
+
+def performed(bodies: Floats, kind: NDArray[np.int64], phase: Floats, rng: Random) -> Floats:
+    """Standing people (B, T, 13, 3) who are down by `phase` (B, T), 0 to 1, in the ways of `kind` (B,)."""
+    n = len(bodies)
     thigh = body.limb(bodies, body.L_HIP, body.L_KNEE)[:, 0]
     share = thigh / (thigh + body.limb(bodies, body.L_KNEE, body.L_ANKLE)[:, 0])
     sit = (kind == SITTING_DOWN) | (kind == STANDING_UP)
@@ -84,7 +92,6 @@ def composed(bodies: Floats, goals: NDArray[np.int64], rng: Random) -> Floats:
     out = lowered(bodies, *smooth)
     hands = (rng.random((n, 2)) < 0.65) & (kind == BENDING)[:, None]
     out = reaching(out, np.square(phase), np.asarray(rng.uniform(-0.15, 0.7, n)), hands)
-    _set_goals(goals, kind, phase, held)
     return np.asarray(out, np.float32)
 
 
@@ -114,14 +121,21 @@ def _phases(n: int, frames: int, kind: NDArray[np.int64], rng: Random) -> tuple[
     first, second = (rng.uniform(0.4, 1.5, (n, 1)) * RATE_HZ for _ in range(2))
     begin = rng.uniform(-0.2, 0.7, (n, 1)) * frames
     rest = rng.uniform(0.0, 1.2, (n, 1)) * RATE_HZ
-    down = np.clip((at - begin) / first, 0, 1)
-    up = np.clip((at - begin - first - rest) / second, 0, 1)
+    return ways(at - begin, first, rest, second, kind)
+
+
+def ways(
+    at: Floats, first: Floats, rest: Floats, second: Floats, kind: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """As `_phases`, at frames (n, T) since the way down began that take `first`, `rest` and `second` frames (n, 1)."""
+    down = np.clip(at / first, 0, 1)
+    up = np.clip((at - first - rest) / second, 0, 1)
     up[kind == SITTING_DOWN] = 0
     share = np.where((kind == STANDING_UP)[:, None], 1 - down, down - up)
     return share * share * (3 - 2 * share), (down >= 1) & (up <= 0)
 
 
-def _set_goals(goals: NDArray[np.int64], kind: NDArray[np.int64], phase: Floats, held: NDArray[np.bool_]) -> None:
+def set_goals(goals: NDArray[np.int64], kind: NDArray[np.int64], phase: Floats, held: NDArray[np.bool_]) -> None:
     """Targets (n, T, 4) of composed ways; nothing is known in the first moments."""
     sit = ((kind == SITTING_DOWN) | (kind == STANDING_UP))[:, None]
     numbers = np.array([GROUPS["motion"].index(name) for name in KINDS])[kind][:, None]
