@@ -14,7 +14,19 @@ from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
 from recipes.everyday import gestures, strikes, transitions, walks
-from recipes.everyday.drawing import ACTION, ARMS, MOTION, POSTURE, RATE_HZ, STAND, WALKING, Floats, Random, smooth
+from recipes.everyday.drawing import (
+    ACTION,
+    ARMS,
+    MOTION,
+    POSTURE,
+    RATE_HZ,
+    STAND,
+    WALKING,
+    Drawing,
+    Floats,
+    Random,
+    smooth,
+)
 from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.take_pool import TakePool
 from recipes.everyday.walks import FAR
@@ -27,10 +39,9 @@ LEFT = transitions.STANDING_UP  # from a chair people walk away
 UNCLEAR_S = (0.3, 0.35, 0.1, 0.45)  # before and after a halt and a start, in which nobody can tell whether one walks
 
 
-def approaches(
-    count: int, frames: int, pool: TakePool, rng: Random, haste: float = 1.0
-) -> tuple[Floats, NDArray[np.int64]]:
+def approaches(count: int, pool: TakePool, how: Drawing, rng: Random) -> tuple[Floats, NDArray[np.int64]]:
     """People (count, T, 13, 3) who walk before, after, or while they do something, and their targets (count, T, 4)."""
+    frames = how.frames
     still = pool.stills(count, frames, rng)
     goals = np.zeros((count, frames, ACTION + 1), np.int64)
     goals[..., POSTURE], goals[..., ACTION] = STAND, UNKNOWN
@@ -38,7 +49,7 @@ def approaches(
     halt, go = _standing(count, frames, rng)
     turning = (kind == WAY) & (rng.random(count) < 0.4)
     posed = still.copy()
-    for which, pose in ((WAY, _way), (SHORT_ACT, partial(_short_act, haste=haste))):
+    for which, pose in ((WAY, _way), (SHORT_ACT, partial(_short_act, how=how))):
         chosen = np.flatnonzero(kind == which)
         if len(chosen):
             own = goals[chosen]
@@ -87,13 +98,13 @@ def _way(bodies: Floats, goals: NDArray[np.int64], rng: Random) -> tuple[Floats,
     return out, halt, go
 
 
-def _short_act(bodies: Floats, goals: NDArray[np.int64], rng: Random, haste: float) -> tuple[Floats, Floats, Floats]:
+def _short_act(bodies: Floats, goals: NDArray[np.int64], rng: Random, how: Drawing) -> tuple[Floats, Floats, Floats]:
     """One short act after a walk or in it; sets goals. The bodies in place, and when they stand."""
     n, frames = bodies.shape[:2]
-    acts = strikes.drawn(n, rng, haste)
+    acts = strikes.drawn(n, rng, how.haste)
     phase, at = strikes.phases(acts, frames, rng)
     out = strikes.acted(bodies, acts, phase, at, rng)
-    strikes.set_goals(goals, acts, phase, at)
+    strikes.set_goals(goals, acts, phase, at, how.steps_none)
     begin = -at[:, :1] * RATE_HZ
     halt = begin + rng.uniform(-1.0, 0.2, (n, 1)) * RATE_HZ
     long = np.array([[sum(act.times)] for act in acts]) * RATE_HZ

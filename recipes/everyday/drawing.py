@@ -36,6 +36,7 @@ class Drawing:
         approaches: share of windows in space of people who walk to what they do, or away from it (`approaches`).
         abrupt: share of windows of a short act whose person appears as it begins.
         haste: how much quicker composed short acts of approaches and `strikes` may be, at most.
+        steps_none: whether the one step of such an act is no motion; else nothing is known of it.
         speed: range of the speed, times that of the take.
         late: share of windows whose person appears within them.
         cut: share of windows in which the picture ends within the body.
@@ -66,6 +67,7 @@ class Drawing:
     approaches: float = 0.0
     abrupt: float = 0.0
     haste: float = 1.0
+    steps_none: bool = False
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1

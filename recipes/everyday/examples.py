@@ -99,7 +99,7 @@ class ExampleSource:
             people, goals = np.concatenate([people, acts]), np.concatenate([goals, act_goals])
         compose_idle(people, goals, self.space, how, rng)
         compose_gestures(people, goals, self.space, how.gestures, rng)
-        compose_strikes(people, goals, self.space, how.strikes, rng, how.haste)
+        compose_strikes(people, goals, self.space, how, rng)
         people, goals = _mirror(people, goals, rng)
         people = _built(people, how, rng)
         compose_transitions(people, goals, how.transitions, rng)
@@ -108,7 +108,7 @@ class ExampleSource:
         compose_lying(people, goals, how.lying, rng)
         walk_over_floor(people, goals, rng)
         if walking:
-            walkers, walks = _mirror(*approaches(walking, how.frames, self.space, rng, how.haste), rng)
+            walkers, walks = _mirror(*approaches(walking, self.space, how, rng), rng)
             people, goals = np.concatenate([people, _built(walkers, how, rng)]), np.concatenate([goals, walks])
         points = seen_from_anywhere(people, rng)
         return (_abrupt(points, goals, how.abrupt, rng) if how.abrupt else points), goals

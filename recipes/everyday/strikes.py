@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
-from recipes.everyday.drawing import ACTION, ARMS, MOTION, POSTURE, RATE_HZ, STAND, Floats, Random, smooth
+from recipes.everyday.drawing import ACTION, ARMS, MOTION, POSTURE, RATE_HZ, STAND, Drawing, Floats, Random, smooth
 from recipes.everyday.gestures import REST, SIDES_ALIKE, resting
 from recipes.everyday.labels import GROUPS, HELD_S, NONE, UNKNOWN
 from recipes.everyday.strike_kinds import STRIKES, Strike
@@ -25,22 +25,20 @@ ONSET = 0.4  # share of the way out after which one can tell what it is
 STEP = 0.1  # m: who goes farther may be said to walk, or not
 
 
-def compose_strikes(
-    people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random, haste: float = 1.0
-) -> None:
+def compose_strikes(people: Floats, goals: NDArray[np.int64], pool: TakePool, how: Drawing, rng: Random) -> None:
     """Some windows become people who stand and do one short act, or one after another."""
-    chosen = np.flatnonzero(rng.random(len(people)) < share)
+    chosen = np.flatnonzero(rng.random(len(people)) < how.strikes)
     n, frames = len(chosen), people.shape[1]
     if not n:
         return
-    acts = drawn(n, rng, haste)
+    acts = drawn(n, rng, how.haste)
     still = pool.stills(n, frames, rng)
     still = still + smooth((n, frames, 1, 3), 20, rng) * rng.uniform(0, 0.03, (n, 1, 1, 1))
     phase, at = phases(acts, frames, rng)
     people[chosen] = acted(still.astype(np.float32), acts, phase, at, rng)
     own = np.zeros((n, frames, goals.shape[-1]), np.int64)
     own[..., POSTURE], own[..., ACTION:] = STAND, UNKNOWN
-    set_goals(own, acts, phase, at)
+    set_goals(own, acts, phase, at, how.steps_none)
     goals[chosen] = own
 
 
@@ -176,10 +174,12 @@ def _along(points: Floats, phase: Floats, at: Floats, act: Strike) -> Floats:
     return np.asarray(path + swing[:, None] * body.DOWN)
 
 
-def set_goals(goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats) -> None:
+def set_goals(
+    goals: NDArray[np.int64], acts: list[Strike], phase: Floats, at: Floats, steps_none: bool = False
+) -> None:
     """Targets (n, T, 4): none before, unknown at first, the label until it is held no longer, unknown, none."""
     for number, act in enumerate(acts):
-        if abs(act.step) > STEP:
+        if abs(act.step) > STEP and not steps_none:
             goals[number, (phase[number] > 0.02) & (phase[number] < 0.98), MOTION] = UNKNOWN
         if act.label == NONE:
             continue

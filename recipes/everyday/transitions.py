@@ -16,6 +16,7 @@ from recipes.everyday.labels import GROUPS, UNKNOWN
 KINDS = ("sitting_down", "standing_up", "bending", "squatting")
 SITTING_DOWN, STANDING_UP, BENDING, SQUATTING = range(4)
 UPPER = [body.NOSE, *body.SIDES[0], *body.SIDES[1]]
+BEND_DOWN, BEND_LEAN = (-0.15, 0.4), (0.7, 1.9)  # how far down the hips of one who bends go, legs; of the trunk, rad
 STANDING, SITTING = 0, 1  # of the group of postures
 
 
@@ -77,14 +78,14 @@ def performed(bodies: Floats, kind: NDArray[np.int64], phase: Floats, rng: Rando
     sit = (kind == SITTING_DOWN) | (kind == STANDING_UP)
     down = np.select(
         [sit, kind == BENDING],
-        [share * rng.uniform(0.75, 1.1, n), np.maximum(rng.uniform(-0.15, 0.4, n), 0.01)],
+        [share * rng.uniform(0.75, 1.1, n), np.maximum(rng.uniform(*BEND_DOWN, n), 0.01)],
         rng.uniform(0.3, 0.75, n),
     )
     back = np.select(
         [sit, kind == BENDING], [share * rng.uniform(0.8, 1.0, n), rng.uniform(0.05, 0.25, n)], rng.uniform(0, 0.25, n)
     )
     final = np.select(
-        [sit, kind == BENDING], [rng.normal(0.05, 0.15, n), rng.uniform(0.7, 1.9, n)], rng.uniform(0.1, 0.8, n)
+        [sit, kind == BENDING], [rng.normal(0.05, 0.15, n), rng.uniform(*BEND_LEAN, n)], rng.uniform(0.1, 0.8, n)
     )
     midway = np.where(sit, rng.uniform(0.1, 0.9, n), 0)
     lean = phase * final[:, None] + np.sin(np.pi * phase) * midway[:, None]

@@ -32,7 +32,7 @@ def drawn(still: Take, monkeypatch: pytest.MonkeyPatch, kind: int) -> tuple[NDAr
     """128 windows of one kind, and their targets."""
     monkeypatch.setattr(approaches, "CHANCES", tuple(float(number == kind) for number in range(4)))
     rng = np.random.default_rng(kind)
-    return approaches.approaches(PEOPLE, FRAMES, TakePool.of_takes([still]), rng)
+    return approaches.approaches(PEOPLE, TakePool.of_takes([still]), Drawing(frames=FRAMES), rng)
 
 
 def speeds(people: NDArray, *joints: int) -> NDArray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
 from recipes.everyday import strikes
-from recipes.everyday.drawing import ARMS, MOTION, POSTURE
+from recipes.everyday.drawing import ARMS, MOTION, POSTURE, Drawing
 from recipes.everyday.labels import GROUPS, UNKNOWN
 from recipes.everyday.strike_kinds import STRIKES
 from recipes.everyday.take_pool import TakePool
@@ -33,7 +35,7 @@ def acts(pool: TakePool, monkeypatch: pytest.MonkeyPatch, number: int) -> tuple[
     """64 windows of one kind of act, and their targets."""
     monkeypatch.setattr(strikes, "STRIKES", (STRIKES[number],))
     people, goals = np.zeros((64, FRAMES, 13, 3), np.float32), np.zeros((64, FRAMES, 4), np.int64)
-    strikes.compose_strikes(people, goals, pool, 1.1, np.random.default_rng(number))
+    strikes.compose_strikes(people, goals, pool, Drawing(strikes=1.1), np.random.default_rng(number))
     return people, goals
 
 
@@ -81,3 +83,14 @@ def test_hands_of_a_punch_a_push_and_a_pointing_are_out_while_it_is_told(
     assert np.median(best[:, 2:-2][inner]) > 0.6 * length
     least = np.sort(ahead, -1)[:, 2:-2, 0][inner]
     assert (np.median(least) > 0.3 * length) == both
+
+
+def test_one_step_is_no_motion_or_an_unknown_one() -> None:
+    acts = [replace(STRIKES[1][0](np.random.default_rng(0)), step=step) for step in (0.0, 0.5)]
+    phase, at = strikes.phases(acts, FRAMES, np.random.default_rng(1))
+    unknown, none = np.zeros((2, 2, FRAMES, 4), np.int64)
+    strikes.set_goals(unknown, acts, phase, at)
+    strikes.set_goals(none, acts, phase, at, steps_none=True)
+    assert not none[..., MOTION].any() and not unknown[0, :, MOTION].any()
+    assert (unknown[1, :, MOTION] == UNKNOWN).any()
+    assert np.array_equal(none[..., ARMS], unknown[..., ARMS])
