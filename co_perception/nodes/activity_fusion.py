@@ -36,6 +36,11 @@ class EpochCounter:
         self._newest: dict[str, int] = {}
         self._answered: set[str] = set()  # recognizers that have answered since the newest interruption
         self._count = 0
+        self._interruptions = 0  # besides those of the recognizers
+
+    def interrupt(self) -> None:
+        """Counts an interruption that no recognizer reports."""
+        self._interruptions += 1
 
     def update(self, epochs: Mapping[str, int]) -> int:
         """Takes the epochs of one frame, by recognizer; returns the common count, which starts with the highest.
@@ -50,7 +55,7 @@ class EpochCounter:
         self._count += max(new, default=0)
         self._answered = set(epochs) if new else self._answered | set(epochs)
         self._newest |= epochs
-        return self._count
+        return self._count + self._interruptions
 
 
 class ActivityFusion:
@@ -79,6 +84,10 @@ class ActivityFusion:
     def forget(self) -> None:
         """Forgets all messages, not the labels."""
         self._labels_since, self._newest, self.scores = {}, {}, {}
+
+    def interrupt(self) -> None:
+        """Begins a new epoch with the next message."""
+        self._epochs.interrupt()
 
     def learn(self, name: str, info: LabelInfo) -> None:
         """Takes the labels of a recognizer. Until they are known, its classes have class_id -1."""

@@ -9,6 +9,7 @@ from time import monotonic, perf_counter_ns
 
 from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
 from co_perception.engine.settings import setting
 from co_perception.engine.time import NANO, nanoseconds
@@ -50,9 +51,10 @@ class FusionNode(ManagedNode[FusionSettings]):
     """Joins `activity_video` and `activity_skeleton` by stamp while active.
 
     Publishes `activity` (one message for every frame that either has processed; header copied), `activity_events`,
-    `~/label_info` (latched, once `label_info_video` and `label_info_skeleton` are known) and /diagnostics. A subject
-    that both follow under one id gets the mean of their scores, see `online.fusion`; others go through as they are.
-    A recognizer that has no message of a frame takes part with its last one, see `ActivityFusion`.
+    `~/label_info` (latched, once `label_info_video` and `label_info_skeleton` are known) and /diagnostics; serves
+    `~/reset`, after which frames from before it count no more. A subject that both follow under one id gets the mean of
+    their scores, see `online.fusion`; others go through as they are. A recognizer that has no message of a frame takes
+    part with its last one, see `ActivityFusion`.
     """
 
     part = "fusion"
@@ -77,6 +79,7 @@ class FusionNode(ManagedNode[FusionSettings]):
         self._event_publisher = EventPublisher(self, values)
         self._labels = self.create_publisher(LabelInfo, "~/label_info", latched_qos())
         self.while_configured.callback(self.destroy_publisher, self._labels)
+        self.serve(Trigger, "~/reset", self._on_reset)
 
     def begin(self, values: FusionSettings) -> None:
         """Subscribes to both recognizers, and starts the timer that publishes frames that have waited long enough."""
@@ -95,6 +98,15 @@ class FusionNode(ManagedNode[FusionSettings]):
         """Drops what waits: frames of before a deactivation are not to come first after it."""
         self.counters.count("left at stop", len(self._synchronizer.restart()))
         self._fusion.forget()
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        left = len(self._synchronizer.restart())
+        self.counters.count("left at reset", left)
+        self._fusion.forget()
+        self._fusion.interrupt()
+        self._event_publisher.end()
+        response.success, response.message = True, f"all is forgotten, {left} waiting frame(s) too: a new epoch begins"
+        return response
 
     def _on_labels(self, name: str, message: LabelInfo) -> None:
         self._fusion.learn(name, message)

@@ -15,6 +15,7 @@ from helpers.activity_messages import STALE, UNCERTAIN, VALID, WARMING_UP, activ
 from helpers.node_stream import overrides_of
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
 from co_perception.engine.time import nanoseconds
 from co_perception.msg import Activity, ActivityArray, ActivityEvent, LabelInfo
@@ -116,6 +117,26 @@ def test_frames_from_before_a_deactivation_do_not_come_first_after_it(bench: Any
     bench.until(lambda: heard)
     bench.spin(0.7)
     assert [message.header.stamp.sec for message in heard] == [2]
+
+
+def test_a_reset_forgets_what_waits_and_ends_what_stands(bench: Any, stage: Any) -> None:
+    node, heard, say = stage
+    events = bench.listen(ActivityEvent, "activity_events")
+    bench.until(lambda: bench.node.count_publishers("activity_events"))
+    for name in ("video", "skeleton"):
+        say(name, 1, activity("1", walk=0.9))
+    bench.until(lambda: heard and events)
+    say("video", 2, activity("1", walk=0.9))
+    bench.until(lambda: node.counters.counts().get("received from video") == 2)
+    answer = bench.call(Trigger, "fusion/reset")
+    assert answer.success and "all is forgotten" in answer.message
+    bench.until(lambda: len(events) == 2)
+    assert [(event.kind, event.label) for event in events] == [(0, "walk"), (1, "walk")]
+    for name in ("video", "skeleton"):
+        say(name, 3, activity("1", walk=0.9))
+    bench.until(lambda: heard[-1].header.stamp.sec == 3)
+    assert heard[-1].state_epoch == heard[0].state_epoch + 1
+    assert heard[-1].activities[0].since.sec == 3
 
 
 def test_what_begins_and_ends_is_announced(bench: Any, stage: Any) -> None:
