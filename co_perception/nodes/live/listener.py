@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -24,6 +24,7 @@ from co_perception.nodes.core.graph_conflicts import full_name
 from co_perception.nodes.core.qos import latched_qos
 from co_perception.nodes.live.arrivals import Arrivals
 from co_perception.nodes.live.page_messages import (
+    MOST_LETTERS,
     answers_of,
     health_of,
     labels_of_recognizer,
@@ -35,11 +36,12 @@ from co_perception.nodes.recording.recorder import message_type_of
 PICTURES, PEOPLE, ACTIVITY, LABELS, DIAGNOSTICS = "pictures", "people", "activity", "labels", "diagnostics"
 # Types of what is chosen, the better one first: of pictures those that cost the robot least.
 KINDS = {PICTURES: (IMAGES[1], IMAGES[2], IMAGES[3], IMAGES[0]), PEOPLE: SKELETONS, ACTIVITY: ACTIVITIES}
-LABEL_INFO = "co_perception/msg/LabelInfo"
+TYPES: Mapping[str, Sequence[str]] = {**KINDS, LABELS: ("co_perception/msg/LabelInfo",), DIAGNOSTICS: ()}
 ITEMS = {PICTURES: "pictures", PEOPLE: "skeletons", ACTIVITY: "answers"}
 DISCOVER_S = 0.5  # between two looks at what there is
 SILENT_S = 2.0
 MOST_TOPICS = 32
+OWN = "studio: live page"  # what it says of itself
 PACKETS = 30  # of video that may wait: each is needed by those after it
 OLD_S = 3.0  # after which what a node says of itself no longer stands
 
@@ -114,6 +116,12 @@ class LiveListener(Node):
         for look in self._looks:
             look.tell(event, text)
 
+    def note_problem(self, error: Exception) -> None:
+        """Logs what went wrong with a message, and says it to all who look, as a node's diagnostics are said."""
+        words = f"{type(error).__name__}: {error}"[:MOST_LETTERS]
+        self.get_logger().error(f"a message or a task of the live page: {words}", throttle_duration_sec=5.0)
+        self._health[OWN] = monotonic(), {"name": OWN, "level": 2, "message": words, "words": ""}
+
     # On any thread
 
     def newest(self, topic: str) -> tuple[int, Any] | None:
@@ -126,14 +134,18 @@ class LiveListener(Node):
     def _discover(self) -> None:
         there: dict[str, list[str]] = {kind: [] for kind in (*KINDS, LABELS)}
         types = dict(self.get_topic_names_and_types())
-        for kind, names in {**KINDS, LABELS: (LABEL_INFO,)}.items():
+        for kind in there:
+            names = TYPES[kind]
             found = [(names.index(type), topic.count("/"), topic) for topic, own in types.items()
                      for type in own if type in names]  # fmt: skip
             there[kind] = [topic for *_, topic in sorted(found) if self.count_publishers(topic)][:MOST_TOPICS]
         for look in self._looks:
             chosen = {kind: look.chosen.get(kind) or (there[kind][0] if there[kind] else "") for kind in KINDS}
-            self._shown[look] = {kind: topic for kind, topic in chosen.items() if topic and kind not in look.without}
-        self._subscribe(there[LABELS], {topic: own[0] for topic, own in types.items() if own})
+            self._shown[look] = {
+                kind: topic for kind, topic in chosen.items()
+                if topic and kind not in look.without and (topic not in types or set(types[topic]) & set(TYPES[kind]))
+            }  # fmt: skip
+        self._subscribe(there[LABELS], types)
         graph = {"topics": {kind: there[kind] for kind in KINDS}, "all": sorted(types)[: 4 * MOST_TOPICS]}
         self._tell_graph(graph)
         self._tell_rates()
@@ -147,7 +159,7 @@ class LiveListener(Node):
             recognizers = self.recognizers(shown[ACTIVITY]) if ACTIVITY in shown else []
             look.tell("graph", json.dumps({**graph, "shown": shown, "recognizers": recognizers}))
 
-    def _subscribe(self, labels: list[str] | None = None, types: Mapping[str, str] | None = None) -> None:
+    def _subscribe(self, labels: list[str] | None = None, types: Mapping[str, Sequence[str]] | None = None) -> None:
         """Subscribes to all that is looked at; unsubscribes from what is not looked at any more."""
         wanted = {topic: kind for shown in self._shown.values() for kind, topic in shown.items()}
         wanted |= {"/diagnostics": DIAGNOSTICS} if self._looks else {}
@@ -156,8 +168,9 @@ class LiveListener(Node):
         for topic in [topic for topic in self._taken if topic not in wanted]:
             self._leave(topic)
         for topic, kind in wanted.items():
-            if topic not in self._taken and (kind == DIAGNOSTICS or topic in (types or {})):
-                self._take(topic, kind, (types or {}).get(topic, ""))
+            own = [type for type in TYPES[kind] if type in (types or {}).get(topic, ())]
+            if topic not in self._taken and (own or kind == DIAGNOSTICS):
+                self._take(topic, kind, own[0] if own else "")
 
     def _take(self, topic: str, kind: str, type: str) -> None:
         try:

@@ -54,7 +54,7 @@ class LiveGraph:
         self._own_context = self._ending = False
         self._session: RecordingSession | None = None
         self._summary: dict[str, Any] | None = None
-        self._coded: dict[str, tuple[int, bytes]] = {}  # the newest picture of each topic as JPEG
+        self._coded: dict[str, tuple[Any, bytes]] = {}  # the newest picture of each topic, and the same as JPEG
 
     # Looking
 
@@ -81,14 +81,14 @@ class LiveGraph:
             return None
         with self._lock:
             known = self._coded.get(topic)
-        if known is None or known[0] != newest[0]:
+        if known is None or known[0] is not newest[1]:  # stamps do not tell: a camera without a clock stamps all 0
             try:
-                known = newest[0], to_jpeg(newest[1])
+                known = newest[1], to_jpeg(newest[1])
             except ImportError as error:
                 raise ValueError(str(error)) from error
             with self._lock:
                 self._coded = {topic: known}
-        return known
+        return newest[0], known[1]
 
     # Asking nodes
 
@@ -197,7 +197,10 @@ class LiveGraph:
         ready.set_result(None)
         try:
             while rclpy.ok() and not self._ending:
-                self._executor.spin_once(timeout_sec=0.5)
+                try:
+                    self._executor.spin_once(timeout_sec=0.5)
+                except Exception as error:  # of one message or one task: the others go on
+                    self._node.note_problem(error)
         finally:
             self._executor.shutdown()
             self._node.destroy_node()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,17 @@ def _activity(activity: Any) -> dict[str, Any]:
         "group": activity.group[:MOST_LETTERS],
         "status": STATUSES.get(activity.status, ""),
         "label": activity.label[:MOST_LETTERS],
-        "score": round(float(activity.score), 3),
-        "progress": round(float(activity.progress), 3),
-        "best": [[each.label[:MOST_LETTERS], round(float(each.score), 3)] for each in activity.hypotheses[:5]],
+        "score": finite(activity.score, 3),
+        "progress": finite(activity.progress, 3),
+        "best": [[each.label[:MOST_LETTERS], finite(each.score, 3)] for each in activity.hypotheses[:5]],
         "roi": [activity.roi.x_offset, activity.roi.y_offset, activity.roi.width, activity.roi.height],
-        "distance": round(float(activity.position.distance), 2) if activity.position.source else None,
+        "distance": finite(activity.position.distance, 2, None) if activity.position.source else None,
     }
+
+
+def finite(value: float, digits: int, otherwise: float | None = 0.0) -> float | None:
+    """A number of a message, rounded; `otherwise` for one that JSON cannot say: NaN and the infinite ones."""
+    return round(float(value), digits) if isfinite(value) else otherwise
 
 
 def labels_of_recognizer(message: Any) -> dict[str, Any]:
@@ -79,9 +85,9 @@ def labels_of_recognizer(message: Any) -> dict[str, Any]:
     return {
         "recognizer": message.recognizer[:MOST_LETTERS],
         "labels": [label[:MOST_LETTERS] for label in message.labels[:1000]],
-        "threshold": round(float(message.threshold), 4),
-        "min_progress": round(float(message.min_progress), 4),
-        "field_s": round(message.receptive_field / message.rate_hz, 2) if message.rate_hz > 0 else None,
+        "threshold": finite(message.threshold, 4),
+        "min_progress": finite(message.min_progress, 4),
+        "field_s": finite(message.receptive_field / message.rate_hz, 2) if message.rate_hz > 0 else None,
     }
 
 

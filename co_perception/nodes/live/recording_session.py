@@ -25,9 +25,9 @@ class Buttons:
     def __init__(self) -> None:
         self._pressed = ""
 
-    def press(self, key: str) -> None:
-        """Presses one key."""
-        self._pressed += key
+    def press(self, keys: str) -> None:
+        """Presses one key, or several one after the other."""
+        self._pressed += keys
 
     def pressed(self) -> str:
         """The keys pressed since the last call."""
@@ -102,7 +102,8 @@ class RecordingSession:
             state = performance.at(monotonic() - self._begun_s)
             if state.label != self._prompted:
                 self._prompted = state.label
-                self._buttons.press(self._keys[state.label] if state.label else STOP)
+                # A key that is pressed again ends its label: somebody may have pressed it before the countdown did.
+                self._buttons.press(STOP + self._keys.get(state.label, ""))
         return {
             "name": self._request.name,
             "labels": list(self._request.labels),

@@ -13,10 +13,12 @@ from typing import Protocol, TextIO
 
 import rclpy
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.validate_topic_name import validate_topic_name
 
 from co_perception.data.annotations.intervals import Interval, disjoint, label_at, read_annotations, write_annotations
 from co_perception.engine.time import NANO
@@ -48,8 +50,8 @@ class RecordingPlan:
         script: file of annotations that are known beforehand instead; each is shown while it applies.
 
     Raises:
-        ValueError: for both keys and a script.
-        FileExistsError: where there is a recording in `out` already.
+        ValueError: for both keys and a script, and for what cannot be the name of a topic.
+        FileExistsError: where there is a recording in `out` already, or annotations that would be written over.
     """
 
     out: Path
@@ -60,8 +62,17 @@ class RecordingPlan:
     def __post_init__(self) -> None:
         if self.keys and self.script:
             raise ValueError("activities are marked by keys or named by an annotation file, not both.")
-        if self.bag.exists():
-            raise FileExistsError(f"{self.bag} is there already: record into another folder, or remove it.")
+        for topic in self.topics:
+            try:
+                validate_topic_name(topic)
+            except InvalidTopicNameException as error:
+                raise ValueError(
+                    f"topics are named as /skeletons, got {topic!r:.100}: {str(error).splitlines()[0]}"
+                ) from error
+        own = self.script is not None and self.script.resolve() == self.annotations.resolve()
+        for file in (self.bag, *([] if own else [self.annotations])):
+            if file.exists():
+                raise FileExistsError(f"{file} is there already: record into another folder, or remove it.")
 
     @property
     def bag(self) -> Path:
@@ -82,8 +93,13 @@ class RecordNode(Node):
     """
 
     def __init__(self, plan: RecordingPlan, keyboard: KeySource, screen: TextIO = sys.stdout) -> None:
+        # What may be refused comes before the node, which nobody would destroy.
+        script = read_annotations(plan.script) if plan.script else None
+        plan.out.mkdir(parents=True, exist_ok=True)
+        self._recorder = Recorder(plan.bag, CHUNK_BYTES)
         super().__init__("record")
         self._plan, self._keyboard = plan, keyboard
+        self._topics = list({self.resolve_topic_name(topic): topic for topic in plan.topics}.values())
         self._line = StatusLine(screen)
         self.done, self._problem = False, ""
         self._refused: dict[str, str] = {}
@@ -92,10 +108,8 @@ class RecordNode(Node):
         now_ns = self._moment().machine_ns or time_ns()  # 0 as long as a simulated clock does not run
         self._message_clock = MessageClock(Moment(self._began_ns, now_ns))
         self.annotations = KeyAnnotations(plan.keys)
-        self._script = PlannedAnnotations(read_annotations(plan.script), now_ns) if plan.script else None
-        plan.out.mkdir(parents=True, exist_ok=True)
-        self._recorder = Recorder(plan.bag, CHUNK_BYTES)
-        self._awaited = list(plan.topics)
+        self._script = PlannedAnnotations(script, now_ns) if script is not None else None
+        self._awaited = list(self._topics)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(POLL_S, self._poll, clock=steady)
         self.create_timer(SAVE_S, self._save, clock=steady)
@@ -131,7 +145,7 @@ class RecordNode(Node):
     @property
     def lacking(self) -> list[str]:
         """What the recording lacks, in words: topics, and annotations by their stamps."""
-        silent = [topic for topic in self._plan.topics if topic not in self._refused and topic not in self._received]
+        silent = [topic for topic in self._topics if topic not in self._refused and topic not in self._received]
         lines = [f"nothing came on {topic}" for topic in silent]
         lost_ns = total_ns(self._annotated()) - total_ns(self._intervals())
         if lost_ns:
@@ -175,7 +189,7 @@ class RecordNode(Node):
         self._received.add(topic)
         now = self._moment()
         stamp_ns = stamp_of(data) if stamp_of else now.machine_ns
-        rank = (stamp_of is None, self._plan.topics.index(topic))
+        rank = (stamp_of is None, self._topics.index(topic))
         step = self._message_clock.note(topic, rank, stamp_ns, now)
         if step is not None:
             self.annotations.follow(step)

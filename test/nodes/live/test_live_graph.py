@@ -18,10 +18,13 @@ pytest.importorskip("rosbags")
 cv2 = pytest.importorskip("cv2")
 
 from helpers.live_robot import Robot  # noqa: E402
+from helpers.node_stream import RELIABLE, picture  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 
 from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
 from co_perception.data.bags.bag_file import Bag  # noqa: E402
 from co_perception.msg import ActivityArray  # noqa: E402
+from co_perception.nodes.live import listener  # noqa: E402
 from co_perception.nodes.live.live_graph import LiveGraph  # noqa: E402
 
 NODE = "/skeleton_activity"
@@ -81,6 +84,47 @@ def test_it_is_seen_what_a_recognizer_says(graph: LiveGraph, robot: Robot) -> No
     told.events.clear()
     time.sleep(0.5)
     assert "activity" not in told.events and "picture" not in told.events
+
+
+def test_a_picture_without_a_stamp_is_the_newest(graph: LiveGraph, robot: Robot, bench: Any) -> None:
+    unstamped, told = bench.node.create_publisher(Image, "unstamped", RELIABLE), Told()
+    graph.watch(told, {"pictures": "/unstamped"})
+    for brightness in (40, 200):
+        deadline, seen = time.monotonic() + 20, 0.0
+        while abs(seen - brightness) > 3:
+            assert time.monotonic() < deadline, (brightness, seen)
+            unstamped.publish(picture(0.0, np.full((24, 32, 3), brightness, np.uint8)))
+            time.sleep(0.05)
+            if found := graph.picture("/unstamped"):
+                seen = float(cv2.imdecode(np.frombuffer(found[1], np.uint8), cv2.IMREAD_COLOR).mean())
+    assert told.wait("picture", lambda content: content["stamp"] == "0")
+
+
+def test_a_topic_of_another_type_is_not_shown(graph: LiveGraph, robot: Robot) -> None:
+    told, other = Told(), Told()
+    graph.watch(other, {})
+    other.wait("activity", active)
+    graph.watch(told, {"people": "/image_raw", "pictures": "/skeletons"})
+    told.wait("activity", active)
+    assert told.wait("graph", lambda content: content["shown"] == {"activity": "/activity"})
+    assert "people" not in told.events and "picture" not in told.events
+
+
+def test_what_goes_wrong_with_a_message_is_told_and_the_others_are_shown(
+    graph: LiveGraph, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(message: Any) -> Any:
+        raise LookupError("no such joint")
+
+    monkeypatch.setattr(listener, "people_of", fail)
+    told = Told()
+    graph.watch(told, {})
+    told.wait("health", lambda content: any("no such joint" in each["message"] for each in content["nodes"]))
+    told.wait("activity", active)
+    assert "people" not in told.events and told.wait("picture")
+    graph.record("one", ["/skeletons"], [], None)
+    told.wait("recording", lambda content: content and content["messages"] > 3)
+    assert graph.stop()["messages"] > 3
 
 
 def test_a_threshold_applies_at_once_and_the_state_is_forgotten(graph: LiveGraph, robot: Robot) -> None:
@@ -156,6 +200,53 @@ def test_a_countdown_marks_what_it_tells_and_ends_the_recording(graph: LiveGraph
     for one, other in zip(rows, rows[1:], strict=False):
         assert abs((other.start_ns - one.start_ns) / 1e9 - 1.1) < 0.35
         assert abs((one.end_ns - one.start_ns) / 1e9 - 0.6) < 0.35
+
+
+def test_a_label_that_was_pressed_early_is_marked_as_it_is_told(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    told = Told()
+    graph.watch(told, {})
+    graph.record("plan", ["/skeletons"], ["wave"], {"repeats": 1, "act_s": 1.0, "rest_s": 0.8})
+    told.wait("recording", lambda content: content and content["messages"] > 3)
+    graph.mark("wave")  # in the rest before it
+    told.wait("recording", lambda content: content and content["performance"]["label"] == "wave")
+    told.wait("recorded")
+    early, wave = read_annotations(tmp_path / "plan" / "annotations.csv")
+    assert early.end_ns == wave.start_ns and abs((wave.end_ns - wave.start_ns) / 1e9 - 1.0) < 0.35
+
+
+def test_a_topic_is_recorded_once_and_one_that_cannot_be_is_refused(
+    graph: LiveGraph, robot: Robot, tmp_path: Path
+) -> None:
+    told = Told()
+    graph.watch(told, {})
+    told.wait("people")
+    for topics in (["no topic!"], [""], ["/skeletons", "a b"]):
+        with pytest.raises(ValueError, match="topics are"):
+            graph.record("one", topics, [], None)
+    graph.record("one", ["/skeletons", "skeletons", "/skeletons"], [], None)
+    told.wait("recording", lambda content: content and content["messages"] > 5)
+    summary = graph.stop()
+    with Bag(tmp_path / "one") as bag:
+        stamps = [each.stamp_ns for each in bag.messages("/skeletons")]
+    assert len(set(stamps)) == len(stamps) == summary["messages"] and summary["lacking"] == []
+
+
+def test_a_recording_that_cannot_be_made_leaves_nothing(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    told = Told()
+    graph.watch(told, {})
+    told.wait("people")
+    (tmp_path / "file").write_text("")
+    graph.folder = tmp_path / "file"
+    with pytest.raises(OSError):
+        graph.record("one", ["/skeletons"], [], None)
+    assert graph._node is not None and "record" not in graph._node.get_node_names()
+    graph.folder = tmp_path
+    kept = tmp_path / "two" / "annotations.csv"
+    kept.parent.mkdir()
+    kept.write_text("somebody's work")
+    with pytest.raises(FileExistsError, match=r"annotations\.csv is there already"):
+        graph.record("two", ["/skeletons"], ["wave"], None)
+    assert kept.read_text() == "somebody's work"
 
 
 def test_nothing_is_written_beside_the_folder(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:

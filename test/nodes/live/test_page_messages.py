@@ -77,6 +77,16 @@ def test_a_status_that_nobody_knows_is_none() -> None:
     assert answers_of(ActivityArray(activities=[Activity(status=77)]))["activities"][0]["status"] == ""
 
 
+def test_numbers_that_json_cannot_say_are_left_out() -> None:
+    nan, best = float("nan"), [ActivityHypothesis(label="wave", score=float("inf"))]
+    activity = Activity(status=1, label="wave", score=nan, progress=nan, hypotheses=best)
+    activity.position.source, activity.position.distance = 1, nan
+    [row] = json.loads(json.dumps(answers_of(ActivityArray(activities=[activity])), allow_nan=False))["activities"]
+    assert (row["score"], row["progress"], row["best"], row["distance"]) == (0, 0, [["wave", 0]], None)
+    info = LabelInfo(threshold=nan, min_progress=nan, receptive_field=45, rate_hz=1e-320)
+    json.dumps(labels_of_recognizer(info), allow_nan=False)
+
+
 def test_labels_say_how_long_a_label_looks_back() -> None:
     found = labels_of_recognizer(
         LabelInfo(recognizer="net", labels=["a"], threshold=0.25, receptive_field=45, rate_hz=15.0)
