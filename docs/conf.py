@@ -23,13 +23,13 @@ exclude_patterns = ["_build"]
 
 myst_heading_anchors = 3
 myst_url_schemes = ["https", "mailto"]
-# The blocks of commands are of several kinds, and outputs among them: no language, as on GitHub.
-highlight_language = "none"
+highlight_language = "none"  # of blocks of commands, as on GitHub
 
 html_theme = "furo" if find_spec("furo") else "alabaster"
 html_title = f"co_perception {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
 html_theme_options: dict[str, Any] = {"navigation_with_keys": True}
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
@@ -45,14 +45,17 @@ PAGES_OF_THE_ROOT = {"readme": "README.md", "contributing": "CONTRIBUTING.md", "
 
 
 def pages_of_the_root(app: Any, docname: str, source: list[str]) -> None:
-    """Takes these pages from the root, and leads links to them and to the changelog to the site's own pages."""
+    """Takes these pages from the root, leads links to the site's own pages, and marks what is printed as text."""
     text = source[0]
     if docname in PAGES_OF_THE_ROOT:
         text = (ROOT / PAGES_OF_THE_ROOT[docname]).read_text()
         text = re.sub(r"\]\((?!https://|#)", "](../", text).replace("](../docs/", "](")
+        text = text.replace("# co_perception\n", "# README\n", 1) if docname == "readme" else text
     for page, file in PAGES_OF_THE_ROOT.items():
         text = text.replace(f"](../{file}", f"]({page}.md")
-    source[0] = text.replace("](../CHANGELOG.rst)", "](changelog.rst)")
+    text = text.replace("](../CHANGELOG.rst)", "](changelog.rst)")
+    # Commands are wrapped where they are longer than a line, and what is printed in columns is not: site.css.
+    source[0] = re.sub(r"^(<!-- output -->\n```)$", r"\1text", text, flags=re.MULTILINE)
 
 
 def plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

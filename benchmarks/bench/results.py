@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,8 +129,9 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, numbers to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    """A table in Markdown; columns whose cells begin with digits, or are a dash, are numbers, to the right."""
+    numbers = [all(re.match(r"[\d.+-]", cell) for cell in column if cell) for column in zip(*rows, strict=True)]
+    lines = [header, ["---:" if each else "---" for each in numbers], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

@@ -1,6 +1,6 @@
 """A video recognizer that runs from a bundle, with NumPy and ONNX Runtime alone; torch is not imported.
 
-    learner = BundleVideoLearner()           # published weights: `co-perception bundle coi3d_inception` made the bundle
+    learner = BundleVideoLearner()           # its bundle is made by: co-perception bundle coi3d_inception
     learner.load()
     [answer] = learner.infer(frame)          # (H, W, 3) uint8, RGB
 
