@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from co_perception.commands.output import Commands
@@ -11,7 +13,7 @@ from co_perception.engine.arguments import NumberArgument
 from co_perception.engine.paths import expanded, user_path
 
 if TYPE_CHECKING:
-    from co_perception.studio.recording_annotations import Proposal
+    from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal
 
 LEAST_S, MAX_GAP_S = 0.5, 1.0  # of a proposal; of a person out of sight
 PORT = NumberArgument("a port from 1 to 65535", 1, 65_535)
@@ -63,16 +65,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     recordings = [opened(path, arguments.topic, arguments.pictures) for path in arguments.bags]
 
-    def recorded(path: Path) -> int:
-        recordings.append(opened(path, None, None))
-        return len(recordings) - 1
-
     graph, why = _graph(arguments)
     if graph is None and not recordings:
         raise RuntimeError(f"there is nothing to show: name a recording. {why}")
     access, port = Access.to(arguments.host), int(arguments.port)
     print(f"The studio is at {access.address(port)} (Ctrl+C ends it).", flush=True)
-    live = LivePage(graph, why, recorded).endpoints()
+    live = LivePage(graph, why, OpenedOnce(recordings, lambda path: opened(path, None, None))).endpoints()
     try:
         with workshop(recordings, arguments.out, arguments.topic) as endpoints:
             serve(recordings, port, [*live, *endpoints], access)
@@ -80,6 +78,29 @@ def _run(arguments: argparse.Namespace) -> int:
         if graph is not None:
             graph.close()
     return 0
+
+
+class OpenedOnce:
+    """Adds what was recorded to the recordings of the studio, once for all pages that ask.
+
+    Args:
+        recordings: which are added to.
+        open_recording: makes one of a path.
+    """
+
+    def __init__(
+        self, recordings: list[AnnotatedRecording], open_recording: Callable[[Path], AnnotatedRecording]
+    ) -> None:
+        self._recordings, self._open, self._lock = recordings, open_recording, Lock()
+
+    def __call__(self, path: Path) -> int:
+        """The number of a recording among all."""
+        with self._lock:
+            known = [each.path.resolve() for each in self._recordings]
+            if path.resolve() not in known:
+                self._recordings.append(self._open(path))
+                return len(known)
+            return known.index(path.resolve())
 
 
 def _graph(arguments: argparse.Namespace) -> tuple[Any, str]:

@@ -1,9 +1,9 @@
-"""Events on their way to one browser: a bounded queue that drops the oldest ones where the browser is slow."""
+"""Events on their way to one browser: a bounded queue that drops old ones where the browser is slow."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from threading import Lock
@@ -15,12 +15,13 @@ BEAT_S = 2.0  # between two signs of life while nothing happens, by which a brow
 class EventQueue:
     """Takes events on any thread, and gives them as a stream of server-sent events (WHATWG HTML, section 9.2).
 
-    To be made where an event loop runs.
+    Where it is full, the oldest event goes that a newer one of the same name replaces: what is told once, such as the
+    end of a recording, is not lost among pictures. To be made where an event loop runs.
     """
 
     def __init__(self, most: int = MOST_EVENTS) -> None:
         self._loop, self._ready = asyncio.get_running_loop(), asyncio.Event()
-        self._events: deque[tuple[str, str]] = deque(maxlen=most)
+        self._events, self._most = deque[tuple[str, str]](), most
         self._lock = Lock()
         self.dropped = 0
         """Events that the browser was too slow for."""
@@ -28,12 +29,19 @@ class EventQueue:
     def put(self, event: str, content: str) -> None:
         """Adds an event and its content, which is JSON on one line."""
         with self._lock:
-            self.dropped += len(self._events) == self._events.maxlen
             first = not self._events
             self._events.append((event, content))
+            if len(self._events) > self._most:
+                self._drop()
         if first:
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._ready.set)
+
+    def _drop(self) -> None:
+        """Drops the oldest event that is followed by one of its name, or else the oldest one."""
+        counts = Counter(name for name, _ in self._events)
+        del self._events[next((place for place, (name, _) in enumerate(self._events) if counts[name] > 1), 0)]
+        self.dropped += 1
 
     async def stream(self) -> AsyncIterator[str]:
         """All events as they come, and signs of life between them."""

@@ -196,6 +196,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], what: signal.Signals) -> None:
+    """Sends a signal to a process and what it has started, as long as it runs or one of them holds its output open."""
     with suppress(ProcessLookupError, PermissionError):
-        if process.poll() is None:
-            os.killpg(process.pid, what)
+        if process.poll() is None or (process.stdout is not None and not process.stdout.closed):
+            os.killpg(process.pid, what)  # nobody else has this number before the last of the group has ended

@@ -42,3 +42,23 @@ def test_a_slow_browser_gets_the_newest() -> None:
     text, dropped = asyncio.run(run())
     assert [line for line in text.split("\n") if line.startswith("data")] == ["data: 997", "data: 998", "data: 999"]
     assert dropped == 997
+
+
+def test_what_is_told_once_is_not_lost_among_pictures() -> None:
+    async def run() -> str:
+        queue = EventQueue(most=4)
+        stream = queue.stream()
+        await anext(stream)
+        for number in range(100):
+            queue.put("picture", str(number))
+            if number == 7:
+                queue.put("recorded", "{}")
+            if number == 8:
+                queue.put("recording", "null")
+        return await asyncio.wait_for(anext(stream), 10)
+
+    text = asyncio.run(run())
+    assert [line.removeprefix("event: ") for line in text.split("\n") if line.startswith("event")] == [
+        "recorded", "recording", "picture", "picture",
+    ]  # fmt: skip
+    assert [line for line in text.split("\n") if line.startswith("data")][2:] == ["data: 98", "data: 99"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from co_perception.studio import jobs
 from co_perception.studio.jobs import MOST_LINES, MOST_WAITING, FullQueueError, Job, JobQueue
 
 PATIENCE_S = 20.0
@@ -37,13 +38,13 @@ def ended(job: Job) -> str:
 
 def test_jobs_run_one_after_another_with_progress_and_words(queue: JobQueue, tmp_path: Path) -> None:
     note = f"open({str(tmp_path / 'order')!r}, 'a').write"
-    jobs = [
+    added = [
         queue.add("train", str(n), [f"{note}('{n} begins '); print('epoch 1: {n}0 %'); {note}('{n} ends ')"])
         for n in (1, 2, 3)
     ]
-    assert [ended(job) for job in jobs] == ["done"] * 3
+    assert [ended(job) for job in added] == ["done"] * 3
     assert (tmp_path / "order").read_text() == "".join(f"{n} begins {n} ends " for n in (1, 2, 3))
-    assert [job.progress for job in jobs] == [0.1, 0.2, 0.3] and jobs[1].lines[-1] == "epoch 1: 20 %"
+    assert [job.progress for job in added] == [0.1, 0.2, 0.3] and added[1].lines[-1] == "epoch 1: 20 %"
     assert [job.number for job in queue.all()] == [3, 2, 1]
 
 
@@ -90,6 +91,21 @@ def test_what_a_job_has_started_ends_with_it(queue: JobQueue, tmp_path: Path) ->
     until(lambda: not _runs(int(pid.read_text())))
 
 
+def test_what_outlives_its_job_and_holds_the_output_is_killed(
+    queue: JobQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE_S", 0.3)
+    pid, stubborn = tmp_path / "pid", f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{FOREVER}"
+    code = (
+        f"import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {stubborn!r}])\n"
+        f"open({str(pid)!r}, 'w').write(str(child.pid)); time.sleep(60)"
+    )
+    first, second = queue.add("train", "a", [code]), queue.add("train", "b", ["pass"])
+    until(lambda: list(first.lines) == ["begun"])
+    queue.stop(first.number)
+    assert ended(second) == "done" and first.state == "stopped" and not _runs(int(pid.read_text()))
+
+
 def _runs(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -114,10 +130,10 @@ def test_words_are_bounded(queue: JobQueue) -> None:
 
 def test_the_studio_ends_with_all_of_its_jobs() -> None:
     queue = JobQueue((sys.executable, "-c"))
-    jobs = [queue.add("train", "a", [FOREVER]), queue.add("train", "b", ["pass"])]
-    until(lambda: jobs[0].lines)
+    added = [queue.add("train", "a", [FOREVER]), queue.add("train", "b", ["pass"])]
+    until(lambda: added[0].lines)
     queue.close()
-    assert [job.state for job in jobs] == ["stopped", "stopped"]
+    assert [job.state for job in added] == ["stopped", "stopped"]
     with pytest.raises(FullQueueError, match="ends"):
         queue.add("train", "c", ["pass"])
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.srv import GetParameters, SetParameters
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
@@ -93,11 +93,15 @@ class LiveGraph:
     # Asking nodes
 
     def settings(self, node: str) -> dict[str, Any]:
-        """What of a recognizer can be set. Raises: ValueError for another node, TimeoutError for one that is silent."""
-        request = GetParameters.Request(names=list(SETTINGS))
-        answer = self._asked(node, GetParameters, "get_parameters", request)
-        found = zip(SETTINGS, answer.values, strict=False)
-        return {name: parameter_value_to_python(value) for name, value in found}
+        """What of a recognizer can be set, None for what it does not have.
+
+        Raises: ValueError for another node, TimeoutError for one that is silent.
+        """
+        listed = self._asked(node, ListParameters, "list_parameters", ListParameters.Request()).result.names
+        own = [name for name in SETTINGS if name in listed]  # asked for one more, a node answers with none of them
+        answer = self._asked(node, GetParameters, "get_parameters", GetParameters.Request(names=own))
+        values = map(parameter_value_to_python, answer.values)
+        return {**dict.fromkeys(SETTINGS), **dict(zip(own, values, strict=True))}
 
     def change(self, node: str, name: str, value: Any) -> str:
         """Sets a parameter in `CHANGEABLE`. Returns why it was refused, if it was. Raises as `settings`."""

@@ -43,7 +43,10 @@ class Live {
     this.source = new EventSource(`/api/live/events?${query}`);
     const on = (name, take) => this.source.addEventListener(name, (event) => take(JSON.parse(event.data)));
     this.source.addEventListener("open", () => this.tell("live"));
-    this.source.addEventListener("error", () => this.tell("the studio does not answer; trying again …", true));
+    this.source.addEventListener("error", ({ target }) => {
+      if (target.readyState === EventSource.CLOSED) this.refused(target.url);
+      else this.tell("the studio does not answer; trying again …", true);
+    });
     on("graph", (found) => this.know(found));
     on("picture", (found) => this.view.picture(found));
     on("people", (found) => this.view.people(found));
@@ -52,6 +55,14 @@ class Live {
     on("health", (found) => this.controls.health(found));
     on("recording", (found) => this.recorder.state(found));
     on("recorded", (found) => this.recorder.recorded(found));
+  }
+
+  /** Says why the studio does not let this page look: a browser keeps it to itself. */
+  async refused(url) {
+    const asking = new AbortController();
+    const answer = await fetch(url, { signal: asking.signal });
+    this.tell(answer.ok ? "load this page again" : (await answer.json()).error, true);
+    asking.abort();
   }
 
   leave() {

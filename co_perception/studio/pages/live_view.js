@@ -8,36 +8,36 @@ const SHADES = ["#6cf", "#fb6", "#9e8", "#f9c", "#fd6", "#bcf", "#f88", "#6ed"];
 /** Draws pictures with the people of the same stamp: skeletons come later than their picture. */
 export class View {
   constructor(canvas, changed, drawnAt) {
-    Object.assign(this, { canvas, changed, drawnAt });
+    Object.assign(this, { canvas, changed, drawnAt, count: 0 });
     this.clear();
   }
 
   clear() {
     for (const { bitmap } of this.pictures ?? []) bitmap.close();
-    Object.assign(this, { pictures: [], found: null, foundAt: 0, captions: new Map(), next: null, running: false, last: "" });
+    Object.assign(this, { pictures: [], found: null, foundAt: 0, captions: new Map(), next: null, fetching: null, last: "" });
   }
 
   /** A picture has come: fetches it, unless one is being fetched; then the newest one follows. */
   async picture(next) {
     this.next = next;
-    if (this.running) return;
-    this.running = true;
+    if (this.fetching) return;
+    const own = (this.fetching = {}); // until the view is cleared: what comes later is of another topic
     try {
       while (this.next) {
         const { topic } = this.next;
         this.next = null;
         const answer = await fetch(`/api/live/picture?topic=${encodeURIComponent(topic)}`);
-        if (!answer.ok) continue;
-        const stamp = answer.headers.get("X-Stamp");
-        const bitmap = await createImageBitmap(await answer.blob(), { imageOrientation: "none" });
-        this.pictures.push({ stamp: BigInt(stamp), bitmap });
+        const bitmap = answer.ok ? await createImageBitmap(await answer.blob(), { imageOrientation: "none" }) : null;
+        if (this.fetching !== own) return bitmap?.close();
+        if (!bitmap) continue;
+        this.pictures.push({ stamp: BigInt(answer.headers.get("X-Stamp")), bitmap, number: ++this.count });
         while (this.pictures.length > MOST) this.pictures.shift().bitmap.close();
         this.changed();
       }
     } catch {
       // the page says already that the studio does not answer
     } finally {
-      this.running = false;
+      if (this.fetching === own) this.fetching = null;
     }
   }
 
@@ -70,7 +70,7 @@ export class View {
     const picture = this.chosen();
     const current = this.found && performance.now() - this.foundAt < 1000 ? this.found : null;
     const { width: w, height: h } = this.canvas.getBoundingClientRect();
-    const drawn = `${picture?.stamp} ${current?.stamp} ${w} ${h}`;
+    const drawn = `${picture?.number} ${current && this.foundAt} ${w} ${h}`; // stamps may all be 0
     if (drawn === this.last) return;
     this.last = drawn;
     const pen = fitted(this.canvas);

@@ -145,6 +145,16 @@ def test_a_threshold_applies_at_once_and_the_state_is_forgotten(graph: LiveGraph
     assert "not known here: 'nobody'" in graph.reset(NODE, ["nobody"])
 
 
+def test_of_a_node_without_tasks_the_threshold_is_known(graph: LiveGraph, bench: Any, robot: Robot) -> None:
+    """As of `video_activity`, of a fusion, and of recognizers by others."""
+    bench.node.declare_parameter("threshold", 0.25)
+    bench.node.create_publisher(ActivityArray, "other/activity", 10)
+    told = Told()
+    graph.watch(told, {})
+    told.wait("graph", lambda content: "/other/activity" in content["topics"]["activity"])
+    assert graph.settings("/bench") == {"threshold": 0.25, "task": None, "tasks": None}
+
+
 def test_only_recognizers_are_asked_and_only_what_is_meant_to_be_changed(graph: LiveGraph, robot: Robot) -> None:
     graph.watch(Told(), {})
     for node in ("/bench", "/none", "", "/skeleton_activity/../bench"):
