@@ -19,7 +19,7 @@ HEADER = (
 )  # fmt: skip
 ABOUT = """\
 first label: seconds from the first frame to the first VALID label, at the network's own rate (frames of 30 a second
-  are left out) and the default min_progress of 0.75; of networks without weights likewise.
+  are left out) and the default min_progress, 0.75 or 0.2 of MoViNet's streams; of networks without weights likewise.
 age: seconds between the moment that a label describes and that at which it comes, least.
 step: median milliseconds of a step, {steps}.
 stream, clip: top-1 in percent (mAP of THUMOS14) as a stream and offline on single clips, as the paper reports it.
@@ -87,7 +87,6 @@ def sources_of(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def _cells(row: Row, ms: float | None, sources: Mapping[str, str], states: Mapping[str, str]) -> tuple[str, ...]:
-    from co_perception.learners.scoring import MIN_PROGRESS
     from co_perception.learners.weights import published_for
 
     reported, each = row.published, f" of {row.stride} frames" if row.stride > 1 else ""
@@ -95,7 +94,7 @@ def _cells(row: Row, ms: float | None, sources: Mapping[str, str], states: Mappi
     accuracy = next((item.accuracy for item in weights if item.accuracy is not None), None)
     return (
         row.name,
-        f"{(row.label_after(MIN_PROGRESS) - 1) / row.rate_hz:.1f} s",
+        f"{(row.label_after(row.min_progress) - 1) / row.rate_hz:.1f} s",
         f"{row.age / row.rate_hz:.1f} s",
         f"{ms:.3g} ms{each}" if ms is not None else "-",
         ", ".join(f"{value:.1f}{_window(window, reported.step_accuracy)}" for window, value in reported.step_accuracy)

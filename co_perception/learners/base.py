@@ -27,7 +27,7 @@ from co_perception.engine.target import labels as read_labels
 from co_perception.learners import weights
 from co_perception.learners.metadata import FILE, Metadata, own_fields, restored, saved_folder
 from co_perception.learners.options import LearnerOptions, OptionKeywords
-from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD, ScoringLearner
+from co_perception.learners.scoring import THRESHOLD, ScoringLearner
 from co_perception.networks.variants import VideoVariant
 from co_perception.networks.variants_features import FeatureVariant
 from co_perception.networks.variants_skeleton import SkeletonVariant
@@ -75,7 +75,7 @@ class NetworkLearner(ScoringLearner):
                 raise ValueError(f"classes are at least two different names, got {classes!r}")
             self.labels, self.label_set = names, label_set_name(OWN, names)
             self.variant = dataclasses.replace(variant, classes=len(names), labels=self.label_set)
-        self._choose_limits(MIN_PROGRESS, THRESHOLD)
+        self._choose_limits(variant.min_progress, THRESHOLD)
         self._build()
 
     @abstractmethod

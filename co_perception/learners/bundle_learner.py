@@ -13,7 +13,8 @@ from co_perception.learners.bundle_file import FILE, FOLDER, Bundle, find_bundle
 from co_perception.learners.metadata import FILE as METADATA
 from co_perception.learners.metadata import Metadata, saved_folder
 from co_perception.learners.options import LearnerOptions
-from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD, Limit, ScoringLearner
+from co_perception.learners.scoring import THRESHOLD, Limit, ScoringLearner
+from co_perception.networks.variants import MIN_PROGRESS
 from co_perception.runtime.steppers.bundle_step import BundleStep
 from co_perception.runtime.steppers.optimized_cache import file_digest
 from co_perception.runtime.steppers.options import AUTO, FLOAT32

@@ -24,6 +24,7 @@ MODEL = "model"  # folder of the trained learner in the folder of its training
 SHIPPED = Path(__file__).parents[1] / "models"  # folders as a learner's `save` writes them, each with a model card
 FORMAT = 1
 MOST_BYTES = 16 * 1024 * 1024
+MOST_FADING = 1 << 31  # frames of a mean that takes no memory for each; of one that does, see `learners.video`
 MOST = 1 << 16  # frames, pixels, channels or layers; what is larger is damage, and would be asked of the memory
 
 
@@ -220,6 +221,7 @@ def _checked(name: str, value: object, wanted: Any) -> Any:
         allowed = (*allowed, int)
     if type(value) not in allowed:
         raise ValueError(f"{name} has {value!r:.50}, expected {' or '.join(kind.__name__ for kind in allowed)}")
-    if isinstance(value, int | float) and not abs(value) <= MOST:
-        raise ValueError(f"{name} has {value!r:.50}, which is no number between -{MOST} and {MOST}")
+    most = MOST_FADING if name == "pool_window" else MOST
+    if isinstance(value, int | float) and not abs(value) <= most:
+        raise ValueError(f"{name} has {value!r:.50}, which is no number between -{most} and {most}")
     return value

@@ -16,8 +16,8 @@ class LearnerOptions:
             network's record.
         device: where the network runs.
         min_progress: share of the receptive field that must be real before a label counts as VALID; None: that of a
-            saved learner that is loaded, else 0.75. A network that does not pad has no answer before its field is full;
-            there the share is that of the frames that show the person.
+            saved learner that is loaded, else the network's (0.75 of most). A network that does not pad has no answer
+            before its field is full; there the share is that of the frames that show the person.
         threshold: least probability of a VALID label, of all groups of labels or by the name of each; None: that of a
             saved learner that is loaded, else 0.
         threads: CPU threads of torch in this process; None: unchanged.

@@ -14,7 +14,7 @@ from co_perception.engine.learners import Learner
 from co_perception.engine.target import Category, Status
 from co_perception.learners.options import LearnerOptions
 
-MIN_PROGRESS, THRESHOLD = 0.75, 0.0
+THRESHOLD = 0.0
 Limit = float | Mapping[str, float]  # of all groups of labels, or by the name of each
 
 

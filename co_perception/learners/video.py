@@ -24,10 +24,10 @@ from co_perception.learners import weights
 from co_perception.learners.base import StepperFactory, host_array
 from co_perception.learners.bundle_writer import make_video_bundle
 from co_perception.learners.head_examples import HeadExamples, Progress, head_examples
-from co_perception.learners.metadata import Metadata, VideoMetadata, own_fields, restored
+from co_perception.learners.metadata import MOST, Metadata, VideoMetadata, own_fields, restored
 from co_perception.learners.options import OptionKeywords
 from co_perception.learners.preprocess_video import VideoExamples, clip_frames, clip_input, to_input
-from co_perception.learners.scoring import MIN_PROGRESS, THRESHOLD
+from co_perception.learners.scoring import THRESHOLD
 from co_perception.learners.stream_features import FeatureExtractor, trunk_digest
 from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.learners.video_inference import Stages, VideoInference, VideoStepFacts
@@ -40,6 +40,7 @@ from co_perception.networks.variants import (
     HEADS,
     LINEAR,
     HeadVariant,
+    MovinetVariant,
     PooledVariant,
     VideoVariant,
     video_variant,
@@ -96,7 +97,9 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         variant = dataclasses.replace(video_variant(network, window=window, head=record), crop=crop)
         TrainableLearner.__init__(self, variant, **options)
         if record is not None:  # an answer stands when the trunk's field is full, however far the head looks back
-            self._choose_limits(MIN_PROGRESS * self.model.trunk.receptive_field / self.receptive_field, THRESHOLD)
+            self._choose_limits(
+                variant.min_progress * self.model.trunk.receptive_field / self.receptive_field, THRESHOLD
+            )
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
@@ -269,7 +272,10 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         if not isinstance(saved, VideoMetadata):
             return variant
         if isinstance(variant, PooledVariant):
-            variant = dataclasses.replace(variant, window=saved.pool_window or variant.window)
+            window = saved.pool_window or variant.window
+            if window > MOST and not isinstance(variant, MovinetVariant):  # which keeps a sum, the others the frames
+                raise ValueError(f"pool_window has {window}, of a network that keeps at most {MOST} frames")
+            variant = dataclasses.replace(variant, window=window)
         self._trunk_reference = saved.trunk, saved.trunk_digest
         size = saved.head_kind, saved.head_width, saved.head_window, saved.head_depth, saved.head_dropout
         return dataclasses.replace(variant, head=HeadVariant(*size) if saved.head_kind else None)

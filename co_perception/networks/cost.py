@@ -119,6 +119,7 @@ class Row:
         delay: frames between the one an answer describes and the last it needs.
         stride: frames between answers.
         rate_hz: frames per second of the training data.
+        min_progress: share of the field that must be real for a VALID label.
         answers_after: frames that have come with the first answer.
         padding: frames before the first one that the first answer is computed from, as zeros.
         state_bytes: of one stream.
@@ -136,6 +137,7 @@ class Row:
     delay: int
     stride: int
     rate_hz: float
+    min_progress: float
     answers_after: int
     padding: int
     state_bytes: int
@@ -205,6 +207,7 @@ def _row(network: Network, shape: tuple[int, ...], note: str, elementwise: int =
         delay=network.delay,
         stride=network.timing.stride,
         rate_hz=float(network.variant.rate_hz),
+        min_progress=network.variant.min_progress,
         answers_after=_answers_after(network),
         padding=network.timing.before,
         state_bytes=stream_bytes(network, shape),

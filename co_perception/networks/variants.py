@@ -9,6 +9,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+MIN_PROGRESS = 0.75  # of the receptive field
+
 
 @dataclass(frozen=True)
 class Published:
@@ -44,6 +46,7 @@ class Variant:
         paper: that describes the network.
         note: why figures differ from the published ones.
         published: figures of the paper.
+        min_progress: share of the receptive field that must be real for a VALID label, unless a caller chooses another.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Variant:
     paper: str
     note: str = ""
     published: Published = Published()
+    min_progress: float = MIN_PROGRESS
 
 
 LINEAR, GRU, ATTENTION, DEEPCOT = "linear", "gru", "attention", "deepcot"
@@ -250,7 +254,7 @@ COI3D_R50 = dataclasses.replace(
 
 _GARDEN = "Kinetics-600, one clip, of the authors' table in TensorFlow's Model Garden"
 _MOVINET: dict[str, Any] = dict(
-    mean=0.0, std=1.0, rate_hz=25 / 5, window=50, classes=600, labels="kinetics600",
+    mean=0.0, std=1.0, rate_hz=25 / 5, window=50, classes=600, labels="kinetics600", min_progress=0.2,
     paper="Kondratyuk et al., MoViNets: Mobile Video Networks for Efficient Video Recognition, CVPR 2021",
 )  # fmt: skip
 MOVINET_A0_STREAM = MovinetVariant(
@@ -291,7 +295,7 @@ MOVINET_A2_STREAM = MovinetVariant(
 )  # fmt: skip
 MOVINET_A0_BASE, MOVINET_A1_BASE, MOVINET_A2_BASE = (
     dataclasses.replace(
-        stream, name=stream.name.replace("stream", "base"), weights=None, causal=False,
+        stream, name=stream.name.replace("stream", "base"), weights=None, causal=False, min_progress=MIN_PROGRESS,
         published=Published(params, None, stream.published.macs_per_clip, accuracy, (), _GARDEN),
     )
     for stream, params, accuracy in (

@@ -16,7 +16,7 @@ from co_perception.networks.variants import Published
 ROOT = Path(__file__).parents[2]
 ROW = Row(
     name="cox3d_s", params=3_790_000, macs_per_step=153_000_000, macs_per_clip=0, receptive_field=69, delay=40,
-    stride=1, rate_hz=5.0, answers_after=41, padding=28, state_bytes=0,
+    stride=1, rate_hz=5.0, min_progress=0.75, answers_after=41, padding=28, state_bytes=0,
     published=Published(accuracy=64.71, step_accuracy=((13, 60.18),), source="a paper"), difference={}, note="",
 )  # fmt: skip
 
@@ -29,6 +29,12 @@ def test_a_line_has_what_a_network_is_chosen_by() -> None:
     assert (found["stream"], found["clip"], found["reported by"]) == ("60.2", "64.7", "a")
     assert found["weights"] == "x3d_s_kinetics400 (absent), x3d_s_pyslowfast"
     assert found["their accuracy"] == "73.3"
+
+
+def test_the_first_label_is_that_of_the_network_s_own_share() -> None:
+    causal = {"receptive_field": 29, "answers_after": 1, "padding": 28, "min_progress": 0.2}
+    [_, line] = table([Row(**{**vars(ROW), **causal})], StepTimes({}), {})
+    assert line[HEADER.index("first label")] == "1.0 s"  # 0.2 of 29 frames are 5.8: the sixth of five a second
 
 
 def test_what_is_not_known_is_a_dash() -> None:

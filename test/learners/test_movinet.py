@@ -104,6 +104,16 @@ def test_a_window_is_saved(checkpoint: Path, tmp_path: Path) -> None:
     assert np.abs(np.subtract(scores(learner.infer(frames)), scores(made(checkpoint).infer(frames)))).max() > 1e-4
 
 
+def test_the_mean_of_the_authors_is_saved_too(checkpoint: Path, tmp_path: Path) -> None:
+    learner = ContinualVideoLearner("movinet_a0_stream", window=1_000_000_000, classes=CLASSES)
+    learner.load(checkpoint)
+    learner.save(tmp_path / "saved")
+    other = ContinualVideoLearner("movinet_a0_stream")
+    other.load(tmp_path / "saved")
+    assert other.variant == learner.variant
+    assert other.min_progress == MOVINET_A0_STREAM.min_progress == 0.2
+
+
 def test_a_head_is_trained_on_its_features(checkpoint: Path) -> None:
     pytest.importorskip("lightning")
     settings = TrainConfig(mode="head", epochs=25, batch_size=8, lr=1e-2, accelerator="cpu")

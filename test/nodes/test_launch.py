@@ -156,6 +156,8 @@ def test_the_model_of_the_launch_line_is_the_one_that_runs(launch_file: Any) -> 
         last = nodes["fusion" if recognizer == "both" else "skeleton_activity"]
         assert last["parameters"][1]["threshold"] == 1.0 and type(last["parameters"][1]["threshold"]) is float
     assert "model_path" not in nodes["video_activity"]["parameters"][1], "a skeleton model"
+    named = started(launch_file, network="movinet_a0_stream")["video_activity"]["parameters"][1]
+    assert (named["network"], named.get("model_path")) == ("movinet_a0_stream", None)
     own = started(launch_file, model_path="mine", threshold="0.5")["video_activity"]["parameters"][1]
     assert (own["model_path"], own["threshold"]) == ("mine", 0.5)
 

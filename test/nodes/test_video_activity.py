@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 rclpy = pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from helpers.node_stream import RecognizerStream, SceneStream, diagnostic_values, header, overrides_of  # noqa: E402
+from helpers.node_stream import (  # noqa: E402
+    RecognizerStream,
+    SceneStream,
+    diagnostic_values,
+    header,
+    overrides_of,
+    picture,
+)
+from helpers.small_movinets import drawn, port_weights, small_movinet  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
 from co_perception.engine.time import nanoseconds  # noqa: E402
+from co_perception.learners.video import ContinualVideoLearner  # noqa: E402
 from co_perception.msg import Activity, ActivityEvent  # noqa: E402
 from co_perception.nodes.core.run_node import bring_up  # noqa: E402
 from co_perception.nodes.video_activity import VideoActivityNode  # noqa: E402
@@ -41,6 +54,27 @@ def test_nothing_is_labeled_before_min_progress_and_since_marks_the_onset(stream
     assert [guess.label for guess in best.hypotheses] == ["blue", "red", "green"]
     assert best.hypotheses[0].score == pytest.approx(best.score)
     assert activities[3].progress == pytest.approx(0.5)
+
+
+def test_movinet_runs_by_its_name_and_labels_the_sixth_frame(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-p network:=movinet_a0_stream -p model_path:=...`, of a small network with weights of its own."""
+    small = small_movinet(labels="", weights=None)
+    monkeypatch.setattr("co_perception.networks.variants.VIDEO_VARIANTS", {"movinet_a0_stream": small})
+    learner = ContinualVideoLearner("movinet_a0_stream", classes=("walk", "run", "jump", "sit", "wave"))
+    torch.save(port_weights(drawn(small)), tmp_path / "modelA0")
+    learner.load(tmp_path / "modelA0")
+    learner.save(tmp_path / "model")
+    least = math.ceil(0.2 * learner.receptive_field)
+    given = {"network": "movinet_a0_stream", "model_path": str(tmp_path / "model"), "optimize": False}
+    lossless = {"queue_depth": 100, "image_reliability": "reliable"}
+    node = VideoActivityNode(parameter_overrides=overrides_of(given | lossless))
+    stream = RecognizerStream(bench, node, {"image_raw": Image})
+    for number in range(least + 1):
+        stream.publish({"image_raw": picture((number + 1) / 5, np.full((30, 40, 3), 20 * number, np.uint8))})
+    statuses = [message.activities[0].status for message in stream.answered(least + 1)]
+    assert statuses == [Activity.STATUS_WARMING_UP] * (least - 1) + [Activity.STATUS_VALID] * 2
 
 
 def test_onset_and_offset_are_told_once(bench: Any, fake: Any) -> None:
