@@ -136,25 +136,32 @@ class Finder:
         before = self._give_up(self._tracker.end_all()) if self._size not in (None, size) else ()
         self._size = size
         image = Image(np.ascontiguousarray(self.turn.upright(image.data)), stamp_ns) if self.turn else image
-        found, looks, finds = self.estimator.estimate(image), 0, 0
-        if self.camera_motion is not None:
-            self._follow_camera(self.camera_motion, image, self._before)
-        if self._second_look is not None:
-            expected = self._tracker.expected(stamp_ns)
-            found, looks, finds = self._second_look.improve(image, found, expected)
+        found, looks, finds = self._look(image, stamp_ns)
         tracked = self._tracker.update(found, stamp_ns, place.frame)
         tracked = replace(tracked, lost=before + tracked.lost)
         self._before = tracked.poses
         if self._identity is not None:
             tracked = self._identity.resolve(image.data, tracked, stamp_ns)
-        poses = list(tracked.poses)
-        if self._smoother is not None:
-            self._smoother.forget(tracked.lost)
-            poses = self._smoother.smooth(poses, stamp_ns)
         source = (size[1], size[0])
         motions = NO_MOTIONS if self.camera_motion is None else self._motions(tracked, source)
-        poses = [self.turn.pose_in_source(pose, source) for pose in poses]
+        poses = [self.turn.pose_in_source(pose, source) for pose in self._smoothed(tracked, stamp_ns)]
         return TrackedPoses(tuple(poses), tracked, looks, finds, motions)
+
+    def _look(self, image: Image, stamp_ns: int) -> tuple[Sequence[Pose], int, int]:
+        """Who is in an upright picture; second looks at it, and those that found their person."""
+        found = self.estimator.estimate(image)
+        if self.camera_motion is not None:
+            self._follow_camera(self.camera_motion, image, self._before)
+        if self._second_look is None:
+            return found, 0, 0
+        return self._second_look.improve(image, found, self._tracker.expected(stamp_ns))
+
+    def _smoothed(self, tracked: Tracked, stamp_ns: int) -> list[Pose]:
+        """Those in sight, smoothed where that is asked for."""
+        if self._smoother is None:
+            return list(tracked.poses)
+        self._smoother.forget(tracked.lost)
+        return self._smoother.smooth(list(tracked.poses), stamp_ns)
 
     def _follow_camera(self, source: MotionSource, image: Image, people: Sequence[Pose]) -> None:
         """Moves what is remembered of people to where the camera's motion has moved them."""

@@ -7,6 +7,7 @@ and no script stands in a page.
 from __future__ import annotations
 
 import json
+import logging
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ TYPES = {
 }
 LOCAL_ONLY = Access()
 MOST_BYTES = 8_000_000  # of a request
+LOG = logging.getLogger(__name__)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -85,6 +87,9 @@ def application(
                 return answer({"error": printable(error)}, 422)
             except OSError as error:
                 return answer({"error": f"nothing was written: {error}"}, 507)
+            except Exception as error:  # a page shows words, which the plain text of a framework has not
+                LOG.exception("%s %s", request.method, request.url.path)
+                return answer({"error": f"the studio failed: {type(error).__name__}: {printable(error)}"}, 500)
 
         return run
 

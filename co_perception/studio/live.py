@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
@@ -95,7 +96,11 @@ class LivePage:
         begun = asyncio.ensure_future(asyncio.to_thread(source.watch, queue.put, query, without))
         self._looks += 1
         try:
-            await asyncio.shield(begun)
+            try:
+                await asyncio.shield(begun)
+            except Exception as error:  # such as ROS that does not start: the answer has begun, so an event says it
+                yield f"event: problem\ndata: {json.dumps(f'ROS cannot be used: {error}')}\n\n"
+                return
             async for text in queue.stream():
                 yield text
         finally:

@@ -135,6 +135,7 @@ class AnnotatedRecording:
     def overview(self) -> dict[str, Any]:
         """All but the joints, as JSON; times are nanoseconds since `begin_ns`, which is a text."""
         people = [{"id": person.id, "spans": person.spans(self.begin_ns)} for person in self.people]
+        version = self.version  # before the annotations: what is written in between is told as a conflict
         found = self.intervals()
         return {
             "name": self.name,
@@ -144,7 +145,7 @@ class AnnotatedRecording:
             "picture": self._picture_box(),
             "people": people,
             "damage": list(self.damage),
-            "version": self.version,
+            "version": version,
             "intervals": [self._to_json(each) for each in found],
             "proposals": [{**self._to_json(each.interval), "share": round(each.share, 3)} for each in self._proposals],
         }

@@ -15,6 +15,7 @@ from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag
 from helpers.drawn_people import Figure
 
 from co_perception.studio.application import MOST_BYTES, PAGES, application
+from co_perception.studio.endpoints import Endpoint, Question, Reply
 from co_perception.studio.recording_annotations import AnnotatedRecording
 
 
@@ -92,3 +93,14 @@ def test_a_full_disk_is_told(browser: Browser, bag: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("co_perception.studio.recording_annotations.write_annotations", full)
     answer = browser.put("", [WAVE])
     assert answer.status == 507 and "No space left" in answer.json["error"]
+
+
+def test_what_nobody_expected_is_told_in_words(bag: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: Question) -> Reply:
+        raise ImportError("teaching needs torch: pip install torch")
+
+    answer = Browser(application([AnnotatedRecording(bag)], [Endpoint("/api/broken", fail)])).ask("/api/broken")
+    assert answer.status == 500 and answer.json == {
+        "error": "the studio failed: ImportError: teaching needs torch: pip install torch"
+    }
+    assert "GET /api/broken" in caplog.text and "teaching needs torch" in caplog.text

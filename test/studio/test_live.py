@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +168,22 @@ def test_a_recording_that_ended_can_be_annotated(graph: NotedGraph) -> None:
     graph.summary = {"path": "takes/empty"}
     assert browser.post("/api/live/recorded", {}).json == {"number": None, "why": "nobody is found"}
     assert opened == [Path("takes/one"), Path("takes/empty")]
+
+
+def test_a_graph_that_does_not_start_says_why() -> None:
+    class Broken(NotedGraph):
+        def watch(
+            self, tell: Callable[[str, str], None], chosen: Mapping[str, str], without: Sequence[str] = ()
+        ) -> Callable[[], None]:
+            raise RuntimeError("failed to parse global arguments")
+
+    async def run() -> list[str]:
+        page = LivePage(Broken())
+        reply = await page.events(Question())
+        assert isinstance(reply.content, AsyncIterator)
+        found = [text async for text in reply.content]
+        assert page._looks == 0
+        return found
+
+    [event] = asyncio.run(run())
+    assert event == 'event: problem\ndata: "ROS cannot be used: failed to parse global arguments"\n\n'

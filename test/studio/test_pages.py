@@ -170,6 +170,30 @@ def test_a_killed_tab_loses_nothing(context: Any, address: str, bag: Path) -> No
     state(again, "saved")
 
 
+def test_what_a_killed_tab_left_is_of_its_own_recording_alone(tmp_path: Path) -> None:
+    """Both are called alike, and neither has annotations."""
+    bags = []
+    for n in range(2):
+        frames = [Frame(T0 + n * SECOND + k * STEP, [Person("p0", Figure("wave", 3).frame(k / 15))]) for k in range(30)]
+        (tmp_path / str(n)).mkdir()
+        bags.append(write_bag(tmp_path / str(n) / "monday", {"/skeletons": frames}))
+    with (
+        served(application([AnnotatedRecording(bag) for bag in bags])) as address,
+        browser_context(address, expected=("ERR_FAILED",)) as made,
+    ):
+        page = opened(made, address)
+        labels(page, "wave")
+        page.route("**/intervals", lambda route: route.abort())
+        press(page, "1", "Shift+ArrowRight", "1")
+        page.wait_for_function("Object.keys(localStorage).length > 0")
+        page.close()
+        other = opened(made, f"{address}/#1")
+        other.wait_for_timeout(600)
+        assert not (bags[1] / "annotations.csv").exists()
+        opened(made, address)
+        written(bags[0], [(0, 1, "wave", "p0")])
+
+
 def test_of_two_tabs_the_second_is_told(context: Any, address: str, bag: Path) -> None:
     one, other = opened(context, address), opened(context, address)
     for page in (one, other):

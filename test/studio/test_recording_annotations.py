@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,3 +132,21 @@ def test_recordings_that_cannot_be_annotated_are_refused_in_words(tmp_path: Path
     (damaged / "annotations.csv").write_text("start,end\nx,y\n")
     with pytest.raises(ValueError, match=r"annotations\.csv"):
         AnnotatedRecording(damaged)
+
+
+def test_what_is_written_while_a_page_loads_is_a_conflict_later(
+    recording: AnnotatedRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another editor writes between the two looks at the file."""
+    read = recording.intervals
+
+    def read_late() -> Any:
+        found = read()
+        recording.file.write_text(f"start,end,label,subject\n{T0},{T0 + SECOND},walk,p0\n")
+        return found
+
+    monkeypatch.setattr(recording, "intervals", read_late)
+    loaded = recording.overview()
+    with pytest.raises(ConflictError):
+        recording.replace_intervals(loaded["intervals"], loaded["version"])
+    assert "walk" in recording.file.read_text()

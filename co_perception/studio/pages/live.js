@@ -13,7 +13,7 @@ const by = (id) => document.getElementById(id);
 /** All of the page. */
 class Live {
   constructor() {
-    Object.assign(this, { labels: [], source: null, graph: null, ages: {}, drawn: false, toldAt: 0, written: "" });
+    Object.assign(this, { labels: [], source: null, graph: null, ages: {}, drawn: false, toldAt: 0, written: "", problem: "" });
     const changed = () => this.changed();
     this.view = new View(by("view"), changed, (kind, stamp) => this.age(kind, stamp));
     this.lanes = new Lanes(by("lanes"), by("scores"), changed, (label) => this.color(label));
@@ -45,8 +45,9 @@ class Live {
     this.source.addEventListener("open", () => this.tell("live"));
     this.source.addEventListener("error", ({ target }) => {
       if (target.readyState === EventSource.CLOSED) this.refused(target.url);
-      else this.tell("the studio does not answer; trying again …", true);
+      else if (!this.problem) this.tell("the studio does not answer; trying again …", true);
     });
+    on("problem", (words) => this.tell((this.problem = words), true));
     on("graph", (found) => this.know(found));
     on("picture", (found) => this.view.picture(found));
     on("people", (found) => this.view.people(found));
@@ -78,7 +79,7 @@ class Live {
 
   /** What there is on the graph. */
   know(graph) {
-    this.graph = graph;
+    Object.assign(this, { graph, problem: "" });
     for (const kind of KINDS) {
       const select = by(kind);
       const before = select.value;

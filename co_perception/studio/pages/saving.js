@@ -2,7 +2,7 @@
 
 const WAIT_MS = 250;
 
-/** Writes the intervals of a recording after each change. */
+/** Writes the intervals of a recording after each change; `name` tells it from all others of this browser. */
 export class Saving {
   constructor(number, name, version, tell) {
     Object.assign(this, { number, version, tell, waiting: null, running: false, again: false, broken: false });

@@ -37,9 +37,10 @@ class Studio {
   async load(number) {
     const answer = await fetch(`/api/recordings/${number}`);
     const found = await answer.json();
+    if (String(number) !== by("recording").value) return; // another one was chosen meanwhile
     if (!answer.ok) return this.tell(found.error, true);
     Object.assign(this, { height: found.height, duration: found.duration, chosen: null, open: null, playing: null, time: 0 });
-    this.saving = new Saving(number, found.name, found.version, (text, wrong) => this.tell(text, wrong));
+    this.saving = new Saving(number, `${found.name} ${found.begin_ns}`, found.version, (text, wrong) => this.tell(text, wrong));
     this.intervals = new Intervals(found.intervals);
     this.proposals = found.proposals;
     const left = this.saving.lost();
