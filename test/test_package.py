@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -132,6 +133,29 @@ def test_one_version_everywhere() -> None:
     cited = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
     assert [co_perception.__version__] == cited == [manifest]
     assert released[:1] in ([], [manifest]), "the topmost release in CHANGELOG.rst is the current one, or there is none"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_the_changelog_can_be_released(tmp_path: Path) -> None:
+    """By the rules of REP 132, as catkin_prepare_release and bloom read it, without a warning."""
+    docutils = pytest.importorskip("docutils.core")
+    from catkin_pkg.changelog import get_changelog_from_path
+    from catkin_pkg.cli.prepare_release import get_forthcoming_label
+
+    text = (ROOT / "CHANGELOG.rst").read_text()
+    complaints = io.StringIO()
+    docutils.publish_doctree(text, settings_overrides={"warning_stream": complaints, "report_level": 1})
+    assert not complaints.getvalue()
+    label = get_forthcoming_label(text)
+    assert label in (None, "Forthcoming")
+    released = "9.9.9 (2030-01-02)"
+    path = tmp_path / "CHANGELOG.rst"
+    path.write_text(text.replace("Forthcoming\n-----------", f"{released}\n{'-' * len(released)}"))
+    read = get_changelog_from_path(str(path), "co_perception")
+    versions = [version for version, _, _ in read.foreach_version()]
+    assert len(versions) == len(re.findall(r"^-{5,}$", text, re.M)) and ("9.9.9" in versions) == (label is not None)
+    kept = [bullet for version in versions for part in read.get_content_of_version(version) for bullet in part.bullets]
+    assert len(kept) == len(re.findall(r"^\* ", text, re.M))
 
 
 def test_the_version_is_found_where_colcon_installs_and_where_only_pip_knows_it(tmp_path: Path) -> None:
