@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Example node: greets each person who waves, once, and not again for a while.
 
-    ros2 launch co_perception activity.launch.py recognizer:=skeleton pose:=movenet model_path:=my_activities
-    python3 examples/greeter.py --ros-args -p label:=wave -p again_after_s:=20.0
+    ros2 launch co_perception activity.launch.py recognizer:=skeleton image_topic:=/camera/color/image_raw
+    python3 examples/greeter.py --ros-args -p label:=waving -p again_after_s:=20.0
 
 What to take from it:
 - It subscribes to `activity_events`, not to `activity`: an onset is published once, after the label has led for a
@@ -27,7 +27,7 @@ class Greeter(Node):
 
     def __init__(self, **options: object) -> None:
         super().__init__("greeter", **options)  # type: ignore[arg-type]
-        self.declare_parameter("label", "wave")
+        self.declare_parameter("label", "waving")
         self.declare_parameter("again_after_s", 20.0)
         self.declare_parameter("too_old_s", 2.0)
         self._greeted_s: dict[str, float] = {}

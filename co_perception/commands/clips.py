@@ -63,7 +63,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if skipped:
         print(skipped.report(), file=sys.stderr)
     print(f"{len(bags)} recordings are in {arguments.out}. To train on them:")
-    print(f"  co-perception train {arguments.out}/* --from cotcn_everyday --out lesson")
+    print(f"  co-perception train {arguments.out}/* --from cotcn_everyday --background other --out lesson")
+    print("Or, where each activity has only some clips, in seconds:")
+    print(f"  co-perception show {arguments.out}/* --gallery mine")
     return 0
 
 
