@@ -12,6 +12,7 @@ Labels.)
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -51,12 +52,11 @@ def label_studio_intervals(
 
     Raises:
         ValueError: that names the task, for several annotations of one, times in letters or in a table's own unit,
-            and overlaps of one subject.
+            and overlaps of one subject; for two tasks with files of one name, and times of one video for several.
     """
     frames, intervals = list[LabeledFrames](), list[Interval]()
-    for number, task in enumerate(tasks, 1):
+    for name, (number, task) in zip(_recordings(tasks), enumerate(tasks, 1), strict=True):
         where = f"task {task.get('id', number)}"
-        name = _recording(task) or f"task_{task.get('id', number)}" if len(tasks) > 1 else ""
         try:
             for result in _results(task, where, skipped):
                 found = list(_labeled(result, name))
@@ -66,7 +66,24 @@ def label_studio_intervals(
                 intervals += [each for each in found if isinstance(each, Interval)]
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"{where}: {error}") from error
+    if frames and len(tasks) > 1 and times is not None and times.count is not None:
+        raise ValueError(
+            f"it has {len(tasks)} tasks, and the times of one video are not those of the others: export task by task, "
+            "or give the rate that all have (--rate HZ)."
+        )
     return checked([*intervals, *intervals_of(frames, times)])
+
+
+def _recordings(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The name of each task's recording; empty for a single task. Raises ValueError for two of one name."""
+    if len(tasks) == 1:
+        return [""]
+    names = [_recording(task) or f"task_{task.get('id', number)}" for number, task in enumerate(tasks, 1)]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(
+            f"several of its tasks are of files called {twice[0]!r}, which would be one recording: export task by task."
+        )
+    return names
 
 
 def _annotations(task: Mapping[str, Any]) -> Any:

@@ -32,6 +32,7 @@ export class Lanes {
     this.cameAt = performance.now();
     for (const each of activities) {
       const key = JSON.stringify([each.subject, each.group]);
+      if (!this.lanes.has(key) && !this.room(at)) continue;
       if (!this.lanes.has(key)) this.lanes.set(key, { name: [each.subject || "scene", each.group].filter(Boolean).join(" "), spans: [], scores: [] });
       const lane = this.lanes.get(key);
       this.extend(lane.spans, at, each);
@@ -43,8 +44,15 @@ export class Lanes {
       lane.scores = lane.scores.filter(([when]) => when > begin).slice(-MOST_SPANS);
       if (!lane.spans.length) this.lanes.delete(key);
     }
-    while (this.lanes.size > MOST_LANES) this.lanes.delete(this.lanes.keys().next().value);
     if (!this.lanes.has(this.chosen)) this.chosen = this.lanes.keys().next().value ?? null;
+  }
+
+  /** Whether there is room for one more lane: the one that is silent for longest goes, if nobody is told of in it now. */
+  room(at) {
+    if (this.lanes.size < MOST_LANES) return true;
+    const end = (key) => this.lanes.get(key).spans.at(-1).end;
+    const silent = [...this.lanes.keys()].reduce((one, other) => (end(other) < end(one) ? other : one));
+    return at - end(silent) > GAP_S && this.lanes.delete(silent);
   }
 
   extend(spans, at, { status, label, progress, best }) {

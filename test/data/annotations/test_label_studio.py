@@ -63,6 +63,20 @@ def test_each_task_is_a_recording(tmp_path: Path) -> None:
     assert [(each.recording, each.label) for each in found] == [("friday", "sit"), ("monday", "wave")]
 
 
+def test_two_tasks_of_one_name_are_not_one_recording(tmp_path: Path) -> None:
+    twice = [task(region(1, 25, "wave"), file_upload="1a2b3c4d-clip.mp4", data={}, id=1),
+             task(region(51, 75, "sit"), file_upload="ffffffff-clip.mp4", data={}, id=2)]  # fmt: skip
+    with pytest.raises(ValueError, match="several of its tasks are of files called 'clip'"):
+        read_any(write(tmp_path, twice), HZ_25)
+
+
+def test_the_times_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
+    two = [task(region(1, 2, "wave")), task(region(1, 2, "sit"), file_upload="ffffffff-friday.mp4", data={}, id=25)]
+    assert len(read_any(write(tmp_path, two), HZ_25)) == 2
+    with pytest.raises(ValueError, match="2 tasks, and the times of one video"):
+        read_any(write(tmp_path, two), FrameTimes(starts_ns=(0, 50, 110, 150)))
+
+
 def test_frames_of_a_video_that_come_unevenly(tmp_path: Path) -> None:
     times = FrameTimes(starts_ns=(0, 50, 110, 150))
     assert [

@@ -244,37 +244,3 @@ def test_who_may_not_look_is_told_why(robot: Robot, address: str) -> None:
         page.route("**/api/live/events*", lambda route: route.fulfill(**refusal))
         page.goto(f"{address}/pages/live.html")
         says(page, "#state", "8 pages look already")
-
-
-VIEW = """async () => {
-  const { View } = await import("/pages/live_view.js");
-  const canvas = document.body.appendChild(document.createElement("canvas"));
-  const picture = await new Promise((made) => canvas.toBlob(made));
-  let arrive;
-  const answer = () => new Response(picture, {headers: {"X-Stamp": "0"}});
-  window.fetch = () => new Promise((take) => { arrive = () => take(answer()); });
-  let drawn = 0;
-  const view = new View(canvas, () => {}, () => (drawn += 1));
-  const show = async () => {
-    const coming = view.picture({topic: "/eye"});
-    arrive();
-    await coming;
-    view.draw();
-  };
-  const old = view.picture({topic: "/other"});
-  view.clear(); // another topic is chosen
-  arrive();
-  await old;
-  const left = view.pictures.length;
-  await show();
-  view.draw();
-  await show();
-  return [left, view.pictures.length, drawn];
-}"""
-
-
-def test_of_another_topic_no_picture_is_left_and_stamps_need_not_differ(robot: Robot, address: str) -> None:
-    with browser_context(address, DESKTOP, ("404",)) as context:
-        page = context.new_page()
-        page.goto(f"{address}/pages/teach.html")  # where nobody else asks for pictures; nobody teaches here
-        assert page.evaluate(VIEW) == [0, 2, 2]
