@@ -26,6 +26,7 @@ from co_perception.runtime.steppers.onnx_functions import FUNCTIONS
 from co_perception.runtime.steppers.onnx_operations import OPERATIONS, Input, Named, Place, UnsupportedOperationError
 from co_perception.runtime.steppers.onnx_recurrent import RECURRENT
 from co_perception.runtime.steppers.program import Program
+from co_perception.runtime.steppers.transpose_elimination import eliminate_transposes
 
 if TYPE_CHECKING:
     from onnx import GraphProto as GraphProto
@@ -158,7 +159,7 @@ class _Writer:
 
     def write(self, lend: bool) -> OnnxGraph:
         module, names = self._program.traced(self._streams or TRACED), iter(self._input_names)
-        for node in module.graph.nodes:
+        for node in eliminate_transposes(module.graph).nodes:
             if node.op == "placeholder":
                 self._values[node] = Named(next(names), node.meta["val"])
             elif node.op == "get_attr":
