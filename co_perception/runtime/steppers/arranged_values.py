@@ -19,7 +19,7 @@ class UnchangedError(ValueError):
 
 
 @dataclass(frozen=True)
-class Source:
+class ArrangedSource:
     """A node, or tensors that are to be stacked, of the same shape."""
 
     nodes: tuple[fx.Node, ...]
@@ -35,13 +35,13 @@ class Source:
 class Value:
     """What a node of the trace gives: its source, rearranged. The last factor of a stack is that of its tensors."""
 
-    source: Source
+    source: ArrangedSource
     arrangement: Arrangement
 
     @staticmethod
     def of(node: fx.Node) -> Value:
         """What a new node gives, as it is."""
-        return Value(Source((node,)), Arrangement.of(node.meta["val"].shape))
+        return Value(ArrangedSource((node,)), Arrangement.of(node.meta["val"].shape))
 
     @property
     def whole(self) -> int | None:
@@ -94,7 +94,7 @@ class Nodes:
             if fits:
                 axis, to = fits[-1] if fits[-1] < like.dim() else fits[0], len(before)
         made = self.add(ATEN.stack.default, (list(parts), axis))
-        return Value(Source((made,)), arrangement.moved(factor, to))
+        return Value(ArrangedSource((made,)), arrangement.moved(factor, to))
 
     def _reshaped(self, node: fx.Node, shape: Sequence[int], leading: bool = True) -> fx.Node:
         if tuple(node.meta["val"].shape) == tuple(shape):

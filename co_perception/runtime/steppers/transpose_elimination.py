@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from co_perception.runtime.steppers.arranged_values import Nodes, Source, UnchangedError, Value, alike
+from co_perception.runtime.steppers.arranged_values import Nodes, ArrangedSource, UnchangedError, Value, alike
 from co_perception.runtime.steppers.axis_arrangement import NoArrangementError
 from co_perception.runtime.steppers.parts_of_whole import ELEMENTWISE, Wholes, operation
 
@@ -111,7 +111,7 @@ class _Elimination:
             if known.axis_of(known.axes[1][0], x.source.like.shape) != 1:
                 return None
             args = (x.source.nodes[0], *map_arg(node.args[1:], self._node))
-            return replace(x, source=Source((self._made.add(node.target, args, x.source.like),)))
+            return replace(x, source=ArrangedSource((self._made.add(node.target, args, x.source.like),)))
         if name in ("unbind", "select", "split", "split_with_sizes", "narrow", "slice") and not node.kwargs:
             return self._part(name, node, x)
         return None
@@ -127,7 +127,7 @@ class _Elimination:
             if factor != x.whole or name not in ("unbind", "select"):
                 return None
             fewer = x.arrangement.without(axis, factor)
-            parts = [Value(Source((part,)), fewer) for part in x.source.nodes]
+            parts = [Value(ArrangedSource((part,)), fewer) for part in x.source.nodes]
             return parts if name == "unbind" else parts[node.args[2]]  # type: ignore[index]
         own = x.arrangement.axis_of(factor, x.source.like.shape)
         if own is None or own == 0:
@@ -147,13 +147,13 @@ class _Elimination:
     def _of_part(self, made: fx.Node, x: Value, axis: int, factor: int, gone: bool) -> Value:
         size = x.arrangement.sizes[factor]
         if gone:
-            return Value(Source((made,)), x.arrangement.without(axis, factor))
+            return Value(ArrangedSource((made,)), x.arrangement.without(axis, factor))
         # The size of the axis that is left, by what the source has fewer.
         left = made.meta["val"].numel() * size // x.source.like.numel()
         if left == 1:
             fewer = x.arrangement.without(axis, factor)
-            return Value(Source((made,)), replace(fewer, axes=(*fewer.axes[:axis], (), *fewer.axes[axis:])))
-        return Value(Source((made,)), x.arrangement.resized(factor, left))
+            return Value(ArrangedSource((made,)), replace(fewer, axes=(*fewer.axes[:axis], (), *fewer.axes[axis:])))
+        return Value(ArrangedSource((made,)), x.arrangement.resized(factor, left))
 
     def _stacked(self, node: fx.Node, parts: Sequence[Value], axis: int) -> Value | None:
         first = parts[0]
@@ -162,12 +162,12 @@ class _Elimination:
         nodes = tuple(part.source.nodes[0] for part in parts)
         arrangement = first.arrangement.with_axis(axis, len(parts))
         if (found := self._wholes.of(nodes)) is None:
-            return Value(Source(nodes, stacked=True), arrangement)
+            return Value(ArrangedSource(nodes, stacked=True), arrangement)
         whole, own = found
         before = prod(whole.meta["val"].shape[:own])
         sizes = arrangement.sizes
         to = next(place for place in range(len(sizes)) if prod(sizes[:place]) == before)
-        return Value(Source((whole,)), arrangement.moved(len(sizes) - 1, to))
+        return Value(ArrangedSource((whole,)), arrangement.moved(len(sizes) - 1, to))
 
     def _joined(self, node: fx.Node, parts: Sequence[Value], axis: int) -> Value | None:
         """A concatenation along an axis of the sources; None where it is along none."""
@@ -185,7 +185,7 @@ class _Elimination:
             return None
         nodes = [part.source.nodes[0] for part in parts]
         made = self._made.add(node.target, (nodes, own.pop()))
-        return Value(Source((made,)), first.arrangement.resized(factor, node.meta["val"].shape[axis]))
+        return Value(ArrangedSource((made,)), first.arrangement.resized(factor, node.meta["val"].shape[axis]))
 
     def _elementwise(self, node: fx.Node) -> Value | None:
         """A function of single elements, of the sources; None where those would have to be laid out alike before."""
@@ -209,7 +209,7 @@ class _Elimination:
             sources[each] = self._made.node(replace(value, arrangement=laid))
         args, kwargs = map_arg((node.args, node.kwargs), lambda each: sources.get(each) or self._node(each))
         made = torch.empty(like.source.like.shape, dtype=node.meta["val"].dtype, device="meta")
-        return replace(like, source=Source((self._made.add(node.target, args, made, kwargs),)))
+        return replace(like, source=ArrangedSource((self._made.add(node.target, args, made, kwargs),)))
 
     # Nodes
 
