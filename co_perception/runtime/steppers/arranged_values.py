@@ -32,16 +32,16 @@ class ArrangedSource:
 
 
 @dataclass(frozen=True)
-class Value:
+class ArrangedValue:
     """What a node of the trace gives: its source, rearranged. The last factor of a stack is that of its tensors."""
 
     source: ArrangedSource
     arrangement: Arrangement
 
     @staticmethod
-    def of(node: fx.Node) -> Value:
+    def of(node: fx.Node) -> ArrangedValue:
         """What a new node gives, as it is."""
-        return Value(ArrangedSource((node,)), Arrangement.of(node.meta["val"].shape))
+        return ArrangedValue(ArrangedSource((node,)), Arrangement.of(node.meta["val"].shape))
 
     @property
     def whole(self) -> int | None:
@@ -49,12 +49,12 @@ class Value:
         return len(self.arrangement.sizes) - 1 if self.source.stacked else None
 
 
-class Nodes:
+class NewGraph:
     """The nodes of a new graph."""
 
     def __init__(self) -> None:
         self.graph = fx.Graph()
-        self._done: dict[Value, fx.Node] = {}
+        self._done: dict[ArrangedValue, fx.Node] = {}
         self._leading = set[fx.Node]()  # whose axis 0 is the streams, or those times others
 
     def copy(self, node: fx.Node, new: Callable[[fx.Node], fx.Node], inside: bool = False) -> fx.Node:
@@ -63,13 +63,13 @@ class Nodes:
         self._note(made, inside)
         return made
 
-    def node(self, value: Value) -> fx.Node:
+    def node(self, value: ArrangedValue) -> fx.Node:
         """A node that gives the value, rearranged."""
         if value not in self._done:
             self._done[value] = self._arranged(value)
         return self._done[value]
 
-    def _arranged(self, value: Value) -> fx.Node:
+    def _arranged(self, value: ArrangedValue) -> fx.Node:
         if value.source.stacked:
             return self.node(self._stack(value))
         (node,), arrangement = value.source.nodes, value.arrangement
@@ -82,7 +82,7 @@ class Nodes:
             self._leading.discard(node)
         return node
 
-    def _stack(self, value: Value) -> Value:
+    def _stack(self, value: ArrangedValue) -> ArrangedValue:
         """The stack as a node, along that of its sources' axes that leaves the least to move."""
         parts, arrangement, like = value.source.nodes, value.arrangement, value.source.like
         factor = len(arrangement.sizes) - 1
@@ -94,7 +94,7 @@ class Nodes:
             if fits:
                 axis, to = fits[-1] if fits[-1] < like.dim() else fits[0], len(before)
         made = self.add(ATEN.stack.default, (list(parts), axis))
-        return Value(ArrangedSource((made,)), arrangement.moved(factor, to))
+        return ArrangedValue(ArrangedSource((made,)), arrangement.moved(factor, to))
 
     def _reshaped(self, node: fx.Node, shape: Sequence[int], leading: bool = True) -> fx.Node:
         if tuple(node.meta["val"].shape) == tuple(shape):
@@ -121,7 +121,7 @@ class Nodes:
             self._leading.add(made)
 
 
-def alike(values: Sequence[Value]) -> bool:
+def alike(values: Sequence[ArrangedValue]) -> bool:
     """Whether they are one tensor each, of the same shape, rearranged alike."""
     first = values[0]
     return not any(value.source.stacked for value in values) and all(

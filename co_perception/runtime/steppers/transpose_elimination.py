@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from co_perception.runtime.steppers.arranged_values import Nodes, ArrangedSource, UnchangedError, Value, alike
+from co_perception.runtime.steppers.arranged_values import (
+    ArrangedSource,
+    ArrangedValue,
+    NewGraph,
+    UnchangedError,
+    alike,
+)
 from co_perception.runtime.steppers.axis_arrangement import NoArrangementError
 from co_perception.runtime.steppers.parts_of_whole import ELEMENTWISE, Wholes, operation
 
@@ -53,7 +59,7 @@ def _transposes(graph: fx.Graph) -> int:
 
 class _Elimination:
     def __init__(self, graph: fx.Graph) -> None:
-        self._given, self._made = graph, Nodes()
+        self._given, self._made = graph, NewGraph()
         self._values: dict[fx.Node, Any] = {}
         self._wholes = Wholes(self._made.add)
 
@@ -64,7 +70,7 @@ class _Elimination:
                 self._made.graph.output(map_arg(node.args[0], self._node))
             elif node.op != "call_function":
                 made = self._made.copy(node, self._node)
-                self._values[node] = Value.of(made) if node.op == "placeholder" else made
+                self._values[node] = ArrangedValue.of(made) if node.op == "placeholder" else made
             else:
                 self._values[node] = self._call(node)
         self._made.graph.eliminate_dead_code()
@@ -78,12 +84,12 @@ class _Elimination:
         shown, axis = None, 1
         if name == "getitem" and isinstance(first, list):
             return first[int(node.args[1])]  # type: ignore[arg-type]
-        if isinstance(first, Value):
+        if isinstance(first, ArrangedValue):
             shown = self._rearranged(name, node, first)
         elif name in ("stack", "cat"):
             given: Any = node.args[0]
             parts = [self._values[part] for part in given]
-            if all(isinstance(part, Value) for part in parts):
+            if all(isinstance(part, ArrangedValue) for part in parts):
                 axis = int(node.args[1] if len(node.args) > 1 else 0) % node.meta["val"].dim()  # type: ignore[arg-type]
                 shown = (self._stacked if name == "stack" else self._joined)(node, parts, axis)
         if shown is None and name in ELEMENTWISE:
@@ -91,9 +97,9 @@ class _Elimination:
         if shown is not None:
             return shown
         made = self._made.copy(node, self._node, inside=name in ("stack", "cat") and axis == 0)
-        return Value.of(made) if isinstance(made.meta.get("val"), Tensor) else made
+        return ArrangedValue.of(made) if isinstance(made.meta.get("val"), Tensor) else made
 
-    def _rearranged(self, name: str, node: fx.Node, x: Value) -> Any:
+    def _rearranged(self, name: str, node: fx.Node, x: ArrangedValue) -> Any:
         known, like = x.arrangement, node.meta["val"]
         if name in SAME:
             return x
@@ -105,7 +111,7 @@ class _Elimination:
             try:
                 return replace(x, arrangement=known.viewed(tuple(like.shape), x.whole))
             except NoArrangementError:
-                plain = Value.of(self._made.node(x))
+                plain = ArrangedValue.of(self._made.node(x))
                 return replace(plain, arrangement=plain.arrangement.viewed(tuple(like.shape)))
         if name == "batch_norm" and not x.source.stacked and not known.in_order and len(known.axes[1]) == 1:
             if known.axis_of(known.axes[1][0], x.source.like.shape) != 1:
@@ -116,7 +122,7 @@ class _Elimination:
             return self._part(name, node, x)
         return None
 
-    def _part(self, name: str, node: fx.Node, x: Value) -> Any:
+    def _part(self, name: str, node: fx.Node, x: ArrangedValue) -> Any:
         """A part of a value along one axis, or all of them; None where that is no axis of its source."""
         place = {"split": 2, "split_with_sizes": 2}.get(name, 1)
         axis = int(node.args[place] if len(node.args) > place else 0) % len(x.arrangement.axes)  # type: ignore[arg-type]
@@ -127,7 +133,7 @@ class _Elimination:
             if factor != x.whole or name not in ("unbind", "select"):
                 return None
             fewer = x.arrangement.without(axis, factor)
-            parts = [Value(ArrangedSource((part,)), fewer) for part in x.source.nodes]
+            parts = [ArrangedValue(ArrangedSource((part,)), fewer) for part in x.source.nodes]
             return parts if name == "unbind" else parts[node.args[2]]  # type: ignore[index]
         own = x.arrangement.axis_of(factor, x.source.like.shape)
         if own is None or own == 0:
@@ -144,32 +150,34 @@ class _Elimination:
             parts.append(self._of_part(part, x, axis, factor, name == "unbind"))
         return parts
 
-    def _of_part(self, made: fx.Node, x: Value, axis: int, factor: int, gone: bool) -> Value:
+    def _of_part(self, made: fx.Node, x: ArrangedValue, axis: int, factor: int, gone: bool) -> ArrangedValue:
         size = x.arrangement.sizes[factor]
         if gone:
-            return Value(ArrangedSource((made,)), x.arrangement.without(axis, factor))
+            return ArrangedValue(ArrangedSource((made,)), x.arrangement.without(axis, factor))
         # The size of the axis that is left, by what the source has fewer.
         left = made.meta["val"].numel() * size // x.source.like.numel()
         if left == 1:
             fewer = x.arrangement.without(axis, factor)
-            return Value(ArrangedSource((made,)), replace(fewer, axes=(*fewer.axes[:axis], (), *fewer.axes[axis:])))
-        return Value(ArrangedSource((made,)), x.arrangement.resized(factor, left))
+            return ArrangedValue(
+                ArrangedSource((made,)), replace(fewer, axes=(*fewer.axes[:axis], (), *fewer.axes[axis:]))
+            )
+        return ArrangedValue(ArrangedSource((made,)), x.arrangement.resized(factor, left))
 
-    def _stacked(self, node: fx.Node, parts: Sequence[Value], axis: int) -> Value | None:
+    def _stacked(self, node: fx.Node, parts: Sequence[ArrangedValue], axis: int) -> ArrangedValue | None:
         first = parts[0]
         if axis == 0 or len(parts) == 1 or not alike(parts):
             return None
         nodes = tuple(part.source.nodes[0] for part in parts)
         arrangement = first.arrangement.with_axis(axis, len(parts))
         if (found := self._wholes.of(nodes)) is None:
-            return Value(ArrangedSource(nodes, stacked=True), arrangement)
+            return ArrangedValue(ArrangedSource(nodes, stacked=True), arrangement)
         whole, own = found
         before = prod(whole.meta["val"].shape[:own])
         sizes = arrangement.sizes
         to = next(place for place in range(len(sizes)) if prod(sizes[:place]) == before)
-        return Value(ArrangedSource((whole,)), arrangement.moved(len(sizes) - 1, to))
+        return ArrangedValue(ArrangedSource((whole,)), arrangement.moved(len(sizes) - 1, to))
 
-    def _joined(self, node: fx.Node, parts: Sequence[Value], axis: int) -> Value | None:
+    def _joined(self, node: fx.Node, parts: Sequence[ArrangedValue], axis: int) -> ArrangedValue | None:
         """A concatenation along an axis of the sources; None where it is along none."""
         first = parts[0]
         if axis == 0 or any(part.source.stacked for part in parts) or first.arrangement.in_order:
@@ -185,12 +193,12 @@ class _Elimination:
             return None
         nodes = [part.source.nodes[0] for part in parts]
         made = self._made.add(node.target, (nodes, own.pop()))
-        return Value(ArrangedSource((made,)), first.arrangement.resized(factor, node.meta["val"].shape[axis]))
+        return ArrangedValue(ArrangedSource((made,)), first.arrangement.resized(factor, node.meta["val"].shape[axis]))
 
-    def _elementwise(self, node: fx.Node) -> Value | None:
+    def _elementwise(self, node: fx.Node) -> ArrangedValue | None:
         """A function of single elements, of the sources; None where those would have to be laid out alike before."""
         given = list(node.all_input_nodes)
-        parts = {each: value for each in given if isinstance(value := self._values[each], Value)}
+        parts = {each: value for each in given if isinstance(value := self._values[each], ArrangedValue)}
         others = [self._values[each].meta["val"] for each in given if each not in parts]
         shape = tuple(node.meta["val"].shape)
         if any(not isinstance(other, Tensor) or other.numel() != 1 or other.dim() > 1 for other in others):
@@ -211,13 +219,13 @@ class _Elimination:
         made = torch.empty(like.source.like.shape, dtype=node.meta["val"].dtype, device="meta")
         return replace(like, source=ArrangedSource((self._made.add(node.target, args, made, kwargs),)))
 
-    # Nodes
+    # NewGraph
 
     def _node(self, node: fx.Node) -> fx.Node:
         value = self._values[node]
         if isinstance(value, list):
             raise UnchangedError(f"{node}, which is several tensors, is handed on as a whole")
-        return self._made.node(value) if isinstance(value, Value) else value
+        return self._made.node(value) if isinstance(value, ArrangedValue) else value
 
 
 def _shapes(value: Any) -> Any:
