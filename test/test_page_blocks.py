@@ -97,6 +97,14 @@ def data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {}
 
 
+def own_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    pytest.importorskip("lightning")
+    from helpers import page_files
+
+    page_files.write_joints_csv(Path("my_skeletons"))
+    return {}
+
+
 def training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     torch = pytest.importorskip("torch")
     pytest.importorskip("lightning")
@@ -168,7 +176,8 @@ PROGRAMS: list[tuple[str, tuple[int, ...], Given, bool]] = [  # the last says wh
     ("docs/bundle.md", (0,), bundle, False),
     ("docs/continual.md", (0,), nothing, False),
     ("docs/data.md", (0, 1), data, False),
-    ("docs/data.md", (2,), nothing, False),
+    ("docs/data.md", (2, 3), own_files, True),
+    ("docs/data.md", (4,), nothing, False),
     ("docs/evaluation.md", (0,), nothing, False),
     ("docs/pose.md", (0,), pose, True),
     ("docs/training.md", (0, 1), training, True),

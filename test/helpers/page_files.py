@@ -45,6 +45,16 @@ def write_pyskl(path: Path) -> None:
     path.write_bytes(pickle.dumps({"split": {"xsub_train": [one["frame_dir"]]}, "annotations": [one]}))
 
 
+def write_joints_csv(folder: Path, people: int = 5) -> None:
+    """A file for each activity of drawn people: a line a frame, x, y and score of COCO's joints, 30 a second."""
+    folder.mkdir()
+    for person in range(people):
+        for name in ("wave", "squat", "stand"):
+            figure = Figure(name, 10 * person + len(name))
+            rows = np.stack([figure.frame(tick / 30.0)[:, [0, 1, 3]].reshape(-1) for tick in range(60)])
+            np.savetxt(folder / f"{name}_p{person}.csv", rows, "%.3f", ",", header="x0,y0,score0,...", comments="")
+
+
 def write_videos(folder: Path, labels: tuple[str, ...] = ("wave", "sit"), each: int = 3, frames: int = 20) -> None:
     """A folder of videos for each label: bars that move to the left for the first, to the right for the second."""
     for label, name in enumerate(labels):

@@ -217,7 +217,10 @@ def _frame_shape(module: nn.Module, axes: Axes, example: Tensor | Sequence[int] 
     """The shape (C, *space) of a frame: of the example, or told by the first layer where there is no space."""
     if isinstance(example, Tensor):
         if example.dim() != len(axes.order):
-            raise ValueError(f"an example clip has the axes {axes}, got a tensor of shape {tuple(example.shape)}")
+            raise ValueError(
+                f"expected an example clip with the axes {axes}, got a tensor of shape {tuple(example.shape)}. They "
+                'are guessed from the first layer: say layout="BCTV" for joints, "BCTHW" for pictures'
+            )
         lengths = {CHANNELS: 1} | dict(zip(axes.every, example.shape, strict=True))
         return tuple(lengths[place] for place in range(3 + axes.space) if place not in (STREAMS, TIME))
     if example is not None:

@@ -400,6 +400,25 @@ def test_without_an_example_of_pictures_it_says_that_nothing_is_proved() -> None
     convert(network, example=torch.zeros(1, 3, 4, 5, 5))
 
 
+class FlatJoints(nn.Module):
+    """Clips (B, C, T, V) of joints, whose first layer takes (B, C * V, T)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = nn.Conv1d(3 * 4, 5, 3), nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.conv(x.permute(0, 1, 3, 2).flatten(1, 2)).mean(2))
+
+
+def test_where_the_first_layer_does_not_tell_the_axes_it_asks_for_them() -> None:
+    network, example = FlatJoints().eval(), torch.zeros(1, 3, 8, 4)
+    with pytest.raises(ValueError, match='shape .1, 3, 8, 4.*say layout="BCTV" for joints'):
+        convert(network, example=example)
+    layer = convert(network, example=example, layout="BCTV")
+    check_streaming(layer, (3, 4), reference=network, whole_clip=True, gradients=False)
+
+
 def test_a_reading_that_is_wrong_is_refused_by_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     from co_perception.continual.convert import function_reader
 
