@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from co_perception.cli import COMMANDS
-from co_perception.commands import train
+from co_perception.commands import train_settings
 from co_perception.data.bags.labeled_bags import bag_samples
 from co_perception.data.datasets.kinetics_skeleton import kinetics_samples
 from co_perception.data.datasets.ntu import ntu_samples
@@ -142,7 +142,7 @@ def test_every_command_that_takes_data_is_in_the_table_of_them() -> None:
 def test_the_settings_of_the_command_are_told_where_they_are_not_those_of_the_class() -> None:
     page = (ROOT / "docs/training.md").read_text()
     told = dict(re.findall(r"`(\w+): ([\w.-]+)`", page.split("own settings")[1].split("\n\n")[0]))
-    [given] = re.findall(r"own = TrainConfig\((.*?)\)", inspect.getsource(train))
+    [given] = re.findall(r"own = TrainConfig\((.*?)\)", inspect.getsource(train_settings))
     assert told == {name: value.lower() for name, value in (pair.split("=") for pair in given.split(", "))}
 
 

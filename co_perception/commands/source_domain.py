@@ -73,19 +73,24 @@ def add_source_domain(parser: argparse.ArgumentParser) -> None:
 
 
 def read_domains(
-    given: SampleSources, source: Sequence[Path], variant: SkeletonVariant, step: int, counts: StageCounts
+    given: SampleSources,
+    source: Sequence[Path],
+    variant: SkeletonVariant,
+    step: int,
+    counts: StageCounts,
+    shortest: int | None = None,
 ) -> tuple[Samples, Samples | None, Skipped]:
     """Samples of the target, those of the source with the target's classes (None without one), and what was skipped.
 
-    Options of data sets hold for both. `--annotations` is for the target: recordings of the source have their
-    annotations beside them.
+    `shortest` is that of `read_samples`, without a source. Options of data sets hold for both. `--annotations` is for
+    the target: recordings of the source have their annotations beside them.
 
     Raises:
         FileNotFoundError, ValueError: as `read_samples`.
         ValueError: where source and target share no class, show the same recordings, or have other joints.
     """
     if not source:
-        target, skipped = read_samples(given, variant, step, counts)
+        target, skipped = read_samples(given, variant, step, counts, shortest=shortest)
         return target, None, skipped
     if {path.resolve() for path in source} & {path.resolve() for path in given.sources}:
         raise ValueError("a recording or data set is given twice, as the target and as --source: leave it out of one.")

@@ -97,6 +97,7 @@ def read_samples(
     counts: StageCounts | None = None,
     *,
     check: bool = True,
+    shortest: int | None = None,
 ) -> tuple[Samples, Skipped]:
     """Samples with the same classes: windows of the network's length from recordings, and whole clips from data sets.
 
@@ -106,6 +107,7 @@ def read_samples(
         step: frames from window to window.
         counts: counts what becomes of messages, poses, clips and annotated time.
         check: refuse options that change nothing, see `check_sources`.
+        shortest: frames of the shortest sample of a recording; None: those of a window.
 
     Returns:
         Samples, and what could not be used.
@@ -136,6 +138,7 @@ def read_samples(
             given.background,
             topic=given.topic,
             counts=counts,
+            shortest=shortest,
         )
         parts.append(read[0])
         skipped += read[1]

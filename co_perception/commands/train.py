@@ -32,6 +32,7 @@ from co_perception.commands.sources import (
     options_of,
     print_start_command,
 )
+from co_perception.commands.train_settings import cut_of, skeleton_settings
 from co_perception.commands.train_video import HEAD, NETWORK, VideoSources, head_settings, read_videos, video_learner
 from co_perception.engine.arguments import HELD_OUT_SHARE, CountArgument
 from co_perception.engine.paths import expanded, user_path
@@ -137,20 +138,19 @@ def _run(arguments: argparse.Namespace) -> int:
 def _train_skeleton(options: TrainOptions, arguments: argparse.Namespace, counts: StageCounts) -> None:
     from co_perception.learners.skeleton import ContinualSkeletonLearner
     from co_perception.networks.variants_skeleton import skeleton_variant
-    from co_perception.training.config import TrainConfig
 
     network = options.network or (_network_of(options.start) if options.start else "costgcn_short")
     variant = skeleton_variant(network)
     sources, unfit = _with_recorded_clips(options_of(SampleSources, arguments), options)
-    # For a few recordings: many small steps, and classes drawn equally often, however long each was shown.
-    own = TrainConfig(batch_size=16, lr=3e-3, balance=True)
-    config = _settings(options, own)
     domain = options_of(SourceDomain, arguments)
-    adaptation, step = domain.settings(), options.step or max(variant.clip // 4, 1)
-    samples, source, skipped = read_domains(sources, domain.source, variant, step, counts)
+    own = skeleton_settings(variant, started=options.start is not None, adapted=bool(domain.source))
+    config = _settings(options, own.config)
+    adaptation, cut = domain.settings(), cut_of(variant, config)
+    read_as, step = replace(variant, clip=cut.window), options.step or cut.step
+    samples, source, skipped = read_domains(sources, domain.source, read_as, step, counts, cut.shortest)
     if skipped := unfit + skipped:
         print(skipped.report(), file=sys.stderr)
-    learner = ContinualSkeletonLearner(network, classes=samples.classes)
+    learner = ContinualSkeletonLearner(network, classes=samples.classes, **own.limits_in(config))
     if options.start:
         learner.start_from(model_folder(options.start))
     division = divide(samples, options_of(HoldOut, arguments))

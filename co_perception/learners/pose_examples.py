@@ -27,6 +27,10 @@ class PoseExamples:
 
     Clips of `variant.clip` frames: the middle of longer ones, or a random part where augmentation draws. An example is
     mirrored only where its class is its own mirror image by name: `mirrored_label`. Pairs are read when needed.
+
+    Args:
+        frames: of each input instead; shorter sequences end with zeros then, and are not repeated. None: those of a
+            clip.
     """
 
     def __init__(
@@ -36,8 +40,11 @@ class PoseExamples:
         classes: Sequence[str],
         variant: SkeletonVariant,
         augment: SkeletonAugment | None,
+        frames: int | None = None,
     ) -> None:
         self.dataset, self.labels, self.variant = dataset, labels, variant
+        self._frames = frames or variant.clip
+        self._read_as = variant if frames is None else dataclasses.replace(variant, clip=1)
         augment = augment or SkeletonAugment()
         unmirrored = dataclasses.replace(augment, mirror=0.0)
         mirrors = mirrored_label(classes)
@@ -69,12 +76,14 @@ class PoseExamples:
         """(3, T, V, M) float32, normalized."""
         sequence = self._sequence(index)
         try:
-            values = network_clip(sequence, self.variant)
+            values = network_clip(sequence, self._read_as)
         except ValueError as error:
             raise ValueError(f"example {index}: {error}") from error
-        spare = values.shape[1] - self.variant.clip
+        spare = max(values.shape[1] - self._frames, 0)
         start = spare // 2 if rng is None else int(rng.integers(spare + 1))
-        values = values[:, start : start + self.variant.clip]
+        values = values[:, start : start + self._frames]
         if rng is not None:
             values = self._augment[self.labels[index]](values, layout(sequence.layout), rng)
-        return torch.from_numpy(cut_clip_input(values, sequence.layout, self.variant).values)
+        made = cut_clip_input(values, sequence.layout, self.variant).values
+        missing = self._frames - made.shape[1]
+        return torch.from_numpy(np.pad(made, [(0, 0), (0, missing), (0, 0), (0, 0)]) if missing else made)

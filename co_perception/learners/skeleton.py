@@ -102,7 +102,8 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
         make_bundle(network, self.variant, metadata, self.digest(), sha256(weights).hexdigest()).write(Path(path))
 
     def _examples(self, dataset: Pairs, labels: Sequence[int], config: TrainConfig) -> PoseExamples:
-        return PoseExamples(dataset, labels, self.labels, self.variant, self.augment)
+        frames = config.frames if config.mode == "step" else None
+        return PoseExamples(dataset, labels, self.labels, self.variant, self.augment, frames)
 
     def _note_training(self, examples: Examples) -> None:
         if self._needs is None and isinstance(examples, PoseExamples):

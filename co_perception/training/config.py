@@ -50,7 +50,8 @@ class TrainConfig:
             computed once and stored.
         min_progress: share of the receptive field that must be real in modes "step" and "head".
         chunk: steps that are streamed at once in step mode; answers do not depend on it, time and memory do.
-        frames: of a training clip, None for the network's own length.
+        frames: of a training clip, None for the network's own length. Of poses in mode "step": most of an example; what
+            is shorter ends with frames that do not count.
         workers: processes that load examples.
         accelerator: as in Lightning.
         devices: per machine.

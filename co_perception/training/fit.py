@@ -17,7 +17,7 @@ from co_perception.training.config import TrainConfig
 from co_perception.training.domain_adaptation import AdaptationSettings, check_adaptation
 from co_perception.training.examples import Examples
 from co_perception.training.metrics import measure
-from co_perception.training.modes import answers, mean_logits
+from co_perception.training.modes import answer_stride, answers, mean_logits
 from co_perception.training.shared_content import check_separate
 
 
@@ -122,7 +122,7 @@ def predict(network: nn.Module, examples: Examples, batch_size: int = 32, config
         (N, classes) on the CPU: of the clips, or in the other modes the mean of the answers past warm-up.
     """
     config = config or TrainConfig()
-    device = next(network.parameters()).device
+    device, stride = next(network.parameters()).device, answer_stride(network, config)
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
@@ -133,7 +133,7 @@ def predict(network: nn.Module, examples: Examples, batch_size: int = 32, config
                 tensors = (examples.tensor(index, None) for index in indices)
                 for _, group in itertools.groupby(tensors, key=lambda tensor: tensor.shape):
                     x = torch.stack(list(group)).to(device)  # (B, C, T, ...) of one shape
-                    logits.append(mean_logits(answers(network, x, config).float(), x, config).cpu())
+                    logits.append(mean_logits(answers(network, x, config).float(), x, config, stride).cpu())
     finally:
         for module, training in modes.items():
             module.training = training

@@ -35,7 +35,7 @@ from co_perception.training.config import EXTRA, TrainConfig
 from co_perception.training.domain_adaptation import JointBatchSampler, JointDataset, JointExamples, adaptation_loss
 from co_perception.training.examples import EpochBatchSampler, ExampleDataset, Examples
 from co_perception.training.metrics import collection, mean, take
-from co_perception.training.modes import answer_loss, answers, mean_logits, set_training
+from co_perception.training.modes import answer_loss, answer_stride, answers, mean_logits, set_training
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -106,14 +106,15 @@ class TrainingModule(LightningModule):
             loss = adaptation_loss(self.network, x, labels, of_source[0], adaptation, config.label_smoothing)
         else:
             logits = answers(self.network, x, config).float()
-            loss = answer_loss(logits, labels, x, config)
+            loss = answer_loss(logits, labels, x, config, answer_stride(self.network, config))
         self.losses.update(loss.detach(), len(labels))
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         x, labels = batch
         config = self.run_state.config
-        logits = mean_logits(answers(self.network, x, config).float(), x, config)
+        stride = answer_stride(self.network, config)
+        logits = mean_logits(answers(self.network, x, config).float(), x, config, stride)
         self.val_losses.update(F.cross_entropy(logits, labels), len(labels))
         self.measures.update(logits, labels)
 

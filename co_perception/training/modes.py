@@ -35,23 +35,39 @@ def answers(network: nn.Module, x: Tensor, config: TrainConfig) -> Tensor:
     return streamed(cast(Streaming, network), x, min_progress=config.min_progress, chunk=config.chunk)
 
 
-def mean_logits(logits: Tensor, x: Tensor, config: TrainConfig) -> Tensor:
-    """Logits (B, classes) of examples: the mean of their answers (B, S, classes) that count."""
-    return logits.mean(1) if config.mode != "head" else (logits * _shares(x)[:, :, None]).sum(1)
+def answer_stride(network: nn.Module, config: TrainConfig) -> int:
+    """Frames, or tokens of a head, from one of `answers` to the next."""
+    return cast(Streaming, network).timing.stride if config.mode == "step" else 1
 
 
-def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig) -> Tensor:
+def mean_logits(logits: Tensor, x: Tensor, config: TrainConfig, stride: int = 1) -> Tensor:
+    """Logits (B, classes) of examples x: the mean of answers (B, S, classes) that count, one in `stride` frames."""
+    return (logits * _shares(logits, x, config, stride)[:, :, None]).sum(1)
+
+
+def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig, stride: int = 1) -> Tensor:
     """Cross entropy of all answers (B, S, classes) that count, for classes (B,): each example weighs the same."""
     targets, smoothing = labels.repeat_interleave(logits.shape[1]), config.label_smoothing
-    if config.mode != "head":
-        return F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=smoothing)
     losses = F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=smoothing, reduction="none")
-    return (losses * _shares(x).flatten()).sum() / len(labels)
+    return (losses * _shares(logits, x, config, stride).flatten()).sum() / len(labels)
 
 
-def _shares(x: Tensor) -> Tensor:
-    """(B, T) share of each step in its example, from the last channel of x (B, F + 1, T); in sum 1 for each example."""
-    counted = x[:, -1]
+def _shares(logits: Tensor, x: Tensor, config: TrainConfig, stride: int) -> Tensor:
+    """(B, S) share of each answer in its example, in sum 1.
+
+    In head mode the last channel of x (B, F + 1, T) says which count. In step mode those do not that see nothing new
+    but zeros, with which an example ends that is shorter than others.
+    """
+    steps = logits.shape[1]
+    if config.mode == "head":
+        counted = x[:, -1]
+    elif config.mode == "clip":
+        counted = logits.new_ones(len(x), steps)
+    else:
+        shown = (x != 0).movedim(TIME, 1).flatten(2).any(-1)  # (B, T)
+        spare = shown.flip(1).int().argmax(1) // stride  # answers to the zeros at the end
+        from_end = torch.arange(steps - 1, -1, -1, device=x.device)
+        counted = (from_end >= spare.clamp(max=steps - 1)[:, None]).to(logits.dtype)
     return counted / counted.sum(1, keepdim=True).clamp(min=1)
 
 

@@ -237,6 +237,17 @@ def test_fine_tuning_begins_with_all_but_the_classifier(trained: Path, recording
         torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("mode", "limits"), [("step", (0.6, 0.8)), ("clip", (0.75, 0.0))])
+def test_a_network_that_answers_at_once_is_trained_on_all_its_answers(
+    recordings: list[Path], tmp_path: Path, mode: str, limits: tuple[float, float]
+) -> None:
+    given = ["--from", "cotcn_everyday", "--epochs", "1", *(() if mode == "step" else ("--set", "mode=clip"))]
+    assert cli.main(["train", str(recordings[0]), "--out", str(tmp_path / "out"), *given]) == 0
+    config, model = TrainConfig.from_yaml(tmp_path / "out/config.yaml"), Metadata.read(tmp_path / "out/model")
+    assert config.mode == mode and config.frames == 64
+    assert (model.min_progress, model.threshold) == limits
+
+
 def test_mistakes_are_told_in_one_line(recordings: list[Path], tmp_path: Path, capsys: Capture) -> None:
     out = ["--out", str(tmp_path / "out")]
     assert cli.main(["train", str(tmp_path / "nowhere"), *out]) == 1

@@ -36,6 +36,15 @@ def test_a_long_recording_gives_its_middle_and_in_training_any_part() -> None:
     assert len(found) > 10
 
 
+def test_a_stretch_that_is_shorter_than_an_example_ends_with_zeros() -> None:
+    short = sequence([body(1, frame) for frame in range(12)])
+    found = PoseExamples([(short, Category(0))], [0], CLASSES, COSTGCN_SHORT, None, 20).tensor(0, None)
+    assert found.shape == (3, 20, 17, 1)
+    assert torch.equal(found[:, :12], wanted(short)) and not found[:, 12:].any()
+    long = PoseExamples([(LONG, Category(0))], [0], CLASSES, COSTGCN_SHORT, None, 40).tensor(0, None)
+    assert torch.equal(long, wanted(LONG))
+
+
 def test_augmentation_is_a_function_of_the_generator_and_changes_training_alone() -> None:
     some = examples(LONG, augment=SkeletonAugment(rotation=20, jitter=0.05, joint_dropout=0.3))
     one, two, other = (some.tensor(0, np.random.default_rng(seed)) for seed in (1, 1, 2))

@@ -6,11 +6,21 @@ from collections import OrderedDict
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import co_perception.continual as co
 from co_perception.training.config import TrainConfig
-from co_perception.training.modes import answers, first_counted, least_frames, set_training, streamed
+from co_perception.training.modes import (
+    answer_loss,
+    answer_stride,
+    answers,
+    first_counted,
+    least_frames,
+    mean_logits,
+    set_training,
+    streamed,
+)
 
 
 def network(padding: int = 0) -> co.Sequential:
@@ -62,6 +72,25 @@ def test_answers_stand_from_min_progress_on(min_progress: float) -> None:
     assert streamed(net, x[:, :, :least], min_progress=min_progress).shape[1] == 1
     with pytest.raises(ValueError, match=f"the first takes {least}"):
         streamed(net, x[:, :, : least - 1], min_progress=min_progress)
+
+
+def test_zeros_at_the_end_of_an_example_do_not_count() -> None:
+    """Examples of several lengths in one batch have the loss and the scores that each has alone."""
+    net, config = network(padding=1), TrainConfig(mode="step", min_progress=0.5)
+    stride, labels = answer_stride(net, config), torch.tensor([3, 1])
+    x = clips(30)
+    x[1, :, 18:] = 0
+    alone = [answers(net, part, config) for part in (x[:1], x[1:, :, :18])]
+    assert stride == 2 and alone[0].shape[1] == alone[1].shape[1] + 6
+    together = answers(net, x, config)
+    wanted = torch.stack([logits[0].mean(0) for logits in alone])
+    torch.testing.assert_close(mean_logits(together, x, config, stride), wanted)
+    losses = [
+        F.cross_entropy(logits[0], label.expand(logits.shape[1])) for logits, label in zip(alone, labels, strict=True)
+    ]
+    torch.testing.assert_close(answer_loss(together, labels, x, config, stride), torch.stack(losses).mean())
+    empty = answer_loss(answers(net, 0 * x, config), labels, 0 * x, config, stride)
+    assert torch.isfinite(empty)
 
 
 def test_norms_stand_still_in_step_mode_only() -> None:

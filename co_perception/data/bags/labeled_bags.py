@@ -67,6 +67,7 @@ def bag_samples(
     topic: str | None = None,
     max_gap_s: float = MAX_GAP_S,
     counts: StageCounts | None = None,
+    shortest: int | None = None,
 ) -> tuple[Samples, Skipped]:
     """Windows of annotated recordings, ready to train on.
 
@@ -82,10 +83,12 @@ def bag_samples(
         topic: of the skeletons, where a bag has several.
         max_gap_s: a person who is out of sight for longer starts anew; no window spans the gap.
         counts: counts what becomes of messages, poses and annotated time.
+        shortest: frames of a stretch that gives a sample, of all of it, though it is shorter than a window; None: a
+            window's.
 
     Returns:
-        Samples of `SkeletonSequence` (C, window, V, 1) with the classes in alphabetical order, background last; subject
-        and group as in `Piece`; and what was skipped.
+        Samples of `SkeletonSequence` (C, window or less, V, 1) with the classes in alphabetical order, background last;
+        subject and group as in `Piece`; and what was skipped.
     """
     skipped, counts = Skipped(), counts or StageCounts()
     read = list(recordings(bags, annotations, layout, skipped, background, topic, counts))
@@ -97,8 +100,9 @@ def bag_samples(
     classes = sorted(names, key=lambda name: (name == background, name))
     items: list[Sample] = []
     for piece in pieces:
-        found = list(_windows(piece, classes.index(piece.label), rate_hz, window, step, max_gap_s, counts))
-        short = f"shorter than a window of {window / rate_hz:.2g} s"
+        sizes = (window, step, shortest or window)
+        found = list(_windows(piece, classes.index(piece.label), rate_hz, sizes, max_gap_s, counts))
+        short = f"shorter than a window of {(shortest or window) / rate_hz:.2g} s"
         if found:
             counts.add(Stage.WINDOWS)
         elif piece.label != background:
@@ -298,14 +302,17 @@ def _too_slow(recording: Recording, rate_hz: float) -> str:
 
 
 def _windows(
-    piece: Piece, label: int, rate_hz: float, window: int, step: int, max_gap_s: float, counts: StageCounts
+    piece: Piece, label: int, rate_hz: float, sizes: tuple[int, int, int], max_gap_s: float, counts: StageCounts
 ) -> Iterator[Sample]:
-    stamps_ns = piece.stream.stamps_ns
+    """Samples of one piece; `sizes`: frames of a window, from one to the next, and of the shortest sample."""
+    stamps_ns, (window, step, shortest) = piece.stream.stamps_ns, sizes
     for frames in on_grid(stamps_ns, rate_hz, max_gap_s):
         what = f"ticks of the network's clock ({rate_hz:g} Hz) for which no frame came"
         counts.lose(Stage.CLOCK, what, len(frames) - len(np.unique(frames)))
         clip = np.ascontiguousarray(piece.stream.joints[frames].transpose(2, 0, 1))[..., None]
-        for start in range(0, len(frames) - window + 1, step):
+        if len(frames) < shortest:
+            continue
+        for start in range(0, max(len(frames) - window, 0) + 1, step):
             part, stream = clip[:, start : start + window], piece.stream
             data = SkeletonSequence(part, stream.layout, rate_hz, stream.coordinates)
             at_s = (stamps_ns[frames[start]] - stamps_ns[0]) / 1e9

@@ -57,6 +57,16 @@ def test_windows_lie_inside_their_interval_at_the_networks_rate(tmp_path: Path) 
     assert all(item.group.startswith(str(tmp_path / "b")) and item.subject == "" for item in samples.items)
 
 
+def test_a_stretch_that_is_shorter_than_a_window_is_a_sample_where_that_is_wanted(tmp_path: Path) -> None:
+    annotations = [Interval(s(1.0), s(1.5), "wave"), Interval(s(2.0), s(2.2), "wave"), Interval(s(3.0), s(4.0), "walk")]
+    path = bag(tmp_path / "b")
+    samples, skipped = bag_samples([path], annotations, "coco17", RATE, window=8, step=4, shortest=5)
+    assert x_of(samples) == [[10, 11, 12, 13, 14], list(range(30, 38))]
+    assert len(skipped) == 1 and "shorter than a window of 0.5 s" in skipped.report()
+    with_all, _ = bag_samples([path], annotations, "coco17", RATE, window=8, step=4)
+    assert x_of(with_all) == [list(range(30, 38))]
+
+
 def test_zero_scores_are_unknown_confidences(tmp_path: Path) -> None:
     """The fault zero_scores: an estimator without confidences was trained on as if it had found nothing."""
     unknown = standing(3.0)
