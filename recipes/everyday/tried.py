@@ -1,0 +1,133 @@
+"""What was tried of the everyday model, a chapter of docs/accuracy.md: figures of trainings that were made once."""
+
+from __future__ import annotations
+
+TRIED = """
+## What was tried
+
+On held-out people of fold 0, and on Kinder-Gator with nothing of it trained on, a quarter of the time each:
+
+| tried | held-out people: accuracy, other acts with a label | Kinder-Gator, its own labels | kept |
+|---|---|---|---|
+| batches of 96 | .915, .178 | .572 | |
+| the sets' own actions as a fourth loss (.5), gestures composed in .15 of the windows | .899, .156 | .546 | |
+| batches of 48 instead, own actions .3, gestures .06 | .935, .178 | .594 | yes |
+| and ways down and up composed in .25 of the windows | .919, .154 | .607 | .15 |
+| and batches of 32, a lower learning rate | .913, .168 | .581 | |
+
+Later, 2250 batches of 48 each, on held-out people of fold 0. "At .10" is the accuracy where "none" is given as much
+more or less as makes a tenth of the other acts get a label. Single acts are short ones of held-out people between two
+stretches of standing still: how often the right one of kicking, pointing, punching, pushing and throwing is told
+longest, how often a wrong one, and how often any label of other acts. Each row is one training:
+
+| tried | accuracy, other acts with a label; at .10 | single acts: right, wrong; others told | kept |
+|---|---|---|---|
+| as before, labels of short acts held for .4 s, products in bfloat16 | .810, .300; .665 | .58, .11; .65 | yes |
+| and single acts in .15 of windows; leaning trunks, turned arms, uneven pace | .782, .241; .672 | .58, .05; .42 | |
+| the same, mean of the weights (.998) | .764, .239; .648 | .57, .05; .40 | |
+| without styles, single acts in .1, whole channels dropped | .723, .194; .654 | .51, .04; .32 | yes |
+| and Muon for the convolutions, .02 | .853, .247; .775 | .64, .06; .35 | .03 |
+| and tremor up to 1.4 % instead of 2 %, fewer joints lost | .862, .231; .797 | .65, .04; .36 | |
+
+Products in float32 gave the same loss to .001, in a quarter more time. After 2250 batches by Muon the cross-entropy of
+the arms was .65 on people who were trained on and .69 on others, that of motion .32 and .37: the network was short of
+training, not of people. So the time went to the optimizer, to more batches, and to 160 channels instead of 128; 192
+have a lower loss after as many batches (2.79 and 2.86 after 675) and a higher one after the same time. Tried again
+with nothing of Kinder-Gator trained on, the last row has .590 among its own labels and tells .12 of its single acts
+rightly. With other styles, more various builds and joints that are placed otherwise, that is .629 and .11, with .37
+instead of .32 of the other acts labeled: promising, and too late to be trained, as were composed kicks.
+
+A network trained to the end by the last row (160 channels, 11000 batches) was not shipped. Measured as above, it had on
+people of fold 0 .95, .95 and .16; NW-UCLA, UTKinect, MSR Action3D, SBU and JHMDB among their own labels .86, .75, .71,
+.53, .86; on video standing .96, sitting .70, walking .39; UT-Interaction .17, and .03 wrong; 3 of 6 falls. What it
+gained on people of the same sets it lost where sets and cameras differ, real video above all. That shipped before this
+one (128 channels, 9000 batches by AdamW) had .89, .90, .19; .85, .75, .71, .59, .86; .96, .75, .48; .35, .05; 4 of 6.
+
+Composed short acts of the whole body, more various builds, joints that are placed otherwise and an uneven pace came
+then. With nothing of Kinder-Gator trained on, 2250 batches (128 channels):
+
+| tried | Kinder-Gator: all labels, its own labels; others told | single acts: right, wrong; others told |
+|---|---|---|
+| none of these | .389, .603; .246 | .09, .15; .19 |
+| all of these, short acts in .2 of the windows | .480, .638; .358 | .17, .12; .25 |
+
+Of its single acts no pointing was told and .04 of the punches, so these came more often in what was trained next (7500
+batches). It told the right one in .65 of UT-Interaction's clips, none wrongly, and walking in .26 of the answers. In
+the last training short acts are held as in takes, and nobody who sits strikes; fewer batches (6500) for want of time.
+Its classes come in shares of their own in training, composed ones above all, so biases are fitted to held-out people.
+With biases of the arms in full, other acts get a label in .11 instead of .29 on those people, and .28 of
+UT-Interaction's clips are told instead of .78; with half of them .17 and .45; with a quarter .20 and .62, and the best
+accuracy on one half of the held-out people, .895 instead of .888. That is what is shipped. The full biases of motion
+raise walking on held-out people from .79 to .90. The choice of a quarter was made on held-out people, with the figures
+of the videos in sight; so was the choice of this training instead of what was shipped before, which tells walking and
+NW-UCLA's acts better, and short acts on video far worse.
+
+Later again, on people of fold 0, calibrated as above. "Contrast" is two views of each window, composed walks and
+made-up movements, and a contrastive loss between the views. Each row is one training; the figures of video are of
+networks that did not see the people of fold 0, in the first row of that of everybody:
+
+| tried | accuracy, mean recall, other acts with a label; at .10 | video: sitting, walking, standing's arms |
+|---|---|---|
+| what is shipped (6500 batches of 48) | .88, .86, .20 | .82, .35, .77 |
+| 6000 batches of 64 | .898, .878, .235; .812 | .91, .55, .84 |
+| contrast, 5000 batches of 64 | .881, .851, .235; .788 | .86, .53, .89 |
+| the scores of the last two, averaged | .899, .867, .221; .801 | |
+
+The walks went over the floor with feet that stand, slow or fast, in curves, with turns and stops, while the arms did
+anything. None was shipped: nothing gains on held-out people, and among NW-UCLA's own labels the three have .71, .70 and
+.71, where the shipped one, of everybody, has .79. Two networks together are no better than one, so that more training
+alone promises little.
+
+Trainings of much the same recipes tell walking in .26 to .55 of the answers: the figure says little. Two clips with
+five seconds in all are annotated as walking. In one the man bends over a bed for a bottle, stands, and takes three
+short steps; in the other he walks, turns round at a door, and walks on. By eye, about six tenths of it is walking.
+
+In .89 of NW-UCLA's takes of bending that are taken for walking the hips move more than half a metre: people walk to
+what they pick up. Half of UTKinect's pushes and throws last less than a second.
+
+Then walks that lead to what people do (`Drawing.approaches`: into bends, squats, chairs, short acts and gestures, and
+away from them). 2250 batches each, nothing of Kinder-Gator and of the people of fold 0 trained on. "After a walk" are
+238 acts of Kinder-Gator and of held-out people, each joined to a real walk of a held-out person: how often the act has
+the highest score of these acts and walking. Quicker is up to 1.8 times, single acts 2.4 times as quick. Each figure is
+of one training:
+
+| tried | held-out people: accuracy, others told; at .10 | Kinder-Gator: own labels; others told | after a walk |
+|---|---|---|---|
+| as what is shipped, twice | .839, .183; .794 and .834, .237; .781 | .528; .412 and .524; .400 | .35 and .37 |
+| approaches in .15 of the windows | .785, .173; .763 | .537; .392 | .50 |
+| and quicker short acts, a quarter seen from their beginning on | .826, .190; .765 | .541; .279 | .49 |
+| and batches of 56, approaches in .13, ways down and up in .1 | .834, .151; .792 | .555; .342 | .43 |
+| and the one step of a short act is no motion | .837, .176; .799 | .598; .325 | .44 |
+| and lower hips or less lean in bends | .846, .180; .810 | .572; .325 | .45 |
+
+The last row was trained to the end (5500 batches of 56, once) and measured as what is shipped. People are those of fold
+0, of a network that did not see them; all else is of a network of everybody. The columns are accuracy, mean recall and
+others told; NW-UCLA, UTKinect, MSR Action3D, SBU and JHMDB among their own labels and among all; sitting, walking and
+standing's arms; the share of clips of UT-Interaction that are told rightly, and falls that are told:
+
+| | people | sets, own labels | sets, all labels | video | UT-Interaction; falls |
+|---|---|---|---|---|---|
+| what is shipped | .88, .86, .20 | .79, .73, .73, .66, .86 | .56, .51, .50, .39, .75 | .82, .35, .77 | .62; 4 of 6 |
+| with approaches | .90, .89, .20 | .77, .74, .73, .63, .87 | .57, .58, .46, .41, .78 | .90, .39, .94 | .60; 4 of 6 |
+
+It was not shipped, though it is as good on people and better in the sum of test sets and video, which had been asked
+of it. A figure that sits still and is seen from the front, of whom a test of the shipped model asks "no_motion", is
+told to stand up, with .63 (by what is shipped "no_motion", with .73), and the test was not changed for it. It may be
+chance: in 600 drawn seated people seen from the front (bodies of fold 0, known to both) .019 of its answers are
+"standing_up", and .018 of those of what is shipped. Galleries on its features are a little worse: UTD-MHAD, five ways,
+.85 instead of .86, MSR Action3D .75 as before; of acts without a label .76 and .62 instead of .79 and .63. NW-UCLA and
+SBU lose among their own labels: throws, punches and pushes of people who come nearer are walking more often. Of
+NW-UCLA's takes of bending, what is shipped says for a third of a second that somebody bends in .34, and the network of
+four fifths of the people with approaches in .30: the walk alone does not hide a bend.
+
+What is left: bends as a Kinect sees them; throws and pushes that begin in a walk; the few people of a set who do an act
+in a way of their own (UTD-MHAD's crossed and curled arms); acts that are nearly the same (knocking and waving, swiping
+and pointing); and the way from one set to another. Other ways to one answer per take (shorter spans, the best one,
+means, logarithms) only exchange recall for other acts that get a label. UTKinect was read at half its speed, which is
+mended.
+
+On video, watched by eye: "bending" and "standing" of who sits is a man who picks up a phone from his chair, annotated
+as sitting throughout; "bending" of who walks or stands is a man who picks up a bottle from the bed, and from the floor.
+Who walks slowly or with a bottle in his hands is "no_motion". A man who lies with his feet to the camera is sitting for
+the network in both falls that are missed. UT-Interaction's punches last a third of a second, and four of ten are told.
+"""
