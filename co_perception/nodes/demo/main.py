@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None, makers: Makers | None = None) -
         print(f"demo: {error}", file=sys.stderr)
         return 1
     print_summary(summary)
-    print(f"Look at {', '.join(sorted(path.name for path in options.out.iterdir()))} in {options.out}.")
+    names = sorted(path.name for path in options.out.iterdir() if not path.name.startswith("."))  # of a run cut off
+    print(f"Look at {', '.join(names)} in {options.out}.")
     for name, loss in losses:
         print(f"demo: {name}: {loss}", file=sys.stderr)
     return int(options.strict and bool(losses))
