@@ -174,6 +174,11 @@ class ModuleView(EachFrame):
         """The same for views of modules that do the same."""
         return identity(self._viewed[0])
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it looks at one number at a time, so that any shape will do."""
+        return isinstance(self._viewed[0], ELEMENTWISE)
+
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
         self.training = self._viewed[0].training  # `train` of the parent does not reach this layer
         return super().unrolled(frames, past, clock)
@@ -186,7 +191,7 @@ class ModuleView(EachFrame):
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             statistics = (module.running_mean, module.running_var, module.weight, module.bias)
             return F.batch_norm(frame, *statistics, eps=module.eps)
-        if isinstance(module, ELEMENTWISE):
+        if self.is_elementwise:
             return module(frame)
         return super().each(frame)
 

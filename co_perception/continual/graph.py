@@ -72,13 +72,13 @@ class GraphConv(EachFrame):
 
         A projecting skip is one more kind of neighbor: the joint itself.
         """
-        scale, shift = _affine(self.bn)
+        scale, shift = affine(self.bn)
         matrices, biases = _pointwise_weights(list(self.g_conv))
         kernels, bias = torch.stack(matrices) * scale[:, None], torch.stack(biases).sum(0) * scale + shift
         if len(self.gcn_residual):
             conv, norm = self.gcn_residual
             (matrix,), (skip_bias,) = _pointwise_weights([conv])
-            scale, shift = _affine(cast(nn.BatchNorm2d, norm))
+            scale, shift = affine(cast(nn.BatchNorm2d, norm))
             kernels = torch.cat([kernels, (matrix * scale[:, None])[None]])
             edges = torch.cat([edges, torch.eye(edges.shape[1]).to(edges)[None]])
             bias = bias + skip_bias * scale + shift
@@ -191,7 +191,7 @@ class FoldedAdaptiveGraphConv(FoldedGraphConv):
         return self.edges + F.pad(shares, (0, 0, 0, self.edges.shape[0] - shares.shape[1]))
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Scale and shift (C,) of a batch norm in evaluation."""
     scale = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
     return scale, norm.bias - norm.get_buffer("running_mean") * scale
@@ -253,7 +253,7 @@ class JointAttention(EachFrame):
         query, key, value = (part.unflatten(1, (self.heads, -1)) for part in parts)  # (B, heads, d, V)
         weights = (query.transpose(2, 3) @ key * query.shape[2] ** -0.5).softmax(-1)
         attended = F.conv1d((value @ weights.transpose(2, 3)).flatten(1, 2), out.weight.squeeze(3), out.bias)
-        scale, shift = _affine(self.bn)
+        scale, shift = affine(self.bn)
         summed = attended + frame if self.skips else attended
         return torch.relu(summed * scale[:, None] + shift[:, None])
 

@@ -62,6 +62,7 @@ def onnx_graph(program: Program, streams: int | None = None, *, lend: bool = Fal
         program: the step.
         streams: their number; None: any.
         lend: leave reshapes of inputs and outputs to the caller, for whom they are free; ONNX Runtime copies there.
+            Inputs that nothing reads are left out.
 
     Raises: UnsupportedOperationError.
     """
@@ -172,7 +173,8 @@ class _Writer:
         # Without those whose outputs are not read, such as a reshape that was reshaped again.
         self._nodes = needed(self._nodes, self._output_names)
         shapes = self._lend() if lend else {}
-        return OnnxGraph(self._model(answers, shapes), shapes, self._shapes)
+        read = {name for node in self._nodes for name in node.input} if lend else set(self._input_names)
+        return OnnxGraph(self._model(answers, shapes, read), shapes, self._shapes)
 
     def _rename(self, answers: Sequence[Named]) -> None:
         """Rename values that are outputs. Only a value that two outputs share, or an input, is copied."""
@@ -250,7 +252,7 @@ class _Writer:
 
     # The file
 
-    def _model(self, answers: Sequence[Named], shapes: dict[str, tuple[int, ...]]) -> ModelProto:
+    def _model(self, answers: Sequence[Named], shapes: dict[str, tuple[int, ...]], read: set[str]) -> ModelProto:
         from onnx import numpy_helper
 
         helper = self._helper
@@ -260,7 +262,7 @@ class _Writer:
         graph = helper.make_graph(
             self._nodes,
             "step",
-            [self._describe(name, given, shapes) for name, given in inputs],
+            [self._describe(name, given, shapes) for name, given in inputs if name in read],
             [self._describe(name, a.like, shapes) for name, a in zip(self._output_names, answers, strict=True)],
             [numpy_helper.from_array(t.detach().contiguous().numpy(), name) for name, t in self._constants.items()],
         )

@@ -1,7 +1,8 @@
 """Steps in ONNX Runtime, on CPU threads of its own: of a network (`OnnxStepper`), or of an exported file (`OnnxStep`).
 
 The graph is written from a trace of the step (`onnx_graph`). torch's tensors and ONNX Runtime's share memory, and
-nothing is copied between steps. State images stay in the layout of its convolutions (`nchwc_state`).
+nothing is copied between steps. State images stay in the layout of its convolutions (`nchwc_state`), past frames of
+skeletons in rows of joints (`joint_rows`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from co_perception.continual.layer import Frames, Streaming
 from co_perception.continual.state import PackedState, State, Tree, leaves
 from co_perception.runtime.steppers import nchwc_state
 from co_perception.runtime.steppers.bundle_step import NEW
+from co_perception.runtime.steppers.joint_rows import joint_rows
 from co_perception.runtime.steppers.onnx_graph import OnnxGraph, one_operation, onnx_graph, read_model, write_model
 from co_perception.runtime.steppers.onnx_session import Session, import_onnxruntime, open_session, quantized
-from co_perception.runtime.steppers.options import StepOptions
+from co_perception.runtime.steppers.options import FLOAT32, StepOptions
 from co_perception.runtime.steppers.program import Program
 from co_perception.runtime.steppers.stepper import DEFAULT, Stepper
 
@@ -54,21 +56,26 @@ class OnnxStepper(Stepper):
             raise ValueError("onnxruntime steps on the CPU here; a network on a GPU has the backend 'cuda'")
         self._runtime = import_onnxruntime()
         self._make_value = self._runtime.OrtValue.ortvalue_from_numpy
-        self._program = Program(self, multiple=CHANNELS)
+        wanted = options.joint_rows and options.precision == FLOAT32
+        self.rows = joint_rows(network, self.init_state(1).layers) if wanted else None
+        self._program = Program(self, multiple=CHANNELS, rows=self.rows)
         graph = onnx_graph(self._program, lend=True)
-        self._lent = graph.shapes
+        self._lent = dict(graph.shapes)
         self._session, self.layout = self._open(graph)
         self._program.network = self.network  # the widened one is in the session now
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
         self._reshaped = [place for place, name in enumerate(self._outputs) if name in self._lent]
+        self._used = {given.name for given in self._session.get_inputs()}
         names, rotation = self._program.names, self._program.rotation
+        for name, (new, source) in zip(names, rotation, strict=True):
+            if not new and name in self._lent and names[source] not in self._used:  # it waits to become that leaf
+                self._lent[names[source]] = self._lent[name]
         shapes = zip(self._outputs, self._program.shapes, strict=True)
         made = [self._lent.get(name, shape) for name, shape in shapes][self._program.answers :]
         takes = [self._lent.get(name) or self._program.leaf_shapes[place] for place, name in enumerate(names)]
         # Leaves whose value comes out of a step in another shape than the next step takes it in.
         comes = [made[i] if new else takes[i] for new, i in rotation]
         self._relent = [place for place in range(len(names)) if comes[place] != takes[place]]
-        self._used = {given.name for given in self._session.get_inputs()}
 
     def _open(self, graph: OnnxGraph) -> tuple[Session, nchwc_state.BlockedLayout]:
         """The session and the layout of its state: blocked where that is asked for, tested and possible."""
@@ -100,6 +107,7 @@ class OnnxStepper(Stepper):
     def _step(self, frames: Frames, state: State) -> tuple[Frames, Tree]:
         program, streams, given = self._program, len(state.age), state.layers
         if not (isinstance(given, _OnnxState) and given.owner is self):  # else it comes from an earlier step of this
+            given = given if self.rows is None else self.rows.close(given)
             held = [self.layout.close(*leaf) for leaf in zip(program.names, leaves(given), strict=True)]
             given = _OnnxState(self, held, [self._lend(*leaf) for leaf in zip(program.names, held, strict=True)])
         fresh = [self._lend(name, tensor) for name, tensor in zip(self._inputs, (*frames, state.age), strict=False)]
@@ -133,8 +141,9 @@ class _OnnxState(PackedState):
         return self._tensors
 
     def unpack(self) -> Tree:
-        program, layout = self.owner._program, self.owner.layout
-        return program.tree([layout.open(*leaf) for leaf in zip(program.names, self._tensors, strict=True)])
+        program, layout, rows = self.owner._program, self.owner.layout, self.owner.rows
+        tree = program.tree([layout.open(*leaf) for leaf in zip(program.names, self._tensors, strict=True)])
+        return tree if rows is None else rows.open(tree)
 
 
 def _state_flow(program: Program, lent: nchwc_state.Shapes) -> nchwc_state.StateFlow:

@@ -20,9 +20,12 @@ class StepOptions:
         lag: frames that inputs arrive late, for a part of a larger network.
         nchwc_state: ONNX Runtime only: keep state images in its blocked layout between steps (`nchwc_state`), where
             that layout was tested with the installed version.
+        joint_rows: ONNX Runtime only: keep the past frames of skeletons one by one with a row for each joint
+            (`joint_rows`), where the network has that form. int8 does without.
     """
 
     threads: int | None = None
     precision: str = FLOAT32
     lag: int = 0
     nchwc_state: bool = True
+    joint_rows: bool = True

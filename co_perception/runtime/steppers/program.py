@@ -17,6 +17,7 @@ from co_perception.continual.layer import Frames
 from co_perception.continual.state import Tree, leaves, named_leaves, unflatten
 from co_perception.continual.timing import Clock, Signal
 from co_perception.runtime.steppers.bundle_step import ALONE, NEW, numbered
+from co_perception.runtime.steppers.joint_rows import JointRows
 from co_perception.runtime.steppers.padding import fit, widened
 from co_perception.runtime.steppers.stepper import Stepper
 
@@ -31,18 +32,26 @@ class Program:
         multiple: channels of depthwise convolutions are padded to a multiple of this (`padding.widened`) within the
             program; the state keeps its shapes.
         settled: whether it is for streams in steady state only; else it masks what lies before a clip, by `age`.
+        rows: the network whose state has the form of `joint_rows`, which the program's state has then; `multiple` does
+            nothing.
 
     Attributes: answers: their number; shapes: of all outputs, for one stream; names, leaf_shapes: of the state;
     rotation: the source of each leaf of the next state: (False, i) the i-th leaf given, (True, i) the i-th made.
     """
 
-    def __init__(self, stepper: Stepper, *, multiple: int = 1, settled: bool = True) -> None:
-        self._settled = settled
-        self.network, self.lag, self.stride = widened(stepper.network, multiple), stepper.lag, stepper.stride
+    def __init__(
+        self, stepper: Stepper, *, multiple: int = 1, settled: bool = True, rows: JointRows | None = None
+    ) -> None:
+        self._settled, self.lag, self.stride = settled, stepper.lag, stepper.stride
         self.frame_shape = stepper.frame_shape
         self._like = stepper.init_state(1).layers
-        like = next(iter(leaves(self._like)), torch.empty(0))
-        self._within = leaves(self.network.init_history(1, Signal(self.frame_shape, self.lag), like))
+        if rows is None:
+            self.network = widened(stepper.network, multiple)
+            like = next(iter(leaves(self._like)), torch.empty(0))
+            self._within = leaves(self.network.init_history(1, Signal(self.frame_shape, self.lag), like))
+        else:
+            self.network, self._like = rows.network, rows.close(self._like)
+            self._within = leaves(self._like)
         self.names = [name or ALONE for name, _ in named_leaves(self._like)]
         self.leaf_shapes = [tuple(leaf.shape[1:]) for leaf in leaves(self._like)]
         self.rotation: list[tuple[bool, int]] = []
