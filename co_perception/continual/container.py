@@ -137,6 +137,11 @@ class Parallel(Streaming):
         self.timing = envelope([branch.timing for branch in self.layers])
 
     @property
+    def reduction(self) -> str | Reduction:
+        """How answers are reduced: one of REDUCTIONS by name, or the caller's function."""
+        return self._reduce
+
+    @property
     def delay(self) -> int:
         return max(branch.delay for branch in self.layers)
 

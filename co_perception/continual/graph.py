@@ -73,11 +73,11 @@ class GraphConv(EachFrame):
         A projecting skip is one more kind of neighbor: the joint itself.
         """
         scale, shift = affine(self.bn)
-        matrices, biases = _pointwise_weights(list(self.g_conv))
+        matrices, biases = pointwise_weights(list(self.g_conv))
         kernels, bias = torch.stack(matrices) * scale[:, None], torch.stack(biases).sum(0) * scale + shift
         if len(self.gcn_residual):
             conv, norm = self.gcn_residual
-            (matrix,), (skip_bias,) = _pointwise_weights([conv])
+            (matrix,), (skip_bias,) = pointwise_weights([conv])
             scale, shift = affine(cast(nn.BatchNorm2d, norm))
             kernels = torch.cat([kernels, (matrix * scale[:, None])[None]])
             edges = torch.cat([edges, torch.eye(edges.shape[1]).to(edges)[None]])
@@ -180,7 +180,7 @@ class FoldedAdaptiveGraphConv(FoldedGraphConv):
     ) -> None:
         super().__init__(kernels, edges, bias, identity=identity)
         self.adaptive, self.embedding = len(theta), embedding
-        matrices, biases = _pointwise_weights([*theta, *phi])
+        matrices, biases = pointwise_weights([*theta, *phi])
         self.register_buffer("embed", pad_sequence(matrices, batch_first=True).flatten(0, 1).detach())
         self.register_buffer("embed_bias", pad_sequence(biases, batch_first=True).flatten().detach())
 
@@ -197,7 +197,7 @@ def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias - norm.get_buffer("running_mean") * scale
 
 
-def _pointwise_weights(convs: Sequence[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+def pointwise_weights(convs: Sequence[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
     """Matrices (out, in) and biases (out,) of pointwise convolutions."""
     matrices = [conv.get_parameter("weight").flatten(1) for conv in convs]
     return matrices, [conv.get_parameter("bias") for conv in convs]

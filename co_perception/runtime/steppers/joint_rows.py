@@ -13,17 +13,17 @@ of `networks.stgcn`. `choose.stepper` compares the result with the network befor
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from co_perception.continual.container import Parallel, Sequential
+from co_perception.continual.container import Broadcast, Reduce, Residual, Sequential
 from co_perception.continual.conv import Conv2d
 from co_perception.continual.each_person import EachPerson
 from co_perception.continual.framewise import EachFrame, ModuleView
-from co_perception.continual.graph import FoldedGraphConv, JointAttention, affine
+from co_perception.continual.graph import FoldedGraphConv, JointAttention, affine, pointwise_weights
 from co_perception.continual.history import Crop, frames_of
 from co_perception.continual.layer import Frames, Streaming
 from co_perception.continual.state import Tree, leaves, tree_map, unpacked
@@ -69,9 +69,9 @@ def joint_rows(network: Streaming, usual: Tree) -> JointRows | None:
     if len(places) != 1 or not leaves(usual[places[0]]):
         return None
     twin, (place,) = copy.deepcopy(network), places
-    joints = leaves(usual[place])[0].shape[-1]
+    joints, persons = leaves(usual[place])[0].shape[-1], cast(EachPerson, twin.layers[place])
     try:
-        twin.layers[place] = _PersonRows([_in_rows(layer, joints) for layer in twin.layers[place].layers])
+        twin.layers[place] = _PersonRows([_in_rows(layer, joints) for layer in persons.layers])
     except _UnfitError:
         return None
     return JointRows(twin, place, usual)
@@ -83,7 +83,7 @@ class _UnfitError(Exception):
 
 def _in_rows(layer: Streaming, joints: int) -> Streaming:
     """A layer of frames (B * M, C, V) as one of frames (B * M * V, C). Containers are changed in place."""
-    if isinstance(layer, Sequential | Parallel) and not isinstance(layer, EachPerson):
+    if type(layer) is Sequential or type(layer) is Residual and isinstance(layer.reduction, str):
         layer.layers = [_in_rows(child, joints) for child in layer.layers]
         return layer
     if isinstance(layer, Conv2d):
@@ -94,7 +94,7 @@ def _in_rows(layer: Streaming, joints: int) -> Streaming:
         return _RowAttention(layer, joints)
     if isinstance(layer, Crop) or isinstance(layer, ModuleView) and layer.is_elementwise:
         return layer
-    if isinstance(layer, EachFrame):
+    if isinstance(layer, EachFrame) and not isinstance(layer, Broadcast | Reduce):
         return _ImageOfRows(layer, joints)
     raise _UnfitError
 
@@ -172,13 +172,14 @@ class _RowAttention(_RowLayer):
     def __init__(self, layer: JointAttention, joints: int) -> None:
         super().__init__()
         self.timing, self._joints, self._heads, self._sizes = layer.timing, joints, layer.heads, layer.sizes
-        qkv, out = (layer.attention_conv[name] for name in ("qkv_conv", "attn_out"))
+        convs = [layer.attention_conv[name] for name in ("qkv_conv", "attn_out")]
         before = [part.unflatten(0, (-1, joints)).T.contiguous() for part in affine(layer.data_bn)]
         self.before_scale, self.before_shift = before  # (V, C)
-        self.qkv, self.qkv_bias = qkv.weight.flatten(1), qkv.bias[:, None]
+        (self.qkv, matrix), (qkv_bias, bias) = pointwise_weights(convs)
+        self.qkv_bias = qkv_bias[:, None]
         scale, shift = affine(layer.bn)
-        self.out, self.bias = (out.weight.flatten(1) * scale[:, None]).T.contiguous(), out.bias * scale + shift
-        self.skip = scale if layer.skips else None
+        self.out, self.bias = (matrix * scale[:, None]).T.contiguous(), bias * scale + shift
+        self._skips, self.skip = layer.skips, scale
 
     def unrolled(self, frames: Frames, past: Tree, clock: Clock) -> tuple[Frames, Tree]:
         (frame,) = frames
@@ -188,7 +189,7 @@ class _RowAttention(_RowLayer):
         weights = (query.transpose(2, 3) @ key * query.shape[2] ** -0.5).softmax(-1)
         attended = (value @ weights.transpose(2, 3)).flatten(1, 2)
         y = (attended.transpose(1, 2) @ self.out).flatten(0, 1) + self.bias
-        return (torch.relu(y if self.skip is None else y + frame * self.skip),), past
+        return (torch.relu(y + frame * self.skip if self._skips else y),), past
 
 
 class _ImageOfRows(_RowLayer):
