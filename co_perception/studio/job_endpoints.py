@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 from co_perception.studio.endpoints import Endpoint, Question
@@ -30,6 +31,7 @@ class JobEndpoints:
 
     def __init__(self, recordings: Sequence[AnnotatedRecording], results: ResultsFolder, queue: JobQueue) -> None:
         self._recordings, self._results, self._queue = recordings, results, queue
+        self._starting = Lock()
         self._commands: dict[str, Callable[[Question, Path], Words]] = {
             "train": self._train, "evaluate": self._evaluate, "tune": self._tune, "doctor": self._doctor,
         }  # fmt: skip
@@ -47,9 +49,10 @@ class JobEndpoints:
         kind, name = text_of(question, "kind"), text_of(question, "name")
         command = self._commands[kind]
         arguments, report = command(question, self._results.new(kind, name))
-        if any((each.kind, each.name) == (kind, name) and each.ended_s is None for each in self._queue.all()):
-            raise ValueError(f"{name!r} is being made already")
-        return self._queue.add(kind, name, arguments, report).as_dict()
+        with self._starting:  # of two pages that start the same at once, one is refused
+            if any((each.kind, each.name) == (kind, name) and each.ended_s is None for each in self._queue.all()):
+                raise ValueError(f"{name!r} is being made already")
+            return self._queue.add(kind, name, arguments, report).as_dict()
 
     def _one(self, question: Question) -> dict[str, Any]:
         return self._queue.job(int(question.path["number"])).as_dict(MOST_LINES)

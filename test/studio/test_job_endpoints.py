@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -114,3 +116,27 @@ def test_one_name_is_made_once_at_a_time(endpoints: JobEndpoints, queue: Waiting
         start(endpoints, kind="train", **ALL)
     start(endpoints, kind="doctor", **ALL)
     assert len(queue.all()) == 2
+
+
+def test_of_pages_that_start_the_same_at_once_one_is_heard(
+    endpoints: JobEndpoints, queue: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = queue.all
+
+    def slow() -> list[Job]:
+        found = known()
+        sleep(0.1)
+        return found
+
+    monkeypatch.setattr(queue, "all", slow)
+
+    def ask(_: int) -> str:
+        try:
+            start(endpoints, kind="train", **ALL)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(ask, range(3))) == ["", *["'one' is being made already"] * 2]
+    assert len(known()) == 1

@@ -202,6 +202,29 @@ def test_datumaro_has_the_shapes_of_each_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        (None, [("person", 0, 10), ("person", 15, 20)]),
+        ("action", [("wave", 0, 5), ("sit", 5, 10), ("sit", 15, 20)]),
+    ],
+)
+def test_datumaro_has_steps_shapes_out_of_sight_and_attributes(
+    tmp_path: Path, attribute: str | None, expected: list[tuple[str, int, int]]
+) -> None:
+    def item(frame: int, action: str, outside: bool) -> dict[str, Any]:
+        words = {"track_id": 0, "action": action, "outside": outside, "keyframe": True}
+        box = {"id": 0, "type": "bbox", "attributes": words, "group": 0, "label_id": 0, "bbox": [1, 2, 3, 4]}
+        return {"id": f"frame_{frame:06d}", "annotations": [box], "attr": {"frame": frame}}
+
+    content = {
+        "info": {}, "categories": {"label": {"labels": [{"name": "person", "parent": "", "attributes": ["action"]}]}},
+        "items": [item(0, "wave", False), item(5, "sit", False), item(10, "sit", True), item(15, "sit", False)],
+    }  # fmt: skip
+    found = read_any(write_json(tmp_path, content), HZ_10, attribute)
+    assert [(each.label, each.start_ns * 10 // SECOND, each.end_ns * 10 // SECOND) for each in found] == expected
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ([job(tracks=[track_of(None, shape(1))])], "numbers for labels, whose names are in another file"),

@@ -126,7 +126,9 @@ def test_of_several_annotators_the_ground_truth_counts(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="task 24: it has 2 annotations.*ground truth"):
         read_any(write(tmp_path, [both]), HZ_25)
     both["annotations"][0]["was_cancelled"] = True
-    assert [each.label for each in read_any(write(tmp_path, [both]), HZ_25)] == ["sit"]
+    skipped = Skipped()
+    assert [each.label for each in read_any(write(tmp_path, [both]), HZ_25, skipped=skipped)] == ["sit"]
+    assert [reason for _, reason in skipped] == ["1 cancelled annotations"]
     older = {**first, "completions": task(region(1, 25, "wave"))["annotations"]}
     del older["annotations"]
     assert [each.label for each in read_any(write(tmp_path, [older]), HZ_25)] == ["wave"]
