@@ -1,6 +1,6 @@
 """Recipe: six acts of two people by video, by their poses, and by both (UT-Interaction, set 1), a pair held out.
 
-    python -m recipes.interaction_fusion --data DATA [--head gru] [--pairs 1 2 3 4 5 6 7 8 9 10]
+    python -m recipes.interaction_fusion --data DATA [--head gru] [--one 1 2 3 4 5] [--other 6 7 8 9 10]
 
 Video: a head on Inception-I3D, taught the streams of all other pairs (`interaction_streams`), answers the stream of the
 pair. Poses: MoveNet finds and follows the people as the node `pose` does; the two who move most in a video show what
@@ -31,7 +31,7 @@ from co_perception.learners.metadata import Metadata
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants import HEADS
 from co_perception.training.config import TrainConfig
-from recipes.interaction_streams import HELD_OUT, JoinedStream, answers, divided_streams, examples, options
+from recipes.interaction_streams import JoinedStream, answers, examples, grouped_streams, options
 from recipes.interactions import CLASSES, CONFIG, NOTHING, head_learner, read_samples, show_progress
 from recipes.report import MODELS, Report
 
@@ -66,9 +66,10 @@ def main() -> None:
     chosen = parser.parse_args()
     report = Report("interaction_fusion", "six acts of two people by video, poses and both, a pair held out")
     videos = read_samples(chosen.data)
-    streams = streams_of_pairs(videos, head_learner(chosen.head, videos).rate_hz)
+    one, other = grouped_streams(videos, (chosen.one, chosen.other), head_learner(chosen.head, videos).rate_hz)
+    streams = one | other
     windows = windows_of(videos)
-    for pair in chosen.pairs or sorted(streams, key=int):
+    for pair in streams:
         by_video = video_answers(chosen.head, chosen.crop, videos, streams, pair)
         by_poses = pose_answers(windows, pair)
         labels = {video: int(video.split("_")[2]) for video in by_video}
@@ -78,12 +79,6 @@ def main() -> None:
         shown = list(labels.values())
         report.add("chance: accuracy per act", max(shown.count(each) for each in shown) / len(shown))
     report.close()
-
-
-def streams_of_pairs(videos: Samples, rate_hz: float) -> dict[str, JoinedStream]:
-    """The stream of each pair, those of `interaction_streams`."""
-    train, held_out = divided_streams(videos, HELD_OUT, rate_hz)
-    return {stream.pieces[1].clip.path.stem.split("_")[1]: stream for stream in (*train, *held_out)}
 
 
 def video_answers(

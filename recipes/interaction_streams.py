@@ -1,12 +1,13 @@
 """Recipe: heads on Inception-I3D that answer uncut streams: six acts of two people (UT-Interaction, set 1) and between.
 
-    python -m recipes.interaction_streams --data DATA [--pairs 8 9 10] [--heads linear gru attention deepcot]
+    python -m recipes.interaction_streams --data DATA [--one 1 2 3 4 5] [--other 6 7 8 9 10] [--heads linear gru]
 
 A stream is the videos of one pair of people, joined with stretches of a person alone at home (GMDCSA24) before, between
-and after them, at the network's rate. Some pairs are held out, all at once: the heads are trained on the streams of the
-others, with the stretches of one home, and answer the stream of each pair, with those of the other home. Settings of
-the heads are those of the command, fixed before the first run; nothing chose an epoch, and nothing is shipped. Features
-are computed once and stored, about half a minute of one core for each of the ten streams.
+and after them, at the network's rate. The pairs are in two groups, each with a home of its own. The heads are taught
+the streams of one group and answer those of the other, and the other way round, so each pair is held out once, and
+nobody in a stream that is answered was trained on. Settings of the heads are those of the command, fixed before the
+first run; nothing chose an epoch, and nothing is shipped. Features are computed once and stored, about 35 s of one core
+for each stream.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from co_perception.networks.variants import CENTER, CROPS, HEADS
 from recipes.interactions import CLASSES, CONFIG, NOTHING, head_learner, read_samples, show_progress, step_ms
 from recipes.report import Report
 
-HELD_OUT = ("8", "9", "10")  # pairs, unless others are named
+ONE, OTHER = ("1", "2", "3", "4", "5"), ("6", "7", "8", "9", "10")  # pairs, unless others are named
 BETWEEN_S = (2.0, 4.0)  # how long nobody of the pair is in sight, drawn
 FIRST_S = 4.5  # of a stream, so that no act lies in its warm-up
 CHANCE = ("always nothing", "a class drawn each time")
@@ -121,23 +122,23 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=HEADS)
     chosen = parser.parse_args()
-    pairs = chosen.pairs or HELD_OUT
-    report = Report("interaction_streams", "six acts of two people in uncut streams, pairs held out")
+    report = Report("interaction_streams", "six acts of two people in uncut streams, held out by group")
     videos = read_samples(chosen.data)
-    train, held_out = divided_streams(videos, pairs, ContinualVideoLearner(head="linear").rate_hz)
-    report.note("held_out", pairs)
-    for kind in chosen.heads:
-        learner = head_learner(kind, videos, chosen.crop)
-        learner.progress = show_progress
-        learner.fit(examples(train), config=CONFIG)
-        for stream in held_out:
-            _report(report, kind, figures(*answers(learner, stream)))
-        report.add(f"{kind}: {ADDED}", step_ms(learner))
-    for number, stream in enumerate(held_out):
-        truth = answers(learner, stream)[1]
-        _report(report, CHANCE[0], figures(np.eye(len(CLASSES))[np.full(len(truth.labels), NOTHING)], truth))
-        drawn = np.random.default_rng(number).integers(len(CLASSES), size=len(truth.labels))
-        _report(report, CHANCE[1], figures(np.eye(len(CLASSES))[drawn], truth))
+    one, other = grouped_streams(videos, (chosen.one, chosen.other), ContinualVideoLearner(head="linear").rate_hz)
+    report.note("groups", [chosen.one, chosen.other])
+    for taught, held_out in ((one, other), (other, one)):
+        for kind in chosen.heads:
+            learner = head_learner(kind, videos, chosen.crop)
+            learner.progress = show_progress
+            learner.fit(examples(list(taught.values())), config=CONFIG)
+            for stream in held_out.values():
+                _report(report, kind, figures(*answers(learner, stream)))
+            report.add(f"{kind}: {ADDED}", step_ms(learner))
+        for pair, stream in held_out.items():
+            truth = answers(learner, stream)[1]
+            _report(report, CHANCE[0], figures(np.eye(len(CLASSES))[np.full(len(truth.labels), NOTHING)], truth))
+            drawn = np.random.default_rng(int(pair)).integers(len(CLASSES), size=len(truth.labels))
+            _report(report, CHANCE[1], figures(np.eye(len(CLASSES))[drawn], truth))
     report.close()
     print(table(report.content["figures"], [*chosen.heads, *CHANCE]))
 
@@ -146,19 +147,24 @@ def options(about: str) -> argparse.ArgumentParser:
     """The options of the recipes that have streams."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--data", type=Path, required=True, help="folder with ut_interaction and gmdcsa24")
-    parser.add_argument("--pairs", nargs="+", help="pairs that are held out")
+    parser.add_argument("--one", nargs="+", default=ONE, help="pairs of one group, with the first home")
+    parser.add_argument("--other", nargs="+", default=OTHER, help="pairs of the other group, with the other home")
     parser.add_argument("--crop", default=CENTER, choices=CROPS, help="what of a picture the network sees")
     return parser
 
 
-def divided_streams(
-    videos: Samples, away: Sequence[str], rate_hz: float
-) -> tuple[list[JoinedStream], list[JoinedStream]]:
-    """The streams to train on, of all other pairs and the first home, and those of the pairs with the last home."""
-    pairs = sorted({item.subject for item in videos.items if item.label != NOTHING}, key=int)
+def grouped_streams(
+    videos: Samples, groups: tuple[Sequence[str], Sequence[str]], rate_hz: float
+) -> tuple[dict[str, JoinedStream], dict[str, JoinedStream]]:
+    """The streams of both groups by their pair. Raises: ValueError for a pair in both."""
     homes = sorted({item.subject for item in videos.items if item.label == NOTHING})
-    train = [joined(videos, pair, homes[0], rate_hz) for pair in pairs if pair not in away]
-    return train, [joined(videos, pair, homes[-1], rate_hz) for pair in away]
+    if both := set(groups[0]) & set(groups[1]):
+        raise ValueError(f"expected each pair in one of the groups, got {', '.join(sorted(both))} in both")
+    one, other = (
+        {pair: joined(videos, pair, home, rate_hz) for pair in group}
+        for group, home in zip(groups, (homes[0], homes[-1]), strict=True)
+    )
+    return one, other
 
 
 def joined(videos: Samples, pair: str, home: str, rate_hz: float) -> JoinedStream:

@@ -15,9 +15,9 @@ from recipes.interaction_streams import (
     JoinedStream,
     Piece,
     Truth,
-    divided_streams,
     examples,
     figures,
+    grouped_streams,
     joined,
     table,
     truth_of,
@@ -100,14 +100,17 @@ def videos() -> Samples:
     return Samples(items, CLASSES)
 
 
-def test_nobody_is_trained_on_and_held_out() -> None:
-    train, held_out = divided_streams(videos(), ["2"], RATE_HZ)
-    trained = {str(each.clip.path) for stream in train for each in stream.pieces}
-    tested = {str(each.clip.path) for stream in held_out for each in stream.pieces}
-    assert len(train) == 2
-    assert not trained & tested
-    assert {name[0] for name in trained if "_" in name} == {"1", "3"}
-    assert "Subject 1" in trained and "Subject 2" in tested
+def test_no_person_is_in_streams_of_both_groups() -> None:
+    one, other = grouped_streams(videos(), (["1", "3"], ["2"]), RATE_HZ)
+    first, second = (
+        {str(piece.clip.path) for stream in group.values() for piece in stream.pieces} for group in (one, other)
+    )
+    assert list(one) == ["1", "3"] and list(other) == ["2"]
+    assert not first & second
+    assert {name[0] for name in first if "_" in name} == {"1", "3"}
+    assert "Subject 1" in first and "Subject 2" in second
+    with pytest.raises(ValueError, match="got 3 in both"):
+        grouped_streams(videos(), (["1", "3"], ["3"]), RATE_HZ)
 
 
 def test_a_stream_is_the_same_each_time_and_shows_what_its_parts_say() -> None:
