@@ -156,8 +156,10 @@ def options(about: str) -> argparse.ArgumentParser:
 def grouped_streams(
     videos: Samples, groups: tuple[Sequence[str], Sequence[str]], rate_hz: float
 ) -> tuple[dict[str, JoinedStream], dict[str, JoinedStream]]:
-    """The streams of both groups by their pair. Raises: ValueError for a pair in both."""
+    """The streams of both groups by their pair. Raises: ValueError for a pair in both, or without videos at home."""
     homes = sorted({item.subject for item in videos.items if item.label == NOTHING})
+    if not homes:
+        raise ValueError("expected --data to hold the folders ut_interaction and gmdcsa24, found no video of the second")
     if both := set(groups[0]) & set(groups[1]):
         raise ValueError(f"expected each pair in one of the groups, got {', '.join(sorted(both))} in both")
     one, other = (
