@@ -159,7 +159,7 @@ def grouped_streams(
     """The streams of both groups by their pair. Raises: ValueError for a pair in both, or without videos at home."""
     homes = sorted({item.subject for item in videos.items if item.label == NOTHING})
     if not homes:
-        raise ValueError("expected --data to hold the folders ut_interaction and gmdcsa24, found no video of the second")
+        raise ValueError("expected --data to hold ut_interaction and gmdcsa24, found no video of people alone at home")
     if both := set(groups[0]) & set(groups[1]):
         raise ValueError(f"expected each pair in one of the groups, got {', '.join(sorted(both))} in both")
     one, other = (
