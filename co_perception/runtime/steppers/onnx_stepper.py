@@ -63,6 +63,8 @@ class OnnxStepper(Stepper):
         self._lent = dict(graph.shapes)
         self._session, self.layout = self._open(graph)
         self._program.network = self.network  # the widened one is in the session now
+        if self.rows is not None:
+            self.rows = self.rows._replace(network=self.network)  # so is the one in rows
         self._inputs, self._outputs = self._program.input_names, self._program.output_names
         self._reshaped = [place for place, name in enumerate(self._outputs) if name in self._lent]
         self._used = {given.name for given in self._session.get_inputs()}
