@@ -28,7 +28,7 @@ from co_perception.data.parsing import Skipped
 
 LABELS = ("other", "other", "kick", "point", "punch", "push")  # by the last number of a clip's name
 BOTH = 2  # the first labels are what both do
-FIGURES = ("balanced_accuracy", "segment_f1_50", "top1")
+FIGURES = ("balanced_accuracy", "segment_f1_50", "event_f1_50", "top1")
 
 
 def write_table(path: Path, clips: Sequence[Path], who: Mapping[str, str]) -> None:

@@ -55,5 +55,6 @@ def test_each_pair_is_judged_by_a_model_of_the_others(
         assert not trained & judged and len(trained) == 2
         assert train[-2:] == ["--epochs", "3"] and "--held-out" in evaluate
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["1", "0.750", "0.750", "0.750", "0.200"] in lines and ["mean", "0.625", "0.625", "0.625", "0.200"] in lines
-    assert ["deviation", "0.177", "0.177", "0.177", "0.000"] in lines
+    assert lines[-5] == ["pair", "balanced_accuracy", "segment_f1_50", "event_f1_50", "top1", "chance"]
+    assert ["1", *["0.750"] * 4, "0.200"] in lines and ["mean", *["0.625"] * 4, "0.200"] in lines
+    assert ["deviation", *["0.177"] * 4, "0.000"] in lines
