@@ -84,7 +84,7 @@ def add(commands: Commands) -> None:
         "--step",
         type=CountArgument("frames from window to window"),
         metavar="FRAMES",
-        help="from window to window (default: a quarter of one)",
+        help="from window to window (default: a quarter of one, a half where answers of streams are trained)",
     )
     add_hold_out(parser)
     parser.add_argument(

@@ -40,12 +40,12 @@ def answer_stride(network: nn.Module, config: TrainConfig) -> int:
     return cast(Streaming, network).timing.stride if config.mode == "step" else 1
 
 
-def mean_logits(logits: Tensor, x: Tensor, config: TrainConfig, stride: int = 1) -> Tensor:
+def mean_logits(logits: Tensor, x: Tensor, config: TrainConfig, stride: int) -> Tensor:
     """Logits (B, classes) of examples x: the mean of answers (B, S, classes) that count, one in `stride` frames."""
     return (logits * _shares(logits, x, config, stride)[:, :, None]).sum(1)
 
 
-def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig, stride: int = 1) -> Tensor:
+def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig, stride: int) -> Tensor:
     """Cross entropy of all answers (B, S, classes) that count, for classes (B,): each example weighs the same."""
     targets, smoothing = labels.repeat_interleave(logits.shape[1]), config.label_smoothing
     losses = F.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=smoothing, reduction="none")

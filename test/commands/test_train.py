@@ -237,15 +237,32 @@ def test_fine_tuning_begins_with_all_but_the_classifier(trained: Path, recording
         torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("mode", "limits"), [("step", (0.6, 0.8)), ("clip", (0.75, 0.0))])
+@pytest.mark.parametrize(("mode", "limits", "windows"), [("step", (0.6, 0.8), 1), ("clip", (0.75, 0.0), 2)])
 def test_a_network_that_answers_at_once_is_trained_on_all_its_answers(
-    recordings: list[Path], tmp_path: Path, mode: str, limits: tuple[float, float]
+    recordings: list[Path], tmp_path: Path, capsys: Capture, mode: str, limits: tuple[float, float], windows: int
 ) -> None:
     given = ["--from", "cotcn_everyday", "--epochs", "1", *(() if mode == "step" else ("--set", "mode=clip"))]
     assert cli.main(["train", str(recordings[0]), "--out", str(tmp_path / "out"), *given]) == 0
     config, model = TrainConfig.from_yaml(tmp_path / "out/config.yaml"), Metadata.read(tmp_path / "out/model")
     assert config.mode == mode and config.frames == 64
     assert (model.min_progress, model.threshold) == limits
+    # each of three takes is 45 frames: one stretch, or windows of 32 from 0 and 8 on
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:3]]
+    assert rows == [[name, str(2 * windows), str(windows), "3", "1"] for name in ("squat", "wave")]
+
+
+def test_stretches_of_half_a_second_are_trained_where_all_answers_are(
+    recordings: list[Path], tmp_path: Path, capsys: Capture
+) -> None:
+    marked = read_annotations(recordings[0] / "annotations.csv")
+    short = [Interval(each.start_ns, each.start_ns + 700_000_000, each.label) for each in marked]
+    write_annotations(tmp_path / "short.csv", short)
+    given = [str(recordings[0]), "--annotations", str(tmp_path / "short.csv"), "--from", "cotcn_everyday",
+             "--hold-out", "0", "--epochs", "1"]  # fmt: skip
+    assert cli.main(["train", *given, "--out", str(tmp_path / "out")]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:3]] == [["squat", "3"], ["wave", "3"]]
+    assert cli.main(["train", *given, "--out", str(tmp_path / "none"), "--set", "mode=clip"]) == 1
+    assert "shorter than a window of 2.1 s" in capsys.readouterr().err
 
 
 def test_mistakes_are_told_in_one_line(recordings: list[Path], tmp_path: Path, capsys: Capture) -> None:
