@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from recipes.everyday.take_pool import TakePool
 from recipes.readers.takes import Take
 
 FRAMES, PEOPLE = 60, 128
+PLAIN = Drawing(frames=FRAMES)
 STANDING = np.array(
     [[0, -0.7, 0], [0.2, -0.45, 0], [-0.2, -0.45, 0], [0.25, -0.15, 0], [-0.25, -0.15, 0], [0.25, 0.1, 0],
      [-0.25, 0.1, 0], [0.1, 0, 0], [-0.1, 0, 0], [0.1, 0.45, 0], [-0.1, 0.45, 0], [0.1, 0.9, 0], [-0.1, 0.9, 0]]
@@ -28,11 +31,11 @@ def still() -> Take:
     return Take(np.repeat(STANDING[None], 120, 0).astype(np.float32), 15.0, "Standing", "s1", "vicon_physical", "a")
 
 
-def drawn(still: Take, monkeypatch: pytest.MonkeyPatch, kind: int) -> tuple[NDArray, NDArray]:
+def drawn(still: Take, monkeypatch: pytest.MonkeyPatch, kind: int, how: Drawing = PLAIN) -> tuple[NDArray, NDArray]:
     """128 windows of one kind, and their targets."""
     monkeypatch.setattr(approaches, "CHANCES", tuple(float(number == kind) for number in range(4)))
     rng = np.random.default_rng(kind)
-    return approaches.approaches(PEOPLE, TakePool.of_takes([still]), Drawing(frames=FRAMES), rng)
+    return approaches.approaches(PEOPLE, TakePool.of_takes([still]), how, rng)
 
 
 def speeds(people: NDArray, *joints: int) -> NDArray:
@@ -93,11 +96,33 @@ def test_short_acts_are_told_as_such_after_a_walk(still: Take, monkeypatch: pyte
     assert set(np.unique(goals[..., MOTION])) <= {UNKNOWN, 0, WALKING, CLASS[MOTION, "kicking"]}
 
 
+def test_the_step_of_a_short_act_after_a_walk_is_told_as_the_drawing_says(
+    still: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, unknown = drawn(still, monkeypatch, approaches.SHORT_ACT)
+    same, told = drawn(still, monkeypatch, approaches.SHORT_ACT, replace(PLAIN, steps_none=True))
+    assert np.array_equal(people, same)
+    differs = unknown[..., MOTION] != told[..., MOTION]
+    assert differs.sum() > 50 and set(np.unique(unknown[..., MOTION][differs])) == {UNKNOWN}
+
+
 def test_haste_makes_short_acts_quicker_and_nothing_else() -> None:
     slow, quick = (strikes.drawn(200, np.random.default_rng(1), haste) for haste in (1.0, 2.0))
     assert [act.label for act in slow] == [act.label for act in quick]
     ratio = np.array([sum(one.times) / sum(other.times) for one, other in zip(slow, quick, strict=True)])
     assert 1 <= ratio.min() < 1.1 and 1.9 < ratio.max() <= 2 + 1e-9
+
+
+def test_examples_have_their_share_of_approaches(still: Take) -> None:
+    how = Drawing(strikes=0, idle=0, drinking=0, gestures=0, transitions=0, single=0, seated=0, lying=0, falling=0,
+                  picture_share=0)  # fmt: skip
+    without, some = (
+        ExampleSource([still], replace(how, approaches=share)).draw(40, np.random.default_rng(3)).targets
+        for share in (0.0, 0.5)
+    )
+    assert without.shape == some.shape
+    walks = (some[..., MOTION] == WALKING).any(1)
+    assert not (without[..., MOTION] == WALKING).any() and not walks[:20].any() and walks[20:].mean() > 0.5
 
 
 def test_who_appears_as_an_act_begins_is_not_seen_before(still: Take) -> None:

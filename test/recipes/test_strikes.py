@@ -31,11 +31,14 @@ def pool() -> TakePool:
     return TakePool.of_takes([Take(joints, 15.0, "Standing", "s1", "vicon_physical", "a")])
 
 
-def acts(pool: TakePool, monkeypatch: pytest.MonkeyPatch, number: int) -> tuple[NDArray, NDArray]:
+def acts(
+    pool: TakePool, monkeypatch: pytest.MonkeyPatch, number: int, haste: float = 1.0, steps_none: bool = False
+) -> tuple[NDArray, NDArray]:
     """64 windows of one kind of act, and their targets."""
     monkeypatch.setattr(strikes, "STRIKES", (STRIKES[number],))
     people, goals = np.zeros((64, FRAMES, 13, 3), np.float32), np.zeros((64, FRAMES, 4), np.int64)
-    strikes.compose_strikes(people, goals, pool, Drawing(strikes=1.1), np.random.default_rng(number))
+    how = Drawing(strikes=1.1, haste=haste, steps_none=steps_none)
+    strikes.compose_strikes(people, goals, pool, how, np.random.default_rng(number))
     return people, goals
 
 
@@ -94,3 +97,14 @@ def test_one_step_is_no_motion_or_an_unknown_one() -> None:
     assert not none[..., MOTION].any() and not unknown[0, :, MOTION].any()
     assert (unknown[1, :, MOTION] == UNKNOWN).any()
     assert np.array_equal(none[..., ARMS], unknown[..., ARMS])
+
+
+def test_haste_and_steps_of_composed_acts_are_those_of_the_drawing(
+    pool: TakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, unknown = acts(pool, monkeypatch, 1)
+    same, none = acts(pool, monkeypatch, 1, steps_none=True)
+    assert (unknown[..., MOTION] == UNKNOWN).any() and not none[..., MOTION].any() and np.array_equal(slow, same)
+    quick, _ = acts(pool, monkeypatch, 1, haste=2.0)
+    fastest, before = (np.abs(np.diff(people, axis=1)).max((1, 2, 3)).mean() for people in (quick, slow))
+    assert fastest > 1.1 * before
