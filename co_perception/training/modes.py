@@ -55,13 +55,13 @@ def answer_loss(logits: Tensor, labels: Tensor, x: Tensor, config: TrainConfig, 
 def _shares(logits: Tensor, x: Tensor, config: TrainConfig, stride: int) -> Tensor:
     """(B, S) share of each answer in its example, in sum 1.
 
-    In head mode the last channel of x (B, F + 1, T) says which count. In step mode those do not that see nothing new
-    but zeros, with which an example ends that is shorter than others.
+    In head mode the last channel of x (B, F + 1, T) says which count. In step mode with `frames`, those do not that see
+    nothing new but zeros, with which an example ends that is shorter than these.
     """
     steps = logits.shape[1]
     if config.mode == "head":
         counted = x[:, -1]
-    elif config.mode == "clip":
+    elif config.mode == "clip" or config.frames is None:
         counted = logits.new_ones(len(x), steps)
     else:
         shown = (x != 0).movedim(TIME, 1).flatten(2).any(-1)  # (B, T)

@@ -76,7 +76,7 @@ def test_answers_stand_from_min_progress_on(min_progress: float) -> None:
 
 def test_zeros_at_the_end_of_an_example_do_not_count() -> None:
     """Examples of several lengths in one batch have the loss and the scores that each has alone."""
-    net, config = network(padding=1), TrainConfig(mode="step", min_progress=0.5)
+    net, config = network(padding=1), TrainConfig(mode="step", min_progress=0.5, frames=30)
     stride, labels = answer_stride(net, config), torch.tensor([3, 1])
     x = clips(30)
     x[1, :, 18:] = 0
@@ -91,6 +91,8 @@ def test_zeros_at_the_end_of_an_example_do_not_count() -> None:
     torch.testing.assert_close(answer_loss(together, labels, x, config, stride), torch.stack(losses).mean())
     empty = answer_loss(answers(net, 0 * x, config), labels, 0 * x, config, stride)
     assert torch.isfinite(empty)
+    every = mean_logits(together, x, config.replace(frames=None), stride)  # no example is filled up then
+    torch.testing.assert_close(every, together.mean(1))
 
 
 def test_norms_stand_still_in_step_mode_only() -> None:
