@@ -70,6 +70,13 @@ def test_clips_optimize_save_and_load(learner: ContinualVideoLearner, tmp_path: 
         learner.infer(Video.from_frames([Image(frame) for frame in video(2)], learner.rate_hz))
 
 
+def test_a_window_of_more_frames_than_a_network_keeps_is_refused(tmp_path: Path) -> None:
+    timing = {"rate_hz": 6.0, "window": 31, "stride": 1, "pool_window": 1_000_000}
+    write_metadata(tmp_path, tuple("abcde"), network="cox3d_m", mean=0.45, std=0.225, **timing)
+    with pytest.raises(ValueError, match="pool_window has 1000000, of a network that keeps at most 65536 frames"):
+        ContinualVideoLearner("cox3d_m").load(tmp_path)
+
+
 def test_the_window_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("co_perception.networks.variants.VIDEO_VARIANTS", SMALL)
     short, long = ContinualVideoLearner("cox3d_m"), ContinualVideoLearner("cox3d_m", window=9)
