@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import shlex
 import statistics
@@ -223,3 +224,11 @@ def test_every_field_in_the_table_of_activity_is_one() -> None:
     assert named and named <= fields
     statuses = set(re.findall(r"STATUS_(\w+)=", (ROOT / "msg/Activity.msg").read_text()))
     assert set(re.findall(r"`([A-Z_]+)`", table)) == statuses
+
+
+def test_the_activities_that_readme_names_are_those_of_the_default_model() -> None:
+    text = (ROOT / "README.md").read_text().partition("the default model `cotcn_everyday`")[2]
+    told = re.findall(r"^- (\w+): (.+)$", text.partition("\n\nTwo ")[0], re.MULTILINE)
+    model = json.loads((ROOT / "co_perception/models/cotcn_everyday/metadata.json").read_text())
+    pairs = sorted(zip(model["groups"], model["labels"], strict=True))
+    assert sorted((group, label) for group, line in told for label in re.split(", (?:or )?", line)) == pairs
