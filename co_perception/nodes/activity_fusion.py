@@ -36,11 +36,10 @@ class EpochCounter:
         self._newest: dict[str, int] = {}
         self._answered: set[str] = set()  # recognizers that have answered since the newest interruption
         self._count = 0
-        self._interruptions = 0  # besides those of the recognizers
 
     def interrupt(self) -> None:
         """Counts an interruption that no recognizer reports."""
-        self._interruptions += 1
+        self._count += 1
 
     def update(self, epochs: Mapping[str, int]) -> int:
         """Takes the epochs of one frame, by recognizer; returns the common count, which starts with the highest.
@@ -49,13 +48,13 @@ class EpochCounter:
         restarted.
         """
         if not self._newest:
-            self._count = max(epochs.values(), default=0)
+            self._count += max(epochs.values(), default=0)
         rises = {name: epoch - self._newest[name] for name, epoch in epochs.items() if name in self._newest}
         new = [rise if rise > 0 else 1 for name, rise in rises.items() if rise and name in self._answered]
         self._count += max(new, default=0)
         self._answered = set(epochs) if new else self._answered | set(epochs)
         self._newest |= epochs
-        return self._count + self._interruptions
+        return self._count
 
 
 class ActivityFusion:

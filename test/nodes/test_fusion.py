@@ -25,6 +25,7 @@ from co_perception.nodes.core.qos import latched_qos
 from co_perception.nodes.fusion import FusionNode
 from co_perception.online.pacing import Pacer, Verdict
 from co_perception.online.synchronizer import Synchronizer
+from co_perception.srv import GetActivities
 
 
 @pytest.fixture
@@ -130,6 +131,7 @@ def test_a_reset_forgets_what_waits_and_ends_what_stands(bench: Any, stage: Any)
     bench.until(lambda: node.counters.counts().get("received from video") == 2)
     answer = bench.call(Trigger, "fusion/reset")
     assert answer.success and "all is forgotten" in answer.message
+    assert not bench.call(GetActivities, "get_activities").activities
     bench.until(lambda: len(events) == 2)
     assert [(event.kind, event.label) for event in events] == [(0, "walk"), (1, "walk")]
     for name in ("video", "skeleton"):
