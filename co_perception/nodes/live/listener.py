@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from time import monotonic
+from traceback import format_exception
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -119,7 +120,8 @@ class LiveListener(Node):
     def note_problem(self, error: Exception) -> None:
         """Logs what went wrong with a message, and says it to all who look, as a node's diagnostics are said."""
         words = f"{type(error).__name__}: {error}"[:MOST_LETTERS]
-        self.get_logger().error(f"a message or a task of the live page: {words}", throttle_duration_sec=5.0)
+        where = "".join(format_exception(error))
+        self.get_logger().error(f"a message or a task of the live page: {where}", throttle_duration_sec=5.0)
         self._health[OWN] = monotonic(), {"name": OWN, "level": 2, "message": words, "words": ""}
 
     # On any thread

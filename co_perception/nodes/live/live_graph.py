@@ -20,6 +20,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
 
 from co_perception.data.messages.jpeg import to_jpeg
 from co_perception.nodes.live.listener import ACTIVITY, KINDS, LiveListener, Look, Tell
@@ -116,10 +117,16 @@ class LiveGraph:
         return "" if answer.results[0].successful else str(answer.results[0].reason)
 
     def reset(self, node: str, subjects: Sequence[str]) -> str:
-        """Lets a recognizer forget these subjects, or everybody. Returns its words. Raises as `settings`."""
+        """Lets a recognizer forget these subjects, or everybody, which is all that a fusion can do. Returns its words.
+
+        Raises: as `settings`.
+        """
+        self._start()
+        served = dict(self._done(lambda: self._listener.get_service_names_and_types()))
+        if not subjects and "std_srvs/srv/Trigger" in served.get(f"{node}/reset", ()):
+            return str(self._asked(node, Trigger, "reset", Trigger.Request()).message)
         ids = [str(subject) for subject in subjects]
-        answer = self._asked(node, ResetState, "reset", ResetState.Request(subject_ids=ids))
-        return str(answer.message)
+        return str(self._asked(node, ResetState, "reset", ResetState.Request(subject_ids=ids)).message)
 
     # Recording
 
@@ -213,8 +220,12 @@ class LiveGraph:
                 rclpy.try_shutdown()
 
     def _work(self) -> None:
-        while not self._tasks.empty():
-            self._tasks.get()()
+        try:
+            while not self._tasks.empty():
+                self._tasks.get()()
+        finally:
+            if not self._tasks.empty():  # one has failed: those behind it are not to wait for the next trigger
+                self._wake.trigger()
 
     def _later(self, work: Callable[[], None]) -> None:
         """Runs it on the thread of ROS."""

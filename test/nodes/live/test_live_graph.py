@@ -20,12 +20,14 @@ cv2 = pytest.importorskip("cv2")
 from helpers.live_robot import Robot  # noqa: E402
 from helpers.node_stream import RELIABLE, picture  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 
 from co_perception.data.annotations.intervals import read_annotations  # noqa: E402
 from co_perception.data.bags.bag_file import Bag  # noqa: E402
 from co_perception.msg import ActivityArray  # noqa: E402
 from co_perception.nodes.live import listener  # noqa: E402
 from co_perception.nodes.live.live_graph import LiveGraph  # noqa: E402
+from co_perception.nodes.live.page_messages import people_of  # noqa: E402
 
 NODE = "/skeleton_activity"
 
@@ -153,6 +155,42 @@ def test_of_a_node_without_tasks_the_threshold_is_known(graph: LiveGraph, bench:
     graph.watch(told, {})
     told.wait("graph", lambda content: "/other/activity" in content["topics"]["activity"])
     assert graph.settings("/bench") == {"threshold": 0.25, "task": None, "tasks": None}
+
+
+def test_a_fusion_forgets_everybody(graph: LiveGraph, bench: Any, robot: Robot) -> None:
+    def forget(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = True, "all is forgotten"
+        return response
+
+    bench.node.create_service(Trigger, "~/reset", forget)
+    bench.node.create_publisher(ActivityArray, "other/activity", 10)
+    told = Told()
+    graph.watch(told, {})
+    told.wait("graph", lambda content: "/other/activity" in content["topics"]["activity"])
+    assert graph.reset("/bench", []) == "all is forgotten"
+
+
+def test_a_task_that_fails_does_not_hold_up_those_behind_it(
+    graph: LiveGraph, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, done, told = threading.Event(), threading.Event(), threading.Event(), Told()
+
+    def hold(message: Any) -> Any:
+        begun.set()
+        go_on.wait(20)
+        return people_of(message)
+
+    def fail() -> None:
+        raise LookupError("no such task")
+
+    monkeypatch.setattr(listener, "people_of", hold)
+    graph.watch(told, {})
+    assert begun.wait(20)
+    graph._later(fail)  # both come while a message is taken, so that ROS is woken once for both
+    graph._later(done.set)
+    go_on.set()
+    assert done.wait(5)
+    told.wait("health", lambda content: any("no such task" in each["message"] for each in content["nodes"]))
 
 
 def test_only_recognizers_are_asked_and_only_what_is_meant_to_be_changed(graph: LiveGraph, robot: Robot) -> None:
