@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from co_perception.engine.arguments import FRAME_RATE, positive
+from co_perception.engine.node_command import has_ros, node_command
 from co_perception.engine.paths import user_path
 from co_perception.engine.stage_counts import Stage, StageCounts
 
@@ -265,9 +265,8 @@ def _data_set(path: Path, kind: str, given: SampleSources) -> tuple[Samples, Ski
 
 def print_start_command(model: Path, node: str = "skeleton_activity_node") -> None:
     """Prints where a model is and the line, ready to be pasted into a shell, that recognizes with it in this node."""
-    parameter = shlex.quote(f"model_path:={model.resolve()}")
-    print(f"The model is in {model.resolve()}. To recognize with it:")
-    print(f"  ros2 run co_perception {node} --ros-args -p {parameter}")
+    print(f"The model is in {model.resolve()}. To recognize with it{'' if has_ros() else ' where ROS 2 is'}:")
+    print(f"  {node_command(node, model_path=model.resolve())}")
 
 
 def model_folder(name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from co_perception.commands.show import MAX_GAP_S, add_show, piece_vectors
 from co_perception.commands.sources import model_folder
+from co_perception.engine.node_command import node_command
 from co_perception.studio.results_folder import TAUGHT
 from co_perception.studio.teach_endpoints import TaughtGallery
 
@@ -127,7 +127,6 @@ class GalleryTeacher:
 
 def _summary_of(gallery: Gallery, folder: Path, names: Sequence[str], skipped: Skipped) -> TaughtGallery:
     found = gallery.leave_one_out()
-    parameter = shlex.quote(f"model_path:={folder.resolve()}")
     counts = Counter(show.label for show in gallery.shows)
     return TaughtGallery(
         shows={label: counts[label] for label in gallery.labels},
@@ -136,7 +135,7 @@ def _summary_of(gallery: Gallery, folder: Path, names: Sequence[str], skipped: S
         words=tuple(found.words().splitlines()),
         skipped=tuple(_lines(skipped)[:MOST_LINES]),
         recordings=tuple(names),
-        command=f"ros2 run co_perception skeleton_activity_node --ros-args -p {parameter}",
+        command=node_command("skeleton_activity_node", model_path=folder.resolve()),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from co_perception.engine.node_command import node_command
 from co_perception.studio.endpoints import Endpoint, Question, Reply
 from co_perception.studio.fields import in_thread
 
@@ -77,7 +78,7 @@ class ResultsFolder:
         return found
 
     def all(self) -> list[dict[str, Any]]:
-        """Kind, name, time and files of each result, the newest first."""
+        """Kind, name, time and files of each result, and the line that starts its model; the newest first."""
         found = []
         for kind, about in KINDS.items():
             for folder in sorted((self.root / kind).glob("*")):
@@ -85,7 +86,8 @@ class ResultsFolder:
                     files = [name for name in about.files if (folder / name).is_file()]
                     made_s = (folder / about.sign).stat().st_mtime
                     place = str(folder.resolve())
-                    found.append({"kind": kind, "name": folder.name, "files": files, "folder": place, "made_s": made_s})
+                    about_it = {"kind": kind, "name": folder.name, "files": files, "folder": place, "made_s": made_s}
+                    found.append({**about_it, "command": _start_command(about, folder)})
         return sorted(found, key=lambda each: -each["made_s"])
 
     def models(self) -> list[str]:
@@ -119,3 +121,10 @@ class ResultsFolder:
             raise LookupError(file)
         policy = {"Content-Security-Policy": REPORT_POLICY} if file.endswith(".html") else {}
         return Reply(path.read_bytes(), media, policy)
+
+
+def _start_command(about: Kind, folder: Path) -> str:
+    """The line that starts a node with the model of a result; empty where it has none."""
+    if about.model is None:
+        return ""
+    return node_command("skeleton_activity_node", model_path=(folder / about.model).resolve())

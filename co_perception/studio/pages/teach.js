@@ -50,7 +50,7 @@ async function listResults() {
 }
 
 /** A training's figures, and what it takes held-out examples for. */
-async function confusions({ name, files, folder }) {
+async function confusions({ name, files, command }) {
   const place = el("article", {}, el("h3", {}, name));
   if (!files.includes("held_out.json")) {
     place.append(el("p", {}, "Nothing was held out, so nobody knows how good it is: mark each activity several times."));
@@ -68,7 +68,7 @@ async function confusions({ name, files, folder }) {
         "Held-out windows, by what was done (rows) and what it was taken for (columns)"),
     );
   }
-  place.append(el("pre", {}, `ros2 run co_perception skeleton_activity_node --ros-args -p "model_path:=${folder}/model"`));
+  place.append(el("pre", {}, command));
   return place;
 }
 
