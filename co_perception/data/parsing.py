@@ -28,6 +28,8 @@ def parse_errors(source: object, what: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: no text in UTF-8 (at byte {error.start}): save it in this encoding.") from error
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     except STUMBLES as error:
@@ -62,8 +64,8 @@ def read_bounded(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES, parse_float: Callable[[str], object] | None = None) -> Any:
     """The content of a JSON file; `parse_float` as of `json.loads`. Raises as `read_bounded`, and ValueError."""
-    try:
-        return json.loads(read_bounded(path, most_bytes).decode("utf-8"), parse_float=parse_float)
+    try:  # programs of Windows begin a file with a mark of its encoding
+        return json.loads(read_bounded(path, most_bytes).decode("utf-8-sig"), parse_float=parse_float)
     except (json.JSONDecodeError, RecursionError) as error:  # the latter: lists in lists in lists
         raise ValueError(f"this is not JSON: {error}") from error
 

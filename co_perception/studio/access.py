@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 LOCAL = ("127.0.0.1", "localhost")
 COOKIE = "co_perception_studio"
 TOKEN = "token"  # in the address that is opened first
+EVERYWHERE = ("", "0.0.0.0", "::")  # hosts that stand for all addresses of this machine
+PORT = re.compile(r":\d{1,5}$")  # of a host; a browser leaves port 80 out
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class Access:
         if origin not in (None, f"http://{host}"):
             return False
         if not self.token:
-            return host.rpartition(":")[0] in LOCAL
+            return PORT.sub("", host) in LOCAL
         return secrets.compare_digest(token.encode(), self.token.encode())
 
     def address(self, port: int) -> str:
         """What is opened in a browser."""
-        host = _own_address() if self.host in ("0.0.0.0", "::") else self.host
+        host = _own_address() if self.host in EVERYWHERE else self.host
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{port}/" + (f"?{TOKEN}={self.token}" if self.token else "")
 

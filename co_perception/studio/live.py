@@ -14,6 +14,7 @@ from co_perception.studio.event_queue import EventQueue
 
 KINDS = ("pictures", "people", "activity")  # of topics that a page chooses
 MOST_LOOKS = 8  # pages at once: each costs a copy of all that is told
+TOO_MANY = f"{MOST_LOOKS} pages look already: close one"
 
 
 class LiveSource(Protocol):
@@ -86,11 +87,14 @@ class LivePage:
         """
         source = self._there()
         if self._looks >= MOST_LOOKS:
-            raise ValueError(f"{MOST_LOOKS} pages look already: close one")
+            raise ValueError(TOO_MANY)
         return Reply(self._stream(source, dict(question.query)), "text/event-stream")
 
     async def _stream(self, source: LiveSource, query: Mapping[str, str]) -> AsyncIterator[str]:
         """The events; whoever stops reading them does not look any more."""
+        if self._looks >= MOST_LOOKS:  # of several that were let in at once
+            yield _problem(TOO_MANY)
+            return
         queue = EventQueue()
         without = [kind for kind in query.get("without", "").split(",") if kind in KINDS]
         begun = asyncio.ensure_future(asyncio.to_thread(source.watch, queue.put, query, without))
@@ -98,8 +102,8 @@ class LivePage:
         try:
             try:
                 await asyncio.shield(begun)
-            except Exception as error:  # such as ROS that does not start: the answer has begun, so an event says it
-                yield f"event: problem\ndata: {json.dumps(f'ROS cannot be used: {error}')}\n\n"
+            except Exception as error:  # such as ROS that does not start
+                yield _problem(f"ROS cannot be used: {error}")
                 return
             async for text in queue.stream():
                 yield text
@@ -173,6 +177,11 @@ class LivePage:
 
 def _fields(question: Question) -> Mapping[str, Any]:
     return question.content if isinstance(question.content, dict) else {}
+
+
+def _problem(words: str) -> str:
+    """The event that says why none will come: where an answer has begun, its status cannot say it."""
+    return f"event: problem\ndata: {json.dumps(words)}\n\n"
 
 
 def _end(begun: asyncio.Future[Callable[[], None]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from co_perception.data.annotations.intervals import Interval, of_recording, read_annotations, write_annotations
+from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
 from co_perception.data.bags.bag_file import SKELETONS, Bag
-from co_perception.data.bags.labeled_bags import annotation_file_beside
+from co_perception.data.bags.labeled_bags import annotation_file_beside, check_origins
 from co_perception.data.bags.pose_streams import read_frames
+from co_perception.data.bags.recorded_file import recordings_beside
+from co_perception.data.parsing import parse_errors
 from co_perception.engine.coordinates import PIXELS, to_picture
 from co_perception.engine.stage_counts import StageCounts
 from co_perception.engine.time import NANO
@@ -115,6 +117,7 @@ class AnnotatedRecording:
         """Of all places of joints, as a share of the longer side of the box around them."""
         folder = path if path.is_dir() else path.parent
         self.file = annotation_file_beside(path) or folder / "annotations.csv"
+        self._beside = recordings_beside(path)  # whose annotations are in the same file
         self.intervals()  # or what is wrong with the file would be found by whoever opens the page
 
     def intervals(self) -> list[Interval]:
@@ -189,8 +192,8 @@ class AnnotatedRecording:
                 raise ConflictError(
                     "the annotations were changed elsewhere: load the page again, and change them there"
                 )
-            _, others = self._read()
-            write_annotations(self.file, [*own, *others])
+            before, others = self._read()
+            write_annotations(self.file, [*self._named(own, before), *others])
             return self.version
 
     def _picture_box(self) -> list[float] | None:
@@ -210,11 +213,24 @@ class AnnotatedRecording:
         places = (joints[..., :2] - self._low) / self._span * 1000
         return np.concatenate([np.round(places, 1), joints[..., 2:]], -1).astype(np.float32)
 
+    def _named(self, own: Sequence[Interval], before: Sequence[Interval]) -> list[Interval]:
+        """New annotations of this recording, with its name where others have theirs in the same file."""
+        if self._beside == 1:
+            return list(own)
+        return [each if each.recording or each in before else replace(each, recording=self.name) for each in own]
+
+    def _is_own(self, row: Interval) -> bool:
+        """Whether it is of this recording; without a name it is in a folder of several where it touches its time."""
+        touches = row.relative or row.start_ns < self.end_ns and row.end_ns > self.begin_ns
+        return row.recording == self.name or not row.recording and (self._beside == 1 or touches)
+
     def _read(self) -> tuple[list[Interval], list[Interval]]:
         """The annotations of this recording, and those of others in the same file."""
         rows = read_annotations(self.file) if self.file.is_file() else []
-        own = of_recording(rows, self.name)
-        others = [row for row in rows if row.recording not in ("", self.name)]
+        with parse_errors(self.file, "a table of annotations"):
+            check_origins(rows, self._beside)
+        own = [row for row in rows if self._is_own(row)]
+        others = [row for row in rows if not self._is_own(row)]
         if any(row.relative for row in others):
             raise ValueError(
                 f"{self.file} has seconds of other recordings, which cannot stand beside stamps: give each recording a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -54,6 +55,21 @@ def test_on_this_machine_alone_no_token_is_needed() -> None:
     assert local.token == "" and local.address(9000) == "http://127.0.0.1:9000/"
     browser = Browser(application([], access=local))
     assert browser.ask("/").status == 200 and browser.ask("/", host=ROBOT).status == 403
+
+
+def test_a_host_without_a_port_is_that_of_port_80_and_is_this_machine_only_by_its_own_names() -> None:
+    local = Access()
+    for host in ("localhost", "127.0.0.1", "localhost:80", "127.0.0.1:65535"):
+        assert local.allows(host, None, "") and local.allows(host, f"http://{host}", "")
+        assert not local.allows(host, "null", "") and not local.allows(host, f"https://{host}", "")
+    far = "evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example:80", "localhost@evil"
+    for host in ("", ":80", "localhost:80:80", "localhost:", "127.0.0.1:x", "evil.example:localhost", *far):
+        assert not local.allows(host, None, ""), host
+
+
+def test_all_addresses_are_opened_at_one_that_others_reach() -> None:
+    for host in ("", "::"):
+        assert re.match(r"http://(\[?[^\]/]+\]?):80/\?token=", Access.to(host).address(80)), host
 
 
 def test_others_are_never_let_in_without_a_token() -> None:

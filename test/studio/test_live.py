@@ -152,6 +152,23 @@ def test_who_stops_reading_does_not_look_any_more(graph: NotedGraph) -> None:
     asyncio.run(run())
 
 
+def test_pages_that_come_at_once_are_not_more_than_others(graph: NotedGraph) -> None:
+    async def run() -> None:
+        page = LivePage(graph)
+        replies = [await page.events(Question()) for _ in range(MOST_LOOKS + 3)]  # before any of them is read
+        streams: list[Any] = [reply.content for reply in replies]
+        first = [await anext(stream) for stream in streams]
+        assert [text.startswith("event: problem") for text in first] == [False] * MOST_LOOKS + [True] * 3
+        assert len(graph.tells) == MOST_LOOKS and "look already" in first[-1]
+        with pytest.raises(StopAsyncIteration):
+            await anext(streams[-1])
+        for stream in streams:
+            await stream.aclose()
+        await page.events(Question())
+
+    asyncio.run(run())
+
+
 def test_a_recording_that_ended_can_be_annotated(graph: NotedGraph) -> None:
     opened: list[Path] = []
 

@@ -102,6 +102,42 @@ def test_annotations_of_other_recordings_in_the_file_stay(recording: AnnotatedRe
         recording.intervals()
 
 
+def loose(tmp_path: Path, *begins_ns: int) -> list[AnnotatedRecording]:
+    """Recordings that are files in one folder, which have one file of annotations together."""
+    found = []
+    for name, begin_ns in zip(("monday", "tuesday"), begins_ns, strict=True):
+        frames = [Frame(begin_ns + n * STEP, [Person("p0", FIGURES["p0"].frame(n / 15))]) for n in range(30)]
+        [file] = write_bag(tmp_path / f"of_{name}", {"/skeletons": frames}).glob("*.mcap")
+        found.append(file.rename(tmp_path / f"{name}.mcap"))
+    return [AnnotatedRecording(path) for path in found]
+
+
+def test_recordings_in_one_folder_keep_their_annotations_apart(tmp_path: Path) -> None:
+    """Of a simulation, each begins at the same stamp."""
+    monday, tuesday = loose(tmp_path, T0, T0)
+    assert monday.file == tuesday.file
+    version = monday.replace_intervals([interval(0, 5)], "")
+    assert tuesday.overview()["intervals"] == []
+    version = tuesday.replace_intervals([interval(2, 4, "walk")], version)
+    assert [each.label for each in monday.intervals()] == ["wave"]
+    monday.replace_intervals([interval(0, 5), interval(7, 9)], version)  # as a page has them that was not loaded again
+    assert [(each.label, each.recording) for each in read_annotations(monday.file)] == [
+        ("wave", "monday"), ("wave", "monday"), ("walk", "tuesday")
+    ]  # fmt: skip
+
+
+def test_unnamed_stamps_in_a_folder_of_several_are_of_the_recording_of_that_time(tmp_path: Path) -> None:
+    monday, tuesday = loose(tmp_path, T0, 5 * SECOND)
+    rows = [Interval(5 * SECOND, 5 * SECOND + 123_456_789, "walk"), Interval(T0 + 1, T0 + 3, "wave")]
+    write_annotations(monday.file, rows)
+    assert [[each.label for each in one.intervals()] for one in (monday, tuesday)] == [["wave"], ["walk"]]
+    monday.replace_intervals([interval(1, 3, subject="")], monday.version)  # unchanged
+    assert read_annotations(monday.file) == rows
+    monday.file.write_text("start,end,label\n1,2,wave\n")
+    with pytest.raises(ValueError, match=r"annotations\.csv: these annotations count from .* there are 2 recordings"):
+        monday.intervals()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -1,4 +1,4 @@
-"""Reader of CVAT's exports: XML ("CVAT for video 1.1", "CVAT for images 1.1") and JSON (Datumaro, a task's backup).
+"""Reader of CVAT's exports: XML ("CVAT for video 1.1", "CVAT for images 1.1") and JSON (Datumaro).
 
     <annotations><version>1.1</version><meta>...</meta>
       <track id="0" label="wave"><box frame="30" outside="0" .../>...<box frame="61" outside="1" .../></track>
@@ -8,7 +8,7 @@ A track labels the frames in which its shape is not `outside`; it is one subject
 a row of frames with the same tag is an interval of everybody. Frames count from 0, and with a frame filter
 (`step=5`) each stands for as many. Where a label says who somebody is and an attribute what they do, the attribute is
 named. Shapes that are of no track are left out: nobody knows who they are in the next frame.
-(https://docs.cvat.ai/docs/manual/advanced/xml_format, the formats of CVAT and Datumaro, and CVAT's backups.)
+(https://docs.cvat.ai/docs/manual/advanced/xml_format, and the formats of CVAT and Datumaro.)
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class CvatTrack:
     """One object: its label, its shapes, and its number in the file.
 
     Args:
-        keys_only: whether it lists key frames, each of which holds until the next one, and not every frame.
+        keys_until: where it lists key frames, each of which holds until the next one: the frame before which the last
+            one ends; None where it lists every frame.
     """
 
     label: str
     subject: str
     shapes: Sequence[CvatShape]
-    keys_only: bool = False
+    keys_until: int | None = None
 
 
 @dataclass
@@ -72,7 +73,7 @@ def cvat_intervals(
         attribute: whose values are the labels (of a checkbox: its name); None: the labels of tracks and tags are.
 
     Raises:
-        ValueError: where nothing has the attribute, for a track without an end, and overlaps of one subject.
+        ValueError: where nothing has the attribute, and for overlaps of one subject.
     """
     objects = [*task.tracks, *(CvatTrack(label, "", shapes) for label, shapes in task.tags.items())]
     names = sorted({name for each in objects for shape in each.shapes for name in shape.attributes})
@@ -94,18 +95,19 @@ def _spans(track: CvatTrack, step: int, times: FrameTimes | None, attribute: str
         label = track.label if attribute is None else _value(attribute, shape.attributes.get(attribute, ""))
         if shape.outside or not label:
             continue
-        if not track.keys_only:
+        if track.keys_until is None:
             end = shape.frame + step
         elif end is None:
-            end = times.count if times else None
-            if end is None:
-                raise ValueError(
-                    f"{track.label!r} ({track.subject}) has no end: in a backup it lasts until the video ends. Name "
-                    "the video (--video FILE), or set it `outside` in CVAT where it ends."
-                )
-        frames[label].append((shape.frame, end))
+            end = track.keys_until
+        frames[label].append((shape.frame, _in_video(shape.frame, end, step, times)))
     for label, spans in frames.items():
         yield from (LabeledFrames(label, first, end, track.subject) for first, end in _joined(spans))
+
+
+def _in_video(frame: int, end: int, step: int, times: FrameTimes | None) -> int:
+    """The end without frames that the last one of a filter would stand for, and the video does not have."""
+    count = times.count if times else None
+    return end if count is None or frame >= count or end - count >= step else min(end, count)
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -133,6 +135,12 @@ def is_cvat_json(content: Any) -> bool:
                               or _is_coco(each)) for each in jobs)  # fmt: skip
 
 
+def is_backup(content: Any) -> bool:
+    """Whether a JSON content is `annotations.json` of a task's backup: a list with what each job has."""
+    jobs = content if isinstance(content, list) else [content]
+    return not any(_is_datumaro(each) or _is_coco(each) for each in jobs)
+
+
 def _is_datumaro(content: Mapping[str, Any]) -> bool:
     return "items" in content and "categories" in content
 
@@ -141,48 +149,19 @@ def _is_coco(content: Mapping[str, Any]) -> bool:
     return "images" in content and "categories" in content
 
 
-def cvat_task(content: Any) -> CvatTask:
-    """The content of a JSON export. Raises ValueError for COCO's, which has no tags and no tracks."""
-    jobs = content if isinstance(content, list) else [content]
-    task = CvatTask()
+def datumaro_task(content: Any) -> CvatTask:
+    """The content of an export as Datumaro. Raises ValueError for COCO's, which has no tags and no tracks."""
+    jobs, task = content if isinstance(content, list) else [content], CvatTask()
     for job in jobs:
         if _is_coco(job):
             raise ValueError(
                 "this is COCO's format, which has boxes of single pictures and no times: export it as 'CVAT for video "
                 "1.1', 'CVAT for images 1.1' or 'Datumaro 1.0'."
             )
-        (_add_datumaro if _is_datumaro(job) else _add_backup)(job, task)
+        if not _is_datumaro(job):
+            raise ValueError("some of it is of Datumaro's format, and some is not.")
+        _add_datumaro(job, task)
     return task
-
-
-def _add_backup(job: Mapping[str, Any], task: CvatTask) -> None:
-    """Adds what a job has, as a task's backup lists it in annotations.json."""
-    for tag in job["tags"]:
-        task.tags[_label(tag)].append(CvatShape(_frame(tag["frame"]), False, _attributes(tag)))
-    for track in job["tracks"]:
-        constant = _attributes(track)
-        shapes = [
-            CvatShape(_frame(each["frame"]), bool(each.get("outside")), {**constant, **_attributes(each)})
-            for each in track["shapes"]
-        ]
-        task.tracks.append(CvatTrack(_label(track), f"track_{len(task.tracks)}", shapes, keys_only=True))
-    task.others += len(job.get("shapes") or ())
-
-
-def _attributes(given: Mapping[str, Any]) -> dict[str, str]:
-    """By name; by the number of their specification where a file has no names."""
-    listed = given.get("attributes") or ()
-    return {str(each.get("name", each.get("spec_id"))): str(each["value"]) for each in listed}
-
-
-def _label(given: Mapping[str, Any]) -> str:
-    label = given.get("label")
-    if not isinstance(label, str) or not label.strip():
-        raise ValueError(
-            "its tracks have numbers for labels, whose names are in another file: make a backup of the task, or export "
-            "'CVAT for video 1.1'."
-        )
-    return label.strip()
 
 
 def _add_datumaro(content: Mapping[str, Any], task: CvatTask) -> None:

@@ -192,7 +192,7 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     """(row, cells) of each interval; a row of a CSV is its line in the file."""
     if not _is_json(path):
         text = io.StringIO(read_bounded(path).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(text, restkey="too many cells", restval="", skipinitialspace=True)
+        reader = csv.DictReader(text, restkey="too many cells", restval="", skipinitialspace=True, strict=True)
         _check_columns(reader.fieldnames or [])
         return [(reader.line_num, dict(row)) for row in reader]
     objects = read_json(path, parse_float=Decimal)
@@ -200,22 +200,29 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
         raise ValueError('expected a list of objects such as {"start": 2.5, "end": 7, "label": "wave"}.')
     for item in objects:
         _check_columns(list(item))
-    return [
-        (number, {key: "" if value is None else str(value) for key, value in item.items()})
-        for number, item in enumerate(objects, 1)
-    ]
+    return [(number, {key: _text(number, key, value) for key, value in item.items()})
+            for number, item in enumerate(objects, 1)]  # fmt: skip
+
+
+def _text(number: int, key: str, value: object) -> str:
+    """A value of JSON as it stands in a table. Raises ValueError for what is no text and no number."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | Decimal)):
+        raise ValueError(f"row {number}: {key} is a text or a number, got {value!r:.50}.")
+    return "" if value is None else str(value)
 
 
 def _check_columns(columns: Sequence[str]) -> None:
     known = (*SECONDS, *STAMPS, "label", "subject", *OPTIONAL)
     unknown = [column for column in columns if column not in known]
     times = tuple(column for column in columns if column in SECONDS + STAMPS)
+    if twice := [column for column in known if columns.count(column) > 1]:
+        raise ValueError(f"it has two columns {twice[0]}, and one counts: rename the other.")
     if unknown or "label" not in columns or set(times) not in (set(SECONDS), set(STAMPS)):
         near = [f"{name} (meant: {nearest(name, known)!r}?)" if nearest(name, known) else name for name in unknown]
         wrong = f"unknown: {', '.join(near)}" if unknown else f"got {', '.join(columns) or 'none'}"
         raise ValueError(
             "it needs the columns start, end (seconds since the recording's start) or start_ns, end_ns (stamps), "
-            f"label, and may have subject, recording and group; {wrong}."
+            f"label, separated by commas, and may have subject, recording and group; {wrong}."
         )
 
 

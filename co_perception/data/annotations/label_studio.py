@@ -108,6 +108,8 @@ def _results(task: Mapping[str, Any], where: str, skipped: Skipped) -> list[Mapp
             f"it has {len(own)} annotations by different people or times, and one counts: mark one as ground truth in "
             "Label Studio, or delete the others, and export again."
         )
+    if not own and any(task.get(name) for name in ("predictions", "drafts")):
+        skipped.add(where, "predictions or drafts, which nobody has submitted")
     return list(own[0]["result"]) if own else []
 
 

@@ -13,7 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from co_perception.data.annotations.cvat import cvat_intervals, cvat_task, is_cvat_json
+from co_perception.data.annotations.cvat import CvatTask, cvat_intervals, datumaro_task, is_backup, is_cvat_json
+from co_perception.data.annotations.cvat_backup import TASK_FILE, BackupFrames, backup_task
 from co_perception.data.annotations.cvat_xml import parse_cvat
 from co_perception.data.annotations.foxglove_events import intervals_of_events
 from co_perception.data.annotations.frame_times import FrameTimes
@@ -89,10 +90,27 @@ def _frame_reader(path: Path, ending: str) -> FrameReader | None:
     with parse_errors(path, "JSON"):
         content: Any = read_json(path, parse_float=Decimal)
     if is_cvat_json(content):
-        return lambda times, skipped, attribute: cvat_intervals(cvat_task(content), times, skipped, attribute)
+        return lambda times, skipped, attribute: cvat_intervals(_cvat(content, path), times, skipped, attribute)
     if is_label_studio(content):
         return lambda times, skipped, attribute: _label_studio(content, times, skipped, attribute)
     return None
+
+
+def _cvat(content: Any, path: Path) -> CvatTask:
+    """What a JSON export of CVAT has. Raises ValueError for annotations of a backup without the file of their task."""
+    if not is_backup(content):
+        return datumaro_task(content)
+    if not isinstance(content, list):
+        raise ValueError("these annotations are of the API of CVAT: export 'CVAT for video 1.1', or make a backup.")
+    beside = path.with_name(TASK_FILE)
+    if not beside.is_file():
+        raise ValueError(
+            f"a backup of CVAT counts the frames that were annotated, and its {TASK_FILE} tells which of the video "
+            "those are: put it beside this file, as it is in the backup."
+        )
+    with parse_errors(beside, "the task of a backup of CVAT"):
+        frames = BackupFrames.of_task(read_json(beside))
+    return backup_task(content, frames)
 
 
 def _label_studio(content: Any, times: FrameTimes | None, skipped: Skipped, attribute: str | None) -> list[Interval]:

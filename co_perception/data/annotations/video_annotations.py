@@ -119,8 +119,10 @@ class _Document:
                 )
             self._has_medium = True
         elif name == "TIME_SLOT":
-            value = values.get("TIME_VALUE")
-            self.instants[values["TIME_SLOT_ID"]] = None if value is None else int(value)
+            value, id = values.get("TIME_VALUE"), values["TIME_SLOT_ID"]
+            if id in self.instants:
+                raise ValueError(f"it has two instants of the name {id!r}.")
+            self.instants[id] = None if value is None else int(value)
         elif name == "TIER":
             self.tiers.append(_tier(values))
         elif name == "PROPERTY":

@@ -19,9 +19,9 @@ from co_perception.data.annotations.assignment import Sightings, assign, count_s
 from co_perception.data.annotations.intervals import Interval, checked, of_recording, read_annotations, without
 from co_perception.data.bags.bag_file import Bag
 from co_perception.data.bags.pose_streams import PoseStream, pose_streams
-from co_perception.data.bags.recorded_file import recording_name
+from co_perception.data.bags.recorded_file import recording_name, recordings_beside
 from co_perception.data.known_content import KnownContent, joints_digest
-from co_perception.data.parsing import Skipped
+from co_perception.data.parsing import Skipped, parse_errors
 from co_perception.data.samples import Sample, Samples
 from co_perception.engine.data import SkeletonSequence
 from co_perception.engine.stage_counts import LOST_RECORDINGS, Stage, StageCounts
@@ -173,15 +173,21 @@ def annotated(path: str, streams: Sequence[PoseStream], intervals: Sequence[Inte
 
 
 def annotations_beside(bag: Path | str) -> list[Interval]:
-    """What `co-perception record` wrote into the bag's folder. Raises FileNotFoundError where there is nothing."""
-    found = annotation_file_beside(bag)
+    """What `co-perception record` wrote into the bag's folder.
+
+    Raises FileNotFoundError where there is nothing, and ValueError for times since the start of nobody knows which of
+    several recordings in one folder.
+    """
+    path, found = Path(bag), annotation_file_beside(bag)
     if found is None:
-        path = Path(bag)
         folder = path if path.is_dir() else path.parent
         raise FileNotFoundError(
             f"there are no annotations of {path}: there is no annotations.csv in {folder}, and no other file was named."
         )
-    return read_annotations(found)
+    rows = read_annotations(found)
+    with parse_errors(found, "a table of annotations"):
+        check_origins(rows, recordings_beside(path))
+    return rows
 
 
 def annotation_file_beside(bag: Path | str) -> Path | None:

@@ -257,6 +257,11 @@ def recording_name(path: Path) -> str:
     return path.resolve().stem if path.is_file() else path.resolve().name
 
 
+def recordings_beside(path: Path) -> int:
+    """How many recordings the annotations in the folder of this one may be of: 1, or the files beside it and itself."""
+    return sum(file.suffix in ENDINGS for file in path.parent.iterdir()) if path.is_file() else 1
+
+
 def is_recording(path: Path) -> bool:
     """Whether `path` looks like a recording: a file of one, or a folder with one."""
     return path.suffix in ENDINGS if path.is_file() else any(file.suffix in ENDINGS for file in path.glob("*"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +153,10 @@ def track_of(label: str | None, *shapes: dict[str, Any]) -> dict[str, Any]:
             "attributes": []}  # fmt: skip
 
 
-def write_json(tmp_path: Path, content: Any) -> Path:
-    path = tmp_path / "annotations.json"
+def write_json(tmp_path: Path, content: Any, ends: Sequence[int] = (59,), **data: Any) -> Path:
+    """Annotations, and the task of a backup whose jobs have these last frames."""
+    path, jobs = tmp_path / "annotations.json", [{"start_frame": 0, "stop_frame": end, "status": "x"} for end in ends]
+    (tmp_path / "task.json").write_text(json.dumps({"name": "t", "data": data, "jobs": jobs}), encoding="utf-8")
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
@@ -174,11 +177,66 @@ def test_a_backup_lists_key_frames_that_hold_until_the_next(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def test_a_track_that_lasts_to_the_end_needs_the_video(tmp_path: Path) -> None:
+def test_a_track_lasts_to_the_end_of_its_job(tmp_path: Path) -> None:
+    jobs = [job(tracks=[track_of("wave", shape(2))]), job(tracks=[track_of("wave", shape(25))])]
+    found = read_any(write_json(tmp_path, jobs, (19, 39)), HZ_10)
+    assert [(each.subject, each.start_ns * 10 // SECOND, each.end_ns * 10 // SECOND) for each in found] == [
+        ("track_0", 2, 20), ("track_1", 25, 40),
+    ]  # fmt: skip
+
+
+def test_frames_of_a_backup_are_those_that_were_annotated(tmp_path: Path) -> None:
+    """From frame 7 on, each fifth: 7, 12, 17, 22 of a video with 24 frames."""
+    tag = {"label": "wave", "group": 0, "attributes": [], "frame": 3}
+    content = [job(tracks=[track_of("walk", shape(0), shape(2, outside=True)), track_of("sit", shape(1))], tags=[tag])]
+    path = write_json(tmp_path, content, (3,), start_frame=7, stop_frame=23, frame_filter="step=5")
+    for times, last in ((HZ_10, 27), (FrameTimes(starts_ns=[n * SECOND // 10 for n in range(24)]), 24)):
+        found = read_any(path, times)
+        assert [(each.label, each.start_ns * 10 // SECOND, each.end_ns * 10 // SECOND) for each in found] == [
+            ("walk", 7, 17), ("sit", 12, last), ("wave", 22, last),
+        ]  # fmt: skip
+    with pytest.raises(ValueError, match="no frame 22 in the video, of 20 frames"):
+        read_any(path, FrameTimes(starts_ns=range(20)))
+
+
+def test_attributes_of_a_backup_hold_until_they_change(tmp_path: Path) -> None:
+    """A key frame lists those that changed there; a box that only moved has none."""
+    person = track_of("person", shape(0, action="walk"), shape(5), shape(9, action="sit"), shape(12), shape(15, True))
+    person["attributes"] = [{"name": "age", "value": "old"}]
+    path = write_json(tmp_path, [job(tracks=[person])])
+    found = read_any(path, HZ_10, "action")
+    assert [(each.label, each.start_ns * 10 // SECOND, each.end_ns * 10 // SECOND) for each in found] == [
+        ("walk", 0, 9), ("sit", 9, 15),
+    ]  # fmt: skip
+    assert [each.label for each in read_any(path, HZ_10, "age")] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (None, "its task.json tells which of the video those are"),
+        ({"data": {}, "jobs": []}, "it has 1 jobs, and the task.json beside it 0"),
+        ({"data": {"frame_filter": "random=5"}, "jobs": [{"stop_frame": 9}]}, "a frame filter is step="),
+        ({"data": {"frame_filter": "step=0"}, "jobs": [{"stop_frame": 9}]}, "a frame filter is step="),
+        ({"data": {"start_frame": -1}, "jobs": [{"stop_frame": 9}]}, "counted from 0, got -1"),
+        ({"jobs": []}, "task.json: damaged, or not the task of a backup"),
+    ],
+)
+def test_a_backup_without_its_task_is_refused_in_words(tmp_path: Path, task: Any, message: str) -> None:
     path = write_json(tmp_path, [job(tracks=[track_of("wave", shape(2))])])
-    with pytest.raises(ValueError, match=r"'wave' \(track_0\) has no end.*--video"):
+    (tmp_path / "task.json").unlink()
+    if task is not None:
+        (tmp_path / "task.json").write_text(json.dumps(task), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
         read_any(path, HZ_10)
-    assert read_any(path, FrameTimes(starts_ns=(0, 10, 20, 30))) == [Interval(20, 40, "wave", "track_0", True)]
+
+
+def test_the_last_frame_of_a_filter_stands_for_what_the_video_has_of_it(tmp_path: Path) -> None:
+    path = write(tmp_path, track(0, "wave", "".join(boxes(range(10, 25, 5)))), step="step=5")
+    [found] = read_any(path, FrameTimes(starts_ns=range(23)))
+    assert (found.start_ns, found.end_ns) == (10, 23)
+    with pytest.raises(ValueError, match="no frame 25 in the video"):
+        read_any(path, FrameTimes(starts_ns=range(20)))
 
 
 def test_datumaro_has_the_shapes_of_each_frame(tmp_path: Path) -> None:

@@ -79,11 +79,36 @@ def test_what_is_written_comes_back(tmp_path: Path, ending: str, relative: bool)
         ("start,end,label\n1,2,\n", "needs a label"),
         ("start,end,label\n1,2,sit, down\n", "more cells than columns"),
         ("start,end,label\n1,2\n", "needs a label"),
+        ('start,end,label\n1,2,"wave\n3,4,walk\n5,6,sit\n', "unexpected end of data"),
+        ('start,end,label\n1,2,"wave\n3,4,"walk"\n', "expected after"),
+        ("start,end,label,label\n1,2,wave,walk\n", "two columns label"),
+        ("start,end,label\n1,2,gr\u00fc\u00df\n".encode("cp1252"), "no text in UTF-8"),
+        ("start,end,label\n1,2,wave\n".encode("utf-16"), "no text in UTF-8"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str | bytes, message: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=rf"(?s)a\.csv.*{message}"):
-        read_annotations(write(tmp_path, text))
+        read_annotations(path)
+
+
+@pytest.mark.parametrize("value", ['["a"]', '{"a": 1}', "true"])
+@pytest.mark.parametrize("key", ["label", "subject", "start"])
+def test_json_has_texts_and_numbers_and_nothing_else(tmp_path: Path, key: str, value: str) -> None:
+    cells = {"start": "1", "end": "2", "label": '"a"', key: value}
+    text = ", ".join(f'"{name}": {cell}' for name, cell in cells.items())
+    with pytest.raises(ValueError, match=rf"row 1: {key} is a text or a number, got "):
+        read_annotations(write(tmp_path, f"[{{{text}}}]", "a.json"))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_files_of_windows_are_read(tmp_path: Path, line_end: str) -> None:
+    table, objects = tmp_path / "a.csv", tmp_path / "a.json"
+    table.write_bytes(f"start,end,label{line_end}1,2,gr\u00fc\u00df{line_end}{line_end}".encode("utf-8-sig"))
+    objects.write_bytes(f'[{line_end}{{"start": 1, "end": 2, "label": "gr\u00fc\u00df"}}]'.encode("utf-8-sig"))
+    for path in (table, objects):
+        assert read_annotations(path) == [Interval(10**9, 2 * 10**9, "gr\u00fc\u00df", relative=True)]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -134,6 +134,14 @@ def test_of_several_annotators_the_ground_truth_counts(tmp_path: Path) -> None:
     assert [each.label for each in read_any(write(tmp_path, [older]), HZ_25)] == ["wave"]
 
 
+@pytest.mark.parametrize("name", ["predictions", "drafts"])
+def test_what_nobody_has_submitted_is_told(tmp_path: Path, name: str) -> None:
+    skipped = Skipped()
+    content = [{**task(), "annotations": [], name: [{"result": [region(1, 25, "wave")]}]}]
+    assert read_any(write(tmp_path, content), HZ_25, skipped=skipped) == []
+    assert list(skipped) == [("task 24", "predictions or drafts, which nobody has submitted")]
+
+
 def of_time_series() -> dict[str, Any]:
     value = {"start": 1592250751951.8074, "end": 1592251071946.638, "instant": False, "timeserieslabels": ["Run"]}
     return {"value": value, "id": "S1DkU7FSku", "from_name": "label", "to_name": "ts", "type": "timeserieslabels"}

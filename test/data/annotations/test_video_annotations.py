@@ -86,6 +86,7 @@ def test_tiers_become_subjects(tmp_path: Path) -> None:
         ('TIME_VALUE="7250"', "", "'wave & go' in tier Anna - activity has no time"),
         ("wave &amp; go", "", "2500 to 7250 ms: an interval needs a label"),
         ('TIME_SLOT_REF1="ts1"', 'TIME_SLOT_REF1="ts99"', "damaged.*ts99"),
+        ('TIME_SLOT_ID="ts2"', 'TIME_SLOT_ID="ts1"', "two instants of the name 'ts1'"),
         ('TIME_SLOT_REF1="ts2" TIME_SLOT_REF2="ts4"', 'TIME_SLOT_REF1="ts2"', "damaged.*TIME_SLOT_REF2"),
         ('TIER_ID="default"', 'TIER_ID="x" PARTICIPANT="Anna"', None),
         ('"ts2" TIME_SLOT_REF2="ts4"', '"ts2" TIME_SLOT_REF2="ts5"', None),

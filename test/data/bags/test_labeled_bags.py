@@ -180,6 +180,20 @@ def test_annotations_beside_a_bag_are_found(tmp_path: Path) -> None:
     assert "no annotations.csv" in skipped.report()
 
 
+def test_seconds_beside_several_recordings_in_one_folder_are_of_nobody_knows_which(tmp_path: Path) -> None:
+    files = []
+    for name in ("monday", "tuesday"):
+        [file] = bag(tmp_path / f"of_{name}", x=0.0 if name == "monday" else 0.3).glob("*.mcap")
+        files.append(file.rename(tmp_path / f"{name}.mcap"))
+    (tmp_path / "annotations.csv").write_text("start,end,label\n1,2,wave\n")
+    for given in (files, files[:1]):
+        samples, skipped = bag_samples(given, None, "coco17", RATE, window=4, step=4)
+        assert len(samples) == 0 and "add a column 'recording'" in skipped.report()
+    (tmp_path / "annotations.csv").write_text("start,end,label,recording\n1,2,wave,monday\n2,4,walk,tuesday\n")
+    samples, _ = bag_samples(files, None, "coco17", RATE, window=4, step=4)
+    assert samples.classes == ("walk", "wave") and len(samples) == 2 + 5
+
+
 def test_other_layouts_are_converted_by_the_names_of_their_joints(tmp_path: Path) -> None:
     source, target = layout("blazepose33"), layout("coco17")
     joints = standing(5, joints=33)
