@@ -136,7 +136,7 @@ def is_cvat_json(content: Any) -> bool:
 
 
 def is_backup(content: Any) -> bool:
-    """Whether a JSON content is `annotations.json` of a task's backup: a list with what each job has."""
+    """Whether a JSON content is annotations.json of a task's backup: a list with what each job has."""
     jobs = content if isinstance(content, list) else [content]
     return not any(_is_datumaro(each) or _is_coco(each) for each in jobs)
 

@@ -1,9 +1,8 @@
-"""Reader of the backup of a task of CVAT: what its jobs have, by `annotations.json`, and which frames, by `task.json`.
+"""Reader of the backup of a task of CVAT: annotations.json says what its jobs have, task.json which frames these are.
 
 Frames in a backup count those that were annotated: with a frame filter (`step=5`) or another first frame they are not
-those of the video, and only `task.json` tells. A track lists key frames. Its shape holds until the next one, or to the
-end of its job; so does each attribute. (`cvat/apps/engine/backup.py` and `cvat/apps/dataset_manager/annotation.py` of
-CVAT.)
+those of the video, and only task.json tells. A track lists key frames. Its shape holds until the next one, or to the
+end of its job; so does each attribute. (CVAT's own modules backup and annotation, of its engine and dataset manager.)
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class BackupFrames:
 
     @classmethod
     def of_task(cls, task: Any) -> BackupFrames:
-        """As the content of `task.json` tells. Raises ValueError, or what stumbles over another content."""
+        """As the content of task.json tells. Raises ValueError, or what stumbles over another content."""
         data, words = task["data"], task["data"].get("frame_filter") or f"{STEP}1"
         step = words.removeprefix(STEP)
         if not words.startswith(STEP) or not step.isdecimal() or not 0 < int(step) < MOST_FRAMES:
