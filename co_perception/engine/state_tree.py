@@ -52,6 +52,10 @@ class PackedState:
         """The arrays of the packed layout: those that take memory."""
         raise NotImplementedError
 
+    def __reduce__(self) -> tuple[Callable[[Tree], Tree], tuple[Tree]]:
+        """Copies and pickles are the tree itself: the owner's program stays where it is."""
+        return unpacked, (self.unpack(),)
+
 
 def unpacked(tree: Tree) -> Tree:
     """The tree itself, or that of a `PackedState`."""

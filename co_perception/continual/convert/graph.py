@@ -42,6 +42,7 @@ from co_perception.continual.convert.tensors import (
     TracedTensor,
     UnknownResult,
 )
+from co_perception.continual.convert.weights import RegisteredTensors
 from co_perception.continual.dag import Dag, DagNode
 from co_perception.continual.framewise import streaming
 from co_perception.continual.layer import TIME, evaluation_mode
@@ -126,6 +127,7 @@ class GraphReader(FunctionReader):
     def read(self) -> TracedTensor | None:
         """Run the forward; None where it cannot be read to its end."""
         attributes = {child: dict(vars(child)) for child in self.module.modules()}
+        registered = RegisteredTensors(self.module)
         before = len(self.site.unsupported)
         try:
             with intercepted(self):
@@ -133,6 +135,7 @@ class GraphReader(FunctionReader):
             for error, line in self.clip.refusals:  # those that the forward has caught
                 if error not in self._reported:
                     self._at("").refuse(line, error)
+            registered.check()
             return self._chosen(answer)
         except FollowsError:
             return None
@@ -150,6 +153,7 @@ class GraphReader(FunctionReader):
                         del vars(child)[name]
                     elif value is not values[name] and name != "inplace":  # which is ours
                         vars(child)[name] = values[name]
+            registered.restore()
 
     def _chosen(self, answer: object) -> TracedTensor | None:
         if isinstance(answer, UnknownResult):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -102,9 +102,16 @@ def norm(
     return _reduce_over(_norm, None, emitter, value, dim, keepdim, p=2 if p in (None, "fro") else p)
 
 
+class Extremes(NamedTuple):
+    """What `max`, `sort` and `topk` answer along an axis."""
+
+    values: TracedTensor
+    indices: StandIn
+
+
 def _extreme(
     name: str, emitter: Emitter, value: TracedTensor, dim: object = None, keepdim: bool = False
-) -> TracedTensor | tuple[TracedTensor, StandIn]:
+) -> TracedTensor | Extremes:
     """`x.max(dim)`, its values and where they are, or of two tensors the larger numbers."""
     if isinstance(dim, Tensor):
         return elementwise(emitter, {"max": torch.maximum, "min": torch.minimum}[name], (value, dim), {})
@@ -112,8 +119,9 @@ def _extreme(
     if dim is None:
         return largest
     if TIME in value.axes.places(cast(int, dim)):
-        return largest, Absent("it uses at which frame the largest number is, which is counted from the clip's start")
-    return largest, _where(f"arg{name}", emitter, value, cast(int, dim), keepdim)
+        where = "it uses at which frame the largest number is, which is counted from the clip's start"
+        return Extremes(largest, Absent(where))
+    return Extremes(largest, _where(f"arg{name}", emitter, value, cast(int, dim), keepdim))
 
 
 def _where(name: str, emitter: Emitter, value: TracedTensor, dim: int, keepdim: bool = False) -> TracedTensor:
@@ -128,7 +136,35 @@ FUNCTIONS |= {name: partial(_extreme, name) for name in ("max", "min")}
 FUNCTIONS |= {name: partial(_where, name) for name in ("argmax", "argmin")}
 
 
-FUNCTIONS |= {name: partial(along, getattr(torch, name)) for name in ("cumprod", "sort", "argsort")}
+FUNCTIONS |= {name: partial(along, getattr(torch, name)) for name in ("cumprod", "argsort")}
+
+
+@handles("sort")
+def sort(emitter: Emitter, value: TracedTensor, dim: int = -1, descending: bool = False) -> Extremes:
+    return _ordered(torch.sort, emitter, value, dim, descending)
+
+
+@handles("topk")
+def topk(
+    emitter: Emitter, value: TracedTensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> Extremes:
+    return _ordered(partial(_largest, k, largest, sorted), emitter, value, dim)
+
+
+def _ordered(
+    function: Callable[..., tuple[Tensor, Tensor]], emitter: Emitter, value: TracedTensor, dim: int, *settings: object
+) -> Extremes:
+    place = inside(value.axes, dim, "it puts frames or streams in order")
+    layers = [FunctionLayer(_one_of, (Slot(0), number, function, place, *settings)) for number in (0, 1)]
+    return Extremes(*(emitter.emit(layer, [value], value.axes) for layer in layers))
+
+
+def _one_of(x: Tensor, number: int, function: Callable[..., tuple[Tensor, Tensor]], *settings: object) -> Tensor:
+    return function(x, *settings)[number]
+
+
+def _largest(k: int, largest: bool, ordered: bool, x: Tensor, place: int) -> tuple[Tensor, Tensor]:
+    return torch.topk(x, k, place, largest, ordered)
 
 
 @handles("cumsum")

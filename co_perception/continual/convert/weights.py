@@ -18,6 +18,34 @@ Source = Attribute | Computation
 _IN_PLACE = ("iadd", "isub", "imul", "idiv", "itruediv", "ipow", "setitem", "copy_")
 
 
+class RegisteredTensors:
+    """Parameters and buffers of a module before its forward is read, which may put others in their places."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._tables: list[dict[str, Any]] = [
+            table for child in module.modules() for table in (child._parameters, child._buffers)
+        ]
+        self._before = [dict(table) for table in self._tables]
+
+    def check(self) -> None:
+        """Raises UnsupportedError where one has other numbers now."""
+        for table, before in zip(self._tables, self._before, strict=True):
+            for name, known in before.items():
+                now = table.get(name)
+                same = known is None or now is known or _same_numbers(now, known)
+                if not same:
+                    raise UnsupportedError(
+                        f"forward puts another tensor into {name!r}, so that answers depend on the calls before; give "
+                        "what it computes another name",
+                        always=True,
+                    )
+
+    def restore(self) -> None:
+        """Puts them back."""
+        for table, before in zip(self._tables, self._before, strict=True):
+            table.update(before)
+
+
 class Weights:
     """The tensors of a module, and those computed from them.
 
@@ -116,3 +144,7 @@ def _changed(function: Callable[..., Any], before: Tensor, args: Sequence[Any], 
     after = before.clone()
     function(after, *args, **kwargs)
     return after
+
+
+def _same_numbers(one: Tensor | None, other: Tensor) -> bool:
+    return one is not None and one.dtype == other.dtype and one.equal(other)

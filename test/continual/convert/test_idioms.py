@@ -147,6 +147,10 @@ EQUAL: dict[str, Forward] = {
     "positions by a mask": lambda net, x: net.conv(x) + _positions_by_a_mask(x),
     "shares of ones": lambda net, x: net.conv(x) * torch.ones(x.size(0), 1, 1, 4, dtype=x.dtype).softmax(-1),
     "looks for numbers that are none": lambda net, x: _checked(net.conv(x)),
+    "largest joint by name": lambda net, x: x.max(-1, keepdim=True).values * net.conv(x).max(1, keepdim=True).indices,
+    "joints in order": lambda net, x: net.conv(x.sort(-1, descending=True).values) * x.sort(1)[1],
+    "largest and smallest joints": lambda net, x: x.topk(3, -1)[0][..., 1:] - net.conv(x).topk(2, largest=False).values,
+    "a buffer that stays": lambda net, x: _assigned(net, x, net.graph.clone()),
     "two paths through an identity": lambda net, x: sum(net.path([net.conv(x), net.causal(F.pad(x, (0, 0, 4, 0)))])),
 }  # fmt: skip
 REFUSED: dict[str, tuple[Forward, str]] = {
@@ -170,6 +174,10 @@ REFUSED: dict[str, tuple[Forward, str]] = {
         lambda net, x: F.pad(net.conv(x).permute(0, 2, 3, 1), (1, 1), "replicate").permute(0, 3, 1, 2), "pads channels",
     ),
     "replicated in time": (lambda net, x: net.conv(F.pad(x, (0, 0, 1, 1), "replicate")), "only zero frames"),
+    "a buffer anew": (lambda net, x: _assigned(net, x, net.graph * 0.5 + 1), "puts another tensor into 'graph'"),
+    "a parameter anew": (lambda net, x: _mixed_anew(net, x), "puts another tensor into 'mix'"),
+    "median of joints": (lambda net, x: net.conv(x) - x.median(-1, keepdim=True).values, "no continual form"),
+    "frames in order": (lambda net, x: net.conv(x).sort(2).values, "puts frames or streams in order"),
     "looks for zeros": (lambda net, x: x if (net.conv(x) != 0).any() else -x, "must not depend on a tensor"),
     "more frames": (lambda net, x: F.interpolate(net.conv(x), scale_factor=(2.0, 1.0)), "more or fewer frames"),
 }  # fmt: skip
@@ -187,6 +195,16 @@ def _checked(y: Tensor) -> Tensor:
     if not torch.isfinite(y).all() or y.isinf().any():
         raise ValueError("not finite")
     return y
+
+
+def _assigned(net: Any, x: Tensor, graph: Tensor) -> Tensor:
+    net.graph = graph
+    return net.conv(x) @ net.graph[0]
+
+
+def _mixed_anew(net: Any, x: Tensor) -> Tensor:
+    net.mix = nn.Parameter(net.mix + 1)
+    return torch.einsum("nctv,dc->ndtv", net.conv(x), net.mix)
 
 
 def _changed(y: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:

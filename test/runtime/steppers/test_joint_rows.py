@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,6 +117,19 @@ def test_a_snapshot_goes_on_in_other_backends_and_comes_back(tmp_path: Path) -> 
     assert len(halfway) == 10
     for z, y in zip(answers(made, more[:, :, 10:], crossed)[0], own[10:], strict=True):
         torch.testing.assert_close(z, y, rtol=0, atol=1e-5 * float(y.abs().max()))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))])
+def test_a_copy_of_a_state_goes_on_without_the_program(copied: Callable[[State], State]) -> None:
+    made, stepped = stepped_in_rows("graph")
+    x, more = stream(stepped, 5, streams=2), stream(stepped, 3, streams=2, seed=1)
+    _, state = answers(made, x, made.init_state(2))
+    other = copied(state)
+    assert not isinstance(other.layers, PackedState)
+    for leaf, known in zip(leaves(other), leaves(state), strict=True):
+        assert leaf.equal(known)
+    for y, z in zip(answers(made, more, other)[0], answers(made, more, state)[0], strict=True):
+        assert y.equal(z)
 
 
 @pytest.mark.parametrize("family", ["adaptive", "converted", "x3d", "encoder of 2"])
