@@ -58,7 +58,8 @@ class EventPublisher:
         self._detector = GroupEventDetector(values.rules(max_gap_s))
         self._node, self._lock = node, Lock()
         self._last: ActivityArray | None = None
-        self._last_ns = 0  # by the node's clock
+        self._last_ns = 0  # by `_now_ns`
+        self._clock_stood, self._shift_ns = False, 0
         self._repeated_ns = 0  # when current_activities was published last, by a steady clock
         self._falls: FallDetector | None = None
         self._held = HeldActivities(f"{run_letters(node.get_fully_qualified_name(), time_ns())}_e")
@@ -133,7 +134,15 @@ class EventPublisher:
                 self._publish_current()
 
     def _now_ns(self) -> int:
-        return int(self._node.get_clock().now().nanoseconds) or monotonic_ns()
+        """Time by the node's clock, or a steady one as long as /clock has not begun; it goes on from there then, so
+        that no goal has waited for as long as the new clock says."""
+        node_ns = int(self._node.get_clock().now().nanoseconds)
+        if not node_ns:
+            self._clock_stood = True
+            return monotonic_ns()
+        if self._clock_stood:
+            self._clock_stood, self._shift_ns = False, monotonic_ns() - node_ns
+        return node_ns + self._shift_ns
 
     def _snapshot(self) -> HeldSnapshot:
         """What stands at this moment, and when a frame was answered last."""

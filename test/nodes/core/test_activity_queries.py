@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus
-from builtin_interfaces.msg import Duration
+from builtin_interfaces.msg import Duration, Time
 from helpers.node_stream import SceneStream, SkeletonStream, header, person, scored
 from rclpy.action import ActionClient
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import RegionOfInterest
 
 from co_perception.action import WaitForActivity
@@ -183,6 +184,32 @@ def test_a_goal_ends_by_time_by_its_client_by_blindness_and_with_the_node(bench:
     assert (status, result.code) == (ABORTED, Result.CODE_BLIND) and "deactivated" in result.message
     assert not Goal(bench, client, labels=["red"]).handle.accepted
     assert "not active" in bench.call(GetActivities, "get_activities").message
+
+
+def test_a_goal_that_waits_when_the_clock_begins_has_not_waited_since_1970(bench: Any) -> None:
+    """Of a bag that is played with its clock, after somebody asked."""
+    clock = bench.node.create_publisher(Clock, "/clock", 10)
+    stream = SceneStream(bench, SceneStream.learners(), wait_silence_s=20.0, use_sim_time=True)
+    client = ActionClient(bench.node, WaitForActivity, "wait_for_activity")
+    bench.until(client.server_is_ready, "the action")
+    goal = Goal(bench, client, labels=["red"], timeout=Duration(sec=6))
+    assert goal.handle.accepted
+    goal.ask()
+
+    def tick(seconds: int) -> None:
+        def told() -> bool:
+            clock.publish(Clock(clock=Time(sec=seconds)))
+            return bool(stream.node.get_clock().now().nanoseconds == seconds * 10**9)
+
+        bench.until(told, "the clock")
+        bench.spin(0.5)
+
+    tick(1_700_000_000)
+    tick(1_700_000_004)
+    assert not goal._result.done() and goal.handle.status == GoalStatus.STATUS_ACCEPTED
+    tick(1_700_000_020)
+    status, result = goal.outcome
+    assert (status, result.code, result.message) == (ABORTED, Result.CODE_TIMEOUT, "not within 6 s")
 
 
 def test_a_goal_that_nothing_can_reach_is_rejected(bench: Any, stream: SceneStream, client: ActionClient) -> None:
