@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from co_perception.engine.arguments import NumberArgument
 from co_perception.engine.paths import expanded, user_path
 
 if TYPE_CHECKING:
+    from co_perception.evaluation.records import FrameRecord
     from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal
 
 LEAST_S, MAX_GAP_S = 0.5, 1.0  # of a proposal; of a person out of sight
@@ -118,36 +119,39 @@ def _graph(arguments: argparse.Namespace) -> tuple[Any, str]:
 def _proposals(path: Path, arguments: argparse.Namespace) -> list[Proposal]:
     """What the model says of each person of a recording, as its node would. Raises: ValueError for a wrong group."""
     from co_perception.commands.sources import model_folder
-    from co_perception.data.annotations.intervals import Interval
-    from co_perception.data.annotations.label_checks import null_labels
     from co_perception.data.bags.bag_file import Bag
     from co_perception.data.bags.bag_frames import skeleton_frames
-    from co_perception.engine.label_groups import is_none, names_of
+    from co_perception.engine.label_groups import names_of
     from co_perception.engine.settings import values_of
-    from co_perception.engine.time import NANO
-    from co_perception.evaluation.subject_track import segments_with_records
     from co_perception.learners.recognizers import KINDS
     from co_perception.learners.replay import replay
-    from co_perception.studio.recording_annotations import Proposal
 
-    kind = KINDS["skeleton"]
+    kind, group = KINDS["skeleton"], str(arguments.group)
     values = values_of(kind.settings, {"model_path": str(model_folder(arguments.propose))})
     learner: Any = kind.loaded(values)
     groups = names_of(learner.groups)
-    if (arguments.group or len(groups) > 1) and arguments.group not in groups:
+    if (group or len(groups) > 1) and group not in groups:
         raise ValueError(f"--group names one of {', '.join(groups)}, whose labels are proposed")
-    found = list[Proposal]()
-    by_subject: dict[str, list[Any]] = {}
+    by_subject: dict[str, list[FrameRecord]] = {}
     with Bag(path) as bag:
         for record in replay(kind.recognizer(learner, values), skeleton_frames(bag, arguments.topic)):
-            if record.group == arguments.group:
+            if record.group == group:
                 by_subject.setdefault(record.subject, []).append(record)
-    for subject, records in sorted(by_subject.items()):
-        for segment, own in segments_with_records(records, learner.labels, round(MAX_GAP_S * NANO)):
-            long = segment.duration_s >= LEAST_S
-            nothing = is_none(segment.label, arguments.group) or bool(null_labels([segment.label]))
-            if long and not nothing:
-                shares = [float(each.probabilities.max()) for each in own if each.probabilities is not None]
-                interval = Interval(segment.start_ns, segment.end_ns, segment.label, subject, group=arguments.group)
-                found.append(Proposal(interval, sum(shares) / max(len(shares), 1)))
-    return found
+    return [found for _, own in sorted(by_subject.items()) for found in _proposed(own, learner.labels, group)]
+
+
+def _proposed(records: Sequence[FrameRecord], labels: Sequence[str], group: str) -> Iterator[Proposal]:
+    """The intervals of one person's answers that are long enough, and of an activity."""
+    from co_perception.data.annotations.intervals import Interval
+    from co_perception.data.annotations.label_checks import null_labels
+    from co_perception.engine.label_groups import is_none
+    from co_perception.engine.time import NANO
+    from co_perception.evaluation.subject_track import segments_with_records
+    from co_perception.studio.recording_annotations import Proposal
+
+    for segment, own in segments_with_records(records, labels, round(MAX_GAP_S * NANO)):
+        nothing = is_none(segment.label, group) or bool(null_labels([segment.label]))
+        if segment.duration_s >= LEAST_S and not nothing:
+            shares = [float(each.probabilities.max()) for each in own if each.probabilities is not None]
+            interval = Interval(segment.start_ns, segment.end_ns, segment.label, records[0].subject, group=group)
+            yield Proposal(interval, sum(shares) / max(len(shares), 1))

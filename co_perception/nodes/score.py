@@ -23,7 +23,7 @@ from co_perception.evaluation.activity_topic import (
     unlisted_score,
 )
 from co_perception.evaluation.ground_truth import Protocol, Replayed, usable_annotations
-from co_perception.evaluation.judged_groups import by_group, judge, judged_groups, with_groups
+from co_perception.evaluation.judged_groups import JudgedRun, by_group, judge, judged_groups, with_groups
 from co_perception.evaluation.provenance import digests, surroundings
 from co_perception.evaluation.records import FrameRecord, Key, write_records
 from co_perception.evaluation.report.html import ReportPart, write_report
@@ -187,12 +187,19 @@ class ScoreNode(ManagedNode[ScoreSettings]):
             raise ValueError(" ".join(unjudged))
         for loss in counts.losses():
             self.get_logger().warning(str(loss))
+        self._write_results(values, judged, problems, counts)
+        return {group: each.summary for group, each in judged.results.items()}
+
+    def _write_results(
+        self, values: ScoreSettings, judged: JudgedRun, problems: list[str], counts: StageCounts
+    ) -> None:
+        """Writes records, figures and report into the folder `out`, in place of those of before."""
         inputs = digests(values.annotations)
         figures = {
             "stages": counts.as_dict(),
             "figures": by_group({group: each.summary.as_dict() for group, each in judged.results.items()}),
             "inputs": inputs,
-            "problems": problems,
+            "problems": list(problems),
             **surroundings(),
         }
         with replaced_results(Path(values.out)) as out:
@@ -205,7 +212,6 @@ class ScoreNode(ManagedNode[ScoreSettings]):
                 configuration=asdict(values), inputs=inputs, versions=figures["versions"], counts=counts,
                 group=group, more=[ReportPart(name, each.summary, each.recordings, {}) for name, each in others],
             )  # fmt: skip
-        return {group: each.summary for group, each in judged.results.items()}
 
     def _stage_counts(self) -> StageCounts:
         """What became of the messages so far."""

@@ -39,14 +39,16 @@ class Access:
         """The rule for an address; with a new token where others reach it."""
         return cls(host, "" if host in LOCAL else secrets.token_urlsafe(12))
 
-    def allows(self, host: str, origin: str | None, token: str) -> bool:
+    def allows(self, host: str, origin: str | None, token: str, embedded_in: str = "") -> bool:
         """Whether a request is answered.
 
         Args:
             host, origin: its headers of these names.
             token: what it carries in its cookie, or in its address.
+            embedded_in: of a picture, script or the like, whose page asks for it, as the header Sec-Fetch-Site says;
+                empty for what is opened by itself. A page of elsewhere that shows a picture of here sends no origin.
         """
-        if origin not in (None, f"http://{host}"):
+        if origin not in (None, f"http://{host}") or embedded_in not in ("", "same-origin", "none"):
             return False
         if not self.token:
             return PORT.sub("", host) in LOCAL

@@ -43,11 +43,13 @@ class Reply:
         content: what JSON can say; bytes, or pieces of text one after the other, of another `kind`.
         kind: its media type.
         headers: others.
+        status: of HTTP.
     """
 
     content: Any | bytes | AsyncIterator[str] = None
     kind: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 @dataclass(frozen=True)

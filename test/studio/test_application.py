@@ -14,9 +14,10 @@ from helpers.asgi_browser import HOST, Browser
 from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag
 from helpers.drawn_people import Figure
 
-from co_perception.studio.application import MOST_BYTES, PAGES, application
+from co_perception.studio.application import PAGES, application
 from co_perception.studio.endpoints import Endpoint, Question, Reply
 from co_perception.studio.recording_annotations import AnnotatedRecording
+from co_perception.studio.refusals import MOST_BYTES
 
 
 @pytest.fixture

@@ -152,24 +152,8 @@ class WorkerNode(ManagedNode[S], Generic[Job, S]):
                 self.get_logger().warning(why, once=True)
         counts = Counter(self.counters.counts())
         new, self._reported = counts - self._reported, counts
-        for event in (FOREIGN, FOREIGN_SKELETONS):
-            if new[event]:
-                names = publisher_names(self, self._subscription.topic_name)
-                cause = (
-                    f"more than one publishes on {self._subscription.topic_name} ({names}), and only the first is used"
-                )
-                return WARN, f"{_frames(new[event])} {event} dropped in a second: {cause}. Give each its own topic."
-        if new["displaced"]:
-            return WARN, self.too_slow(new["displaced"])
-        if new[LOST]:
-            lost = f"{_frames(new[LOST])} lost on the way in a second"
-            cause = "they come faster than this machine or the network can take them"
-            return WARN, f"{lost}: {cause}. Lower their rate or size."
-        if new[LATE]:
-            late = f"{_frames(new[LATE])} stamped before one that came earlier, dropped in a second"
-            return WARN, f"{late}: do two publish on {self._subscription.topic_name}, or does a relay change the order?"
-        if doubt := self.doubt():
-            return WARN, doubt
+        if warning := self._dropping(new) or self.doubt():
+            return WARN, warning
         so_far = self.stage_counts()
         recent, self._reported_stages = so_far - self._reported_stages, so_far
         # In one second a camera that is faster than the network may well send nothing but what no answer needs.
@@ -177,6 +161,25 @@ class WorkerNode(ManagedNode[S], Generic[Job, S]):
             loss for loss in recent.losses() if recent.lost(loss.stage) > FAULTS.get(loss.stage, 1.0) * loss.given
         ]
         return (WARN, str(losses[0])) if losses else (OK, self.state())
+
+    def _dropping(self, new: Counter[str]) -> str:
+        """The warning for frames that were dropped in a second, by the first cause that there is; empty for none."""
+        assert self._subscription is not None
+        topic = self._subscription.topic_name
+        for event in (FOREIGN, FOREIGN_SKELETONS):
+            if new[event]:
+                names = publisher_names(self, topic)
+                cause = f"more than one publishes on {topic} ({names}), and only the first is used"
+                return f"{_frames(new[event])} {event} dropped in a second: {cause}. Give each its own topic."
+        if new["displaced"]:
+            return self.too_slow(new["displaced"])
+        if new[LOST]:
+            cause = "they come faster than this machine or the network can take them"
+            return f"{_frames(new[LOST])} lost on the way in a second: {cause}. Lower their rate or size."
+        if new[LATE]:
+            late = f"{_frames(new[LATE])} stamped before one that came earlier, dropped in a second"
+            return f"{late}: do two publish on {topic}, or does a relay change the order?"
+        return ""
 
     def doubt(self) -> str:
         """What makes results doubtful although frames come and are processed; empty where nothing does."""

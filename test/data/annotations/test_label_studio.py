@@ -61,6 +61,8 @@ def test_each_task_is_a_recording(tmp_path: Path) -> None:
     tasks = [task(region(1, 25, "wave")), {**task(region(1, 50, "sit"), video=local), "file_upload": None}]
     found = read_any(write(tmp_path, tasks), HZ_25)
     assert [(each.recording, each.label) for each in found] == [("friday", "sit"), ("monday", "wave")]
+    tasks[1]["data"]["video"] = local.replace("clips/day 2/", "clips\\day 2\\")  # of a server on Windows
+    assert read_any(write(tmp_path, tasks), HZ_25) == found
 
 
 def test_two_tasks_of_one_name_are_not_one_recording(tmp_path: Path) -> None:
