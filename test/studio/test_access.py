@@ -69,7 +69,8 @@ def test_a_host_without_a_port_is_that_of_port_80_and_is_this_machine_only_by_it
 
 def test_what_pages_of_elsewhere_show_of_here_is_refused(browser: Any, access: Access) -> None:
     """An image of another site, or of another port of this machine, sends the cookie of SameSite and no origin."""
-    local, shared = Browser(application([])), {"host": ROBOT, "cookie": f"{COOKIE}={access.token}"}
+    local: Any = Browser(application([]))
+    shared = {"host": ROBOT, "cookie": f"{COOKIE}={access.token}"}
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
         fetched = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
         assert local.ask("/api/recordings", **fetched).status == status
