@@ -1,7 +1,8 @@
 """Command line `co-perception`. Each of its commands is a file in `commands/`.
 
 To add one: a file with a function `add(commands)` that makes its parser and ends in `set_defaults(run=...)`, where
-`run` takes the parsed arguments and returns the exit status; and the file's name in `COMMANDS`.
+`run` takes the parsed arguments and returns the exit status; and the file's name in `COMMANDS`. A command that needs
+torch gives the `extras` of setup.py that bring it and the rest of what the command imports.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = make_parser().parse_args(arguments)
     try:
-        with torch_advice():
+        with torch_advice(getattr(parsed, "extras", "torch")):
             return int(parsed.run(parsed))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"co-perception: {error}", file=sys.stderr)

@@ -29,6 +29,7 @@ html_theme = "furo" if find_spec("furo") else "alabaster"
 html_title = f"co_perception {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "_static/icon.svg"
 html_theme_options: dict[str, Any] = {"navigation_with_keys": True}
 
@@ -64,14 +65,14 @@ def plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
     parts = re.split(r"(`+[^`]+`+)", text)
     for number, part in enumerate(parts):
         code = number % 2 == 1
-        parts[number] = f"``{part.strip('`')}``" if code else re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part)
+        parts[number] = f"``{part.strip('`')}``" if code else re.sub(r"([*|@]|(?<=\w)_(?!\w))", r"\\\1", part)
     found: list[str] = []
     for line in "".join(parts).split("\n"):
         paragraph = next((each for each in reversed(found) if each.strip()), "")
         indent, before = (len(each) - len(each.lstrip()) for each in (line, paragraph))
         begins = bool(line.strip()) and bool(found) and not found[-1].strip() and indent >= before + 4
         if begins and not line.lstrip().startswith(">>>"):
-            found += [" " * before + "::", ""]
+            found += [" " * before + ".. code-block:: text", ""]  # as it stands: it may have columns
         found.append(line)
     lines[:] = found
 

@@ -57,6 +57,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert not {"torch", "numpy", "rclpy", "safetensors"} & set(run.stdout.split())
 
 
+def test_commands_that_need_torch_name_extras_that_there_are() -> None:
+    [commands] = [action.choices for action in cli.make_parser()._actions if isinstance(action.choices, dict)]
+    named = {name: parser.get_default("extras") for name, parser in commands.items()}
+    assert named["train"] == "train,ros"
+    for extra in {extra for extras in named.values() for extra in (extras or "torch").split(",")}:
+        assert f'"{extra}": ' in (ROOT / "setup.py").read_text()
+
+
 def test_list_says_what_is_fetched_and_what_is_not(tiny: Asset, capsys: Capture) -> None:
     assert cli.main(["weights"]) == 0
     head, *shipped, row = capsys.readouterr().out.splitlines()

@@ -100,6 +100,9 @@ def test_every_step_of_a_workflow_is_a_script_of_the_repository(path: Path) -> N
     for run in runs:
         script, *_ = shlex.split(run)
         assert (ROOT / script).is_file() and script.startswith("tools/ci/"), run
+    hashed = re.findall(r"hashFiles\('([^']*)'\)", path.read_text())
+    assert not [file for file in hashed if not (ROOT / file).is_file()]
+    assert "github.workspace" not in path.read_text(), "in a job with a container it is no folder"
     parts = [part for job in jobs.values() for part in job.get("strategy", {}).get("matrix", {}).get("part", [])]
     nightly = (ROOT / "tools/ci/nightly.sh").read_text()
     assert not [part for part in parts if f"\n  {part})" not in nightly]

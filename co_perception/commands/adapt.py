@@ -87,7 +87,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--no-baseline", action="store_true", help="leave fine-tuning with pruning out")
     add_strict(parser)
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, extras="adapt,ros")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder to write; default: bundle/ in the model's folder, of published weights one in the local store",
     )
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, extras="onnx")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
     parser.add_argument("--forget", nargs="+", default=[], metavar="LABEL", help="activities to take away first")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, extras="torch,ros")
 
 
 def _run(arguments: argparse.Namespace) -> int:

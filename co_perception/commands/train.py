@@ -95,7 +95,7 @@ def add(commands: Commands) -> None:
     add_source_domain(parser)
     add_who(parser)
     add_strict(parser)
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, extras="train,ros")
 
 
 @dataclass(frozen=True)

@@ -178,11 +178,14 @@ class StageCounts:
         return self
 
     def __sub__(self, earlier: StageCounts) -> StageCounts:
-        """What was counted since `earlier`, which was a copy of these counts."""
+        """What was counted since `earlier`, which was a copy of these counts.
+
+        What passed at first and was lost since, as a message that a newer one displaced, is lost, and passed is 0 then.
+        """
         since = StageCounts()
         for stage, count in self.stages.items():
             before = earlier.stages[stage]
-            since.add(stage, count.passed - before.passed)
+            since.add(stage, max(count.passed - before.passed, 0))
             for reason, number in dict(count.lost).items():
                 since.lose(stage, reason, number - before.lost.get(reason, 0), count.details.get(reason, ""))
             for reason, number in dict(count.unneeded).items():

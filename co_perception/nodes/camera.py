@@ -114,7 +114,7 @@ class CameraNode(ManagedNode[CameraSettings]):
 
     def begin(self, values: CameraSettings) -> None:
         """Starts playing."""
-        self._problem, self._lag_s, self._first_s = "", 0.0, math.inf
+        self._problem, self._lag_s, self._first_s, self._end_logged = "", 0.0, math.inf, False
         self._reported = Counter(self.counters.counts())
         simulated = self.get_clock().ros_time_is_active
         self._start_ns = self._start_ns_given = round(values.start_stamp_s * NANO) or None
@@ -168,8 +168,13 @@ class CameraNode(ManagedNode[CameraSettings]):
                 f"{new[LEFT_OUT]} frame(s) left out in a second, to keep up with the clock: this machine cannot play "
                 "the file at its speed. Lower short_side or rate, or play a smaller file."
             )
-        if self.finished or self.published:
-            return OK, "finished" if self.finished else "playing"
+        if self.finished:
+            if not self._end_logged:
+                self._end_logged = True
+                self.get_logger().info(f"{self.settings.current.source} was played to its end; loop begins it again.")
+            return OK, "finished"
+        if self.published:
+            return OK, "playing"
         return OK, f"waiting for {self.who_waits(self.settings.current)}"
 
     def values(self) -> dict[str, object]:

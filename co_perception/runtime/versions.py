@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 TORCH_NEEDED = (
-    "this needs torch, which is not installed: pip install 'co_perception[torch]'. Without torch, models run from "
+    "this needs torch, which is not installed: pip install 'co_perception[{extras}]'. Without torch, models run from "
     "bundles, which `co-perception bundle` writes on a machine that has it (docs/bundle.md)"
 )
 _RECORD = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist-info|egg-info|egg)")  # of an installed package
@@ -47,13 +47,17 @@ def is_since(package: str, first: tuple[int, ...]) -> bool:
 
 
 @contextmanager
-def torch_advice() -> Iterator[None]:
-    """A context in which a torch that is not installed is an ImportError that says what to do."""
+def torch_advice(extras: str = "torch") -> Iterator[None]:
+    """A context in which a torch that is not installed is an ImportError that says what to do.
+
+    Args:
+        extras: that bring all of what is needed, such as "train,ros".
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "torch":
-            raise ImportError(TORCH_NEEDED) from error
+            raise ImportError(TORCH_NEEDED.format(extras=extras)) from error
         raise
 
 

@@ -58,6 +58,13 @@ def test_they_stay_small_whatever_comes() -> None:
     assert len(json.dumps(counts.as_dict())) < 3000
 
 
+def test_what_is_lost_later_than_it_came_is_at_most_all() -> None:
+    """Of two messages of this second none is answered, and one of the second before waited and was displaced, too."""
+    since = counted(Stage.MESSAGES, 9, 3) - counted(Stage.MESSAGES, 10, 0)
+    [loss] = since.losses()
+    assert (loss.lost, loss.given, loss.whole) == (3, 3, True) and "(all)" in str(loss)
+
+
 def test_sums_differences_and_copies() -> None:
     first, second = counted(Stage.POSES, 10, 2), counted(Stage.POSES, 1, 3)
     both = StageCounts()

@@ -65,6 +65,15 @@ def test_every_frame_of_a_file_comes_in_order_with_its_media_time(bench: Any, ma
     assert node.published == 10
 
 
+def test_the_end_of_a_file_is_logged_once(bench: Any, make_video: MakeVideo, capfd: Any) -> None:
+    """So that nobody looks for a fault where nothing comes any more."""
+    node = bench.add(camera(make_video(frames=3)))
+    pictures(bench, 3)
+    bench.until(lambda: node.finished)
+    assert [node.health()[1] for _ in range(3)] == ["finished"] * 3
+    assert capfd.readouterr().err.count("clip.mp4 was played to its end") == 1
+
+
 def test_without_a_start_stamp_the_file_begins_now(bench: Any, make_video: MakeVideo) -> None:
     before = bench.node.get_clock().now().nanoseconds
     bench.add(camera(make_video(frames=3)))

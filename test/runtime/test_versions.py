@@ -43,6 +43,8 @@ def test_what_is_installed_is_found_without_importing_it() -> None:
 def test_a_missing_torch_says_what_to_install() -> None:
     with pytest.raises(ImportError, match=r"co_perception\[torch\].*docs/bundle.md"), torch_advice():
         raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+    with pytest.raises(ImportError, match=r"co_perception\[train,ros\]'"), torch_advice("train,ros"):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
     with pytest.raises(ModuleNotFoundError, match="av"), torch_advice():
         raise ModuleNotFoundError("No module named 'av'", name="av")
 

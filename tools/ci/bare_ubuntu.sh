@@ -3,6 +3,8 @@
 #   tools/ci/bare_ubuntu.sh [demo|test]...     (default: both)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# The workflow keeps .cache of the checkout. Its context github.workspace is not that folder where a job has a container.
+[ -z "${GITHUB_ACTIONS:-}" ] || export XDG_CACHE_HOME=$PWD/.cache
 if [ "$(id -u)" = 0 ]; then
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \

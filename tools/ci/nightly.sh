@@ -10,7 +10,7 @@ case ${1:?one of: peers soak fuzz bench slow} in
   fuzz)
     make env
     .venv/bin/python -c 'from fuzz.registry import TARGETS; print("\n".join(TARGETS))' | while read -r target; do
-      make fuzz TARGET="$target" SECONDS="${PER_TARGET:-60}"
+      make fuzz TARGET="$target" SECONDS="${PER_TARGET:-60}" </dev/null # the list is the loop's input
     done
     ;;
   bench)
