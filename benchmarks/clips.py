@@ -67,6 +67,26 @@ def judged_pair(pair: int, bags: Mapping[int, Sequence[Path]], out: Path, option
     return figures_of(folder / "run")
 
 
+def recorded(data: Path, who: Path | None, out: Path) -> dict[int, list[Path]]:
+    """Recordings of the clips in a folder, by the pair of people in them; prints how long the pose network took.
+
+    Args:
+        data: folder of the clips NUMBER_PAIR_ACT.avi.
+        who: JSON that tells who acts, by the stem of a clip, where the rule is wrong.
+        out: folder that gets the table and the recordings.
+    """
+    clips = sorted(data.glob("*_*_*.avi"), key=lambda clip: int(clip.stem.split("_")[0]))
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(out / "clips.csv", clips, json.loads(who.read_text(encoding="utf-8")) if who else {})
+    began_s, skipped = time.perf_counter(), Skipped()
+    found = record_clips([out / "clips.csv"], out / "recordings", "most", (), skipped)
+    print(f"{len(found)} recordings in {time.perf_counter() - began_s:.0f} s. {skipped.report()}")
+    bags = defaultdict[int, list[Path]](list)
+    for bag in found:
+        bags[pair_of(bag)].append(bag)
+    return bags
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the clips NUMBER_PAIR_ACT.avi")
@@ -75,16 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/clips"))
     given, options = parser.parse_known_args(arguments)
     options = options or ["--from", "cotcn_everyday"]
-    clips = sorted(given.data.glob("*_*_*.avi"), key=lambda clip: int(clip.stem.split("_")[0]))
-    given.out.mkdir(parents=True, exist_ok=True)
-    who = json.loads(given.who.read_text(encoding="utf-8")) if given.who else {}
-    write_table(given.out / "clips.csv", clips, who)
-    began_s, skipped = time.perf_counter(), Skipped()
-    found = record_clips([given.out / "clips.csv"], given.out / "recordings", "most", (), skipped)
-    print(f"{len(found)} recordings in {time.perf_counter() - began_s:.0f} s. {skipped.report()}")
-    bags: dict[int, list[Path]] = defaultdict(list)
-    for bag in found:
-        bags[pair_of(bag)].append(bag)
+    bags = recorded(given.data, given.who, given.out)
     pairs = given.pairs or sorted(bags)
     rows = {pair: judged_pair(pair, bags, given.out, options) for pair in pairs}
     names = (*FIGURES, "chance")
