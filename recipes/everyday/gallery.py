@@ -122,12 +122,14 @@ def fitted(parts: Sequence[Windows], dims: int, shrinkage: float = SHRINKAGE) ->
 @dataclass(frozen=True)
 class ShownFigures:
     """Means over episodes: accuracy, share of unknown acts rejected at `LOST` of the known ones, that share at the
-    fixed reserve, and the known ones lost by it."""
+    fixed reserve, the known ones lost by it, and the share of unknown acts rejected at `LOST` if the same person showed
+    these, too, as something else: by the cosine with the best act less that with the nearest of these rivals."""
 
     accuracy: float
     rejected: float
     rejected_fixed: float
     lost_fixed: float
+    rejected_rivals: float
 
 
 def measured(asked: Windows, projection: tuple[Floats, Floats], ways: int, acts: Sequence[str]) -> ShownFigures:
@@ -135,7 +137,7 @@ def measured(asked: Windows, projection: tuple[Floats, Floats], ways: int, acts:
     center, matrix = projection
     vectors = (asked.features - center) @ matrix.T
     vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
-    rng, rows = np.random.default_rng(ways), list[tuple[float, ...]]()
+    rng, rival_rng, rows = np.random.default_rng(ways), np.random.default_rng(ways), list[tuple[float, ...]]()
     for _ in range(EPISODES):
         person = rng.choice(np.unique(asked.people))
         own = [act for act in acts if ((asked.acts == act) & (asked.people == person)).any()]
@@ -151,8 +153,19 @@ def measured(asked: Windows, projection: tuple[Floats, Floats], ways: int, acts:
         right = scores.argmax(1) == [chosen.index(act) for act in asked.acts[known]]
         away = unknown.max(1)
         rejected = [np.mean(away < limit) if len(away) else np.nan for limit in (np.quantile(best, LOST), RESERVE)]
-        rows.append((right.mean(), *rejected, np.mean(best < RESERVE)))
+        rivals = rival_rng.permutation([act for act in own if act not in chosen])[:ways].tolist()
+        told = others & np.isin(asked.acts, rivals)
+        shown = [vectors[_shown(asked, act, person, rival_rng)] for act in rivals]
+        margins = [_margin(vectors[which], means, shown) for which in (known, told)] if rivals else []
+        away_from = float(np.mean(margins[1] < np.quantile(margins[0], LOST))) if rivals else float("nan")
+        rows.append((right.mean(), *rejected, np.mean(best < RESERVE), away_from))
     return ShownFigures(*np.mean(rows, 0).tolist())
+
+
+def _margin(windows: Floats, means: Floats, rivals: Sequence[Floats]) -> Floats:
+    """How much nearer takes (N, ENDS, dims) are to the best of `means` than to the nearest of what rivals show."""
+    against = np.stack([_prototype(each) for each in rivals])
+    return np.asarray((windows @ means.T).mean(1).max(1) - (windows @ against.T).mean(1).max(1))
 
 
 def _shown(asked: Windows, act: str, person: str, rng: np.random.Generator) -> NDArray[np.intp]:
