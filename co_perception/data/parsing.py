@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 from xml.parsers import expat
@@ -29,7 +31,10 @@ def parse_errors(source: object, what: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source}: no text in UTF-8 (at byte {error.start}): save it in this encoding.") from error
+        encoding = error.encoding.upper()
+        raise ValueError(
+            f"{source}: no text in {encoding} (at byte {error.start}): save it in this encoding."
+        ) from error
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     except STUMBLES as error:
@@ -68,6 +73,34 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES, parse_float: Callable[[s
         return json.loads(read_bounded(path, most_bytes).decode("utf-8-sig"), parse_float=parse_float)
     except (json.JSONDecodeError, RecursionError) as error:  # the latter: lists in lists in lists
         raise ValueError(f"this is not JSON: {error}") from error
+
+
+def read_table(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Columns of a CSV file, and its rows with their line; short rows end with empty cells.
+
+    Raises as `read_bounded`; ValueError for a column that is there twice, and while rows are read for one with more
+    cells than columns; csv.Error for a quote that is not closed, which would take in all that follows.
+    """
+    text = io.StringIO(read_bounded(path).decode("utf-8-sig"), newline="")
+    reader = csv.DictReader(text, restkey="", restval="", skipinitialspace=True, strict=True)
+    columns = list(reader.fieldnames or [])
+    if twice := sorted(name for name, count in Counter(columns).items() if count > 1):
+        raise ValueError(f"it has two columns {twice[0]!r}, and one counts: rename the other.")
+
+    def rows() -> Iterator[tuple[int, dict[str, str]]]:
+        for row in reader:
+            if isinstance(row.get(""), list):
+                raise ValueError(f"row {reader.line_num}: more cells than columns. A comma in a cell needs quotes.")
+            yield reader.line_num, row
+
+    return columns, rows()
+
+
+def cell_text(column: str, value: object) -> str:
+    """A value of JSON as it stands in a table. Raises ValueError for what is no text and no number."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | float | Decimal)):
+        raise ValueError(f"{column} is a text or a number, got {value!r:.50}.")
+    return "" if value is None else str(value)
 
 
 class XmlHandlers(Protocol):

@@ -15,7 +15,6 @@ same keys.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
-from co_perception.data.parsing import parse_errors, read_bounded, read_json
+from co_perception.data.parsing import cell_text, parse_errors, read_json, read_table
 from co_perception.engine.names import nearest
 from co_perception.engine.time import NANO
 
@@ -88,10 +87,9 @@ def read_annotations(path: Path | str) -> list[Interval]:
     """
     path, found = Path(path), []
     with parse_errors(path, "a table of annotations"):
-        for number, row in _rows(path):
+        for number, given in _rows(path):
             try:
-                if "too many cells" in row:
-                    raise ValueError("more cells than columns. A label with a comma in it needs quotes.")
+                row = {name: cell_text(name, value) for name, value in given.items()}
                 label, relative = row["label"].strip(), "start" in row
                 subject, recording, group = ((row.get(name) or "").strip() for name in ("subject", *OPTIONAL))
                 start_ns, end_ns = (_nanoseconds(name, row[name]) for name in (SECONDS if relative else STAMPS))
@@ -188,35 +186,24 @@ def _is_json(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
+def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
     """(row, cells) of each interval; a row of a CSV is its line in the file."""
     if not _is_json(path):
-        text = io.StringIO(read_bounded(path).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(text, restkey="too many cells", restval="", skipinitialspace=True, strict=True)
-        _check_columns(reader.fieldnames or [])
-        return [(reader.line_num, dict(row)) for row in reader]
+        columns, rows = read_table(path)
+        _check_columns(columns)
+        return rows
     objects = read_json(path, parse_float=Decimal)
     if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
         raise ValueError('expected a list of objects such as {"start": 2.5, "end": 7, "label": "wave"}.')
     for item in objects:
         _check_columns(list(item))
-    return [(number, {key: _text(number, key, value) for key, value in item.items()})
-            for number, item in enumerate(objects, 1)]  # fmt: skip
-
-
-def _text(number: int, key: str, value: object) -> str:
-    """A value of JSON as it stands in a table. Raises ValueError for what is no text and no number."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | Decimal)):
-        raise ValueError(f"row {number}: {key} is a text or a number, got {value!r:.50}.")
-    return "" if value is None else str(value)
+    return enumerate(objects, 1)
 
 
 def _check_columns(columns: Sequence[str]) -> None:
     known = (*SECONDS, *STAMPS, "label", "subject", *OPTIONAL)
     unknown = [column for column in columns if column not in known]
     times = tuple(column for column in columns if column in SECONDS + STAMPS)
-    if twice := [column for column in known if columns.count(column) > 1]:
-        raise ValueError(f"it has two columns {twice[0]}, and one counts: rename the other.")
     if unknown or "label" not in columns or set(times) not in (set(SECONDS), set(STAMPS)):
         near = [f"{name} (meant: {nearest(name, known)!r}?)" if nearest(name, known) else name for name in unknown]
         wrong = f"unknown: {', '.join(near)}" if unknown else f"got {', '.join(columns) or 'none'}"

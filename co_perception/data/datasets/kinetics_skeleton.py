@@ -98,8 +98,11 @@ def read_kinetics_file(
     Raises ValueError for a file that is damaged or has no person in it, and OSError where it cannot be read.
     """
     with parse_errors(path, "a Kinetics-Skeleton JSON file"), np.errstate(over="ignore"):
-        frames = {_whole(frame["frame_index"]): frame["skeleton"] for frame in read_json(Path(path))["data"]}
-        people = {number: [_person(entry) for entry in entries] for number, entries in frames.items()}
+        people = dict[int, list[NDArray[np.float32]]]()
+        for frame in read_json(Path(path))["data"]:
+            if (number := _whole(frame["frame_index"])) in people:
+                raise ValueError(f"frame {number} is there twice.")
+            people[number] = [_person(entry) for entry in frame["skeleton"]]
         found = people_by_frame(people, persons)
         if why := wrong_unit_of_clip(found, SHARES):
             raise ValueError(f"{why}: Kinetics-Skeleton has shares of the picture's width and height.")

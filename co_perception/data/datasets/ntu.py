@@ -142,6 +142,8 @@ def _parse(words: Sequence[str]) -> list[Bodies]:
             start, stop = at + BODY_NUMBERS + 1, at + BODY_NUMBERS + 1 + JOINTS * JOINT_NUMBERS
             if stop > len(words):
                 raise ValueError(f"cut off in frame {len(frames)}. Unpack or fetch it again.")
+            if words[at] in frame:
+                raise ValueError(f"body {words[at][:20]} is twice in frame {len(frames)}.")
             frame[words[at]] = np.array(words[start:stop], np.float32).reshape(JOINTS, JOINT_NUMBERS)
             at = stop
         frames.append(frame)

@@ -11,8 +11,6 @@ people in sight that is (`learners.actors`; a network of pictures sees them all)
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from co_perception.data.parsing import Skipped, parse_errors, read_bounded, read_json
+from co_perception.data.parsing import Skipped, cell_text, parse_errors, read_json, read_table
 from co_perception.data.samples import Sample, Samples
 from co_perception.data.video import VideoFrame, VideoReader
 from co_perception.engine.data import Pixels, Video
@@ -186,13 +184,15 @@ def _table(path: Path, skipped: Skipped) -> Iterator[Row]:
         where = f"{path.name}, row {number}"
         try:
             with parse_errors(where, "a clip with a path and a label"):
-                words = (str(cells.get(key) or "").strip() for key in ("path", "label", "subject", "who"))
+                words = (cell_text(key, cells.get(key)).strip() for key in ("path", "label", "subject", "who"))
                 name, label, subject, who = words
                 if not name or not label:
                     raise ValueError("a clip needs a path and a label.")
                 if not (path.parent / name).is_file():
                     raise ValueError(f"there is no file {path.parent / name}. Paths are relative to the table.")
-                start_s, end_s = _seconds(cells.get("start"), 0.0), _seconds(cells.get("end"), math.inf)
+                start_s, end_s = (
+                    _seconds(key, cells.get(key), due) for key, due in (("start", 0.0), ("end", math.inf))
+                )
                 if not 0 <= start_s < end_s:
                     raise ValueError(f"from {start_s:g} s to {end_s:g} s is no part of a video.")
         except (ValueError, OSError) as error:
@@ -209,15 +209,14 @@ def _rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
             raise ValueError('expected a list of objects such as {"path": "a.mp4", "label": "wave"}.')
         yield from enumerate(rows, 1)
         return
-    reader = csv.DictReader(io.StringIO(read_bounded(path).decode("utf-8-sig"), newline=""), skipinitialspace=True)
-    columns = set(reader.fieldnames or [])
-    if not {"path", "label"} <= columns <= COLUMNS:
+    columns, table = read_table(path)
+    if not {"path", "label"} <= set(columns) <= COLUMNS:
         raise ValueError(f"its first line is path,label and maybe start, end, subject, who; got {sorted(columns)}.")
-    yield from ((reader.line_num, row) for row in reader)
+    yield from table
 
 
-def _seconds(cell: object, default: float) -> float:
-    return default if cell is None or str(cell).strip() == "" else float(str(cell))
+def _seconds(column: str, cell: object, default: float) -> float:
+    return float(text) if (text := cell_text(column, cell).strip()) else default
 
 
 def _and_an_end(frames: Iterator[VideoFrame], declared_hz: float) -> Iterator[VideoFrame]:

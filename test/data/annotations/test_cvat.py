@@ -102,6 +102,11 @@ def test_with_a_frame_filter_a_frame_stands_for_several(tmp_path: Path) -> None:
     assert [(each.start_ns, each.end_ns) for each in found] == [(SECOND, 4 * SECOND)]
 
 
+def test_a_step_of_none_is_of_one(tmp_path: Path) -> None:
+    [found] = read_any(write(tmp_path, track(0, "wave", boxes(range(2, 4), 4)), step="step=0"), HZ_10)
+    assert (found.start_ns, found.end_ns) == (SECOND // 5, 2 * SECOND // 5)
+
+
 def test_times_of_frames_that_come_unevenly(tmp_path: Path) -> None:
     times = FrameTimes(starts_ns=(0, 50, 110, 150))
     found = read_any(write(tmp_path, track(0, "wave", boxes(range(1, 3), 3))), times)

@@ -81,7 +81,7 @@ def test_what_is_written_comes_back(tmp_path: Path, ending: str, relative: bool)
         ("start,end,label\n1,2\n", "needs a label"),
         ('start,end,label\n1,2,"wave\n3,4,walk\n5,6,sit\n', "unexpected end of data"),
         ('start,end,label\n1,2,"wave\n3,4,"walk"\n', "expected after"),
-        ("start,end,label,label\n1,2,wave,walk\n", "two columns label"),
+        ("start,end,label,label\n1,2,wave,walk\n", "two columns 'label'"),
         ("start,end,label\n1,2,gr\u00fc\u00df\n".encode("cp1252"), "no text in UTF-8"),
         ("start,end,label\n1,2,wave\n".encode("utf-16"), "no text in UTF-8"),
     ],

@@ -146,6 +146,7 @@ def broken(**change: Any) -> dict[str, Any]:
         {"data": []},
         {"data": [{"frame_index": 1, "skeleton": []}]},
         {"data": [{"frame_index": 0, "skeleton": [person(0)]}, {"frame_index": 10**12, "skeleton": [person(0)]}]},
+        {"data": [{"frame_index": 1, "skeleton": [person(0)]}, {"frame_index": 1, "skeleton": [person(1)]}]},
         broken(pose=[0.5] * 34),
         broken(pose={"x": 1}),
         broken(score=["x"] * 18),

@@ -162,7 +162,8 @@ WHOLE = skeleton_text([{ANNA: body(t), BERT: body(t + 9)} for t in range(3)]).en
         (b"2\n0\n0\n", "nobody in it"),
         (WHOLE.replace(b"\r\n25\r\n", b"\r\n20\r\n", 1), "25 joints, one body here has 20"),
         (WHOLE.replace(b"277.4", b"x", 1), "could not convert"),
-        (b"\xff\xfe\x00", "ascii"),
+        (WHOLE.replace(str(BERT).encode(), str(ANNA).encode(), 1), f"body {ANNA} is twice in frame 0"),
+        (b"\xff\xfe\x00", "no text in ASCII"),
     ],
 )
 def test_damage_is_named(text: bytes, reason: str, tmp_path: Path) -> None:

@@ -166,6 +166,23 @@ def test_json_says_the_same_as_csv(tmp_path: Path) -> None:
     assert [frames(data) for data, _ in samples] == [[1, 2]] and len(skipped) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("clips.csv", "path,label\na.mp4,sit, down\n", "row 2: more cells than columns"),
+        ("clips.csv", 'path,label\na.mp4,"sit\na.mp4,wave\n', "unexpected end of data"),
+        ("clips.csv", "path,label,label\na.mp4,sit,wave\n", "two columns 'label'"),
+        ("clips.json", '[{"path": "a.mp4", "label": ["sit", "wave"]}]', "label is a text or a number"),
+        ("clips.json", '[{"path": "a.mp4", "label": "sit", "start": true}]', "start is a text or a number"),
+    ],
+)
+def test_a_table_that_may_be_meant_otherwise_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    write_video(tmp_path / "a.mp4", 5)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        video_samples(tmp_path / name)
+
+
 def test_classes_may_be_chosen(video: Path) -> None:
     table = video.with_name("chosen.csv")
     table.write_text("path,label\n" + "".join(f"{video.name},{label}\n" for label in ("wave", "sit", "fall")))
