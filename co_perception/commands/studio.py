@@ -60,6 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from co_perception.studio.application import serve
     from co_perception.studio.live import LivePage
     from co_perception.studio.recording_annotations import AnnotatedRecording
+    from co_perception.studio.results_folder import ResultsFolder
 
     def opened(path: Path, topic: str | None, pictures: str | None) -> AnnotatedRecording:
         return AnnotatedRecording(path, topic, _proposals(path, arguments) if arguments.propose else (), pictures)
@@ -71,10 +72,11 @@ def _run(arguments: argparse.Namespace) -> int:
         raise RuntimeError(f"there is nothing to show: name a recording. {why}")
     access, port = Access.to(arguments.host), int(arguments.port)
     print(f"The studio is at {access.address(port)} (Ctrl+C ends it).", flush=True)
-    live = LivePage(graph, why, OpenedOnce(recordings, lambda path: opened(path, None, None))).endpoints()
+    once = OpenedOnce(recordings, lambda path: opened(path, None, None))
+    live = LivePage(graph, why, once, ResultsFolder(arguments.out).model)
     try:
         with workshop(recordings, arguments.out, arguments.topic) as endpoints:
-            serve(recordings, port, [*live, *endpoints], access)
+            serve(recordings, port, [*live.endpoints(), *endpoints], access, live.close)
     finally:
         if graph is not None:
             graph.close()

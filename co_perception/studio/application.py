@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from co_perception.studio.access import COOKIE, TOKEN, Access
@@ -119,14 +121,32 @@ async def _content(stream: AsyncIterator[bytes]) -> Any:
 
 
 def serve(
-    recordings: Sequence[AnnotatedRecording], port: int, more: Sequence[Endpoint] = (), access: Access = LOCAL_ONLY
+    recordings: Sequence[AnnotatedRecording],
+    port: int,
+    more: Sequence[Endpoint] = (),
+    access: Access = LOCAL_ONLY,
+    on_end: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serves until it is interrupted. Raises: ImportError without uvicorn."""
+    """Serves until it is interrupted.
+
+    Args:
+        on_end: called in the handler of the signal, to end the requests that would go on, such as streams of events.
+
+    Raises: ImportError without uvicorn; SystemExit where the port is taken, which uvicorn logs.
+    """
     try:
         import uvicorn
     except ImportError as error:
         raise ImportError(f"the studio needs uvicorn: pip install 'co_perception[studio]' ({error})") from error
-    uvicorn.run(
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            on_end()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
         application(recordings, more, access), host=access.host, port=port, log_level="warning", lifespan="off",
-        timeout_graceful_shutdown=1,  # pages that look at a running graph never end their request
+        timeout_graceful_shutdown=1,  # a browser that reads slowly holds up nothing
     )  # fmt: skip
+    with suppress(KeyboardInterrupt):
+        Server(config).run()

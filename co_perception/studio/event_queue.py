@@ -22,7 +22,7 @@ class EventQueue:
     def __init__(self, most: int = MOST_EVENTS) -> None:
         self._loop, self._ready = asyncio.get_running_loop(), asyncio.Event()
         self._events, self._most = deque[tuple[str, str]](), most
-        self._lock = Lock()
+        self._lock, self._closed = Lock(), False
         self.dropped = 0
         """Events that the browser was too slow for."""
 
@@ -34,8 +34,16 @@ class EventQueue:
             if len(self._events) > self._most:
                 self._drop()
         if first:
-            with suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._ready.set)
+            self._wake()
+
+    def close(self) -> None:
+        """Ends the stream after what waits; on any thread, and in a handler of signals."""
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._ready.set)
 
     def _drop(self) -> None:
         """Drops the oldest event that is followed by one of its name, or else the oldest one."""
@@ -44,9 +52,9 @@ class EventQueue:
         self.dropped += 1
 
     async def stream(self) -> AsyncIterator[str]:
-        """All events as they come, and signs of life between them."""
+        """All events as they come, and signs of life between them, until it is closed."""
         yield "retry: 1000\n\n"
-        while True:
+        while not self._closed:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), BEAT_S)
             yield self._taken() or ": still here\n\n"

@@ -35,6 +35,10 @@ class LiveSource(Protocol):
 
     def change(self, node: str, name: str, value: Any) -> str: ...
 
+    def recognizers(self) -> list[str]: ...
+
+    def use_model(self, node: str, folder: str) -> None: ...
+
     def reset(self, node: str, subjects: Sequence[str]) -> str: ...
 
     def record(
@@ -53,11 +57,23 @@ class LivePage:
         source: the running graph; None where there is none.
         why: why there is none, in words.
         opened: takes the path of a recording that ended, and returns its number among those that are annotated.
+        model_of: the folder of a model by its key, such as "gallery/mine".
     """
 
-    def __init__(self, source: LiveSource | None, why: str = "", opened: Callable[[Path], int] = lambda _: 0) -> None:
-        self._source, self._why, self._opened = source, why, opened
-        self._looks = 0
+    def __init__(
+        self,
+        source: LiveSource | None,
+        why: str = "",
+        opened: Callable[[Path], int] = lambda _: 0,
+        model_of: Callable[[str], str] = str,
+    ) -> None:
+        self._source, self._why, self._opened, self._model_of = source, why, opened, model_of
+        self._queues = set[EventQueue]()  # of the pages that look
+
+    def close(self) -> None:
+        """Lets all pages go, for whose requests a server that ends would wait; on any thread, or in a handler."""
+        for queue in [*self._queues]:
+            queue.close()
 
     def endpoints(self) -> list[Endpoint]:
         """All of them."""
@@ -67,6 +83,8 @@ class LivePage:
             Endpoint("/api/live/picture", self.picture),
             Endpoint("/api/live/settings", self.settings),
             Endpoint("/api/live/settings", self.change, "PUT"),
+            Endpoint("/api/live/recognizers", self.recognizers),
+            Endpoint("/api/live/model", self.use_model, "POST"),
             Endpoint("/api/live/reset", self.reset, "POST"),
             Endpoint("/api/live/recording", self.record, "POST"),
             Endpoint("/api/live/mark", self.mark, "POST"),
@@ -86,19 +104,19 @@ class LivePage:
         Raises: ValueError where too many pages look.
         """
         source = self._there()
-        if self._looks >= MOST_LOOKS:
+        if len(self._queues) >= MOST_LOOKS:
             raise ValueError(TOO_MANY)
         return Reply(self._stream(source, dict(question.query)), "text/event-stream")
 
     async def _stream(self, source: LiveSource, query: Mapping[str, str]) -> AsyncIterator[str]:
         """The events; whoever stops reading them does not look any more."""
-        if self._looks >= MOST_LOOKS:  # of several that were let in at once
+        if len(self._queues) >= MOST_LOOKS:  # of several that were let in at once
             yield _problem(TOO_MANY)
             return
         queue = EventQueue()
         without = [kind for kind in query.get("without", "").split(",") if kind in KINDS]
         begun = asyncio.ensure_future(asyncio.to_thread(source.watch, queue.put, query, without))
-        self._looks += 1
+        self._queues.add(queue)
         try:
             try:
                 await asyncio.shield(begun)
@@ -108,7 +126,7 @@ class LivePage:
             async for text in queue.stream():
                 yield text
         finally:
-            self._looks -= 1
+            self._queues.discard(queue)
             begun.add_done_callback(_end)
 
     async def picture(self, question: Question) -> Reply:
@@ -127,6 +145,22 @@ class LivePage:
         given = question.texts("node", "name")
         value = _fields(question).get("value")
         return Reply({"refused": await self._asked(self._there().change, given["node"], given["name"], value)})
+
+    async def recognizers(self, _: Question) -> Reply:
+        """The recognizers of skeletons that run now; none where there is no graph."""
+        if self._source is None:
+            return Reply([])
+        try:
+            return Reply(await self._asked(self._source.recognizers))
+        except Exception:  # ROS does not start: the live page says why
+            return Reply([])
+
+    async def use_model(self, question: Question) -> Reply:
+        """Lets a recognizer use a model of the studio, or without one its own."""
+        given = question.texts("node", "model")
+        folder = self._model_of(given["model"]) if given["model"] else ""
+        await self._asked(self._there().use_model, given["node"], folder)
+        return Reply({})
 
     async def reset(self, question: Question) -> Reply:
         """Lets a recognizer forget everybody, or one subject."""

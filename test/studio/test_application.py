@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,39 @@ def test_what_nobody_expected_is_told_in_words(bag: Path, caplog: pytest.LogCapt
         "error": "the studio failed: ImportError: teaching needs torch: pip install torch"
     }
     assert "GET /api/broken" in caplog.text and "teaching needs torch" in caplog.text
+
+
+SERVED = """
+import os, signal, threading, urllib.request
+from co_perception.studio.application import serve
+from co_perception.studio.live import LivePage
+
+class Graph:
+    def watch(self, tell, chosen, without=()):
+        return lambda: None
+
+def look():
+    while True:
+        try:
+            page = urllib.request.urlopen(f"http://127.0.0.1:{PORT}/api/live/events")
+            break
+        except OSError:
+            pass
+    page.readline()
+    os.kill(os.getpid(), signal.SIGINT)
+    page.read()
+
+threading.Thread(target=look, daemon=True).start()
+live = LivePage(Graph())
+serve([], PORT, live.endpoints(), on_end=live.close)
+print("ended")
+"""
+
+
+def test_an_interrupt_ends_it_without_a_traceback_while_a_page_is_open() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = SERVED.replace("PORT", str(port))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")

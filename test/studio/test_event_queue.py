@@ -62,3 +62,21 @@ def test_what_is_told_once_is_not_lost_among_pictures() -> None:
         "recorded", "recording", "picture", "picture",
     ]  # fmt: skip
     assert [line for line in text.split("\n") if line.startswith("data")][2:] == ["data: 98", "data: 99"]
+
+
+def test_one_that_waits_ends_when_it_is_closed() -> None:
+    async def run() -> list[str]:
+        queue = EventQueue()
+        stream = queue.stream()
+        await anext(stream)
+
+        async def read() -> list[str]:
+            return [text async for text in stream]
+
+        reading = asyncio.ensure_future(read())
+        await asyncio.sleep(0)  # it waits now
+        queue.put("said", "1")
+        queue.close()
+        return await asyncio.wait_for(reading, 10)
+
+    assert asyncio.run(run()) == ["event: said\ndata: 1\n\n"]

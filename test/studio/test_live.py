@@ -49,6 +49,12 @@ class NotedGraph:
         self.asked.append(("change", node, name, value))
         return "it lies between -1 and 1" if value == 5 else ""
 
+    def recognizers(self) -> list[str]:
+        return ["/net"]
+
+    def use_model(self, node: str, folder: str) -> None:
+        self.asked.append(("model", node, folder))
+
     def reset(self, node: str, subjects: Sequence[str]) -> str:
         self.asked.append(("reset", node, list(subjects)))
         return "all is forgotten"
@@ -73,6 +79,20 @@ def graph() -> NotedGraph:
 @pytest.fixture
 def browser(graph: NotedGraph) -> Browser:
     return Browser(application([], LivePage(graph).endpoints()))
+
+
+def test_a_model_of_the_studio_is_used_by_its_key_and_no_other_path(graph: NotedGraph) -> None:
+    def model_of(key: str) -> str:
+        return {"gallery/mine": "/out/gallery/mine"}[key]
+
+    browser = Browser(application([], LivePage(graph, model_of=model_of).endpoints()))
+    assert browser.ask("/api/live/recognizers").json == ["/net"]
+    assert browser.post("/api/live/model", {"node": "/net", "model": "gallery/mine"}).status == 200
+    assert browser.post("/api/live/model", {"node": "/net", "model": ""}).status == 200
+    assert browser.post("/api/live/model", {"node": "/net", "model": "/etc"}).status == 404
+    assert graph.asked == [("model", "/net", "/out/gallery/mine"), ("model", "/net", "")]
+    without = Browser(application([], LivePage(None, "no ROS here").endpoints()))
+    assert without.ask("/api/live/recognizers").json == []
 
 
 def test_what_is_asked_reaches_the_graph(browser: Browser, graph: NotedGraph) -> None:
@@ -199,7 +219,7 @@ def test_a_graph_that_does_not_start_says_why() -> None:
         reply = await page.events(Question())
         assert isinstance(reply.content, AsyncIterator)
         found = [text async for text in reply.content]
-        assert page._looks == 0
+        assert not page._queues
         return found
 
     [event] = asyncio.run(run())

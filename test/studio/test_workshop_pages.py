@@ -22,6 +22,7 @@ from co_perception.data.annotations.intervals import write_annotations
 from co_perception.data.annotations.sources import read_any
 from co_perception.learners.gallery import Gallery
 from co_perception.studio.application import application
+from co_perception.studio.live import LivePage
 from co_perception.studio.recording_annotations import AnnotatedRecording
 
 pytestmark = [
@@ -42,7 +43,8 @@ class Studio(NamedTuple):
 def studio(tmp_path: Path) -> Iterator[Studio]:
     bags = [recording(tmp_path / name, seed, rounds=2) for seed, name in enumerate(("monday", "tuesday"), 1)]
     recordings = [AnnotatedRecording(bag) for bag in bags]
-    with workshop(recordings, tmp_path / "out") as endpoints, served(application(recordings, endpoints)) as address:
+    live = LivePage(None, "no ROS here").endpoints()
+    with workshop(recordings, tmp_path / "out") as own, served(application(recordings, [*live, *own])) as address:
         yield Studio(address, tmp_path / "out", bags)
 
 
@@ -208,3 +210,37 @@ def test_what_is_wrong_is_said_beside_the_button(context: Any, studio: Studio) -
         box.uncheck()
     page.click("#training button")
     page.locator("#training output.error", has_text="recordings is a list").wait_for()
+
+
+USE = """async () => {
+  const asked = [];
+  let nodes = [];
+  window.fetch = async (path, {body} = {}) => {
+    asked.push([path, body ? JSON.parse(body) : null]);
+    if (!body) return new Response(JSON.stringify(nodes.splice(0)));
+    const fine = !body.includes("tight");
+    return new Response(JSON.stringify(fine ? {} : {error: "it has no room"}), {status: fine ? 200 : 422});
+  };
+  nodes = ["/net", "/tight"];
+  const { useOf } = await import("/pages/taught.js");
+  const [running] = useOf("gallery/mine", "a line");
+  document.body.append(running);
+  while (!running.children.length) await new Promise((wake) => setTimeout(wake, 10));
+  const words = [];
+  for (const row of [...running.children]) {
+    for (const button of row.querySelectorAll("button")) {
+      button.click();
+      while (button.disabled) await new Promise((wake) => setTimeout(wake, 10));
+      words.push(row.querySelector("output").textContent);
+    }
+  }
+  return [asked, words];
+}"""
+
+
+def test_a_gallery_goes_into_a_node_that_runs_and_out_of_it(context: Any, studio: Studio) -> None:
+    asked, words = opened(context, studio.address + "/pages/doctor.html").evaluate(USE)
+    sent = [content for path, content in asked if path == "/api/live/model"]
+    assert sent == [{"node": node, "model": model} for node in ("/net", "/tight") for model in ("gallery/mine", "")]
+    assert "/net recognizes with mine" in words[0] and "its own model" in words[1]
+    assert words[2:] == ["it has no room"] * 2

@@ -21,7 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 SIGNAL_S = 0.1  # between two looks for a signal while no message comes
 ENDS_S = 1.8  # in which a process ends after a signal, whatever it still waits for
-LAST_CALLBACKS = 20  # of a node that ends
+LAST_ROUNDS = 20  # in which nodes that end run what still waits, and what that leaves
 AGAIN_S = 0.01  # after which an interrupt is raised again that Python has dropped
 
 
@@ -230,14 +230,20 @@ def _spin(
             # Somebody else may have been quicker.
             if not node.active and node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
                 return 1 if rclpy.ok() else 0
-    for node in nodes:
-        _end_goals(node, executor)
+    _end_goals(nodes, executor)
     return 0
 
 
-def _end_goals(node: StartableNode, executor: SingleThreadedExecutor) -> None:
-    """Deactivates a node whose process ends, and gives those who wait for it their answers."""
-    if rclpy.ok() and node.active:
-        node.trigger_deactivate()
-        for _ in range(LAST_CALLBACKS):
+def _end_goals(nodes: Sequence[StartableNode], executor: SingleThreadedExecutor) -> None:
+    """Deactivates nodes whose process ends, and gives all who wait for them their answers.
+
+    rclpy executes each goal as a task, whose end leaves another one that answers: a number of callbacks would do for
+    few goals alone. Tasks run in their order, so a round is over with the one that was added last.
+    """
+    for node in nodes:
+        if rclpy.ok() and node.active:
+            node.trigger_deactivate()
+    for _ in range(LAST_ROUNDS):
+        last = executor.create_task(lambda: None)
+        while rclpy.ok() and not last.done():
             executor.spin_once(timeout_sec=0)

@@ -111,6 +111,16 @@ class LiveListener(Node):
         """The nodes that publish on a topic of answers."""
         return sorted({full_name(info) for info in self.get_publishers_info_by_topic(topic)})
 
+    def recognizers_of_skeletons(self) -> list[str]:
+        """The nodes that publish answers and take skeletons."""
+        senders, takers = set[str](), set[str]()
+        for topic, kinds in self.get_topic_names_and_types():
+            if set(kinds) & set(KINDS[ACTIVITY]):
+                senders |= set(self.recognizers(topic))
+            if set(kinds) & set(KINDS[PEOPLE]):
+                takers |= {full_name(info) for info in self.get_subscriptions_info_by_topic(topic)}
+        return sorted(senders & takers)
+
     def tell(self, event: str, content: Any) -> None:
         """Tells all who look."""
         text = json.dumps(content)

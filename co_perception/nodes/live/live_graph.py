@@ -24,6 +24,7 @@ from std_srvs.srv import Trigger
 
 from co_perception.data.messages.jpeg import to_jpeg
 from co_perception.nodes.live.listener import ACTIVITY, KINDS, LiveListener, Look, Tell
+from co_perception.nodes.live.model_switch import switch_model
 from co_perception.nodes.live.recording_session import RecordingRequest, RecordingSession
 from co_perception.nodes.live.service_calls import ServiceCalls
 from co_perception.nodes.recording.performance import Performance
@@ -115,6 +116,24 @@ class LiveGraph:
         message: ParameterMessage = Parameter(name, value=value).to_parameter_msg()
         answer = self._asked(node, SetParameters, "set_parameters", SetParameters.Request(parameters=[message]))
         return "" if answer.results[0].successful else str(answer.results[0].reason)
+
+    def recognizers(self) -> list[str]:
+        """Full names of the recognizers of skeletons that run."""
+        self._start()
+        return self._done(lambda: self._listener.recognizers_of_skeletons())
+
+    def use_model(self, node: str, folder: str) -> None:
+        """Lets a recognizer that runs use another model from now on, see `switch_model`. Raises: as it and `settings`.
+
+        Whatever takes seconds the node loads afterwards; meanwhile its diagnostics say so.
+        """
+        if node not in self.recognizers():
+            raise ValueError(f"{node!r:.100} is no recognizer of skeletons that runs")
+
+        def call(kind: Any, name: str, request: Any) -> Any:
+            return self._done(lambda: self._calls.call(kind, f"{node}/{name}", request)).result(PATIENCE_S)
+
+        switch_model(call, folder)
 
     def reset(self, node: str, subjects: Sequence[str]) -> str:
         """Lets a recognizer forget these subjects, or everybody, which is all that a fusion can do. Returns its words.

@@ -175,6 +175,7 @@ export class Recorder {
     const wrong = [problem, ...lacking].filter(Boolean);
     this.say(`${name}: ${messages} messages, ${marked} marks, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
     const { number, why } = await asked("POST", "/api/live/recorded", {});
+    asked("POST", "/api/gallery/warm", {}).catch(() => {}); // what is recorded is mostly taught next
     if (number === null) return by("summary").append(` It cannot be annotated: ${why}`);
     const link = Object.assign(document.createElement("a"), { href: `/#${number}`, textContent: "Look at the marks" });
     by("summary").append(" ", link);

@@ -2,7 +2,7 @@
 
 import { ask, by, chosen, el, freeName, onSubmit, recordingBoxes, table } from "./elements.js";
 import { Jobs } from "./jobs.js";
-import { saidOf } from "./taught.js";
+import { saidOf, useOf } from "./taught.js";
 
 let shows = [];
 let results = [];
@@ -43,7 +43,8 @@ async function listResults() {
   const galleries = results.filter(({ kind }) => kind === "gallery");
   if (galleries.length && !by("taught").hasChildNodes()) {
     by("gallery").value = galleries[0].name;
-    by("taught").replaceChildren(...saidOf(await ask(`/api/results/gallery/${encodeURIComponent(galleries[0].name)}/taught.json`)));
+    const { name } = galleries[0];
+    by("taught").replaceChildren(...saidOf(await ask(`/api/results/gallery/${encodeURIComponent(name)}/taught.json`), `gallery/${name}`));
   }
   const trained = results.filter(({ kind }) => kind === "train").slice(0, 5);
   by("trained").replaceChildren(...(await Promise.all(trained.map(confusions))));
@@ -68,15 +69,16 @@ async function confusions({ name, files, command }) {
         "Held-out windows, by what was done (rows) and what it was taken for (columns)"),
     );
   }
-  place.append(el("pre", {}, command));
+  place.append(...useOf(`train/${name}`, command));
   return place;
 }
 
 const jobs = new Jobs(listResults);
 onSubmit(by("teaching"), async () => {
   const labels = [...by("labels").querySelectorAll("input:checked")].map(({ value }) => value);
-  const found = await ask("/api/gallery", { name: by("gallery").value, recordings: chosen(by("recordings")), labels });
-  by("taught").replaceChildren(...saidOf(found));
+  const name = by("gallery").value;
+  const found = await ask("/api/gallery", { name, recordings: chosen(by("recordings")), labels });
+  by("taught").replaceChildren(...saidOf(found, `gallery/${name}`));
 });
 onSubmit(by("training"), async () => {
   const job = await ask("/api/jobs", {

@@ -20,9 +20,10 @@ async function teach() {
     const recordings = await ask("/api/recordings");
     const shown = recordings.map(({ intervals }, n) => (intervals ? n : -1)).filter((n) => n >= 0);
     if (!shown.length) throw new Error("mark an activity a few times: each interval is one show");
-    if (!words.hasChildNodes()) say(words, "a moment …");
+    if (!words.hasChildNodes()) say(words, "The first gallery loads the network, which takes some seconds …");
     words.classList.remove("error");
-    words.replaceChildren(...saidOf(await ask("/api/gallery", { name: by("gallery").value, recordings: shown })));
+    const name = by("gallery").value;
+    words.replaceChildren(...saidOf(await ask("/api/gallery", { name, recordings: shown }), `gallery/${name}`));
   } catch (error) {
     say(words, error.message, true);
   } finally {

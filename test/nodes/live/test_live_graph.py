@@ -339,3 +339,17 @@ def test_a_service_that_is_not_there_is_told_in_time(
         graph.reset("/bench", [])
     assert graph._node is not None
     assert graph._node.get_client_names_and_types_by_node("studio", "/") == []
+
+
+def test_a_recognizer_that_runs_takes_another_model(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
+    told = Told()
+    end = graph.watch(told, {})
+    told.wait("activity")
+    assert graph.recognizers() == [NODE]
+    graph.use_model(NODE, str(tmp_path))
+    assert robot.node.active and robot.node.settings.current.model_path == str(tmp_path)
+    graph.use_model(NODE, "")
+    assert robot.node.active and robot.node.settings.current.model_path == ""
+    with pytest.raises(ValueError, match="no recognizer of skeletons"):
+        graph.use_model("/camera", str(tmp_path))
+    end()
