@@ -18,6 +18,7 @@ from sensor_msgs.msg import RegionOfInterest
 from co_perception.action import WaitForActivity
 from co_perception.msg import ActivityArray
 from co_perception.nodes.core.qos import call_qos
+from co_perception.nodes.core.run_node import _end_goals
 from co_perception.online.events import LabelScores
 from co_perception.srv import GetActivities
 
@@ -210,6 +211,21 @@ def test_a_goal_that_waits_when_the_clock_begins_has_not_waited_since_1970(bench
     tick(1_700_000_020)
     status, result = goal.outcome
     assert (status, result.code, result.message) == (ABORTED, Result.CODE_TIMEOUT, "not within 6 s")
+
+
+def test_where_a_node_ends_all_its_goals_are_executed(bench: Any, stream: SceneStream) -> None:
+    """Of each one rclpy makes a task, and of its end another one: more than any fixed number of callbacks."""
+    options: Any = {"goal_service_qos_profile": call_qos(), "result_service_qos_profile": call_qos()}
+    client = ActionClient(bench.node, WaitForActivity, "wait_for_activity", **options)
+    bench.until(client.server_is_ready)
+    goals = [Goal(bench, client, labels=["red"]) for _ in range(60)]
+    for goal in goals:
+        assert goal.handle.accepted
+        goal.ask()
+    handles = [goal.handle for goal in stream.node._event_publisher._queries._goals]
+    _end_goals([stream.node], bench.executor)
+    assert [handle.status for handle in handles] == [ABORTED] * 60
+    assert {goal.outcome[1].code for goal in goals} == {Result.CODE_BLIND}
 
 
 def test_a_goal_that_nothing_can_reach_is_rejected(bench: Any, stream: SceneStream, client: ActionClient) -> None:

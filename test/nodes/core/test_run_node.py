@@ -23,11 +23,9 @@ import rclpy
 from helpers.activity_messages import activity, part
 from helpers.processes import run_or_dump, running
 from lifecycle_msgs.srv import GetState
-from rclpy.action import ActionClient
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
-from co_perception.action import WaitForActivity
 from co_perception.msg import ActivityArray, ActivityEvent
 from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.core import run_node
@@ -181,29 +179,6 @@ def test_end_never_told_where_a_signal_ends_the_node(bench: Any, number: signal.
         bench.until(lambda: len(events) >= 2, "the end")
     assert [(event.kind, event.label) for event in events] == [(0, "wave"), (1, "wave")], err
     assert (process.returncode, "Traceback" in err) == (0, False), err
-
-
-def test_all_goals_that_wait_where_a_signal_ends_the_node_are_answered(bench: Any) -> None:
-    """More than any number of callbacks that a node that ends could be given."""
-    client = ActionClient(bench.node, WaitForActivity, "wait_for_activity")
-    command = [sys.executable, str(SCRIPTS / "fusion_node"), "--ros-args", "-p", "wait_silence_s:=60.0"]
-    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        bench.until(client.server_is_ready, "the action")
-        results = list[Any]()
-
-        def asked() -> bool:
-            sent = client.send_goal_async(WaitForActivity.Goal(labels=["wave"]))
-            bench.until(sent.done, "an answer to the goal")
-            if sent.result().accepted:  # not before the node is active
-                results.append(sent.result().get_result_async())
-            return len(results) == 40
-
-        bench.until(asked, "40 goals")
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-        bench.until(lambda: all(each.done() for each in results), "all results")
-    assert {each.result().result.code for each in results} == {WaitForActivity.Result.CODE_BLIND}
-    assert (process.returncode, "never awaited" in err) == (0, False), err
 
 
 def test_an_interrupt_that_python_drops_is_raised_again_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
