@@ -177,7 +177,7 @@ PROGRAMS: list[tuple[str, tuple[int, ...], Given, bool]] = [  # the last says wh
     ("docs/continual.md", (0,), nothing, False),
     ("docs/data.md", (0, 1), data, False),
     ("docs/data.md", (2, 3), own_files, True),
-    ("docs/data.md", (4,), nothing, False),
+    ("docs/data.md", (5,), nothing, False),
     ("docs/evaluation.md", (0,), nothing, False),
     ("docs/pose.md", (0,), pose, True),
     ("docs/training.md", (0, 1), training, True),

@@ -230,15 +230,23 @@ def _options(values: RecognizerSettings) -> dict[str, Any]:
 def skeleton_weights(values: SkeletonSettings) -> str | None:
     """Folder of the weights asked for; None: those that are published for the network."""
     if values.model_path or not values.model:
-        return values.model_path or None
+        return _weights_at(values.model_path)
     from co_perception.learners.metadata import shipped
 
     return str(shipped(values.model))
 
 
+def _weights_at(model_path: str) -> str | None:
+    """What `model_path` names; of the folder of a training the model in it, as `load` takes it. None: nothing."""
+    from co_perception.learners.metadata import saved_folder
+
+    return str(saved_folder(model_path)) if model_path else None
+
+
 def video_learner(values: VideoSettings) -> StreamingLearner:
     """The learner these settings ask for, without weights yet; that of a bundle where there is one that can be used."""
-    folder = Path(values.model_path) if values.model_path else _published_bundle(values)
+    named = _weights_at(values.model_path)
+    folder = Path(named) if named else _published_bundle(values)
     alone = _is_bundle(folder) if values.model_path and folder else False
     if folder and runs_from_bundle(folder, values, alone=alone):
         from co_perception.learners.bundle_video import BundleVideoLearner
@@ -287,7 +295,7 @@ def _find_published(values: RecognizerSettings) -> None:
 def _find_saved(path: Path, network: str) -> None:
     """Looks for a model that a learner saved, or a checkpoint. Raises as `RecognizerKind.find_weights`."""
     from co_perception.learners.bundle_file import FILE, find_bundle, read_description
-    from co_perception.learners.metadata import Metadata, shipped, shipped_names
+    from co_perception.learners.metadata import Metadata, saved_folder
     from co_perception.learners.weights import is_published, locate_for
 
     if is_published(path):
@@ -295,7 +303,7 @@ def _find_saved(path: Path, network: str) -> None:
         return
     if path.is_file():
         return
-    saved_in = shipped(str(path)) if str(path) in shipped_names() else path
+    saved_in = saved_folder(path)
     alone = (saved_in / FILE).is_file()
     saved = Metadata.from_content(read_description(saved_in)["model"]) if alone else Metadata.read(saved_in)
     if network and saved.network != network:
@@ -354,6 +362,8 @@ class RecognizerKind(Generic[R, L]):
 KINDS: Mapping[str, RecognizerKind[Any, Any]] = MappingProxyType(
     {
         "skeleton": RecognizerKind(SkeletonSettings, skeleton_learner, skeleton_weights, skeleton_recognizer),
-        "video": RecognizerKind(VideoSettings, video_learner, lambda own: own.model_path or None, video_recognizer),
+        "video": RecognizerKind(
+            VideoSettings, video_learner, lambda own: _weights_at(own.model_path), video_recognizer
+        ),
     }
 )

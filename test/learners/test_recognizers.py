@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,24 @@ def test_the_subject_chooses_who_is_looked_at() -> None:
     assert isinstance(made(FakeRestorable(), "person"), PersonRecognizer)
     with pytest.raises(ValueError, match="fake/colors has no snapshot and restore"):
         made(FakeLearner(), "person")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_folder_of_a_training_is_its_model(tmp_path: Path, kind: str) -> None:
+    """As `load` takes it, and as the pages write it: model_path:=lesson."""
+    saved = tmp_path / "lesson" / metadata.MODEL
+    saved.mkdir(parents=True)
+    (saved / metadata.FILE).write_text("{}")
+    weights = KINDS[kind].weights
+    for name in (saved.parent, saved):
+        assert weights(values_of(KINDS[kind].settings, {"model_path": str(name)})) == str(saved)
+
+
+def test_the_node_of_a_training_folder_has_its_model(tmp_path: Path) -> None:
+    shutil.copytree(metadata.shipped("costgcn_short_poses"), tmp_path / "lesson" / metadata.MODEL)
+    values = skeleton(model_path=str(tmp_path / "lesson"))
+    SKELETON.find_weights(values)
+    assert len(SKELETON.loaded(values).labels) == 20
 
 
 def test_a_folder_goes_before_a_shipped_model_and_that_before_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:

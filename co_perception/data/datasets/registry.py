@@ -66,6 +66,7 @@ def guess(path: Path) -> str:
     raise ValueError(
         f"{path} is none of: a folder of NTU .skeleton files, a folder of Kinetics-Skeleton JSON files, a PYSKL .pkl, "
         "a folder with a folder of videos, of OpenPose's or of COCO's JSON for each class, a .csv or .json table of "
-        "videos. Name its kind if it is one. "
-        "Recordings (bags) are read by `co_perception.data.bags.labeled_bags`."
+        f"videos. If it is one, name its kind ({', '.join(READERS)}: --kind, in Python kind=). Joints in files of "
+        "another form become samples with a few lines of Python: docs/data.md, Files of your own. Recordings (bags) "
+        "are read by `co-perception train` and by `bag_samples` of co_perception.data.bags.labeled_bags."
     )
