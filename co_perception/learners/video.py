@@ -272,7 +272,9 @@ class ContinualVideoLearner(TrainableLearner, VideoInference):
         if not isinstance(saved, VideoMetadata):
             return variant
         if isinstance(variant, PooledVariant):
-            window = saved.pool_window or variant.window
+            window = variant.window if saved.pool_window is None else saved.pool_window
+            if window < 1:
+                raise ValueError(f"pool_window is a number of frames, got {window}")
             if window > MOST and not isinstance(variant, MovinetVariant):  # which keeps a sum, the others the frames
                 raise ValueError(f"pool_window has {window}, of a network that keeps at most {MOST} frames")
             variant = dataclasses.replace(variant, window=window)

@@ -70,10 +70,15 @@ def test_clips_optimize_save_and_load(learner: ContinualVideoLearner, tmp_path: 
         learner.infer(Video.from_frames([Image(frame) for frame in video(2)], learner.rate_hz))
 
 
-def test_a_window_of_more_frames_than_a_network_keeps_is_refused(tmp_path: Path) -> None:
-    timing = {"rate_hz": 6.0, "window": 31, "stride": 1, "pool_window": 1_000_000}
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [(1_000_000, "pool_window has 1000000, of a network that keeps at most 65536 frames"),
+     (0, "pool_window is a number of frames, got 0"), (-5, "pool_window is a number of frames, got -5")],
+)  # fmt: skip
+def test_a_window_that_a_network_cannot_keep_is_refused(tmp_path: Path, window: int, message: str) -> None:
+    timing = {"rate_hz": 6.0, "window": 31, "stride": 1, "pool_window": window}
     write_metadata(tmp_path, tuple("abcde"), network="cox3d_m", mean=0.45, std=0.225, **timing)
-    with pytest.raises(ValueError, match="pool_window has 1000000, of a network that keeps at most 65536 frames"):
+    with pytest.raises(ValueError, match=message):
         ContinualVideoLearner("cox3d_m").load(tmp_path)
 
 
