@@ -13,7 +13,7 @@ from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 
 from co_perception.data.annotations.elan_writer import write_elan
-from co_perception.data.annotations.foxglove_events import write_events
+from co_perception.data.annotations.foxglove_events import LAST_NS, write_events
 from co_perception.data.annotations.intervals import Interval, checked
 from co_perception.data.annotations.sources import read_any
 from co_perception.data.annotations.video_annotations import read_elan
@@ -110,6 +110,12 @@ def test_foxglove_reads_events_by_its_own_definition(tmp_path: Path) -> None:
         assert last.sec * SECOND + last.nanosec == row.end_ns - 1  # its end is a part of it
 
 
+def test_the_last_stamp_of_ros_is_one(tmp_path: Path) -> None:
+    rows = [Interval(0, 1, "first"), Interval(LAST_NS - 1, LAST_NS, "last")]
+    write_any(tmp_path / "a.mcap", rows)
+    assert read_any(tmp_path / "a.mcap") == rows
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "message"),
     [
@@ -123,6 +129,7 @@ def test_foxglove_reads_events_by_its_own_definition(tmp_path: Path) -> None:
         ("a.eaf", [ROWS[0], replace(ROWS[0], label="other")], "overlap"),
         ("a.mcap", [Interval(-5, 10, "wave")], "no stamp of ROS"),
         ("a.mcap", [Interval(2**62, 2**62 + 1, "wave")], "no stamp of ROS"),
+        ("a.mcap", [Interval(0, LAST_NS + 1, "wave")], "no stamp of ROS"),
     ],
 )  # fmt: skip
 def test_what_a_format_cannot_hold_is_refused_and_the_file_stays(
