@@ -36,6 +36,10 @@ class ContentSketch:
     digests: NDArray[np.uint64]
     limit: int = _HIGHEST
 
+    def __repr__(self) -> str:
+        """Short: it is part of what `fit` returns, which people print."""
+        return f"ContentSketch({len(self.digests)} digests)"
+
     @classmethod
     def of(cls, digests: Iterable[bytes]) -> ContentSketch:
         """The sketch of digests of 8 bytes, as of `known_content`; empty ones, of nothing, do not count."""

@@ -92,3 +92,8 @@ def test_every_kind_of_recording_has_digests_of_its_instants() -> None:
     rows = Timeseries(np.concatenate([np.zeros((1, 3)), np.ones((2, 3))]).astype(np.float32), 10.0)
     assert len({*content_digests(video)}) == 5 and len(list(content_digests(rows))) == 2
     assert len(list(content_digests((video, rows)))) == 7 and not list(content_digests("a name"))
+
+
+def test_it_is_printed_as_a_few_words() -> None:
+    sketch = ContentSketch.of(number.to_bytes(8, "little") for number in range(5000))
+    assert repr({"trained_on": sketch}) == "{'trained_on': ContentSketch(5000 digests)}"

@@ -63,6 +63,7 @@ class WorkerNode(ManagedNode[S], Generic[Job, S]):
     """
 
     drops = DROPS
+    compares_clocks = True  # whether stamps are to be by the node's clock: not where a file is played slower than it is
 
     def __init__(self, node_name: str, settings: type[S], **options: object) -> None:
         self._worker: WorkerThread[Job] | None = None
@@ -139,6 +140,13 @@ class WorkerNode(ManagedNode[S], Generic[Job, S]):
         self._stamp_ns = 0
         self.get_logger().info(f"Listening on {self._subscription.topic_name}")
 
+    def _compare_clocks(self) -> None:
+        """Logs where stamps are not by the node's clock, once; a simulation's clock may come after its frames."""
+        if monotonic() - self._began_s > CLOCK_S:
+            simulated = bool(self.get_parameter("use_sim_time").value)
+            if why := other_clock(self._stamp_ns, int(self.get_clock().now().nanoseconds), simulated):
+                self.get_logger().warning(why, once=True)
+
     def health(self) -> tuple[bytes, str]:
         """Warnings are: a silent topic, another publisher, a backlog, lost frames, wrong order, and doubts."""
         if self._subscription is None:
@@ -146,10 +154,8 @@ class WorkerNode(ManagedNode[S], Generic[Job, S]):
         silent_s = monotonic() - self._last_frame_s
         if silent_s > self.settings.current.silence_s:
             return WARN, self.silence(silent_s)
-        if monotonic() - self._began_s > CLOCK_S and silent_s < 1.0:  # a simulation's clock may come after its frames
-            simulated = bool(self.get_parameter("use_sim_time").value)
-            if why := other_clock(self._stamp_ns, int(self.get_clock().now().nanoseconds), simulated):
-                self.get_logger().warning(why, once=True)
+        if self.compares_clocks and silent_s < 1.0:
+            self._compare_clocks()
         counts = Counter(self.counters.counts())
         new, self._reported = counts - self._reported, counts
         if warning := self._dropping(new) or self.doubt():

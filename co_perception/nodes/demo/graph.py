@@ -239,6 +239,8 @@ def build_graph(config: DemoConfig, recorder: Recorder, film: Path) -> NodeGraph
         given = _overrides(queue_depth=queue, reliability="reliable", events=not both, **config.people)
         skeleton = SkeletonActivityNode(config.make_people, parameter_overrides=given, **_remapped("skeleton", both))
         workers["skeleton"] = WorkerHandle(skeleton, workers["pose"].processed, rate_hz)
+    for worker in workers.values():
+        worker.node.compares_clocks = config.live  # a file is played as fast as this machine can follow
     # A file is in no hurry: a frame may wait for the slower path.
     patience = [] if config.live else _overrides(max_wait_s=PATIENCE_S)
     topics = ["activity"] + ["skeletons"] * (config.people is not None)

@@ -72,6 +72,11 @@ def test_two_recognizers_leave_activity_and_its_events_to_fusion(make_graph: Mak
     assert graph.fusion.resolve_topic_name("activity") == "/activity"
 
 
+def test_a_file_that_is_played_slower_than_it_is_is_no_fault_of_clocks(make_graph: MakeGraph) -> None:
+    workers = make_graph(video=True, people=True).workers
+    assert len(workers) == 3 and not any(worker.node.compares_clocks for worker in workers.values())
+
+
 def test_the_camera_waits_for_all_subscribers_of_its_pictures(make_graph: MakeGraph) -> None:
     assert make_graph(video=True, people=True).camera.settings.current.wait_for_subscribers == 3
     assert make_graph(video=True, people=False).camera.settings.current.wait_for_subscribers == 2
