@@ -28,6 +28,7 @@ from co_perception.learners.metadata import Metadata, shipped
 from co_perception.learners.recognizers import KINDS, SkeletonSettings
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.variants_skeleton import COSTGCN, COSTGCN_SHORT, COTCN, SkeletonVariant
+from co_perception.runtime.steppers.bundle_step import BundleStep
 from co_perception.runtime.steppers.optimized_cache import file_digest
 
 NAME = "cotcn_everyday"
@@ -301,3 +302,11 @@ def test_it_recognizes_without_torch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "s"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 1.0 onnxruntime in float32 from a bundle"), done.stdout
+
+
+def test_a_bundle_steps_nobody_too() -> None:
+    bundle = Bundle.read(shipped(NAME) / FOLDER)
+    step = BundleStep(bundle.steps[0], bundle.programs[0], bundle.constants, threads=1)
+    frames = np.zeros((0, step.format.frame_shape[0], 1, *step.format.frame_shape[1:]), np.float32)
+    answer, state = step(frames, step(frames, step.init_state(0))[1])
+    assert answer.shape == (0, *step.format.answer_shape) and len(state.age) == 0

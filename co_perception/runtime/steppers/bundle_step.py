@@ -158,6 +158,8 @@ class BundleStep:
     def step_frames(self, frames: Sequence[NDArray[np.float32]], state: State) -> tuple[NDArray[np.float32], State]:
         """As a call, of the frames (N, C, *space) of a step one by one."""
         step, age = self.format, state.age
+        if not len(age):  # ONNX Runtime refuses products of matrices without rows
+            return np.zeros((0, *step.answer_shape), np.float32), state
         cold = step.settles > 0 and len(age) > 0 and int(age.min()) < step.settles
         program = self._cold if cold else self._settled
         answer, following = program(frames, age, leaves(state.layers))

@@ -69,8 +69,10 @@ class Stepper(ABC):
         if tuple(x.shape) != wanted:
             raise ValueError(f"expected one step x (B, C, T, *space) = {wanted}, got {tuple(x.shape)}")
         frames, settled = x.unbind(TIME), self._settled(state.age)
-        # Past its borders a stream is in steady state: there the backend's program holds.
-        answers, layers = self._step(frames, state) if settled else self._network_step(frames, state, settled=False)
+        # Past its borders a stream is in steady state: there the backend's program holds. It takes one stream at least:
+        # ONNX Runtime refuses products of matrices without rows.
+        fits = settled and len(state.age) > 0
+        answers, layers = self._step(frames, state) if fits else self._network_step(frames, state, settled=settled)
         age = state.age + self.stride
         self._ages = (age, self._ages[1] + self.stride) if self._ages[0] is state.age else (None, 0)
         return answers[0].unsqueeze(TIME) if len(answers) == 1 else torch.stack(answers, TIME), State(age, layers)

@@ -99,11 +99,17 @@ def test_streams_of_different_ages_step_together(backend: str) -> None:
     close([y[1:] for y in got], steps(stepped.network, x[1:], fresh(stepped))[0])
 
 
-def test_nobody_is_a_batch_too() -> None:
-    stepped = FAMILIES["graph"]()
-    made = EagerStepper(*stepped)
-    y, state = made(torch.zeros(0, stepped.shape[0], 1, *stepped.shape[1:]), made.init_state(0))
+@pytest.mark.parametrize("backend", ["eager", "onnxruntime"])
+@pytest.mark.parametrize("family", ["graph", "encoder of 1"])
+def test_nobody_is_a_batch_too(family: str, backend: str) -> None:
+    stepped = FAMILIES[family]()
+    made = stepper(*stepped, backend, StepOptions(threads=1))
+    frame = torch.zeros(0, stepped.shape[0], 1, *stepped.shape[1:])
+    y, state = made(frame, made(frame, made.init_state(0))[1])
     assert y.shape == (0, 7, 1) and len(state.age) == 0
+    x = stream(stepped, 1)
+    joined = join_rows([state, made.init_state(1)])  # somebody comes
+    torch.testing.assert_close(made(x, joined)[0], made(x, made.init_state(1))[0])
 
 
 def test_a_chunk_of_another_size_is_refused() -> None:
