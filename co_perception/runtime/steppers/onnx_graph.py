@@ -222,7 +222,10 @@ class _Writer:
         translate = TRANSLATIONS.get(function.__name__)
         if translate is None:
             raise UnsupportedOperationError(f"{node.target} has no translation")
-        return translate(Place(self, node.meta["val"]), *args, **kwargs)
+        made = translate(Place(self, node.meta["val"]), *args, **kwargs)
+        if isinstance(made, Named):
+            made.shared = made.shared or len(node.users) > 1
+        return made
 
     def add(self, kind: str, inputs: Sequence[Input], like: Tensor, **attributes: Any) -> Named:
         """A node; `like` has its output's shape and dtype."""
@@ -259,12 +262,14 @@ class _Writer:
         for number, node in enumerate(self._nodes):
             node.name = f"n{number}"  # ONNX Runtime 1.21 gives what it fuses the same name where it has none
         inputs = zip(self._input_names, self._program.example(self._streams or TRACED), strict=True)
+        taken = {name for node in self._nodes for name in node.input}
+        constants = {name: tensor for name, tensor in self._constants.items() if name in taken}
         graph = helper.make_graph(
             self._nodes,
             "step",
             [self._describe(name, given, shapes) for name, given in inputs if name in read],
             [self._describe(name, a.like, shapes) for name, a in zip(self._output_names, answers, strict=True)],
-            [numpy_helper.from_array(t.detach().contiguous().numpy(), name) for name, t in self._constants.items()],
+            [numpy_helper.from_array(t.detach().contiguous().numpy(), name) for name, t in constants.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
         helper.set_model_props(model, self._program.metadata)

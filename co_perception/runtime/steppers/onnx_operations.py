@@ -18,10 +18,16 @@ class UnsupportedOperationError(ValueError):
 
 
 class Named:
-    """A value of the graph: its name, a tensor of its shape and dtype, and the value that it is a reshape of."""
+    """A value of the graph: its name, a tensor of its shape and dtype, and the value that it is a reshape of.
+
+    convolution: its input, weight, bias and settings, where it is that of constants. shared: whether several operations
+    of the trace take it.
+    """
 
     def __init__(self, name: str, like: Tensor, reshaped: Named | None = None) -> None:
         self.name, self.like, self.reshaped = name, like, reshaped
+        self.convolution: tuple[Named, Tensor, Tensor | None, dict[str, Any]] | None = None
+        self.shared = False
 
 
 Input = Named | Tensor  # of a node: a value of the graph, or a constant
@@ -65,7 +71,10 @@ def _convolution(
     settings: dict[str, Any] = dict(
         strides=_pair(stride, axes), pads=_pair(padding, axes) * 2, dilations=_pair(dilation, axes), group=groups
     )
-    return at("Conv", x, weight, *([] if bias is None else [bias]), **settings)
+    made = at("Conv", x, weight, *([] if bias is None else [bias]), **settings)
+    if not isinstance(weight, Named) and not isinstance(bias, Named):
+        made.convolution = (x, weight, bias, settings)
+    return made
 
 
 def _transposed(
@@ -121,7 +130,9 @@ def _view(at: Place, x: Named, *shape: object) -> Named:
     if first.like.shape == at.like.shape:
         return first
     named = at("Reshape", first, torch.tensor([-1, *at.like.shape[1:]]))
-    return Named(named.name, named.like, first)
+    made = Named(named.name, named.like, first)
+    made.shared = x.shared
+    return made
 
 
 def _reorder(move: Callable[..., Tensor]) -> Callable[..., Named]:
@@ -187,13 +198,28 @@ def _batch_norm(
         raise UnsupportedOperationError("a batch norm in training")
     if weight is None or bias is None:
         weight, bias = torch.ones_like(variance), torch.zeros_like(mean)
-    if x.like.dim() in (2, 4) and not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
+    if not any(isinstance(each, Named) for each in (weight, bias, mean, variance)):
         scale = weight * torch.rsqrt(variance + eps)
         shift = bias - mean * scale
+        if (folded := _folded(at, x, scale, shift)) is not None:
+            return folded
+        if x.like.dim() not in (2, 4):
+            return at("BatchNormalization", x, weight, bias, mean, variance, epsilon=eps)
         if x.like.dim() == 4:  # which stays in the layout of convolutions
             return at("Conv", x, scale.view(-1, 1, 1, 1), shift, group=len(scale))
         return at("Add", at("Mul", x, scale), shift)  # its own norm takes ten times as long for one number each
     return at("BatchNormalization", x, weight, bias, mean, variance, epsilon=eps)
+
+
+def _folded(at: Place, x: Named, scale: Tensor, shift: Tensor) -> Named | None:
+    """The convolution that nothing else takes, or a reshape of it, with a norm in its weights."""
+    source = x.reshaped or x
+    if x.shared or source.shared or source.convolution is None or source.like.shape[:2] != x.like.shape[:2]:
+        return None
+    given, weight, bias, settings = source.convolution
+    weight = weight * scale.view(-1, *[1] * (weight.dim() - 1))
+    bias = shift if bias is None else bias * scale + shift
+    return _view(at, at("Conv", given, weight, bias, like=source.like, **settings))
 
 
 def _attend(

@@ -126,6 +126,9 @@ class _Elimination:
         """A part of a value along one axis, or all of them; None where that is no axis of its source."""
         place = {"split": 2, "split_with_sizes": 2}.get(name, 1)
         axis = int(node.args[place] if len(node.args) > place else 0) % len(x.arrangement.axes)  # type: ignore[arg-type]
+        if not x.arrangement.axes[axis] and axis and name in ("unbind", "select"):  # the only frame
+            only = replace(x, arrangement=x.arrangement.without(axis, None))
+            return [only] if name == "unbind" else only
         if len(x.arrangement.axes[axis]) != 1 or axis == 0:
             return None
         (factor,) = x.arrangement.axes[axis]
@@ -165,7 +168,9 @@ class _Elimination:
 
     def _stacked(self, node: fx.Node, parts: Sequence[ArrangedValue], axis: int) -> ArrangedValue | None:
         first = parts[0]
-        if axis == 0 or len(parts) == 1 or not alike(parts):
+        if axis and len(parts) == 1:
+            return replace(first, arrangement=first.arrangement.with_axis(axis, 1))
+        if axis == 0 or not alike(parts):
             return None
         nodes = tuple(part.source.nodes[0] for part in parts)
         arrangement = first.arrangement.with_axis(axis, len(parts))

@@ -64,6 +64,8 @@ def test_a_reshape_across_factors_is_refused() -> None:
         turned.viewed((2, 3))
     with pytest.raises(NoArrangementError):
         Arrangement.of((6,)).viewed((2, 3), whole=0)
+    with pytest.raises(NoArrangementError):
+        Arrangement.of((4, 6)).viewed((2, 2, 2, 3), whole=1)  # whose number the first cut raises
 
 
 def test_one_tensor_laid_as_the_source_of_another() -> None:

@@ -91,6 +91,37 @@ def test_a_norm_without_weights_that_stays_is_written() -> None:
     assert made.name == "onnxruntime" and difference(made, network=network) < 1e-5
 
 
+class Normed(nn.Module):
+    """A forward with a norm behind each convolution, the second of which somebody else takes, too; (B, 6, T, 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(6, 8, (3, 1), padding=(1, 0), bias=False), nn.Conv2d(8, 8, 1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(8), nn.BatchNorm2d(8, affine=False)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norms[0](self.first(x)).relu()
+        z = self.second(y)
+        return y + self.norms[1](z) * z.sigmoid()
+
+
+@torch.no_grad()
+def test_a_norm_of_a_convolution_that_nobody_else_takes_is_in_its_weights() -> None:
+    torch.manual_seed(0)
+    plain = Normed().eval()
+    for norm in plain.norms:
+        norm.get_buffer("running_mean").uniform_(-1, 1)
+        norm.get_buffer("running_var").uniform_(0.5, 2)
+    layer = co.convert(plain, example=(6, 4))
+    made = stepper(layer, (6, 4), "onnxruntime", StepOptions(threads=1))
+    assert difference(made, network=layer) < 1e-5
+    graph = onnx_graph(Program(EagerStepper(layer, (6, 4)))).model.graph
+    kinds = Counter(node.op_type for node in graph.node)
+    assert kinds["Conv"] == 3 and kinds["BatchNormalization"] == 0, "the third is the other norm"
+    taken = {name for node in graph.node for name in node.input}
+    assert {constant.name for constant in graph.initializer} <= taken
+
+
 class DilatedLayer(nn.Module):
     """A layer of a temporal convolutional network, with its skip; (B, 8, T)."""
 

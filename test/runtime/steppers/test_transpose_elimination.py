@@ -74,6 +74,21 @@ def test_frames_that_are_unbound_and_stacked_again_stay_together() -> None:
     assert count(after.graph, "stack") == count(after.graph, "unbind") == 0
 
 
+def test_the_only_frame_is_not_taken_apart() -> None:
+    def forward(x: Tensor) -> Tensor:  # (B, C, 1, V, M)
+        for _ in range(4):
+            frames = [unfold(fold(frame.cumsum(1))) for frame in x.unbind(2)]
+            x = torch.stack([frame.relu() for frame in frames], 2) + x.select(2, -1).unsqueeze(-3)
+        return x
+
+    x = torch.randn(3, 4, 1, JOINTS, PEOPLE)
+    before = traced(forward, x)
+    after = without_detours(before)
+    torch.testing.assert_close(after(x), before(x))
+    assert count(before.graph, "permute") == 8 and count(after.graph, "permute") == 0
+    assert count(after.graph, "stack") == count(after.graph, "unbind") == count(after.graph, "select") == 0
+
+
 def test_other_parts_are_not_taken_for_the_whole() -> None:
     bias = torch.arange(5.0)
 
@@ -119,6 +134,7 @@ MOVES: dict[str, Callable[[Tensor], Tensor]] = {
     "frames folded": lambda x: torch.stack([unfold(fold(each.unsqueeze(2))).squeeze(2) for each in x.unbind(2)], 2),
     "frames of folded": lambda x: unfold(torch.stack([each.exp() for each in fold(x).unbind(2)], 2)).clamp(max=5),
     "first": lambda x: x + x.select(2, 0).unsqueeze(2),
+    "only frame": lambda x: x * unfold(torch.stack([each.tanh() for each in fold(x)[:, :, 1:2].unbind(2)], 2)),
     "cut": lambda x: torch.cat([x[:, :, 2:], x.narrow(2, 0, 2)], 2),
     "merged": lambda x: x.flatten(1, 2).sin().unflatten(1, x.shape[1:3]),
     "sums": lambda x: x * unfold(fold(x)) + fold(x).unflatten(0, (-1, PEOPLE)).permute(0, 2, 3, 1).sigmoid(),
