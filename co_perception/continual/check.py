@@ -51,7 +51,13 @@ def check_streaming(
 
     Raises:
         AssertionError: names the first property that does not hold.
+        ValueError: for frames in place of their shape.
     """
+    if not all(isinstance(size, int) for size in frame_shape):
+        raise ValueError(
+            f"frame_shape is (C, *space) of one frame, without batch and time, such as (3, 17); got a "
+            f"{type(frame_shape).__name__}: the frames to check with are drawn by this function"
+        )
     stride = layer.timing.stride
     steps = (frames or 2 * layer.receptive_field + 4 * stride) // stride + 2
     own = next(layer.parameters(), torch.empty(0))

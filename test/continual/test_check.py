@@ -62,6 +62,12 @@ def test_a_broken_layer_is_named(layer: co.Streaming, claim: str) -> None:
         check_streaming(layer, (2,), export=False, dtype=torch.float32)
 
 
+def test_frames_in_place_of_their_shape_are_refused() -> None:
+    frames = torch.zeros(2, 3, 10, 13)
+    with pytest.raises(ValueError, match="frame_shape is .* got a Tensor"):
+        check_streaming(co.Conv1d(3, 3, 3), frames)  # type: ignore[arg-type]
+
+
 def test_a_wrong_reference_is_named() -> None:
     with pytest.raises(AssertionError, match="not true: the clip equals the plain torch network"):
         check_streaming(co.Conv1d(2, 2, 3), (2,), reference=nn.Conv1d(2, 2, 3), export=False)

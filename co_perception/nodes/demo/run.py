@@ -11,7 +11,8 @@ from threading import Thread
 from time import perf_counter, sleep
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
@@ -78,7 +79,10 @@ def _watch(graph: NodeGraph, config: DemoConfig, seconds: float) -> None:
                 bar.update(len(answers) - bar.n)
                 if not config.live:
                     graph.adjust_speed(graph.sustainable_speed())
-                if perf_counter() - last_change > STALLED_S or 0 < seconds < perf_counter() - began:
+                if perf_counter() - last_change > STALLED_S:
+                    bar.write(f"no answer for {STALLED_S:.0f} s: the run ends here, with what was answered so far")
+                    break
+                if 0 < seconds < perf_counter() - began:
                     break
         except KeyboardInterrupt:
             bar.write("stopped by the user")
@@ -102,6 +106,17 @@ def _frames(name: str) -> int | None:
         return reader.frames
 
 
+def _spin(executor: Executor) -> None:
+    """Spins until the executor is shut down.
+
+    A node that is deactivated by another thread ends handles that the executor may be about to wait for.
+    """
+    with suppress(ExternalShutdownException):
+        while True:
+            with suppress(InvalidHandle):
+                return executor.spin()
+
+
 @contextmanager
 def _spinning(*nodes: Node) -> Iterator[None]:
     """Lets the nodes spin in a thread of their own meanwhile."""
@@ -109,11 +124,7 @@ def _spinning(*nodes: Node) -> Iterator[None]:
     for node in nodes:
         executor.add_node(node)
 
-    def spin() -> None:
-        with suppress(ExternalShutdownException):
-            executor.spin()
-
-    thread = Thread(target=spin, name="spin", daemon=True)
+    thread = Thread(target=_spin, args=(executor,), name="spin", daemon=True)
     thread.start()
     try:
         yield

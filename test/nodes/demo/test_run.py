@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,8 +14,10 @@ for needed in ("av", "cv2", "mcap"):
 
 from helpers.fake_learners import FakePeopleLearner, TwoPeople  # noqa: E402
 from helpers.ros_domain import has_participants  # noqa: E402
+from rclpy.exceptions import InvalidHandle  # noqa: E402
 
 from co_perception.data.video import VideoReader  # noqa: E402
+from co_perception.nodes.demo import run  # noqa: E402
 from co_perception.nodes.demo.graph import DemoConfig  # noqa: E402
 from co_perception.nodes.demo.run import play  # noqa: E402
 
@@ -52,6 +55,25 @@ def test_the_estimator_gets_the_picture_as_large_as_it_was_asked_for(config: Dem
     object.__setattr__(config, "make_estimator", lambda settings: estimator)
     play(config, tmp_path)
     assert set(estimator.shapes) == {(120, 160, 3)}
+
+
+def test_a_run_that_stalls_is_ended_and_says_so(
+    config: DemoConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "STALLED_S", 0.0)
+    assert play(config, tmp_path).published < 30
+    assert "no answer for 0 s: the run ends here" in capsys.readouterr().out
+
+
+def test_spinning_survives_a_handle_that_another_thread_has_ended() -> None:
+    outcomes = iter([InvalidHandle("destruction was requested"), InvalidHandle("again"), None])
+
+    def spin() -> None:
+        if outcome := next(outcomes):
+            raise outcome
+
+    run._spin(Mock(spin=spin))
+    assert next(outcomes, "all used") == "all used"
 
 
 def test_a_node_that_does_not_come_up_ends_it(config: DemoConfig, tmp_path: Path) -> None:
