@@ -25,9 +25,15 @@ LAST_NS = 2**31 * NANO  # a time of ROS has 31 bits for seconds
 def write_events(path: Path | str, intervals: Sequence[Interval]) -> None:
     """Writes annotations in stamps as one .mcap file, which `read_any` reads back unchanged.
 
-    Raises ValueError for annotations that count from the start, stamps before 1970 or after 2038, and overlaps.
+    Raises ValueError for annotations that count from the start, stamps before 1970 or after 2038, overlaps, and a place
+    in the folder of a recording.
     """
     rows = checked(intervals)
+    if (Path(path).parent / "metadata.yaml").is_file():
+        raise ValueError(
+            f"{Path(path).parent} is the folder of a recording, and each .mcap file in it would be taken for a part of "
+            "that: write the events beside the folder."
+        )
     for each in rows:
         if each.relative:
             raise ValueError("Foxglove's events have stamps, and these count from the start: call shifted() first.")

@@ -110,6 +110,14 @@ def test_foxglove_reads_events_by_its_own_definition(tmp_path: Path) -> None:
         assert last.sec * SECOND + last.nanosec == row.end_ns - 1  # its end is a part of it
 
 
+def test_events_are_not_made_a_part_of_a_recording(tmp_path: Path) -> None:
+    """All of the recording's times would count from the first event then."""
+    (tmp_path / "metadata.yaml").write_text("rosbag2_bagfile_information: {}\n")
+    with pytest.raises(ValueError, match="write the events beside the folder"):
+        write_any(tmp_path / "events.mcap", [Interval(5, 10, "wave")])
+    assert not (tmp_path / "events.mcap").exists()
+
+
 def test_the_last_stamp_of_ros_is_one(tmp_path: Path) -> None:
     rows = [Interval(0, 1, "first"), Interval(LAST_NS - 1, LAST_NS, "last")]
     write_any(tmp_path / "a.mcap", rows)
