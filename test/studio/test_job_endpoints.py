@@ -116,6 +116,9 @@ def test_one_name_is_made_once_at_a_time(endpoints: JobEndpoints, queue: Waiting
         start(endpoints, kind="train", **ALL)
     start(endpoints, kind="doctor", **ALL)
     assert len(queue.all()) == 2
+    queue.stop(1)
+    start(endpoints, kind="train", **ALL)  # what was stopped goes on
+    assert len(queue.all()) == 3
 
 
 def test_of_pages_that_start_the_same_at_once_one_is_heard(

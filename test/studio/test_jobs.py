@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,27 @@ def test_a_job_is_stopped_while_it_runs_and_the_next_one_begins(queue: JobQueue)
     stopping = queue.stop(first.number).as_dict()["state"]
     assert stopping == ("stopping" if first.ended_s is None else "stopped"), "it may write until it has ended"
     assert ended(second) == "done" and first.as_dict()["state"] == "stopped"
+
+
+def test_a_job_is_stopped_while_it_starts(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is there, and the queue does not know it yet."""
+    start: Any = subprocess.Popen
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        process = start(*arguments, **options)
+        queue.stop(1)
+        return process
+
+    monkeypatch.setattr("co_perception.studio.jobs.subprocess.Popen", slow)
+    job = queue.add("train", "a", [FOREVER])
+    assert ended(job) == "stopped" and job.status not in (None, 0)
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_ENDED", 2)
+    for _ in range(4):
+        assert ended(queue.add("train", "a", ["pass"])) == "done"
+    assert [job.number for job in queue.all()] == [4, 3, 2]
 
 
 def test_a_job_is_stopped_while_it_waits(queue: JobQueue, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def results(tmp_path: Path) -> ResultsFolder:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "a/b", "a\\b", "/etc", ".hidden", "-rf", "a" * 61, "a\0b", "a\n"]
+    "name", ["", ".", "..", "../x", "a/b", "a\\b", "/etc", ".hidden", "-rf", "a" * 61, "a\0b", "a\n", "a.", "a "]
 )
 def test_what_is_no_name_is_refused(results: ResultsFolder, name: str) -> None:
     with pytest.raises(ValueError, match="a name has up to 60"):
