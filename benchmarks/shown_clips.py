@@ -22,7 +22,8 @@ from benchmarks.clips import FIGURES, figures_of, recorded
 from co_perception import cli
 from co_perception.commands.output import print_table
 
-BACKGROUND = ["--background", "other"]
+OTHER = "other"
+BACKGROUND = ["--background", OTHER]
 WAYS = ("show", "train")
 OPTIONS = ("--from", "cotcn_everyday")  # of `train`, unless others follow
 
@@ -50,11 +51,13 @@ def taught(way: str, bags: Sequence[Path], out: Path, options: Sequence[str]) ->
 
 
 def judged(model: Path, bags: Sequence[Path], out: Path) -> dict[str, float]:
-    """Figures of `evaluate` of a model on recordings."""
+    """Figures of `evaluate` of a model on recordings, and what shares of the frames of acts and others are recalled."""
     command = ["evaluate", *(str(bag) for bag in bags), "--model", str(model), *BACKGROUND, "--out", str(out)]
     if cli.main(command):
         print(f"{model}: see the lines above", file=sys.stderr)
-    return figures_of(out)
+    of_class = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]["per_class"]
+    acts = float(np.mean([each["recall"] for label, each in of_class.items() if label != OTHER]))
+    return {**figures_of(out), "acts": acts, OTHER: of_class[OTHER]["recall"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/shown_clips"))
     given, options = parser.parse_known_args(arguments)
     bags = recorded(given.data, given.who, given.out)
-    names, rows = (*FIGURES, "chance", "seconds"), dict[str, list[dict[str, float]]]()
+    names, rows = (*FIGURES, "chance", "acts", OTHER, "seconds"), dict[str, list[dict[str, float]]]()
     for number, (teach, asked) in enumerate(splits(list(bags), given.draws)):
         for way in given.ways:
             model, run = given.out / f"{way}_{number}", given.out / f"{way}_{number}_run"

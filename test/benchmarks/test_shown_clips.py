@@ -30,7 +30,8 @@ def test_both_ways_are_taught_and_asked_the_same(
             run = Path(arguments[-1])
             run.mkdir(parents=True)
             overall = dict.fromkeys(FIGURES, 0.75 if "train" in str(run) else 0.5)
-            figures = {"overall": overall, "chance": {"balanced_accuracy": 0.2}}
+            recall = {label: {"recall": value} for label, value in (("kick", 0.4), ("push", 0.8), ("other", 0.1))}
+            figures = {"overall": overall, "chance": {"balanced_accuracy": 0.2}, "per_class": recall}
             (run / "summary.json").write_text(json.dumps({"figures": figures}))
         return 0
 
@@ -46,5 +47,5 @@ def test_both_ways_are_taught_and_asked_the_same(
         assert Path(ask[ask.index("--model") + 1]).name.split("_")[0] == teach[0]
     assert called[2][-2:] == ["--from", "cotcn_everyday"]
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["show", *["0.500"] * 4, "0.200"] in [line[:6] for line in lines]
-    assert ["train", *["0.750"] * 4, "0.200"] in [line[:6] for line in lines]
+    assert ["show", *["0.500"] * 4, "0.200", "0.600", "0.100"] in [line[:8] for line in lines]
+    assert ["train", *["0.750"] * 4, "0.200", "0.600", "0.100"] in [line[:8] for line in lines]
