@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from co_perception.commands.output import Commands
+from co_perception.commands.output import Bar, Commands
 from co_perception.engine.arguments import NumberArgument
 from co_perception.engine.paths import expanded, user_path
 
@@ -63,7 +63,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from co_perception.studio.results_folder import ResultsFolder
 
     def opened(path: Path, topic: str | None, pictures: str | None) -> AnnotatedRecording:
-        return AnnotatedRecording(path, topic, _proposals(path, arguments) if arguments.propose else (), pictures)
+        proposals = _proposals(path, arguments) if arguments.propose else ()
+        with Bar(lambda done, total: f"{done} of {total} messages") as bar:  # of a long one alone
+            return AnnotatedRecording(path, topic, proposals, pictures, lambda *count: bar(f"reading {path}", *count))
 
     recordings = [opened(path, arguments.topic, arguments.pictures) for path in arguments.bags]
 

@@ -79,8 +79,10 @@ def wrong_unit(joints: NDArray[np.number], coordinates: str) -> str:
     """
     if len(joints) < 2:
         return ""
+    if coordinates == PIXELS and float(np.abs(joints).max()) > SMALLEST_PIXELS:  # nearly all: asked of every pose
+        return ""
     extent = float(np.ptp(joints, axis=0).max())
-    if coordinates == PIXELS and extent <= SMALLEST_PIXELS and float(np.abs(joints).max()) <= SMALLEST_PIXELS:
+    if coordinates == PIXELS and extent <= SMALLEST_PIXELS:
         return f"the whole person lies within {extent:.3g} pixels of the picture's corner, as shares of a picture do"
     if coordinates == SHARES and extent > LARGEST_SHARES:
         return f"the person is {extent:.4g} pictures wide or high, as if x, y were pixels"

@@ -80,12 +80,15 @@ def _near(places: Places, visible: Mask) -> list[tuple[int, int]]:
     low = np.where(visible[..., None], places, np.inf).min(1)
     high = np.where(visible[..., None], places, -np.inf).max(1)
     room = np.maximum(high - low, 0).max(-1, keepdims=True) / 2
-    touch = ((low - room)[:, None] <= (high + room)[None]) & ((low - room)[None] <= (high + room)[:, None])
+    least, most = low - room, high + room
+    touch = ((least[:, None] <= most[None]) & (least[None] <= most[:, None])).all(-1)
+    if not np.triu(touch, 1).any():  # mostly so: people who stand apart cost nothing more
+        return []
     both, numbers = visible[:, None] & visible[None], visible.sum(1)
     apart = np.where(both, np.linalg.norm(places[:, None] - places[None], axis=-1), 0).sum(-1)
     common, reach = both.sum(-1), np.maximum(room, room.T)
     halves = 2 * common <= np.minimum(numbers[:, None], numbers[None])
-    likely = touch.all(-1) & (halves | ((common >= LEAST) & (apart <= reach * common)))
+    likely = touch & (halves | ((common >= LEAST) & (apart <= reach * common)))
     return [(int(one), int(other)) for one, other in np.argwhere(np.triu(likely, 1))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -26,6 +26,7 @@ from co_perception.studio.recorded_pictures import RecordedPictures, picture_top
 
 GAP_NS = NANO  # between poses of one person, from which on the person is out of sight
 MOST_FRAMES = 2000  # of one person in an answer
+IN_VIEW, MARGIN = (0.1, 99.9), 0.03  # percentiles of the places of joints; of the longer side, around these
 MOST_INTERVALS, MOST_LETTERS = 100_000, 1000
 
 
@@ -79,6 +80,7 @@ class AnnotatedRecording:
         topic: of the skeletons, where there are several.
         proposals: what a model says, in stamps.
         pictures: topic of the pictures, where there are several.
+        on_read: takes the number of messages that were read, and of all, now and then.
 
     Raises:
         FileNotFoundError, BagError: as `Bag`; for one without skeletons.
@@ -92,11 +94,12 @@ class AnnotatedRecording:
         topic: str | None = None,
         proposals: Sequence[Proposal] = (),
         pictures: str | None = None,
+        on_read: Callable[[int, int], object] = lambda done, total: None,
     ) -> None:
         self.path, self._lock, self._proposals = path, Lock(), tuple(proposals)
         with Bag(path) as bag:
             self.name, topic = bag.name, bag.topic(SKELETONS, topic)
-            frames = read_frames(bag, topic, StageCounts(), still=False)
+            frames = read_frames(bag, topic, StageCounts(), still=False, on_read=on_read)
             self._clock = bag.clock(topic)
             self._size = _picture_size(bag, topic)
             shown = picture_topic(bag.topics, pictures)
@@ -111,7 +114,9 @@ class AnnotatedRecording:
         self.begin_ns = int(min(person.stamps_ns[0] for person in self.people))
         self.end_ns = int(max(person.stamps_ns[-1] for person in self.people)) + 1
         found = np.concatenate([person.joints[person.joints[..., 2] > 0][:, :2] for person in self.people])
-        self._low, high = np.percentile(found, [0.5, 99.5], axis=0)
+        self._low, high = np.percentile(found, IN_VIEW, axis=0)  # a hand that is raised now and then is in view
+        margin = MARGIN * (high - self._low).max()
+        self._low, high = self._low - margin, high + margin
         self._span = float(max((high - self._low).max(), 1e-6))
         self.height = float((high - self._low)[1]) / self._span
         """Of all places of joints, as a share of the longer side of the box around them."""

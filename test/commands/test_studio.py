@@ -13,6 +13,7 @@ from helpers.bag_writer import SECOND, T0, Frame, write_bag
 from helpers.drawn_people import recording
 
 from co_perception import cli
+from co_perception.data.bags import pose_streams
 from co_perception.studio import application
 
 Capture = pytest.CaptureFixture[str]
@@ -31,6 +32,17 @@ def test_recordings_are_served_at_the_port(recordings: list[Path], served: list[
     [(found, port)] = served
     assert [each.name for each in found] == ["one", "two"] and port == 9000
     assert "http://127.0.0.1:9000/" in capsys.readouterr().out
+
+
+def test_how_much_of_a_long_recording_was_read_is_told(
+    recordings: list[Path], served: list[Any], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["studio", str(recordings[0])]) == 0
+    assert "reading" not in capsys.readouterr().err
+    monkeypatch.setattr(pose_streams, "REPORTED", 10)
+    assert cli.main(["studio", str(recordings[0])]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"reading {recordings[0]}" and told[-1] in [f"{told[0]}: {share} %" for share in (90, 100)]
 
 
 def test_what_cannot_be_annotated_is_refused(tmp_path: Path, served: list[Any], capsys: Capture) -> None:

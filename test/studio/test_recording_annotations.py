@@ -186,3 +186,12 @@ def test_what_is_written_while_a_page_loads_is_a_conflict_later(
     with pytest.raises(ConflictError):
         recording.replace_intervals(loaded["intervals"], loaded["version"])
     assert "walk" in recording.file.read_text()
+
+
+def test_a_hand_that_is_raised_now_and_then_is_in_view(tmp_path: Path) -> None:
+    frames = [Frame(T0 + n * STEP, [Person("p0", FIGURES["p0"].frame(0.0).copy())]) for n in range(200)]
+    for frame in frames[::20]:
+        frame.people[0].joints[9, 1] = frame.people[0].joints[:, 1].min() - 100  # the left wrist
+    found = AnnotatedRecording(write_bag(tmp_path / "monday", {"/skeletons": frames})).frames(0, 200 * STEP)
+    places = np.array(found[0]["joints"]).reshape(200, -1, 3)
+    assert places[..., :2].min() >= 0 and places[..., :2].max() <= 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ SURPLUS = "without an id, in frames that show another one more certainly"
 OVERTAKEN = "that were recorded after a newer one, as its node leaves them out"
 DOUBLE = "that are part of another one, or the same person again: they are joined"
 REPEATED = "with the stamp of the one before"
+REPORTED = 1000  # messages between two reports of progress: some seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +78,22 @@ def pose_streams(
 
 
 def read_frames(
-    bag: Bag, topic: str, counts: StageCounts, still: bool = True
+    bag: Bag,
+    topic: str,
+    counts: StageCounts,
+    still: bool = True,
+    on_read: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[tuple[int, str], list[tuple[int, Pose]]]:
     """The usable poses with their stamps [ns], by the part of the recording and the id; an empty list for none.
 
-    `still`: without the camera's own motion; else as they lie in the pictures.
+    Args:
+        still: without the camera's own motion; else as they lie in the pictures.
+        on_read: called after each `REPORTED` messages with the number that was read, and the number of all.
     """
     frames: dict[tuple[int, str], list[tuple[int, Pose]]] = defaultdict(list)
     separate = SeparatePeople()
-    for part, found in _in_order(counted_messages(bag, topic, counts), counts):
+    messages = _reported(counted_messages(bag, topic, counts), bag.count(topic), on_read)
+    for part, found in _in_order(messages, counts):
         for pose in _read_poses(found, counts, separate, still):
             known = frames[part, pose.id]
             if not pose.found.any():
@@ -97,6 +105,15 @@ def read_frames(
                 counts.add(Stage.POSES)
                 counts.add(Stage.CLOCK)
     return frames
+
+
+def _reported(
+    messages: Iterable[StampedMessage], total: int, on_read: Callable[[int, int], object]
+) -> Iterator[StampedMessage]:
+    for number, found in enumerate(messages, 1):
+        if number % REPORTED == 0:
+            on_read(number, total)
+        yield found
 
 
 def _in_order(messages: Iterable[StampedMessage], counts: StageCounts) -> Iterator[tuple[int, StampedMessage]]:
@@ -129,9 +146,10 @@ def _read_poses(found: StampedMessage, counts: StageCounts, separate: SeparatePe
     if refusal:
         counts.lose(Stage.POSES, refusal.kind, len(poses), refusal.why)
         return []
-    for refusal in filter(None, map(unit_refusal, poses)):
+    refusals = [unit_refusal(pose) for pose in poses]
+    for refusal in filter(None, refusals):
         counts.lose(Stage.POSES, refusal.kind, 1, refusal.why)
-    poses = [pose for pose in poses if unit_refusal(pose) is None]
+    poses = [pose for pose, refusal in zip(poses, refusals, strict=True) if refusal is None]
     known = [pose for pose in poses if pose.layout in LAYOUTS and len(pose) == len(LAYOUTS[pose.layout])]
     if len(known) == len(poses) and len({pose.id for pose in poses}) == len(poses):
         poses, joined = once_each(poses, separate, found.stamp_ns)
