@@ -84,6 +84,8 @@ def test_video_is_decoded_from_a_keyframe_on(tmp_path: Path) -> None:
     for number in (60, 61, 62, 61, 3, 119, 49, 50, 0):  # onwards, back, and far
         found_ns, light = shown(pictures, stamp_ns(number) + 7)
         assert found_ns == stamp_ns(number) and abs(light - every[found_ns]) <= 3
+    with pytest.raises(LookupError, match="no picture then"):
+        pictures.at(stamp_ns(COUNT) + 5 * SECOND)  # the last one does not stand for it
 
 
 def test_around_a_gap_the_picture_before_it_stands_for_a_while(tmp_path: Path) -> None:
