@@ -131,6 +131,8 @@ def test_a_reset_forgets_what_waits_and_ends_what_stands(bench: Any, stage: Any)
     bench.until(lambda: node.counters.counts().get("received from video") == 2)
     answer = bench.call(Trigger, "fusion/reset")
     assert answer.success and "all is forgotten" in answer.message
+    counts = node.counters.counts()
+    assert counts["joined"] + counts.get("alone", 0) + counts.get("left at reset", 0) == 2, "one of each frame"
     assert not bench.call(GetActivities, "get_activities").activities
     bench.until(lambda: len(events) == 2)
     assert [(event.kind, event.label) for event in events] == [(0, "walk"), (1, "walk")]
