@@ -109,6 +109,20 @@ def test_other_parts_are_not_taken_for_the_whole() -> None:
         assert torch.equal(got, wanted)
 
 
+def test_axes_of_one_length_are_not_mistaken_for_each_other() -> None:
+    """A norm of other channels than the source's, and numbers that lie before the axis of the frames."""
+    weight, bias, mean, variance = torch.rand(4, 3).unbind()
+
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        turned = F.batch_norm(x.transpose(1, 2), mean, variance, weight, bias)
+        return turned, torch.stack([frame + bias[:, None] for frame in x.unbind(2)], 2)
+
+    x = torch.randn(2, 3, 3, 5)
+    before = traced(forward, x)
+    for got, wanted in zip(without_detours(before)(x), before(x), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
 def test_a_graph_whose_streams_are_not_first_stays_as_it_is() -> None:
     """A reshape leaves the number on axis 0 open, which is that of the streams elsewhere."""
 
