@@ -36,6 +36,7 @@ from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.take_pool import TakePool
 
 SEATED_BENDS = 0.2  # share of seated windows in which somebody bends down, to pick something up
+SAT = 0.5  # share of people who sit and do nothing whose body sat in a take
 STRIKING = tuple(CLASS[ARMS, name] for name in ("punching", "pushing", "throwing"))  # nobody who sits does
 LYING_ARMS = (UNKNOWN, 0, WAVING, *RAISING)  # what people do with their arms who lie
 
@@ -68,6 +69,31 @@ def compose_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool, how: 
     goals[idle, :, ACTION:] = UNKNOWN
     arms = np.where(sipping, DRINKING, np.where(sips > 0.02, UNKNOWN, 0))
     goals[idle[drinks], :, ARMS] = arms[drinks]
+
+
+def compose_seated_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random) -> None:
+    """Some windows become people who sit and do nothing, many of them quite still: bodies that sat in a take, and
+    standing ones on a chair. Takes of people who sit begin when they stand up.
+    """
+    chosen = np.flatnonzero(rng.random(len(people)) < share)
+    n, frames = len(chosen), people.shape[1]
+    if not n:
+        return
+    still = body.seated(pool.stills(n, frames, rng), *_on_chair(n, rng))
+    if len(pool.quiet[SIT]):
+        sat = rng.random(n) < SAT
+        still[sat] = pool.stills(int(sat.sum()), frames, rng, SIT)
+    hands = np.stack([resting(n, frames, rng) for _ in range(2)], 2)
+    hands[:, :, 1] *= SIDES_ALIKE
+    elbows = np.array([[0.5, -0.5, 0.6], [-0.5, -0.5, 0.6]], np.float32) + rng.normal(0, 0.2, (n, 2, 3))
+    posed = body.with_wrists(still, hands.astype(np.float32), elbows.astype(np.float32))
+    as_they_sat = rng.random(n) < 0.3
+    posed[as_they_sat] = still[as_they_sat]
+    calm = rng.uniform(0, 1, (n, 1, 1, 1)) ** 2
+    posed += calm * (0.015 * smooth((n, frames, 1, 3), 20, rng) + 0.01 * smooth((n, frames, 13, 3), 15, rng))
+    people[chosen] = posed
+    goals[chosen, :, POSTURE], goals[chosen, :, MOTION], goals[chosen, :, ARMS] = SIT, 0, 0
+    goals[chosen, :, ACTION:] = UNKNOWN
 
 
 def compose_gestures(people: Floats, goals: NDArray[np.int64], pool: TakePool, share: float, rng: Random) -> None:
@@ -112,14 +138,17 @@ def compose_transitions(people: Floats, goals: NDArray[np.int64], share: float, 
     goals[chosen] = own
 
 
+def _on_chair(count: int, rng: Random) -> tuple[Floats, Floats, Floats, Floats]:
+    """How people sit, as `bodies.seated` takes it: thighs, knees, shanks and trunk, rad."""
+    thighs, knees = rng.normal(0, 0.2, (count, 1)), rng.normal(0.15, 0.2, (count, 2))
+    return thighs, knees, rng.normal(0, 0.3, (count, 2)), rng.normal(0.05, 0.2, (count, 1))
+
+
 def compose_seated(people: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> None:
     """Some standing people sit on a chair and go on with their arms."""
     chosen = np.flatnonzero(_standing(goals, [0]) & (rng.random(len(people)) < share * 1.3))
     n = len(chosen)
-    people[chosen] = body.seated(
-        people[chosen], rng.normal(0, 0.2, (n, 1)), rng.normal(0.15, 0.2, (n, 2)), rng.normal(0, 0.3, (n, 2)),
-        rng.normal(0.05, 0.2, (n, 1)),
-    )  # fmt: skip
+    people[chosen] = body.seated(people[chosen], *_on_chair(n, rng))
     goals[chosen, :, POSTURE] = SIT
     arms = goals[chosen, :, ARMS]
     goals[chosen, :, ARMS] = np.where(np.isin(arms, STRIKING), UNKNOWN, arms)

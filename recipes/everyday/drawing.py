@@ -29,6 +29,7 @@ class Drawing:
     Args:
         frames: of a window at 15 Hz.
         seated, lying, idle, drinking, falling, gestures, transitions: shares of composed bodies.
+        seated_idle: share of windows of people who sit and do nothing, still or nearly so.
         exchanged: share of windows in which left and right are taken for each other, as of people seen from behind.
         strikes: share of windows of one composed short act of the whole body (`strikes`).
         single: share of windows of one short act between stretches of standing still (`single_acts`).
@@ -56,22 +57,23 @@ class Drawing:
     seated: float = 0.3
     lying: float = 0.15
     idle: float = 0.12
+    seated_idle: float = 0.04
     drinking: float = 0.04
     falling: float = 0.05
     gestures: float = 0.06
-    transitions: float = 0.15
+    transitions: float = 0.1
     exchanged: float = 0.05
     strikes: float = 0.25
     single: float = 0.1
-    single_speed: tuple[float, float] = (0.8, 2.0)
-    approaches: float = 0.0
-    abrupt: float = 0.0
-    haste: float = 1.0
-    steps_none: bool = False
+    single_speed: tuple[float, float] = (0.8, 2.4)
+    approaches: float = 0.13
+    abrupt: float = 0.25
+    haste: float = 1.8
+    steps_none: bool = True
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1
-    noise: tuple[float, float] = (0.003, 0.02)
+    noise: tuple[float, float] = (0.002, 0.02)
     lost: float = 0.25
     legless: float = 0.06
     jumps: float = 0.04

@@ -20,6 +20,7 @@ from recipes.everyday.composition import (
     compose_idle,
     compose_lying,
     compose_seated,
+    compose_seated_idle,
     compose_transitions,
     walk_over_floor,
 )
@@ -98,6 +99,7 @@ class ExampleSource:
             acts, act_goals, _ = self.single.draw(single, how.frames, how.single_speed, rng)
             people, goals = np.concatenate([people, acts]), np.concatenate([goals, act_goals])
         compose_idle(people, goals, self.space, how, rng)
+        compose_seated_idle(people, goals, self.space, how.seated_idle, rng)
         compose_gestures(people, goals, self.space, how.gestures, rng)
         compose_strikes(people, goals, self.space, how, rng)
         people, goals = _mirror(people, goals, rng)

@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NONE_NAMES = {"motion": "no_motion", "arms": "no_gesture"}  # of a group's none beside the labels of other groups
 SHORT = ("kicking", "pointing", "throwing", "punching", "pushing")  # acts that may last half a second
 HELD_S = 0.4  # after the end of such an act it is told still, or it could hardly be told at all
+RISE = 0.25  # torsos a second: slower than that nobody sits down or stands up
 UNKNOWN = -1  # target of a frame of which nothing is known
 RAISING = "raising"  # of the arm that the joints show
 
@@ -175,8 +176,21 @@ def targets(take: Take) -> NDArray[np.int8]:
         found[last + round(take.rate_hz) :, column] = 0
         end = last + round(HELD_S * take.rate_hz) * (label in SHORT and not act.held)
         found[first if label == NONE else onset : end, column] = classes.index(label)
+    if act.held and act.motion in ("sitting_down", "standing_up"):  # clips of these begin before it and end after it
+        found[~_changing_height(take), 1] = UNKNOWN
     _set_postures(found, act.posture, first, last)
     return found
+
+
+def _changing_height(take: Take) -> NDArray[np.bool_]:
+    """Frames (T,) in which the shoulders go up or down by `RISE` torsos a second at least, over a sixth of a second."""
+    joints = {name: take.joints[:, JOINTS.index(name)] for name in JOINTS}
+    shoulders = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
+    hips = (joints["left_hip"] + joints["right_hip"]) / 2
+    torso = np.nanmedian(np.linalg.norm(shoulders - hips, axis=-1))
+    width = max(round(take.rate_hz / 6), 1)
+    speed = np.abs(np.gradient(shoulders[:, 1])) * take.rate_hz
+    return np.asarray(np.convolve(speed, np.ones(width) / width, "same") > RISE * torso)
 
 
 def _set_postures(found: NDArray[np.int8], names: tuple[str, ...], first: int, last: int) -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from recipes.everyday import bodies as body
 from recipes.everyday.drawing import (
     ACTION,
+    MOTION,
     RATE_HZ,
+    SIT,
     STAND,
     Floats,
     Random,
@@ -19,8 +21,12 @@ from recipes.everyday.drawing import (
 )
 from recipes.everyday.figure import RATE_HZ as FIGURE_HZ
 from recipes.everyday.key_poses import Motion
-from recipes.everyday.labels import UNKNOWN, act_of, label_of, moving_span, targets
+from recipes.everyday.labels import GROUPS, NONE, UNKNOWN, act_of, label_of, moving_span, targets
 from recipes.readers.takes import Take
+
+
+# Of these nobody says in a still picture that they go on. A kick is told for a while after it (`labels.HELD_S`).
+MOVING = [number for number, name in enumerate(GROUPS["motion"]) if name not in (NONE, "kicking")]
 
 
 class TakePool:
@@ -47,7 +53,9 @@ class TakePool:
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.rates = np.array(rates)
         self.shares, self.chances = weights, np.cumsum(weights)
-        self.quiet = np.flatnonzero((self.targets[:, :ACTION] == [STAND, 0, 0]).all(1))
+        self.quiet = {
+            posture: np.flatnonzero((self.targets[:, :ACTION] == [posture, 0, 0]).all(1)) for posture in (STAND, SIT)
+        }
 
     @classmethod
     def of_takes(cls, takes: Sequence[Take]) -> TakePool:
@@ -70,7 +78,8 @@ class TakePool:
         """Windows (count, frames, 13, 2 or 3) and their targets (count, frames, 4), at `speed` times their own.
 
         `pace` is how unevenly time passes, as the deviation of the logarithm of the speed.
-        Before its beginning and after its end a take stands still; long after its end nothing is known but the posture.
+        Before its beginning and after its end a take stands still: nobody walks or stands up there, and long after its
+        end nothing is known but the posture.
         """
         which = np.minimum(np.searchsorted(self.chances, rng.random(count)), len(self.lengths) - 1)
         step = self.rates[which] / RATE_HZ * np.exp(rng.uniform(np.log(speed[0]), np.log(speed[1]), count))
@@ -82,10 +91,12 @@ class TakePool:
             ago = np.cumsum(np.exp(pace * smooth((count, frames), 8, rng)), 1)[:, ::-1] - 1
         at = end[:, None] - ago * step[:, None]
         beyond = (at > last[:, None] + 8 * step[:, None]) | (at < -4 * step[:, None])
+        frozen = (at > last[:, None] + step[:, None]) | (at < -step[:, None])
         at = np.clip(at, 0, last[:, None])
         joints = self.between(which, at)
         goals = self.targets[self.starts[which][:, None] + np.rint(at).astype(int)].astype(np.int64)
         goals[..., 1:][beyond] = UNKNOWN
+        goals[..., MOTION][frozen & np.isin(goals[..., MOTION], MOVING)] = UNKNOWN
         return joints, goals
 
     def between(self, which: NDArray[np.integer], at: Floats) -> Floats:
@@ -95,9 +106,9 @@ class TakePool:
         index = self.starts[which][:, None] + low
         return np.asarray(self.joints[index] * (1 - share) + self.joints[index + 1] * share)
 
-    def stills(self, count: int, frames: int, rng: Random) -> Floats:
-        """Bodies that stand still, (count, frames, 13, 3)."""
-        chosen = self.joints[rng.choice(self.quiet, count)]
+    def stills(self, count: int, frames: int, rng: Random, posture: int = STAND) -> Floats:
+        """Bodies that stand or sit still, (count, frames, 13, 3)."""
+        chosen = self.joints[rng.choice(self.quiet[posture], count)]
         return np.repeat(chosen[:, None], frames, 1)
 
 

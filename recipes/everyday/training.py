@@ -59,8 +59,8 @@ class TrainSettings:
         falls: what is simulated for `Drawing.simulated` of the windows; with a share of 0 nothing is.
     """
 
-    steps: int = 6500
-    batch: int = 48
+    steps: int = 10000
+    batch: int = 56
     lr: float = 3e-3
     muon: float = 0.03
     bfloat16: bool = False

@@ -16,7 +16,7 @@ from recipes.everyday.labels import GROUPS, UNKNOWN
 KINDS = ("sitting_down", "standing_up", "bending", "squatting")
 SITTING_DOWN, STANDING_UP, BENDING, SQUATTING = range(4)
 UPPER = [body.NOSE, *body.SIDES[0], *body.SIDES[1]]
-BEND_DOWN, BEND_LEAN = (-0.15, 0.4), (0.7, 1.9)  # how far down the hips of one who bends go, legs; of the trunk, rad
+BEND_DOWN, BEND_LEAN = (-0.15, 0.6), (0.5, 1.9)  # how far down the hips of one who bends go, legs; of the trunk, rad
 STANDING, SITTING = 0, 1  # of the group of postures
 
 

@@ -74,7 +74,7 @@ def drawn(halt: Floats, go: Floats, turning: Floats, rng: Random) -> Walk:
     back = rng.random((n, 1)) < 0.12  # they turn round on their way
     curve = np.where(back, rng.choice([-np.pi, np.pi], (n, 1)), rng.normal(0, 0.7, (n, 1)))
     return Walk(
-        halt, go, rng.uniform(1.2, 2.1, (n, 1)), rng.uniform(0.22, 0.85, (n, 1)), curve, rng.uniform(-1, 6, (n, 1)),
+        halt, go, rng.uniform(1.0, 2.1, (n, 1)), rng.uniform(0.22, 0.85, (n, 1)), curve, rng.uniform(-1, 6, (n, 1)),
         np.where(back, rng.uniform(1.5, 3, (n, 1)), rng.uniform(2, 6, (n, 1))),
         turning * rng.uniform(0.8, 3.2, (n, 1)) * rng.choice([-1, 1], (n, 1)), rng.uniform(0.75, 0.95, (n, 1)),
         rng.uniform(0.05, 0.18, (n, 1)),
