@@ -24,7 +24,6 @@ from recipes.everyday.key_poses import Motion
 from recipes.everyday.labels import GROUPS, NONE, UNKNOWN, act_of, label_of, moving_span, targets
 from recipes.readers.takes import Take
 
-
 # Of these nobody says in a still picture that they go on. A kick is told for a while after it (`labels.HELD_S`).
 MOVING = [number for number, name in enumerate(GROUPS["motion"]) if name not in (NONE, "kicking")]
 

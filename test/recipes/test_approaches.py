@@ -99,7 +99,7 @@ def test_short_acts_are_told_as_such_after_a_walk(still: Take, monkeypatch: pyte
 def test_the_step_of_a_short_act_after_a_walk_is_told_as_the_drawing_says(
     still: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people, unknown = drawn(still, monkeypatch, approaches.SHORT_ACT)
+    people, unknown = drawn(still, monkeypatch, approaches.SHORT_ACT, replace(PLAIN, steps_none=False))
     same, told = drawn(still, monkeypatch, approaches.SHORT_ACT, replace(PLAIN, steps_none=True))
     assert np.array_equal(people, same)
     differs = unknown[..., MOTION] != told[..., MOTION]

@@ -26,7 +26,7 @@ from recipes.readers.takes import JOINTS, Take
 
 PLAIN = Drawing(
     seated=0, lying=0, idle=0, drinking=0, falling=0, late=0, cut=0, lost=0, legless=0, jumps=0, picture_share=0,
-    simulated=0,
+    simulated=0, seated_idle=0, approaches=0, abrupt=0,
 )  # fmt: skip
 STANDING = np.array(
     [[0, -0.7, 0], [0.2, -0.45, 0], [-0.2, -0.45, 0], [0.25, -0.15, 0], [-0.25, -0.15, 0], [0.25, 0.1, 0],
@@ -231,6 +231,47 @@ def test_the_answers_do_not_depend_on_the_scale_of_confidences_and_idle_people_a
     answers, labels = video.idle(learner, {"a": [("Standing", 0.0, 2.0)]}, clips)
     assert 15 <= answers <= 30 and labels == 0
     assert video.idle(learner, {"a": [("Standing", 0.0, 2.0), ("Drinking", 0.0, 2.0)]}, clips) == (0, 0)
+
+
+def stand_up() -> Take:
+    """Somebody who sits for a second, stands up in one, and stands for one."""
+    seated = body.seated(windows(1, 1), np.zeros((1, 1)), np.zeros((1, 2)), np.zeros((1, 2)), np.zeros((1, 1)))[0, 0]
+    seated = seated + [0, 0.45, 0]  # the feet stay on the floor
+    share = np.clip((np.arange(90) - 30) / 30, 0, 1)[:, None, None]
+    joints = seated * (1 - share) + STANDING * share + [0, 0, 3.0]
+    joints += np.random.default_rng(0).normal(0, 0.0003, joints.shape)
+    return Take(joints.astype(np.float32), 30.0, "sit to stand", "s1", "utd_mhad")
+
+
+def test_people_who_sit_and_do_nothing_are_drawn_with_bodies_that_sat_and_on_chairs() -> None:
+    how = dataclasses.replace(PLAIN, seated_idle=1, gestures=0, strikes=0, single=0, noise=(1e-6, 1e-5))
+    source = ExampleSource([stand_up(), take("draw x")], how)
+    sat = source.space.joints[source.space.quiet[1]]
+    assert 20 < len(sat) <= 30 and (sat[:, body.L_KNEE, 2] < sat[:, body.L_HIP, 2] - 0.4).all()
+    batch = source.draw(80, np.random.default_rng(0))
+    assert (batch.targets[..., :3] == [1, 0, 0]).all() and (batch.targets[..., 3] == UNKNOWN).all()
+    # Nobody bends, or goes anywhere: over the window no hip moves by a tenth of the height, and some are still.
+    height = np.ptp(batch.joints[..., 1], 2).max(1)
+    moved = np.ptp(batch.joints[:, :, [body.L_HIP, body.R_HIP], :2], 1).max((1, 2)) / height
+    assert moved.max() < 0.12 and np.median(moved) < 0.03
+
+
+def test_nobody_moves_on_in_a_still_picture() -> None:
+    source = ExampleSource([take("walk")], PLAIN)
+    joints, goals = source.space.draw(300, 40, (1.0, 1.0), np.random.default_rng(0))
+    still = np.abs(np.diff(joints, axis=1)).max((2, 3)) < 1e-6
+    walking = goals[:, 1:, MOTION] == GROUPS["motion"].index("walking")
+    assert still.mean() > 0.02 and walking[~still].mean() > 0.9
+    assert walking[still].mean() < 0.25  # up to a frame beyond the end
+
+
+def test_a_clip_of_somebody_who_sits_down_is_that_only_while_the_shoulders_go_down() -> None:
+    up = stand_up()
+    clip = dataclasses.replace(up, joints=up.joints[::-1, :, :2].copy() * 100, action="sit", dataset="jhmdb")
+    found = targets(clip)
+    told = found[:, MOTION] == GROUPS["motion"].index("sitting_down")
+    assert told[33:57].all() and not told[:27].any() and not told[63:].any()
+    assert (found[~told, MOTION] == UNKNOWN).all() and found[0, POSTURE] == 0 and found[-1, POSTURE] == 1
 
 
 def test_mirror_images_exchange_raised_arms() -> None:
