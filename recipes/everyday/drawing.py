@@ -73,7 +73,7 @@ class Drawing:
     speed: tuple[float, float] = (0.65, 1.45)
     late: float = 0.25
     cut: float = 0.1
-    noise: tuple[float, float] = (0.003, 0.02)
+    noise: tuple[float, float] = (0.002, 0.02)
     lost: float = 0.25
     legless: float = 0.06
     jumps: float = 0.04
