@@ -57,25 +57,26 @@ the last training short acts are held as in takes, and nobody who sits strikes; 
 Its classes come in shares of their own in training, composed ones above all, so biases are fitted to held-out people.
 With biases of the arms in full, other acts get a label in .11 instead of .29 on those people, and .28 of
 UT-Interaction's clips are told instead of .78; with half of them .17 and .45; with a quarter .20 and .62, and the best
-accuracy on one half of the held-out people, .895 instead of .888. That is what is shipped. The full biases of motion
+accuracy on one half of the held-out people, .895 instead of .888. That was shipped. The full biases of motion
 raise walking on held-out people from .79 to .90. The choice of a quarter was made on held-out people, with the figures
 of the videos in sight; so was the choice of this training instead of what was shipped before, which tells walking and
 NW-UCLA's acts better, and short acts on video far worse.
 
 Later again, on people of fold 0, calibrated as above. "Contrast" is two views of each window, composed walks and
 made-up movements, and a contrastive loss between the views. Each row is one training; the figures of video are of
-networks that did not see the people of fold 0, in the first row of that of everybody:
+networks that did not see the people of fold 0, in the first row of that of everybody. "What was shipped" is, here and
+below, what was shipped until the training at the end of this chapter:
 
 | tried | accuracy, mean recall, other acts with a label; at .10 | video: sitting, walking, standing's arms |
 |---|---|---|
-| what is shipped (6500 batches of 48) | .88, .86, .20 | .82, .35, .77 |
+| what was shipped (6500 batches of 48) | .88, .86, .20 | .82, .35, .77 |
 | 6000 batches of 64 | .898, .878, .235; .812 | .91, .55, .84 |
 | contrast, 5000 batches of 64 | .881, .851, .235; .788 | .86, .53, .89 |
 | the scores of the last two, averaged | .899, .867, .221; .801 | |
 
 The walks went over the floor with feet that stand, slow or fast, in curves, with turns and stops, while the arms did
 anything. None was shipped: nothing gains on held-out people, and among NW-UCLA's own labels the three have .71, .70 and
-.71, where the shipped one, of everybody, has .79. Two networks together are no better than one, so that more training
+.71, where what was shipped, of everybody, has .79. Two networks together are no better than one, so that more training
 alone promises little.
 
 Trainings of much the same recipes tell walking in .26 to .55 of the answers: the figure says little. Two clips with
@@ -94,32 +95,55 @@ depths the hips go down by up to .6 of the legs instead of .4, and the trunk lea
 
 | tried | held-out people: accuracy, others told; at .10 | Kinder-Gator: own labels; others told | after a walk |
 |---|---|---|---|
-| as what is shipped, twice | .839, .183; .794 and .834, .237; .781 | .528; .412 and .524; .400 | .35 and .37 |
+| as what was shipped, twice | .839, .183; .794 and .834, .237; .781 | .528; .412 and .524; .400 | .35 and .37 |
 | approaches in .15 of the windows | .785, .173; .763 | .537; .392 | .50 |
 | and quicker short acts, a quarter seen from their beginning on | .826, .190; .765 | .541; .279 | .49 |
 | and batches of 56, approaches in .13, ways down and up in .1 | .834, .151; .792 | .555; .342 | .43 |
 | and the one step of a short act is no motion | .837, .176; .799 | .598; .325 | .44 |
 | and bends of all depths, twice | .846, .180; .810 and .843, .122; .819 | .572; .325 and .576; .308 | .45 and .48 |
 
-The last row was trained to the end (5500 batches of 56, once) and measured as what is shipped. People are those of fold
+The last row was trained to the end (5500 batches of 56, once) and measured as what was shipped. People are those of fold
 0, of a network that did not see them; all else is of a network of everybody. The columns are accuracy, mean recall and
 others told; NW-UCLA, UTKinect, MSR Action3D, SBU and JHMDB among their own labels and among all; sitting, walking and
 standing's arms; the share of clips of UT-Interaction that are told rightly, and falls that are told:
 
 | | people | sets, own labels | sets, all labels | video | UT-Interaction; falls |
 |---|---|---|---|---|---|
-| what is shipped | .88, .86, .20 | .79, .73, .73, .66, .86 | .56, .51, .50, .39, .75 | .82, .35, .77 | .62; 4 of 6 |
+| what was shipped | .88, .86, .20 | .79, .73, .73, .66, .86 | .56, .51, .50, .39, .75 | .82, .35, .77 | .62; 4 of 6 |
 | with approaches | .90, .89, .20 | .77, .74, .73, .63, .87 | .57, .58, .46, .41, .78 | .90, .39, .94 | .60; 4 of 6 |
 
 It was not shipped, though it is as good on people and better in the sum of test sets and video, which had been asked
 of it. A figure that sits still and is seen from the front, of whom a test of the shipped model asks "no_motion", is
-told to stand up, with .63 (by what is shipped "no_motion", with .73), and the test was not changed for it. It may be
+told to stand up, with .63 (by what was shipped "no_motion", with .73), and the test was not changed for it. It may be
 chance: in 600 drawn seated people seen from the front (bodies of fold 0, known to both) .019 of its answers are
-"standing_up", and .018 of those of what is shipped. Galleries on its features are a little worse: UTD-MHAD, five ways,
+"standing_up", and .018 of those of what was shipped. Galleries on its features are a little worse: UTD-MHAD, five ways,
 .85 instead of .86, MSR Action3D .75 as before; of acts without a label .76 and .62 instead of .79 and .63. NW-UCLA and
 SBU lose among their own labels: throws, punches and pushes of people who come nearer are walking more often. Of
-NW-UCLA's takes of bending, what is shipped says for a third of a second that somebody bends in .34, and the network of
+NW-UCLA's takes of bending, what was shipped says for a third of a second that somebody bends in .34, and the network of
 four fifths of the people with approaches in .30: the walk alone does not hide a bend.
+
+What told a still figure to stand up was in the labels. JHMDB's clips of sitting down and standing up were such from
+end to end, and in .30 and .20 of their frames the shoulders keep their height; a take went on standing up or walking in
+the still frames that are drawn before its beginning and after its end; and of people who sit and do nothing there were
+next to none. Now such a clip is labeled while the shoulders go up or down by a quarter of a torso a second, nobody
+moves on in a still picture, and in .04 of the windows somebody sits and does nothing, with a body that sat in a take or
+on a chair (`Drawing.seated_idle`). Of a still figure that is seen from the front, from 73 sides and with a tremor of 0,
+.3 and .6 % of its height, no answer is "standing_up" (.29, .18, .04 before), and all are "no_motion". Walks may also be
+slower (one step a second instead of 1.2), tremor lower (.2 % instead of .3). Each row is one training, measured as
+above:
+
+| | people | sets, own labels | sets, all labels | video | UT-Interaction; falls |
+|---|---|---|---|---|---|
+| what was shipped | .88, .86, .20 | .79, .73, .73, .66, .86 | .56, .51, .50, .39, .75 | .82, .35, .77 | .62; 4 of 6 |
+| 5500 batches of 56 | .88, .87, .20 | .78, .73, .70, .62, .84 | .57, .56, .44, .38, .73 | .86, .38, .96 | .40; 4 of 6 |
+| 10000 batches | .91, .89, .15 | .78, .76, .76, .62, .87 | .58, .59, .51, .37, .76 | .83, .42, .96 | .35; 4 of 6 |
+| 10000 batches, without biases of the arms: shipped | .92, .92, .21 | .78, .76, .77, .62, .87 | .59, .60, .51, .37, .78 | .83, .42, .93 | .45; FALLS |
+
+Biases of the arms (a quarter or none of them) were chosen on one half of the held-out people (.918 and .921), the
+training with all of these figures in sight. It knows people, other sets and daily life better, and gives better
+galleries ([show.md](show.md#how-well)). It tells short acts on video worse: of punches and pushes that last a third of a
+second it is sure for too few answers, or calls them throws, and SBU's, of people who come nearer, are walking more
+often. The first thing to try is a label that is held for longer than .4 s after a short act.
 
 What is left: bends as a Kinect sees them; throws and pushes that begin in a walk; the few people of a set who do an act
 in a way of their own (UTD-MHAD's crossed and curled arms); acts that are nearly the same (knocking and waving, swiping
@@ -130,5 +154,6 @@ mended.
 On video, watched by eye: "bending" and "standing" of who sits is a man who picks up a phone from his chair, annotated
 as sitting throughout; "bending" of who walks or stands is a man who picks up a bottle from the bed, and from the floor.
 Who walks slowly or with a bottle in his hands is "no_motion". A man who lies with his feet to the camera is sitting for
-the network in both falls that are missed. UT-Interaction's punches last a third of a second, and four of ten are told.
+the network in both falls that are missed. UT-Interaction's punches last a third of a second, and one of ten is told (four
+by what was shipped).
 """
