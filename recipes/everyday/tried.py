@@ -128,7 +128,7 @@ the still frames that are drawn before its beginning and after its end; and of p
 next to none. Now such a clip is labeled while the shoulders go up or down by a quarter of a torso a second, nobody
 moves on in a still picture, and in .04 of the windows somebody sits and does nothing, with a body that sat in a take or
 on a chair (`Drawing.seated_idle`). Of a still figure that is seen from the front, from 73 sides and with a tremor of 0,
-.3 and .6 % of its height, no answer is "standing_up" (.29, .18, .04 before), and all are "no_motion". Walks may also be
+.3 and .6 % of its height, no answer is "standing_up" (.29, .18, .04 by the training before), and all are "no_motion". Walks may be
 slower (one step a second instead of 1.2), tremor lower (.2 % instead of .3). Each row is one training, measured as
 above:
 
@@ -137,7 +137,7 @@ above:
 | what was shipped | .88, .86, .20 | .79, .73, .73, .66, .86 | .56, .51, .50, .39, .75 | .82, .35, .77 | .62; 4 of 6 |
 | 5500 batches of 56 | .88, .87, .20 | .78, .73, .70, .62, .84 | .57, .56, .44, .38, .73 | .86, .38, .96 | .40; 4 of 6 |
 | 10000 batches | .91, .89, .15 | .78, .76, .76, .62, .87 | .58, .59, .51, .37, .76 | .83, .42, .96 | .35; 4 of 6 |
-| and no biases of the arms | .92, .92, .21 | .78, .76, .77, .62, .87 | .59, .60, .51, .37, .78 | .83, .42, .93 | .45; 4 of 6 |
+| no biases of arms | .92, .92, .21 | .78, .76, .77, .62, .87 | .59, .60, .51, .37, .78 | .83, .42, .93 | .45; 4 of 6 |
 
 Biases of the arms (a quarter or none of them) were chosen on one half of the held-out people (.918 and .921), the
 training with all of these figures in sight. It knows people, other sets and daily life better, and gives better
