@@ -123,14 +123,14 @@ NW-UCLA's takes of bending, what was shipped says for a third of a second that s
 four fifths of the people with approaches in .30: the walk alone does not hide a bend.
 
 What told a still figure to stand up was in the labels. JHMDB's clips of sitting down and standing up were such from
-end to end, and in .30 and .20 of their frames the shoulders keep their height; a take went on standing up or walking in
-the still frames that are drawn before its beginning and after its end; and of people who sit and do nothing there were
-next to none. Now such a clip is labeled while the shoulders go up or down by a quarter of a torso a second, nobody
-moves on in a still picture, and in .04 of the windows somebody sits and does nothing, with a body that sat in a take or
-on a chair (`Drawing.seated_idle`). Of a still figure that is seen from the front, from 73 sides and with a tremor of 0,
-.3 and .6 % of its height, no answer is "standing_up" (.29, .18, .04 by the training before), and all are "no_motion". Walks may be
-slower (one step a second instead of 1.2), tremor lower (.2 % instead of .3). Each row is one training, measured as
-above:
+end to end, and in .30 and .20 of their frames the shoulders keep their height; a take went on standing up or walking
+in the still frames that are drawn before its beginning and after its end; and of people who sit and do nothing there
+were next to none. Now such a clip is labeled while the shoulders go up or down by a quarter of a torso a second,
+nobody moves on in a still picture, and in .04 of the windows somebody sits and does nothing, with a body that sat in a
+take or on a chair (`Drawing.seated_idle`). Of a still figure that is seen from the front, from 73 sides and with a
+tremor of 0, .3 and .6 % of its height, no answer is "standing_up" (.29, .18, .04 by the training before), and all are
+"no_motion". Walks may be slower (one step a second instead of 1.2), tremor lower (.2 % instead of .3). Each row is one
+training, measured as above:
 
 | | people | sets, own labels | all labels | video | UT; falls |
 |---|---|---|---|---|---|
