@@ -64,6 +64,7 @@ BACKUP = [{
     "tracks": [{"frame": 1, "label": "person", "attributes": [], "shapes": [
         {"frame": 1, "outside": False, "attributes": [{"name": "act", "value": "go"}]}, {"frame": 9, "outside": True}]}],
 }]  # fmt: skip
+TASK = {"data": {"start_frame": 3, "frame_filter": "step=2"}, "jobs": [{"start_frame": 0, "stop_frame": 20}]}
 KINETICS: dict[str, Any] = {
     "data": [{"frame_index": 1, "skeleton": [{"pose": [0.5] * 36, "score": [0.9] * 18}]}],
     "label": "yoga",
@@ -113,7 +114,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "webvtt/0_voice", VTT
     yield "cvat/0_track_and_tag", CVAT
     yield "exports/0_label_studio", json.dumps(LABEL_STUDIO)
-    yield "exports/0_backup", json.dumps(BACKUP)
+    yield "exports/0_backup", json.dumps(BACKUP) + "\0" + json.dumps(TASK)
     labels = {"label": {"labels": [{"name": "wave"}]}}
     tag = {"type": "label", "label_id": 0, "attributes": {}}
     box = {"type": "bbox", "label_id": 0, "attributes": {"track_id": 1, "outside": False}}

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from co_perception.learners.metadata import shipped
-from fuzz.seeds import BACKUP, CORPUS, CVAT, ELAN, KINETICS, LABEL_STUDIO, write_corpus
+from fuzz.seeds import BACKUP, CORPUS, CVAT, ELAN, KINETICS, LABEL_STUDIO, TASK, write_corpus
 
 DEEP = "[" * 20_000
 FORMAT = {"format": "co_perception.state", "format_version": "1"}
@@ -89,9 +89,12 @@ def _texts() -> Iterator[tuple[str, str]]:
     yield "exports/seconds_with_a_huge_exponent", studio.replace('"end": 3', '"end": 1e999999999')
     yield "exports/not_a_number", studio.replace('"end": 3', '"end": NaN')
     yield "exports/labels_are_numbers", studio.replace('["wave"]', "[1, null]")
-    backup = json.dumps(BACKUP)
+    backup = json.dumps(BACKUP) + "\0" + json.dumps(TASK)
     yield "exports/track_of_400_digits", backup.replace('"frame": 9', f'"frame": {"9" * 400}')
     yield "exports/shapes_are_a_text", backup.replace('"shapes": []', '"shapes": "abc"')
+    yield "exports/steps_of_400_digits", backup.replace("step=2", f"step={'9' * 400}")
+    yield "exports/job_that_ends_before_it_begins", backup.replace('"stop_frame": 20', '"stop_frame": -5')
+    yield "exports/jobs_are_a_text", backup.replace('[{"start_frame": 0, "stop_frame": 20}]', '"a"')
     yield "webvtt/many_open_tags", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v" * 8_000 + "\n"
     yield "webvtt/many_spaces", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 8_000 + "\n"
     yield "webvtt/hours_of_3000_digits", f"WEBVTT\n\n{'9' * 3000}:00:01.000 --> {'9' * 3001}:00:02.000\nwave\n"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from co_perception.data.annotations.cvat_backup import TASK_FILE
 from co_perception.data.annotations.elan_writer import write_elan
 from co_perception.data.annotations.frame_times import FrameTimes
 from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
 from co_perception.data.annotations.sources import read_any
 from co_perception.data.annotations.video_annotations import read_elan, read_webvtt
-from fuzz.target import of_file
+from fuzz.target import of_file, scratch
 from recipes.readers.stream_pose_ml import step_intervals
 
 MOST_NS = 2**63 - 1  # a stamp of ROS fits into 64 bits
@@ -43,10 +44,19 @@ def _fit(found: list[Interval]) -> list[Interval]:
     return found
 
 
+def exports(data: bytes) -> None:
+    """An export in JSON; what follows a zero byte is the task.json beside it."""
+    export, _, task = data.partition(b"\0")
+    beside = scratch() / TASK_FILE
+    beside.unlink(missing_ok=True)
+    if task:
+        beside.write_bytes(task)
+    of_file("export.json", _elan_round_trip)(export)
+
+
 table = of_file("a.csv", _round_trip)
 objects = of_file("a.json", _round_trip)
 elan = of_file("a.eaf", lambda path: _fit(read_elan(path)))
 cvat = of_file("annotations.xml", _elan_round_trip)
-exports = of_file("export.json", _elan_round_trip)
 webvtt = of_file("a.vtt", lambda path: _fit(read_webvtt(path)))
 steps = of_file("steps.json", lambda path: _fit(step_intervals(path, ("Left Step", "Right Step"))))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The quick tests with coverage of lines and branches of co_perception/. No floor is set yet: fail_under of pyproject.toml.
+# The quick tests with coverage of lines and branches of co_perception/; fails below fail_under of pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # The workflow keeps .cache of the checkout. Its context github.workspace is not that folder where a job has a container.
