@@ -135,6 +135,7 @@ def test_make_bench_runs_what_can_be_run_alone() -> None:
             "node_process",
             "node_plot",
             "read_files",
+            "shown_clips",
             "studio_keys",
             "studio_latency",
             "studio_scroll",

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch_pruning")
 
 from co_perception import cli
+from co_perception.engine.node_command import node_command
 from co_perception.learners.adaptation import ADAPTER, AdapterTasks
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 
@@ -26,7 +27,7 @@ def test_a_small_model_comes_out_beside_what_it_is_compared_with(
     assert list(rows) == ["source", "finetune", "splora"]
     source, finetune, splora = (float(rows[name][2]) for name in rows)
     assert source > finetune > splora
-    assert lines[-1].endswith(f"skeleton_activity_node --ros-args -p model_path:={out.resolve() / 'model'}")
+    assert lines[-1].strip() == node_command("skeleton_activity_node", model_path=out.resolve() / "model")
     learner = ContinualSkeletonLearner("costgcn_short")
     learner.load(out / "model")
     assert learner.pruned and learner.labels == ("squat", "wave")

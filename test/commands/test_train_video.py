@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from co_perception import cli
 from co_perception.commands.train_video import VideoSources, read_videos
 from co_perception.data.datasets.video_folder import Clip
 from co_perception.data.video_writer import VideoWriter
+from co_perception.engine.node_command import node_command
 from co_perception.learners.metadata import Metadata
 from co_perception.learners.video import ContinualVideoLearner
 from co_perception.networks.variants import COX3D_S
@@ -68,8 +68,8 @@ def test_folders_of_videos(published: Path, tmp_path: Path, capsys: Capture) -> 
     assert [row[:3] for row in rows[1:3]] == [["bright", "3", "1"], ["dark", "3", "1"]]
     assert "Held out: accuracy 1.000; chance 0.500" in reported.out
     assert "features of recording 1 of 6, 0 min" in reported.err
-    command = shlex.split(reported.out.splitlines()[-1])
-    assert command[3] == "video_activity_node" and command[-1] == f"model_path:={out.resolve() / 'model'}"
+    line = node_command("video_activity_node", model_path=out.resolve() / "model")
+    assert reported.out.splitlines()[-1].strip() == line
     saved = Metadata.read(out / "model")
     assert saved.labels == ("bright", "dark") and getattr(saved, "head_kind", "") == "linear"
 

@@ -80,7 +80,8 @@ def test_the_lines_of_the_page_start_graphs_that_stay_apart(
             bench.until(lambda space=space: publishers(f"{space}/activity") == [f"{space}/skeleton_activity"])
             bench.until(lambda space=space: publishers(f"{space}/skeletons") == [f"{space}/pose"])
         for side in ("left", "right"):
-            assert bench.node.count_subscribers(f"/camera_{side}/image_raw") == 1
+            topic = f"/camera_{side}/image_raw"
+            bench.until(lambda topic=topic: bench.node.count_subscribers(topic) == 1, f"a reader of {topic}")
         bench.spin(3.0)
         assert present() == sorted(names)
     for log in tmp_path.glob("*.log"):

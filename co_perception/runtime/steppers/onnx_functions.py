@@ -138,6 +138,18 @@ def _argument(kind: str) -> Callable[..., Named]:
     return translate
 
 
+def _sorted(at: Place, x: Named, axis: int = -1, descending: bool = False) -> list[Named]:
+    return _largest(at, x, x.like.shape[axis], axis, descending)
+
+
+def _largest(
+    at: Place, x: Named, count: int, axis: int = -1, largest: bool = True, ordered: bool = True
+) -> list[Named]:
+    (number,) = _within_streams(x, axis)
+    settings = {"axis": number, "largest": int(largest), "sorted": int(ordered)}
+    return at.writer.add_many("TopK", [x, torch.tensor([count])], at.like, **settings)
+
+
 def _resized(mode: str) -> Callable[..., Named]:
     """Pictures of another size; `mode`: "nearest" or "linear"."""
 
@@ -180,5 +192,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "index_select": lambda at, x, axis, index: at("Gather", x, index, axis=_within_streams(x, axis)[0]),
     "upsample_nearest1d": _resized("nearest"), "upsample_nearest2d": _resized("nearest"),
     "upsample_linear1d": _resized("linear"), "upsample_bilinear2d": _resized("linear"),
-    "argmax": _argument("ArgMax"), "argmin": _argument("ArgMin"),
+    "argmax": _argument("ArgMax"), "argmin": _argument("ArgMin"), "sort": _sorted, "topk": _largest,
 }  # fmt: skip

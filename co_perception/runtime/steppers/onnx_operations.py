@@ -302,9 +302,19 @@ def binary(kind: str) -> Callable[..., Named]:
             raise UnsupportedOperationError(f"{kind} with alpha {alpha}")
         like = next(given.like for given in (x, y) if isinstance(given, Named))
         x, y = (v if isinstance(v, Named | Tensor) else torch.tensor(v, dtype=like.dtype) for v in (x, y))
-        return at(kind, x, y)
+        common = torch.result_type(*(v.like if isinstance(v, Named) else v for v in (x, y)))
+        return at(kind, *(_of_type(at, v, common) for v in (x, y)))
 
     return translate
+
+
+def _of_type(at: Place, value: Input, dtype: torch.dtype) -> Input:
+    """The value in another type: operations of ONNX take one, where torch takes the wider of two."""
+    if isinstance(value, Tensor):
+        return value.to(dtype)
+    if value.like.dtype == dtype:
+        return value
+    return at("CastLike", value, torch.zeros(1, dtype=dtype), like=value.like.to(dtype))
 
 
 def _addcmul(at: Place, x: Named, first: Input, second: Input, value: float = 1) -> Named:

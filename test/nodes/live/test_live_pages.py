@@ -29,6 +29,8 @@ from co_perception.nodes.live.live_graph import LiveGraph
 from co_perception.studio.application import application
 from co_perception.studio.live import LivePage
 from co_perception.studio.recording_annotations import AnnotatedRecording
+from co_perception.studio.results_folder import ResultsFolder
+from co_perception.studio.teach_endpoints import TaughtGallery, teach_endpoints
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,15 +67,34 @@ def robot(bench: Any) -> Iterator[Robot]:
         yield made
 
 
+class IdleTeacher:
+    """Counts how often the page asks for what teaching needs."""
+
+    def __init__(self) -> None:
+        self.warmed = 0
+
+    def warm(self) -> None:
+        self.warmed += 1
+
+    def teach(self, *_: Any) -> TaughtGallery:
+        raise ValueError("nobody teaches here")
+
+
 @pytest.fixture
-def address(robot: Robot, tmp_path: Path) -> Iterator[str]:
+def teacher() -> IdleTeacher:
+    return IdleTeacher()
+
+
+@pytest.fixture
+def address(robot: Robot, tmp_path: Path, teacher: IdleTeacher) -> Iterator[str]:
     graph, recordings = LiveGraph(folder=tmp_path), list[AnnotatedRecording]()
 
     def opened(path: Path) -> int:
         recordings.append(AnnotatedRecording(path))
         return len(recordings) - 1
 
-    with served(application(recordings, LivePage(graph, opened=opened).endpoints())) as found:
+    teaching = teach_endpoints(recordings, ResultsFolder(tmp_path / "results"), teacher)
+    with served(application(recordings, [*LivePage(graph, opened=opened).endpoints(), *teaching])) as found:
         yield found
         graph.close()
 
@@ -148,7 +169,7 @@ def test_threshold_and_reset_apply_while_it_runs(robot: Robot, address: str) -> 
         until(lambda: robot.learner.resets > before)
 
 
-def test_a_phone_records_and_marks_by_taps(robot: Robot, address: str, tmp_path: Path) -> None:
+def test_a_phone_records_and_marks_by_taps(robot: Robot, address: str, teacher: IdleTeacher, tmp_path: Path) -> None:
     with browser_context(address, PHONE) as context:
         page = visit(context, address)
         page.fill("#name", "one")
@@ -171,6 +192,7 @@ def test_a_phone_records_and_marks_by_taps(robot: Robot, address: str, tmp_path:
         page.get_by_text("Look at the marks").tap()
         page.wait_for_function("() => document.getElementById('state').textContent.includes('saved')")
         assert page.input_value("#recording") == "0"
+        assert teacher.warmed == 1  # as the recording ended, so that teaching does not wait for it
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
