@@ -300,18 +300,17 @@ def binary(kind: str) -> Callable[..., Named]:
     def translate(at: Place, x: Scalar, y: Scalar, alpha: float = 1) -> Named:
         if alpha != 1:
             raise UnsupportedOperationError(f"{kind} with alpha {alpha}")
-        like = next(given.like for given in (x, y) if isinstance(given, Named))
-        x, y = (v if isinstance(v, Named | Tensor) else torch.tensor(v, dtype=like.dtype) for v in (x, y))
-        common = torch.result_type(*(v.like if isinstance(v, Named) else v for v in (x, y)))
+        first, second = (cast(Tensor, v.like if isinstance(v, Named) else v) for v in (x, y))  # or numbers
+        common = torch.result_type(first, second)
         return at(kind, *(_of_type(at, v, common) for v in (x, y)))
 
     return translate
 
 
-def _of_type(at: Place, value: Input, dtype: torch.dtype) -> Input:
+def _of_type(at: Place, value: Scalar, dtype: torch.dtype) -> Input:
     """The value in another type: operations of ONNX take one, where torch takes the wider of two."""
-    if isinstance(value, Tensor):
-        return value.to(dtype)
+    if not isinstance(value, Named):
+        return torch.as_tensor(value, dtype=dtype)
     if value.like.dtype == dtype:
         return value
     return at("CastLike", value, torch.zeros(1, dtype=dtype), like=value.like.to(dtype))

@@ -33,6 +33,9 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "wider": lambda x: x[:, :1].expand(-1, 6, -1, -1) + x.repeat(1, 2, 1, 1)[:, :6],
     "gates": lambda x: F.glu(x, 1).repeat(1, 2, 1, 1),
     "picked": lambda x: x.index_select(3, torch.tensor([2, 0, 1])) + x.argmax(1, keepdim=True).float(),
+    "whole numbers among others": lambda x: x * x.argmax(1, keepdim=True) + (x.argmin(1, keepdim=True) < 2.5).float(),
+    "in order": lambda x: x.sort(1)[0] + x.sort(-1, descending=True)[0] * x.sort(1)[1],
+    "few largest": lambda x: x.topk(2, 1)[0].sum(1, keepdim=True) - x.topk(1, -1, largest=False)[0] * x,
 }
 
 
