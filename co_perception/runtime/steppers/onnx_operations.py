@@ -7,7 +7,7 @@ value of the graph. Every value that depends on an input has streams on axis 0, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
