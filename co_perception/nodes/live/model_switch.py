@@ -29,7 +29,8 @@ def switch_model(call: Call, folder: str) -> None:
         folder: of the model; empty: what the node's parameter `model` names.
 
     Raises:
-        ValueError: where the node does not take the model, or is in the middle of a transition.
+        ValueError: where the node does not take the model, is not activated with it, or is in the middle of a
+            transition.
         TimeoutError: where it does not answer.
     """
     state = call(GetState, "get_state", GetState.Request()).current_state
@@ -41,7 +42,8 @@ def switch_model(call: Call, folder: str) -> None:
         _change(call, transition)
     refused = _set(call, folder)
     if not refused and _change(call, UP[0]):
-        _change(call, UP[1])
+        if not _change(call, UP[1]):
+            raise ValueError("the node has the model, and cannot be activated: its log says why")
         return
     if not refused:
         refused = f"the node cannot be configured with {folder or 'its own model'}: its log says why"

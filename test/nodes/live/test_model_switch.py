@@ -23,8 +23,10 @@ NAMES = {Transition.TRANSITION_CONFIGURE: "configure", Transition.TRANSITION_ACT
 class Node:
     """Services of a node that has a model, and cannot be configured with some others."""
 
-    def __init__(self, state: int, refused: tuple[str, ...] = (), broken: tuple[str, ...] = ()) -> None:
-        self.state, self.model, self.calls = state, "old", list[str]()
+    def __init__(
+        self, state: int, refused: tuple[str, ...] = (), broken: tuple[str, ...] = (), activates: bool = True
+    ) -> None:
+        self.state, self.model, self.calls, self._activates = state, "old", list[str](), activates
         self._refused, self._broken = refused, broken
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
@@ -42,7 +44,8 @@ class Node:
             return SimpleNamespace(results=[SimpleNamespace(successful=fine, reason="" if fine else "no such folder")])
         assert kind is ChangeState and name == "change_state"
         self.calls.append(NAMES[request.transition.id])
-        return SimpleNamespace(success=not (self.calls[-1] == "configure" and self.model in self._broken))
+        fails = {"configure": self.model in self._broken, "activate": not self._activates}
+        return SimpleNamespace(success=not fails.get(self.calls[-1], False))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,11 @@ def test_what_is_refused_leaves_the_model_that_it_had() -> None:
     with pytest.raises(ValueError, match="cannot be configured with new"):
         switch_model(node.call, "new")
     assert node.calls[-4:] == ["configure", "set old", "configure", "activate"] and node.model == "old"
+
+
+def test_a_node_that_is_not_activated_is_told() -> None:
+    with pytest.raises(ValueError, match="cannot be activated"):
+        switch_model(Node(State.PRIMARY_STATE_ACTIVE, activates=False).call, "new")
 
 
 def test_in_the_middle_of_a_transition_nothing_is_changed() -> None:
