@@ -115,9 +115,7 @@ def _short_act(bodies: Floats, goals: NDArray[np.int64], rng: Random, how: Drawi
 def _busy(bodies: Floats, rng: Random) -> Floats:
     """People whose hands rest, hold or touch something, one of them or both."""
     n, frames = bodies.shape[:2]
-    places = np.stack([gestures.resting(n, frames, rng, gestures.BUSY) for _ in range(2)], 2)
-    places[:, :, 1] *= gestures.SIDES_ALIKE
-    elbows = np.array([[0.5, -0.4, 0.6], [-0.5, -0.4, 0.6]], np.float32) + rng.normal(0, 0.2, (n, 2, 3))
+    places, elbows = gestures.resting_hands(n, frames, rng, gestures.BUSY), gestures.elbow_sides(n, rng)
     out = body.with_wrists(bodies, places.astype(np.float32), elbows.astype(np.float32))
     side = rng.integers(0, 3, n)  # the left one stays as it was, the right one, neither
     for kept, (_, elbow, wrist) in enumerate(body.SIDES):

@@ -31,7 +31,7 @@ from recipes.everyday.drawing import (
     Random,
     smooth,
 )
-from recipes.everyday.gestures import BUSY, SIDES_ALIKE, composed, resting
+from recipes.everyday.gestures import BUSY, composed, elbow_sides, resting_hands
 from recipes.everyday.labels import UNKNOWN
 from recipes.everyday.take_pool import TakePool
 
@@ -51,8 +51,7 @@ def compose_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool, how: 
     frames = people.shape[1]
     still = pool.stills(len(idle), frames, rng)
     still = still + smooth((len(idle), frames, 1, 3), 20, rng) * rng.uniform(0, 0.02, (len(idle), 1, 1, 1))
-    wrists = np.stack([resting(len(idle), frames, rng, BUSY) for _ in range(2)], 2)
-    wrists[:, :, 1] *= SIDES_ALIKE
+    wrists = resting_hands(len(idle), frames, rng, BUSY)
     sips, sipping = _sip(len(idle), frames, rng)
     drinks = drink[idle]
     hand = rng.integers(0, 2, len(idle))
@@ -61,8 +60,7 @@ def compose_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool, how: 
         goal = MOUTH * [1 if side == 0 else -1, 1, 1]
         share = sips[chosen][..., None]
         wrists[chosen, :, side] = wrists[chosen, :, side] * (1 - share) + goal * share
-    elbows = np.array([[0.5, -0.5, 0.6], [-0.5, -0.5, 0.6]], np.float32) + rng.normal(0, 0.2, (len(idle), 2, 3))
-    posed = body.with_wrists(still, wrists.astype(np.float32), elbows.astype(np.float32))
+    posed = body.with_wrists(still, wrists.astype(np.float32), elbow_sides(len(idle), rng, 0.5).astype(np.float32))
     posed += smooth((len(idle), frames, 13, 3), 15, rng) * rng.uniform(0, 0.012, (len(idle), 1, 1, 1))
     people[idle] = posed
     goals[idle, :, POSTURE], goals[idle, :, MOTION], goals[idle, :, ARMS] = STAND, 0, 0
@@ -83,9 +81,7 @@ def compose_seated_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool
     if len(pool.quiet[SIT]):
         sat = rng.random(n) < SAT
         still[sat] = pool.stills(int(sat.sum()), frames, rng, SIT)
-    hands = np.stack([resting(n, frames, rng) for _ in range(2)], 2)
-    hands[:, :, 1] *= SIDES_ALIKE
-    elbows = np.array([[0.5, -0.5, 0.6], [-0.5, -0.5, 0.6]], np.float32) + rng.normal(0, 0.2, (n, 2, 3))
+    hands, elbows = resting_hands(n, frames, rng), elbow_sides(n, rng, 0.5)
     posed = body.with_wrists(still, hands.astype(np.float32), elbows.astype(np.float32))
     as_they_sat = rng.random(n) < 0.3
     posed[as_they_sat] = still[as_they_sat]

@@ -39,6 +39,18 @@ def resting(count: int, frames: int, rng: Random, places: Floats = REST) -> Floa
     return path.astype(np.float32)
 
 
+def resting_hands(count: int, frames: int, rng: Random, places: Floats = REST) -> Floats:
+    """Places (count, frames, 2, 3) of both hands, left and right, that rest."""
+    hands = np.stack([resting(count, frames, rng, places) for _ in range(2)], 2)
+    hands[:, :, 1] *= SIDES_ALIKE
+    return hands
+
+
+def elbow_sides(count: int, rng: Random, back: float = 0.4) -> Floats:
+    """To which side the elbows point (count, 2, 3), left and right, as `bodies.with_wrists` takes it."""
+    return np.array([[0.5, -back, 0.6], [-0.5, -back, 0.6]], np.float32) + rng.normal(0, 0.2, (count, 2, 3))
+
+
 def _wave(seconds: Floats, rng: Random) -> tuple[Floats, bool]:
     center = np.array([rng.uniform(0.1, 0.8), rng.uniform(0.05, 0.7), rng.uniform(-0.9, 0.05)])
     axis = np.array([1.0, rng.normal(0, 0.3), rng.normal(0, 0.3)])
@@ -111,8 +123,7 @@ def composed(count: int, frames: int, rng: Random) -> tuple[Floats, Floats, NDAr
 
     The classes (count, frames) are those of the group of arms; UNKNOWN while one cannot tell yet.
     """
-    hands = np.stack([resting(count, frames, rng) for _ in range(2)], 2)
-    hands[:, :, 1] *= SIDES_ALIKE
+    hands = resting_hands(count, frames, rng)
     goals = np.zeros((count, frames), np.int64)
     names = list(GESTURES)
     for number in range(count):
@@ -132,5 +143,5 @@ def composed(count: int, frames: int, rng: Random) -> tuple[Floats, Floats, NDAr
         label = f"raising_{('left', 'right')[side]}" if name == "raising" else name
         told = (share > 0.5) & (at > 3)
         goals[number] = np.where(told, GROUPS["arms"].index(label), np.where(share > 0.03, UNKNOWN, 0))
-    elbows = np.array([[0.5, -0.4, 0.6], [-0.5, -0.4, 0.6]], np.float32) + rng.normal(0, 0.2, (count, 2, 3))
+    elbows = elbow_sides(count, rng)
     return hands.astype(np.float32), elbows.astype(np.float32), goals

@@ -43,12 +43,14 @@ class Act:
         motion, arms: a class of the group, or None where nothing is known.
         posture: of the whole take; two are the one at its beginning and the one at its end; none: unknown.
         held: the label holds for the whole take, not from the first to the last movement.
+        changes_height: of motion it holds only while the shoulders go up or down: clips begin before and end after it.
     """
 
     motion: str | None = NONE
     arms: str | None = NONE
     posture: tuple[str, ...] = ("standing",)
     held: bool = False
+    changes_height: bool = False
 
 
 OTHER = Act()
@@ -90,8 +92,8 @@ ACTS: dict[str, Mapping[str, Act]] = {
         "clap": Act(NONE, "clapping", (), True), "wave": Act(NONE, "waving", (), True),
         "push": Act(None, "pushing", ("standing",), True), "throw": Act(NONE, "throwing", ("standing",), True),
         "run": RUN, "walk": WALK, "pick": Act("bending", posture=("standing",), held=True),
-        "sit": Act("sitting_down", posture=("standing", "sitting"), held=True),
-        "stand": Act("standing_up", posture=("sitting", "standing"), held=True),
+        "sit": Act("sitting_down", posture=("standing", "sitting"), held=True, changes_height=True),
+        "stand": Act("standing_up", posture=("sitting", "standing"), held=True, changes_height=True),
         "jump": Act("jumping", None, (), True), "catch": Act(NONE, NONE, ("standing",), True),
         "golf": Act(NONE, NONE, ("standing",), True), "pour": Act(NONE, NONE, (), True),
         "pullup": Act(None, None, (), True),
@@ -176,7 +178,7 @@ def targets(take: Take) -> NDArray[np.int8]:
         found[last + round(take.rate_hz) :, column] = 0
         end = last + round(HELD_S * take.rate_hz) * (label in SHORT and not act.held)
         found[first if label == NONE else onset : end, column] = classes.index(label)
-    if act.held and act.motion in ("sitting_down", "standing_up"):  # clips of these begin before it and end after it
+    if act.changes_height:
         found[~_changing_height(take), 1] = UNKNOWN
     _set_postures(found, act.posture, first, last)
     return found
