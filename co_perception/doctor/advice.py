@@ -13,7 +13,7 @@ from co_perception.doctor.observation import StreamObservation, TopicObservation
 from co_perception.doctor.people_checks import check_people
 from co_perception.doctor.picture_checks import check_pictures
 from co_perception.doctor.stamp_checks import NEEDS, check_stamps
-from co_perception.engine.time import NANO
+from co_perception.engine.time import FAR_S, NANO
 
 CHECKS: tuple[Check, ...] = (
     check_topics, check_recording, check_delivery, check_stamps, check_pictures, check_people, check_budget,
@@ -76,7 +76,7 @@ def lag_s(topic: TopicObservation) -> float:
     if not len(topic.stamps_ns):
         return 0.0
     middle = float(np.median(topic.arrivals_ns - topic.stamps_ns)) / NANO
-    return middle if abs(middle) < 10.0 else 0.0
+    return middle if abs(middle) < FAR_S else 0.0
 
 
 def summary_rows(observation: StreamObservation) -> list[tuple[str, ...]]:

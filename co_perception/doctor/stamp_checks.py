@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from co_perception.doctor.findings import Finding, Severity
 from co_perception.doctor.observation import StreamObservation, TopicObservation
 from co_perception.engine.stamp_order import Order, StampOrder
-from co_perception.engine.time import NANO
+from co_perception.engine.time import FAR_S, NANO
 from co_perception.online.input_rate import InputRate
 
 Seconds = NDArray[np.float64]
 LEAST = 8  # messages from which on a stream is judged
-FAR_S = 10.0  # between stamp and arrival: of different clocks
 LAG_S, AHEAD_S = 0.3, 0.05
 SEVERAL = 0.02  # share of the messages that may be out of order without a word
 SPEED, SPEED_S = 0.03, 4.0  # difference of the clocks' speeds that tells, over so long at least

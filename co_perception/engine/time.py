@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 NANO = 1_000_000_000  # nanoseconds per second
 SAME = 0.02  # relative difference of rates that no network notices
-LATE_NS = NANO  # most time between a stamp and the arrival of its message, where both are by one clock
+LATE_NS = NANO  # usual time between a stamp and the arrival of its message is below it
+FAR_S = 10.0  # between a stamp and the arrival of its message: the two are by different clocks
 
 
 class Stamp(Protocol):

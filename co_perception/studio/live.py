@@ -14,6 +14,7 @@ from co_perception.studio.event_queue import EventQueue
 
 KINDS = ("pictures", "people", "activity")  # of topics that a page chooses
 MOST_LOOKS = 8  # pages at once: each costs a copy of all that is told
+MOST_S = 1e7  # of a recording
 TOO_MANY = f"{MOST_LOOKS} pages look already: close one"
 
 
@@ -45,7 +46,7 @@ class LiveSource(Protocol):
         self, name: str, topics: Sequence[str], labels: Sequence[str], plan: Mapping[str, Any] | None
     ) -> None: ...
 
-    def mark(self, label: str) -> None: ...
+    def mark(self, label: str, at_s: float | None = None) -> None: ...
 
     def stop(self) -> dict[str, Any]: ...
 
@@ -178,8 +179,11 @@ class LivePage:
         return Reply({})
 
     async def mark(self, question: Question) -> Reply:
-        """Marks a label in the recording that runs."""
-        await self._asked(self._there().mark, question.texts("label")["label"])
+        """Marks a label in the recording that runs, at the second of it at which it was pressed."""
+        at_s = _fields(question).get("at")
+        if at_s is not None and (type(at_s) not in (int, float) or not 0 <= at_s < MOST_S):
+            raise ValueError(f"a mark is at a second of the recording, got {at_s!r:.100}")
+        await self._asked(self._there().mark, question.texts("label")["label"], at_s)
         return Reply({})
 
     async def stop(self, _: Question) -> Reply:

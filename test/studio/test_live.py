@@ -64,8 +64,8 @@ class NotedGraph:
         if name == "there":
             raise FileExistsError("takes/there is there already")
 
-    def mark(self, label: str) -> None:
-        self.asked.append(("mark", label))
+    def mark(self, label: str, at_s: float | None = None) -> None:
+        self.asked.append(("mark", label, at_s))
 
     def stop(self) -> dict[str, Any]:
         raise ValueError("nothing is recorded now")
@@ -108,9 +108,11 @@ def test_what_is_asked_reaches_the_graph(browser: Browser, graph: NotedGraph) ->
     request = {"name": "one", "topics": ["/s"], "labels": ["wave"], "plan": plan}
     assert browser.post("/api/live/recording", request).status == 200
     assert browser.post("/api/live/mark", {"label": "wave"}).status == 200
+    assert browser.post("/api/live/mark", {"label": "wave", "at": 2.5}).status == 200
     assert graph.asked == [
         ("change", "/net", "threshold", 0.4), ("change", "/net", "threshold", 5), ("reset", "/net", []),
-        ("reset", "/net", ["p1"]), ("record", "one", ["/s"], ["wave"], plan), ("mark", "wave"),
+        ("reset", "/net", ["p1"]), ("record", "one", ["/s"], ["wave"], plan), ("mark", "wave", None),
+        ("mark", "wave", 2.5),
     ]  # fmt: skip
 
 
@@ -137,6 +139,8 @@ def test_what_makes_no_sense_is_told(browser: Browser, graph: NotedGraph) -> Non
     for wrong in nonsense:
         assert browser.post("/api/live/recording", wrong).status == 422, wrong
     assert browser.post("/api/live/mark", {"label": ["wave"]}).status == 422
+    for second in (-1, True, "2", 1e9, [2.5]):
+        assert browser.post("/api/live/mark", {"label": "wave", "at": second}).status == 422
     assert browser.post("/api/live/mark", {"label": "x"}, origin="http://evil.example").status == 403
     assert graph.asked == []
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from co_perception.engine.time import NANO
+from co_perception.engine.time import FAR_S, NANO
 
 WINDOW_S = 3.0
 MOST = 1000  # arrivals that are remembered
-FAR_S = 10.0  # between a stamp and this machine's clock: the two are different ones
 
 
 class Arrivals:

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
+from time import monotonic_ns
 from typing import Any, TypeVar
 
 import rclpy
@@ -173,9 +174,14 @@ class LiveGraph:
         folder = self.folder
         self._done(lambda: self._begin_recording(folder, request))
 
-    def mark(self, label: str) -> None:
-        """Marks in the recording that runs, see `RecordingSession.mark`. Raises: ValueError."""
-        self._done(lambda: self._running().mark(label))
+    def mark(self, label: str, at_s: float | None = None) -> None:
+        """Marks in the recording that runs, see `RecordingSession.mark`. Raises: ValueError.
+
+        Args:
+            at_s: when it was pressed, in seconds of the recording, as events tell them; None: now.
+        """
+        now_ns = monotonic_ns()
+        self._done(lambda: self._running().mark(label, at_s, now_ns))
 
     def stop(self) -> dict[str, Any]:
         """Ends the recording, and says what is in it. Raises: ValueError where none runs."""

@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any, TextIO
 
+from co_perception.engine.time import NANO
 from co_perception.nodes.recording.performance import MOST_LABELS, Performance
 from co_perception.nodes.recording.record import RecordingPlan, RecordNode
-from co_perception.nodes.recording.terminal import STOP
+from co_perception.nodes.recording.terminal import STOP, KeyPress
 
 KEYS = "123456789abcdefghijklmnoprstuvwxyz"  # of the labels in their order; q ends a recording in a terminal
 NAME = re.compile(r"\w[\w.-]{0,79}")
@@ -23,15 +23,15 @@ class Buttons:
     """Keys that a page presses."""
 
     def __init__(self) -> None:
-        self._pressed = ""
+        self._pressed: list[KeyPress] = []
 
-    def press(self, keys: str) -> None:
-        """Presses one key, or several one after the other."""
-        self._pressed += keys
+    def press(self, keys: str, at_ns: int) -> None:
+        """Presses one key, or several one after the other, at that time by the steady clock."""
+        self._pressed += [KeyPress(key, at_ns) for key in keys]
 
-    def pressed(self) -> str:
+    def pressed(self) -> list[KeyPress]:
         """The keys pressed since the last call."""
-        keys, self._pressed = self._pressed, ""
+        keys, self._pressed = self._pressed, []
         return keys
 
 
@@ -78,8 +78,7 @@ class RecordingSession:
     def __init__(self, folder: Path, request: RecordingRequest) -> None:
         self.path, self._request = folder / request.name, request
         self._keys = dict(zip(request.labels, KEYS, strict=False))
-        self._buttons, self._begun_s = Buttons(), monotonic()
-        self._prompted = ""  # the label that the countdown has begun
+        self._buttons, self._prompted_s = Buttons(), 0.0  # up to which the countdown has marked
         self._screen: TextIO = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by close()
         plan = RecordingPlan(self.path, tuple(request.topics), {key: label for label, key in self._keys.items()})
         try:
@@ -88,26 +87,34 @@ class RecordingSession:
             self._screen.close()
             raise
 
-    def mark(self, label: str) -> None:
-        """Begins a label, or ends it if it is the current one; the empty label ends any. Raises: ValueError."""
+    def mark(self, label: str, at_s: float | None, now_ns: int) -> None:
+        """Begins a label, or ends it if it is the current one; the empty label ends any. Raises: ValueError.
+
+        Args:
+            at_s: when it was pressed, in `seconds` of the recording; None: now.
+            now_ns: by the steady clock, when that was asked.
+        """
         if label and label not in self._keys:
             raise ValueError(f"{label!r:.100} is none of this recording's labels: {', '.join(self._keys)}")
-        self._buttons.press(self._keys[label] if label else STOP)
+        at_ns = now_ns if at_s is None else min(self.node.began_ns + round(at_s * NANO), now_ns)
+        self._buttons.press(self._keys[label] if label else STOP, max(at_ns, self.node.began_ns))
 
     def look(self) -> dict[str, Any]:
         """Lets the countdown mark what it tells, and says where all stands; to be called several times a second."""
         node, performance = self.node, self._request.performance
         state = None
         if performance is not None:
-            state = performance.at(monotonic() - self._begun_s)
-            if state.label != self._prompted:
-                self._prompted = state.label
+            seconds = node.seconds
+            state = performance.at(seconds)
+            for change_s, label in performance.changes(self._prompted_s, seconds):
                 # A key that is pressed again ends its label: somebody may have pressed it before the countdown did.
-                self._buttons.press(STOP + self._keys.get(state.label, ""))
+                keys = STOP + self._keys.get(label, "")
+                self._buttons.press(keys, node.began_ns + round(change_s * NANO))
+            self._prompted_s = seconds
         return {
             "name": self._request.name,
             "labels": list(self._request.labels),
-            "seconds": round(node.seconds, 1),
+            "seconds": round(node.seconds, 3),
             "messages": node.messages,
             "awaited": node.awaited,
             "label": node.annotations.label,

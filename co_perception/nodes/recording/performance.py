@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_LABELS, MOST_REPEATS, MOST_S = 30, 100, 600.0
@@ -69,6 +69,14 @@ class Performance:
     def duration_s(self) -> float:
         """How long it takes, with a last rest, in which nothing is marked."""
         return len(self.order) * (self.act_s + self.rest_s)
+
+    def changes(self, after_s: float, until_s: float) -> Iterator[tuple[float, str]]:
+        """When it changes, after one time and up to another, and to which label; empty to a rest."""
+        each_s = self.act_s + self.rest_s
+        for number, label in enumerate(self.order):
+            for change_s, begun in ((number * each_s + self.rest_s, label), ((number + 1) * each_s, "")):
+                if after_s < change_s <= until_s:
+                    yield change_s, begun
 
     def at(self, seconds: float) -> PerformanceState:
         """Where it stands so long after its begin."""

@@ -24,9 +24,10 @@ from co_perception.data.annotations.intervals import Interval, disjoint, label_a
 from co_perception.engine.time import NANO
 from co_perception.nodes.core.qos import RELIABILITY
 from co_perception.nodes.core.run_node import SignalGuard
-from co_perception.nodes.recording.marks import KeyAnnotations, MessageClock, Moment, PlannedAnnotations, total_ns
+from co_perception.nodes.recording.marks import KeyAnnotations, PlannedAnnotations, total_ns
+from co_perception.nodes.recording.message_clock import MessageClock, Moment
 from co_perception.nodes.recording.recorder import Recorder, message_type_of, stamp_reader
-from co_perception.nodes.recording.terminal import QUIT, Keyboard, StatusLine
+from co_perception.nodes.recording.terminal import QUIT, Keyboard, KeyPress, StatusLine
 
 CHUNK_BYTES = 16_384  # a second or two of one person's poses: what a killed recorder loses
 POLL_S, SAVE_S = 0.05, 1.0
@@ -35,8 +36,8 @@ POLL_S, SAVE_S = 0.05, 1.0
 class KeySource(Protocol):
     """Where keys come from: a terminal's `Keyboard`, or buttons."""
 
-    def pressed(self) -> str:
-        """The keys pressed since the last call."""
+    def pressed(self) -> Sequence[KeyPress]:
+        """The keys pressed since the last call, and when."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,10 @@ class RecordNode(Node):
         self.done, self._problem = False, ""
         self._refused: dict[str, str] = {}
         self._received: set[str] = set()
-        self._began_ns = monotonic_ns()
+        self.began_ns = monotonic_ns()
+        """When it began, by the steady clock."""
         now_ns = self._moment().machine_ns or time_ns()  # 0 as long as a simulated clock does not run
-        self._message_clock = MessageClock(Moment(self._began_ns, now_ns))
+        self._message_clock = MessageClock(Moment(self.began_ns, now_ns))
         self.annotations = KeyAnnotations(plan.keys)
         self._script = PlannedAnnotations(script, now_ns) if script is not None else None
         self._awaited = list(self._topics)
@@ -121,6 +123,7 @@ class RecordNode(Node):
 
     def close(self) -> list[Interval]:
         """Ends the recording; returns the annotations. Idempotent."""
+        self._mark()
         self.annotations.stop(self._now_ns())
         self._save()
         self._recorder.close()
@@ -135,7 +138,7 @@ class RecordNode(Node):
     @property
     def seconds(self) -> float:
         """How long it records."""
-        return (monotonic_ns() - self._began_ns) / NANO
+        return (monotonic_ns() - self.began_ns) / NANO
 
     @property
     def problem(self) -> str:
@@ -152,21 +155,25 @@ class RecordNode(Node):
             lines.append(
                 f"stamps were set back: {lost_ns / NANO:.1f} s of annotations are lost, at stamps that have one"
             )
-        return [*self._refused.values(), *lines, *self._message_clock.foreign_topics()]
+        return [*self._refused.values(), *lines, *self._message_clock.doubts()]
 
     def _now_ns(self) -> int:
         return self._message_clock.now_ns(self._moment())
 
-    def _moment(self) -> Moment:
-        return Moment(monotonic_ns(), int(self.get_clock().now().nanoseconds))
+    def _moment(self, ago_ns: int = 0) -> Moment:
+        return Moment(monotonic_ns() - ago_ns, int(self.get_clock().now().nanoseconds) - ago_ns)
 
     def _poll(self) -> None:
-        now_ns = self._now_ns()
         self._awaited = [topic for topic in self._awaited if not self._subscribed(topic)]
-        for key in self._keyboard.pressed():
-            self.done |= key == QUIT
-            self.annotations.press(key, now_ns)
-        self._show(now_ns)
+        self._mark()
+        self._show(self._now_ns())
+
+    def _mark(self) -> None:
+        """Takes the keys, by the time at which each was pressed: whoever takes them may have been busy since."""
+        for press in sorted(self._keyboard.pressed(), key=lambda press: press.at_ns):
+            self.done |= press.key == QUIT
+            moment = self._moment(max(monotonic_ns() - press.at_ns, 0))
+            self.annotations.press(press.key, self._message_clock.now_ns(moment))
 
     def _subscribed(self, topic: str) -> bool:
         """Whether a topic needs no more attention: it is recorded, or cannot be."""

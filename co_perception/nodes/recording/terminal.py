@@ -6,10 +6,20 @@ import os
 import select
 import termios
 import tty
+from dataclasses import dataclass
+from time import monotonic_ns
 from types import TracebackType
 from typing import Any, TextIO
 
 STOP, QUIT = " ", "q"
+
+
+@dataclass(frozen=True)
+class KeyPress:
+    """A key, and when it was pressed [ns], by the steady clock `time.monotonic_ns`."""
+
+    key: str
+    at_ns: int
 
 
 def keys_of(text: str) -> dict[str, str]:
@@ -48,8 +58,8 @@ class Keyboard:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
             self._before = None
 
-    def pressed(self) -> str:
-        """The keys pressed since the last call; empty where there are none, and for ever once a pipe has ended."""
+    def pressed(self) -> list[KeyPress]:
+        """The keys pressed since the last call, just now; none for ever once a pipe has ended."""
         keys = b""
         while self._open and select.select([self._descriptor], [], [], 0.0)[0]:
             try:
@@ -58,7 +68,8 @@ class Keyboard:
                 found = b""
             self._open = bool(found)
             keys += found
-        return keys.decode(errors="ignore")
+        now_ns = monotonic_ns()
+        return [KeyPress(key, now_ns) for key in keys.decode(errors="ignore")]
 
 
 class StatusLine:

@@ -9,7 +9,7 @@ const STORED = "studio recording";
 /** The panel for recordings. */
 export class Recorder {
   constructor(color, tell) {
-    Object.assign(this, { color, tell, running: null, allowed: false, chosen: new Map(), known: "", sounded: "", cameAt: 0, buttons: [] });
+    Object.assign(this, { color, tell, running: null, allowed: false, chosen: new Map(), known: "", sounded: "", cameAt: 0, buttons: [], ahead: -Infinity, marking: Promise.resolve() });
     by("plan").addEventListener("submit", (event) => this.start(event));
     by("stop").addEventListener("click", () => this.attempt(() => asked("POST", "/api/live/stop", {})));
     by("guided").addEventListener("change", () => (by("numbers").hidden = !by("guided").checked));
@@ -84,6 +84,7 @@ export class Recorder {
     by("plan").hidden = Boolean(found) || !this.allowed;
     if (begins) {
       this.say("");
+      this.ahead = -Infinity;
       this.buttons = found.labels.map((label, n) => this.button(label, n));
       by("marks").replaceChildren(...this.buttons);
       by("record").scrollIntoView({ block: "start" });
@@ -94,6 +95,8 @@ export class Recorder {
     }
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.label === found.label));
     if (found) {
+      // What came least late tells best which second of the recording it is now.
+      this.ahead = Math.max(this.ahead, found.seconds - performance.now() / 1000);
       const waiting = found.awaited.length ? `, waiting for ${found.awaited.join(", ")}` : "";
       by("progress").textContent = `${found.name}: ${found.seconds.toFixed(0)} s, ${found.messages} messages${waiting}`;
     }
@@ -107,12 +110,15 @@ export class Recorder {
     made.style.setProperty("--own", this.color(label));
     if (n < 9) made.append(Object.assign(document.createElement("kbd"), { textContent: n + 1 }));
     made.append(label);
-    made.addEventListener("click", () => this.mark(label));
+    made.addEventListener("click", ({ timeStamp }) => this.mark(label, timeStamp));
     return made;
   }
 
-  mark(label) {
-    return this.attempt(() => asked("POST", "/api/live/mark", { label })); // the state says that it was taken
+  /** Marks at the time of the tap or key, however late the studio hears of it; one after the other, in their order. */
+  mark(label, pressed) {
+    const at = Math.max(pressed / 1000 + this.ahead, 0);
+    this.marking = this.marking.then(() => this.attempt(() => asked("POST", "/api/live/mark", { label, at })));
+    return this.marking; // the state says that it was taken
   }
 
   key(event) {
@@ -120,7 +126,7 @@ export class Recorder {
     const label = /^[1-9]$/.test(event.key) ? this.running.labels[Number(event.key) - 1] : event.key === " " ? "" : undefined;
     if (label === undefined) return;
     event.preventDefault();
-    this.mark(label);
+    this.mark(label, event.timeStamp);
   }
 
   /** What the performer does now, and what comes next. */

@@ -31,6 +31,15 @@ def test_where_it_stands(seconds: float, state: PerformanceState) -> None:
     assert PLAN.at(seconds) == state
 
 
+def test_changes_are_told_at_their_times_however_seldom_somebody_looks() -> None:
+    first = [(3.0, "wave"), (7.0, ""), (10.0, "squat"), (14.0, "")]
+    assert list(PLAN.changes(0.0, 16.9)) == first
+    looks = [0.0, 0.4, 3.0, 3.01, 9.0, 16.9]
+    assert [each for begin, end in zip(looks, looks[1:], strict=False) for each in PLAN.changes(begin, end)] == first
+    for at_s, label in PLAN.changes(0.0, 1e9):
+        assert PLAN.at(at_s).label == label != PLAN.at(at_s - 0.01).label
+
+
 def test_every_activity_lasts_as_long() -> None:
     """Counted in steps of 10 ms, as somebody with a stopwatch would."""
     counts = {"wave": 0, "squat": 0, "": 0}

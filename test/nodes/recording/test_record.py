@@ -30,7 +30,7 @@ from co_perception.nodes.core.messages import to_time
 from co_perception.nodes.core.qos import image_qos
 from co_perception.nodes.recording import recorder
 from co_perception.nodes.recording.record import RecordingPlan, RecordNode
-from co_perception.nodes.recording.terminal import Keyboard
+from co_perception.nodes.recording.terminal import Keyboard, KeyPress
 
 SECOND = 1_000_000_000
 
@@ -196,6 +196,44 @@ def test_recorder_clock_annotations_are_by_the_stamps_of_the_messages(
                   for found in bag.messages("/skeletons")]  # fmt: skip
         assert marked == [True] * 20
     assert node.lacking == []
+
+
+class BusyKeyboard:
+    """Gives keys long after they were pressed, as where the recorder waits for a disk."""
+
+    def __init__(self) -> None:
+        self.presses: list[KeyPress] = []
+
+    def pressed(self) -> list[KeyPress]:
+        given, self.presses = self.presses, []
+        return given
+
+
+@pytest.mark.parametrize(("late_s", "ahead_s"), [(0.0, 0.0), (1.5, 0.0), (1.5, 3600.0)])
+def test_marks_are_where_keys_were_pressed_however_late_keys_and_messages_come(
+    bench: Any, tmp_path: Path, late_s: float, ahead_s: float
+) -> None:
+    """Twenty messages, stamped `ahead_s` ahead, that come `late_s` late; keys come with the end."""
+    keyboard, plan = BusyKeyboard(), RecordingPlan(tmp_path / "one", keys={"1": "wave"})
+    publisher = bench.node.create_publisher(SkeletonArray, "skeletons", 100)
+    node = bench.add(RecordNode(plan, keyboard, io.StringIO()), up=False)
+    bench.until(publisher.get_subscription_count)
+    presses, stamps = list[KeyPress](), list[int]()
+    for sent in range(20):
+        message = stamped(bench, ahead_s - late_s)
+        publisher.publish(message)
+        bench.until(lambda sent=sent: node.messages == sent + 1)
+        if sent in (5, 10):
+            presses.append(KeyPress("1", time.monotonic_ns()))
+            # What is sent next is stamped later than the key, and what is seen at it `late_s` before.
+            stamps.append(nanoseconds(message.header.stamp) + round(late_s * SECOND * (ahead_s == 0)))
+        bench.spin(0.05)
+    bench.spin(0.3)
+    keyboard.presses = presses
+    (wave,) = node.close()
+    assert wave.label == "wave" and read_annotations(plan.annotations) == [wave]
+    for found, expected in zip((wave.start_ns, wave.end_ns), stamps, strict=True):
+        assert abs(found - expected) < 0.2 * SECOND
 
 
 def test_two_topics_of_different_clocks_are_told(bench: Any, tmp_path: Path, pipe: tuple[int, int]) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import termios
+import time
 
 import pytest
 
 from co_perception.nodes.recording.terminal import Keyboard, keys_of
+
+
+def keys(keyboard: Keyboard) -> str:
+    return "".join(press.key for press in keyboard.pressed())
 
 
 def test_keys_as_they_are_written() -> None:
@@ -24,11 +29,13 @@ def test_a_terminal_gives_each_key_at_once_and_is_left_as_it_was(terminal: tuple
     leader, screen = terminal
     before = termios.tcgetattr(screen)
     with Keyboard(screen) as keyboard:
-        assert keyboard.pressed() == ""
+        assert keyboard.pressed() == []
         os.write(leader, b"1")
-        assert keyboard.pressed() == "1"
+        before_ns = time.monotonic_ns()
+        (press,) = keyboard.pressed()
+        assert press.key == "1" and before_ns <= press.at_ns <= time.monotonic_ns()
         os.write(leader, b"2 q")
-        assert keyboard.pressed() == "2 q"
+        assert keys(keyboard) == "2 q"
         modes = termios.tcgetattr(screen)[3]  # the local modes
         assert not modes & (termios.ICANON | termios.ECHO)
         assert modes & termios.ISIG  # Ctrl-C interrupts
@@ -39,7 +46,7 @@ def test_a_pipe_gives_its_characters_and_then_nothing() -> None:
     out, into = os.pipe()
     with Keyboard(out) as keyboard:
         os.write(into, b"1")
-        assert keyboard.pressed() == "1"
+        assert keys(keyboard) == "1"
         os.close(into)
-        assert keyboard.pressed() == keyboard.pressed() == ""
+        assert keys(keyboard) == keys(keyboard) == ""
     os.close(out)
