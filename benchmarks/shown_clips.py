@@ -4,7 +4,9 @@
 
 UT-Interaction, set 1, as in `benchmarks.clips`: kick, point, punch and push, and "other" for all else. Five of the ten
 pairs of people teach, one clip of each act, and the commands are asked of the other five; then the other way round.
-`show` has no settings; those of `train` are its defaults with `--from cotcn_everyday`. Options of `train` may follow.
+"acts" shows the four acts alone, "show" the clips of other acts, too, and what the other one does in all of them
+(`--background other`), as `train` has it. `show` has no settings; those of `train` are its defaults with
+`--from cotcn_everyday`. Options of `train` may follow.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ import numpy as np
 from benchmarks.clips import FIGURES, figures_of, recorded
 from co_perception import cli
 from co_perception.commands.output import print_table
+from co_perception.data.bags.labeled_bags import annotations_beside
 
 OTHER = "other"
 BACKGROUND = ["--background", OTHER]
-WAYS = ("show", "train")
+WAYS = ("acts", "show", "train")
 OPTIONS = ("--from", "cotcn_everyday")  # of `train`, unless others follow
 
 
@@ -41,8 +44,11 @@ def splits(pairs: Sequence[int], draws: int) -> list[tuple[list[int], list[int]]
 def taught(way: str, bags: Sequence[Path], out: Path, options: Sequence[str]) -> float:
     """Makes a model in `out` of recordings by one of `WAYS`; seconds that it took. Raises: RuntimeError if it fails."""
     sources, began_s = [str(bag) for bag in bags], time.perf_counter()
-    if way == "show":
-        command = ["show", *sources, "--gallery", str(out)]
+    if way == "acts":
+        of_acts = [str(bag) for bag in bags if {each.label for each in annotations_beside(bag)} != {OTHER}]
+        command = ["show", *of_acts, "--gallery", str(out)]
+    elif way == "show":
+        command = ["show", *sources, *BACKGROUND, "--gallery", str(out)]
     else:
         command = ["train", *sources, *BACKGROUND, "--hold-out", "0", "--out", str(out), *options]
     if cli.main(command):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     PieceVectors: TypeAlias = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 MAX_GAP_S = 1.0  # as of the node
+OTHER = "other"  # as of `learners.gallery`, which loads torch
+OTHER_S = 3.0  # of an example of it, about: what people do changes, and a mean of everything is like nothing
 
 
 def add(commands: Commands) -> None:
@@ -30,8 +32,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "show",
         help=about,
-        description=f"{about.capitalize()}. Each annotation of a recording is one show. The gallery is a model: give "
-        "its folder to the node skeleton_activity, to evaluate and to bundle.",
+        description=f"{about.capitalize()}. Each annotation of a recording is one show; those labeled {OTHER!r} "
+        "show what must not be taken for an activity. The gallery is a model: give its folder to the node "
+        "skeleton_activity, to evaluate and to bundle.",
     )
     parser.add_argument("bags", nargs="*", type=user_path, metavar="BAG", help="annotated recordings of skeletons")
     parser.add_argument(
@@ -48,6 +51,10 @@ def add(commands: Commands) -> None:
         "annotations.csv beside each recording)",
     )  # fmt: skip
     parser.add_argument("--topic", help="topic of the skeletons, where a recording has several")
+    parser.add_argument(
+        "--background", default="", choices=(OTHER,),
+        help="time without annotation is shown, too, as what is none of the activities (default: it is left out)",
+    )  # fmt: skip
     parser.add_argument("--forget", nargs="+", default=[], metavar="LABEL", help="activities to take away first")
     parser.set_defaults(run=_run, extras="torch,ros")
 
@@ -68,8 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.bags and len(gallery.shows) == before:
         raise ValueError("none of the annotations is a show that can be used; the gallery stays as it was")
     gallery.save(arguments.gallery)
-    rows = [(label, str(sum(show.label == label for show in gallery.shows))) for label in gallery.labels]
-    print_table([("activity", "shows"), *rows])
+    print_table([("activity", "shows"), *((label, str(count)) for label, count in gallery.counts.items())])
     print(gallery.leave_one_out().words())
     print_start_command(arguments.gallery)
     return 0
@@ -84,7 +90,9 @@ def _show(gallery: Gallery, arguments: argparse.Namespace) -> None:
     annotations = None if arguments.annotations is None else read_any(arguments.annotations)
     skipped = Skipped()
     layout = gallery.variant.layout
-    for recording in recordings(arguments.bags, annotations, layout, skipped, topic=arguments.topic):
+    for recording in recordings(
+        arguments.bags, annotations, layout, skipped, arguments.background, topic=arguments.topic
+    ):
         add_shows(gallery, recording, skipped)
     if skipped:
         print(skipped.report(10), file=sys.stderr)
@@ -102,14 +110,24 @@ def add_shows(gallery: Gallery, recording: Recording, skipped: Skipped) -> None:
 
 
 def add_show(gallery: Gallery, piece: Piece, found: PieceVectors | None, skipped: Skipped) -> None:
-    """Adds one piece, by its vectors, to a gallery; one that cannot be used goes to `skipped`."""
+    """Adds one piece, by its vectors, to a gallery; one that cannot be used goes to `skipped`.
+
+    A long one of `OTHER` is several shows of about `OTHER_S`.
+    """
+    import numpy as np
+
     if found is None:
         return
-    try:
-        source = f"{Path(piece.recording).name} {piece.group.rpartition('#')[2]} {piece.stream.subject}"
-        gallery.show(piece.label, *found, source)
-    except ValueError as error:
-        skipped.add(f"{piece.group} {piece.label}", error)
+    number = piece.group.rpartition("#")[2]
+    source = f"{Path(piece.recording).name} {number} {piece.stream.subject}"
+    length_s = len(found[0]) / gallery.variant.rate_hz
+    parts = max(round(length_s / OTHER_S), 1) if piece.label == OTHER else 1
+    for vectors, present in zip(*(np.array_split(each, parts) for each in found), strict=True):
+        try:
+            gallery.show(piece.label, vectors, present, source)
+        except ValueError as error:
+            if number.isdigit():  # else nobody marked it: it is background
+                skipped.add(f"{piece.group} {piece.label}", error)
 
 
 def piece_vectors(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -127,9 +127,8 @@ class GalleryTeacher:
 
 def _summary_of(gallery: Gallery, folder: Path, names: Sequence[str], skipped: Skipped) -> TaughtGallery:
     found = gallery.leave_one_out()
-    counts = Counter(show.label for show in gallery.shows)
     return TaughtGallery(
-        shows={label: counts[label] for label in gallery.labels},
+        shows=gallery.counts,
         right=found.right,
         asked=found.shows,
         words=tuple(found.words().splitlines()),

@@ -2,7 +2,7 @@
 
 A gallery is a saved model of the network `cogallery` (`networks.gallery`): a folder that the node `skeleton_activity`,
 `evaluate` and `ContinualSkeletonLearner("cogallery").load(folder)` take. Beside its weights lie the vectors of the
-shows, so that more can be added and some taken away.
+shows, so that more can be added and some taken away. What must not be taken for an activity is shown as `OTHER`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from co_perception.learners.metadata import FILE, Metadata, SkeletonMetadata, re
 from co_perception.learners.preprocess_pose import to_input
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.learners.weights import read_checkpoint
-from co_perception.networks.gallery import CoGallery
+from co_perception.networks.gallery import PROTOTYPES, CoGallery
 from co_perception.networks.variants_skeleton import COGALLERY, GalleryVariant
 
 Vectors = NDArray[np.float32]
 EMBEDDING = "gallery.safetensors"  # beside a model's weights: center, projection, reserve and sharpness
 SHOWS = "shows.safetensors"  # beside a gallery's weights: the vector of each show
-OTHER = "other"  # the last class: nothing that was shown
+OTHER = "other"  # the last class: none of the activities
+DISCOUNT = 0.9  # of the cosine with an example of `OTHER`: the nearest of many shows, beside means of a few
 LEAST_S = 0.4  # of a show
 PRESENT = 0.5  # share of a show's frames in which the person has to be found
 MOST_SHOWS = 100_000
-LAST = "comparison.prototypes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Show:
     """One time that somebody showed an activity.
 
     Args:
-        label: the activity.
+        label: the activity, or `OTHER`: an example of what is none.
         vector: (dims,) of length one.
         source: where it was shown, in words.
     """
@@ -57,7 +57,7 @@ class LeaveOneOut:
     """What becomes of each show if the gallery did not have it.
 
     Args:
-        shows: number of those that could be asked: their activity has others.
+        shows: number of those that could be asked: their activity has others, or they are of `OTHER`.
         right: number that got their activity.
         confusions: number of shows by activity and the one that they got instead, the most frequent first.
         alone: activities with a single show, of which nothing can be said.
@@ -78,9 +78,11 @@ class LeaveOneOut:
             back = counts.pop((other, label), 0)
             if (label, other) not in counts:  # told with the other way round
                 continue
-            instead = "nothing that was shown" if other == OTHER else other
+            instead = "none of them" if other == OTHER else other
             if back:
                 lines.append(f"{label} and {other} are confused ({count + back}): show them once more, from the side.")
+            elif label == OTHER:
+                lines.append(f"{OTHER} is taken for {other} ({count}): show more that is not {other}.")
             else:
                 lines.append(f"{label} is taken for {instead} ({count}): show {label} once more, from another side.")
         if self.alone and self.shows:
@@ -116,12 +118,18 @@ class Gallery:
         )  # fmt: skip
         self.shows: tuple[Show, ...] = read_shows(folder / SHOWS, dims) if (folder / SHOWS).is_file() else ()
         self._network = CoGallery(self.variant).eval().requires_grad_(False)
-        self._network.load_state_dict({**self._weights, LAST: torch.zeros(1, dims)})
+        self._network.load_state_dict({**self._weights, PROTOTYPES: torch.zeros(1, dims)})
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The activities that were shown, in alphabetical order."""
-        return tuple(sorted({show.label for show in self.shows}))
+        return tuple(sorted({show.label for show in self.shows} - {OTHER}))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of shows of each activity, and of `OTHER` where there are any."""
+        counts = Counter(show.label for show in self.shows)
+        return {label: counts[label] for label in (*self.labels, OTHER) if counts[label]}
 
     @property
     def context(self) -> int:
@@ -143,10 +151,10 @@ class Gallery:
         """Adds a show: vectors (T, dims) and presence (T,) of its frames, which follow each other.
 
         Raises:
-            ValueError: for one that is too short, does not show the person, or has the name of the last class.
+            ValueError: for one without a label, that is too short, does not show the person, or was shown before.
         """
-        if not label or label == OTHER:
-            raise ValueError(f"{OTHER!r} is what was not shown: give the activity another name")
+        if not label:
+            raise ValueError("it has no label: name the activity, or 'other' for what is none")
         least = round(LEAST_S * self.variant.rate_hz)
         if len(vectors) < least:
             raise ValueError(f"it lasts {len(vectors) / self.variant.rate_hz:.1f} s, and a show {LEAST_S:g} s at least")
@@ -155,30 +163,33 @@ class Gallery:
         begin = min(self.variant.memory, len(vectors)) // 2  # earlier frames look back to what was done before
         chosen = present & (np.arange(len(vectors)) >= begin)
         vector = _unit(vectors[chosen if chosen.any() else present].mean(0))
-        if any(show.label == label and np.allclose(show.vector, vector, atol=1e-5) for show in self.shows):
+        known = [show.vector for show in self.shows if show.label == label]
+        if known and np.isclose(np.stack(known), vector, atol=1e-5).all(1).any():
             raise ValueError("it was shown before")
         self.shows += (Show(label, vector, source),)
 
     def forget(self, label: str) -> None:
-        """Takes an activity away. Raises: ValueError for one that was not shown."""
-        if label not in self.labels:
-            raise ValueError(f"{label!r} was not shown; there are: {', '.join(self.labels) or 'none'}")
+        """Takes an activity, or `OTHER`, away. Raises: ValueError for one that was not shown."""
+        if label not in self.counts:
+            raise ValueError(f"{label!r} was not shown; there are: {', '.join(self.counts) or 'none'}")
         self.shows = tuple(show for show in self.shows if show.label != label)
 
     def leave_one_out(self) -> LeaveOneOut:
-        """Each show asked of a gallery without it."""
+        """Each show asked of a gallery without it; one of `OTHER` without all that are of the same annotation."""
         vectors = np.stack([show.vector for show in self.shows]) if self.shows else np.zeros((0, self.variant.dims))
-        names = np.array([show.label for show in self.shows])
-        counts = Counter(names.tolist())
+        names, counts = np.array([show.label for show in self.shows]), self.counts
+        sources = np.array([show.source or str(number) for number, show in enumerate(self.shows)])
+        sums = {label: vectors[names == label].sum(0) for label in self.labels}
         reserve, right, confusions = float(self._weights["comparison.reserve"][0]), 0, Counter[tuple[str, str]]()
-        asked = [number for number, name in enumerate(names) if counts[name] > 1]
+        asked = [number for number, name in enumerate(names) if counts[name] > 1 or (name == OTHER and sums)]
         for number in asked:
-            others = np.arange(len(names)) != number
-            means = [_unit(vectors[others & (names == label)].mean(0)) for label in self.labels]
-            cosines = np.stack(means) @ vectors[number]
-            answer = self.labels[int(cosines.argmax())] if cosines.max() > reserve else OTHER
-            right += answer == names[number]
-            confusions[str(names[number]), answer] += answer != names[number]
+            own, vector = str(names[number]), vectors[number]
+            cosines = {label: _unit(total - vector * (label == own)) @ vector for label, total in sums.items()}
+            rest = (names == OTHER) & (sources != sources[number])
+            cosines[OTHER] = max(reserve, DISCOUNT * float((vectors[rest] @ vector).max(initial=-1.0)))
+            answer = max(cosines, key=lambda label: cosines[label])
+            right += answer == own
+            confusions[own, answer] += answer != own
         return LeaveOneOut(
             len(asked),
             right,
@@ -187,9 +198,9 @@ class Gallery:
         )
 
     def learner(self) -> ContinualSkeletonLearner:
-        """A learner that knows what was shown. Raises: ValueError before anything was."""
-        if not self.shows:
-            raise ValueError("nothing was shown yet: a gallery knows one activity at least")
+        """A learner that knows what was shown. Raises: ValueError before any activity was."""
+        if not self.labels:
+            raise ValueError("nothing was shown yet that is an activity: a gallery knows one at least")
         learner = ContinualSkeletonLearner(
             self.variant,
             classes=(*self.labels, OTHER),
@@ -197,7 +208,7 @@ class Gallery:
             threshold=0.0,
             needs=self._saved.needs,
         )
-        learner.load_tensors({**self._weights, LAST: torch.from_numpy(self._prototypes())}, "the gallery")
+        learner.load_tensors({**self._weights, PROTOTYPES: torch.from_numpy(self._prototypes())}, "the gallery")
         return learner
 
     def save(self, folder: Path | str, beside: Mapping[str, bytes] | None = None) -> None:
@@ -216,9 +227,10 @@ class Gallery:
         write_files({into / name: content for name, content in written.items()})
 
     def _prototypes(self) -> Vectors:
-        """(activities, dims) of length one: the mean of the shows of each."""
+        """(activities + shows of `OTHER`, dims): the mean direction of the shows of each, then each of `OTHER`."""
         each = [[show.vector for show in self.shows if show.label == label] for label in self.labels]
-        return np.stack([_unit(np.mean(vectors, 0)) for vectors in each]).astype(np.float32)
+        examples = [DISCOUNT * show.vector for show in self.shows if show.label == OTHER]
+        return np.stack([*(_unit(np.mean(vectors, 0)) for vectors in each), *examples]).astype(np.float32)
 
 
 def _unit(vector: Vectors) -> Vectors:

@@ -23,7 +23,7 @@ from co_perception.learners.pose_examples import AUGMENT, PoseExamples
 from co_perception.learners.skeleton_inference import SkeletonInference, StepFacts
 from co_perception.learners.trainable import Pairs, TrainableLearner
 from co_perception.networks import stgcn, temporal
-from co_perception.networks.checkpoints import load_strictly, unwrap
+from co_perception.networks.checkpoints import unwrap
 from co_perception.networks.gallery import CoGallery
 from co_perception.networks.stgcn import CoStGcn
 from co_perception.networks.temporal import CoTcn
@@ -122,7 +122,7 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
 
     def _load_weights(self, checkpoint: Mapping[str, Any], source: str) -> None:
         if isinstance(self.model, CoGallery):
-            load_strictly(self.model, unwrap(checkpoint), f"{source} is not for {self.variant.name}")
+            self.model.load_weights(unwrap(checkpoint), f"{source} is not for {self.variant.name}")
         elif isinstance(self.model, CoTcn):
             temporal.load_checkpoint(self.model, checkpoint, source)
         else:

@@ -3,12 +3,14 @@
 Where a `CoTcn` has a classifier that was trained, this has prototypes: the mean of a few shows of each activity (Snell,
 Swersky and Zemel, Prototypical Networks, NeurIPS 2017, arXiv:1703.05175), of mean and deviation of the features over a
 window, through a linear discriminant that was fitted to other acts of many people from many sides (Fisher, 1936). What
-is near to none of them is the last class. So an activity is added without a training.
+is near to none of them, or nearer to one of the examples of anything else, is the last class. So an activity is added
+without a training.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +19,12 @@ from torch import Tensor
 import co_perception.continual as co
 from co_perception.continual.framewise import EachFrame
 from co_perception.continual.layer import TIME
+from co_perception.networks.checkpoints import load_strictly
 from co_perception.networks.temporal import CoTcn
 from co_perception.networks.variants_skeleton import COGALLERY, GalleryVariant
 
 LEAST_VARIANCE, LEAST_LENGTH = 1e-4, 1e-12
+PROTOTYPES = "comparison.prototypes"  # by its name in a state dict
 
 
 class WithSquares(EachFrame):
@@ -78,7 +82,8 @@ class Embedding(_OfChannels):
 class PrototypeComparison(_OfChannels):
     """Vectors (B, dims, T) of length one as logits (B, classes, T): `sharpness` times their cosine with each prototype.
 
-    The last class, none of those shown, has the cosine `reserve` always.
+    The last class, none of those shown, has the cosine `reserve`, or what the nearest of its own examples gives: the
+    rows of `prototypes` after those of the other classes, as many as there are. A shorter row counts for less.
     """
 
     prototypes: Tensor
@@ -87,6 +92,7 @@ class PrototypeComparison(_OfChannels):
 
     def __init__(self, classes: int, dims: int) -> None:
         super().__init__()
+        self.activities = classes - 1
         self.register_buffer("prototypes", torch.zeros(classes - 1, dims))
         self.register_buffer("reserve", torch.zeros(1))
         self.register_buffer("sharpness", torch.ones(1))
@@ -94,10 +100,12 @@ class PrototypeComparison(_OfChannels):
     def _of(self, x: Tensor) -> Tensor:
         cosines = F.linear(x, self.prototypes)
         none = cosines[..., :1] * 0 + self.reserve
-        return torch.cat([cosines, none], -1) * self.sharpness
+        if len(self.prototypes) > self.activities:
+            none = torch.maximum(none, cosines[..., self.activities :].amax(-1, keepdim=True))
+        return torch.cat([cosines[..., : self.activities], none], -1) * self.sharpness
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (len(self.prototypes) + 1,)
+        return (self.activities + 1,)
 
 
 class CoGallery(co.Sequential):
@@ -124,6 +132,17 @@ class CoGallery(co.Sequential):
         self.variant = variant
         self.frame_shape = CoTcn(variant).frame_shape
         """(C, V, M) of an input frame."""
+
+    def load_weights(self, weights: Mapping[str, Tensor], complaint: str) -> None:
+        """Load a state dict, with as many examples of the last class as it has.
+
+        Raises:
+            ValueError: for one of another network; starts with `complaint`.
+        """
+        rows = weights.get(PROTOTYPES, self.comparison.prototypes)
+        if rows.ndim == 2 and len(rows) >= self.comparison.activities:
+            self.comparison.prototypes = self.comparison.prototypes.new_zeros(len(rows), self.variant.dims)
+        load_strictly(self, weights, complaint)
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of whole clips x (B, 6, T, V, 1): the mean of the newest half of the frames' answers."""

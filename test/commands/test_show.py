@@ -13,6 +13,7 @@ pytest.importorskip("rosbags")
 from helpers.drawn_people import recording
 
 from co_perception import cli
+from co_perception.commands import show
 from co_perception.commands.show import MAX_GAP_S, piece_vectors
 from co_perception.data.bags.labeled_bags import recordings as recordings_of
 from co_perception.data.parsing import Skipped
@@ -39,6 +40,27 @@ def test_a_gallery_is_shown_extended_and_evaluated(recordings: list[Path], tmp_p
     assert cli.main(["evaluate", three, "--model", folder, "--out", str(out)]) == 0
     figures = json.loads((out / "summary.json").read_text())["figures"]
     assert figures["classes"] == ["squat", "wave", OTHER] and figures["overall"]["top1"] > 0.8
+
+
+def test_what_is_labeled_other_and_unmarked_time_are_examples_of_anything_else(tmp_path: Path, capsys: Capture) -> None:
+    assert show.OTHER == OTHER
+    activities = ("wave", "squat", "stand", OTHER)
+    teach, asked = (recording(tmp_path / name, seed, activities=activities)
+                    for name, seed in (("teach", 1), ("asked", 2)))  # fmt: skip
+    for bag in (teach, asked):
+        table = bag / "annotations.csv"
+        rows = [line for line in table.read_text(encoding="utf-8").splitlines(True) if "stand" not in line]
+        table.write_text("".join(rows), encoding="utf-8")
+    marked, alone = str(tmp_path / "marked"), str(tmp_path / "alone")
+    assert cli.main(["show", str(teach), "--gallery", marked]) == 0
+    assert Gallery(marked).counts == {"squat": 3, "wave": 3, OTHER: 3}
+    assert cli.main(["show", str(teach), "--gallery", alone, "--background", OTHER]) == 0
+    assert Gallery(alone).counts == {"squat": 3, "wave": 3, OTHER: 6}
+    assert "other     6" in capsys.readouterr().out
+    out = tmp_path / "out"
+    assert cli.main(["evaluate", str(asked), "--model", alone, "--background", OTHER, "--out", str(out)]) == 0
+    figures = json.loads((out / "summary.json").read_text())["figures"]
+    assert figures["classes"] == ["squat", "wave", OTHER] and figures["per_class"][OTHER]["recall"] > 0.6
 
 
 def test_the_same_recording_shows_nothing_new(recordings: list[Path], tmp_path: Path, capsys: Capture) -> None:

@@ -71,6 +71,17 @@ def test_what_is_marked_later_is_added_and_what_is_deleted_forgotten(
     assert teacher.teach(tmp_path / "g", [monday], ["stand"]).shows == {"stand": 3}
 
 
+def test_what_is_marked_as_other_is_an_example_of_anything_else(teacher: GalleryTeacher, tmp_path: Path) -> None:
+    shown = AnnotatedRecording(recording(tmp_path / "monday", 1, activities=("wave", "other")))
+    found = teacher.teach(tmp_path / "g", [shown], None)
+    assert found.shows == {"wave": 3, "other": 3} and found.asked == 6
+    assert Gallery(tmp_path / "g").counts == found.shows
+    mark(shown, "other")
+    with pytest.raises(ValueError, match="nothing was shown yet that is an activity"):
+        teacher.teach(tmp_path / "g", [shown], None)
+    assert Gallery(tmp_path / "g").counts == found.shows
+
+
 def test_what_cannot_be_used_is_told_and_an_empty_gallery_is_refused(
     teacher: GalleryTeacher, monday: AnnotatedRecording, tmp_path: Path
 ) -> None:

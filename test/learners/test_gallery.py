@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from co_perception.engine.target import Pose, Status
 from co_perception.learners.bundle_skeleton import BundleSkeletonLearner
-from co_perception.learners.gallery import OTHER, SHOWS, Gallery, LeaveOneOut
+from co_perception.learners.gallery import DISCOUNT, OTHER, SHOWS, Gallery, LeaveOneOut
 from co_perception.learners.metadata import shipped
 from co_perception.learners.skeleton import ContinualSkeletonLearner
 
@@ -107,8 +107,11 @@ def test_shows_that_say_nothing_are_refused() -> None:
         gallery.show("wave", vectors[:4], present[:4])
     with pytest.raises(ValueError, match="found in 0% of its frames"):
         gallery.show("wave", vectors, ~present)
-    with pytest.raises(ValueError, match="give the activity another name"):
-        gallery.show(OTHER, vectors, present)
+    with pytest.raises(ValueError, match="it has no label"):
+        gallery.show("", vectors, present)
+    gallery.show(OTHER, vectors, present)
+    with pytest.raises(ValueError, match="nothing was shown yet that is an activity"):
+        gallery.learner()
     gallery.show("wave", vectors, present)
     with pytest.raises(ValueError, match="shown before"):
         gallery.show("wave", vectors, present)
@@ -134,10 +137,76 @@ def test_models_without_an_embedding_and_damaged_shows_are_refused(saved: Path, 
         Gallery(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def with_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery of one activity, with two examples of anything else."""
+    folder = tmp_path_factory.mktemp("examples")
+    shown("wave", times=3).save(folder)
+    gallery = Gallery(folder)
+    for seed in range(2):
+        gallery.show(OTHER, *gallery.vectors(joints("squat", seed), "coco17", "pixels"), f"monday {seed} p1")
+    gallery.save(folder)
+    return folder
+
+
+def test_each_example_of_anything_else_has_a_row_of_its_own(with_examples: Path) -> None:
+    gallery = Gallery(with_examples)
+    assert gallery.labels == ("wave",) and gallery.counts == {"wave": 3, OTHER: 2}
+    rows = load_file(with_examples / "weights.safetensors")["comparison.prototypes"]
+    examples = [show.vector for show in gallery.shows if show.label == OTHER]
+    assert rows.shape == (3, 96)
+    np.testing.assert_allclose(rows[1:], DISCOUNT * np.stack(examples), atol=1e-6)
+    gallery.forget(OTHER)
+    gallery.save(with_examples.parent / "forgotten")
+    again = load_file(with_examples.parent / "forgotten" / "weights.safetensors")["comparison.prototypes"]
+    np.testing.assert_array_equal(again, rows[:1])
+
+
+def test_what_is_like_an_example_of_anything_else_is_other(with_examples: Path) -> None:
+    """Logits of the saved gallery, frame by frame, are what NumPy makes of the vectors and the shows."""
+    learner, gallery = ContinualSkeletonLearner("cogallery"), Gallery(with_examples)
+    learner.load(with_examples)
+    assert learner.labels == ("wave", OTHER)
+    weights = load_file(with_examples / "weights.safetensors")
+    by_label = {label: np.stack([s.vector for s in gallery.shows if s.label == label]) for label in learner.labels}
+    mean = by_label["wave"].mean(0)
+    for activity, wanted in (("wave", "wave"), ("squat", OTHER)):
+        vectors, _ = gallery.vectors(joints(activity, 80), "coco17", "pixels")
+        near = DISCOUNT * (vectors @ by_label[OTHER].T).max(1)
+        none = np.maximum(near, weights["comparison.reserve"])
+        logits = weights["comparison.sharpness"] * np.stack([vectors @ mean / np.linalg.norm(mean), none], 1)
+        scores = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        learner.reset()
+        found = [learner.infer([Pose(each, id="p")])[0] for each in joints(activity, 80)]
+        said = np.array([each.probabilities for each in found if each.probabilities is not None])
+        np.testing.assert_allclose(said, scores[len(scores) - len(said) :], atol=1e-4)
+        labels = [each.description for each in found[30:]]
+        assert labels.count(wanted) > 0.8 * len(labels)
+
+
+def test_left_out_examples_of_anything_else_are_asked_without_their_annotation(with_examples: Path) -> None:
+    gallery = Gallery(with_examples)
+    found = gallery.leave_one_out()
+    assert (found.shows, found.right) == (5, 5)
+    wave = joints("wave", 90)
+    for begin in (0, 10):  # two parts of one annotation, like nothing but each other and what was shown
+        gallery.show(OTHER, *gallery.vectors(wave[begin:], "coco17", "pixels"), "monday 3 p1")
+    found = gallery.leave_one_out()
+    assert dict(found.confusions)[OTHER, "wave"] == 2 and found.shows == 7
+    assert (
+        LeaveOneOut(2, 0, (((OTHER, "wave"), 2),), ())
+        .words()
+        .endswith("other is taken for wave (2): show more that is not wave.")
+    )
+
+
 @pytest.mark.slow
-def test_a_bundle_answers_as_the_gallery_without_torch(saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", ["saved", "with_examples"])
+def test_a_bundle_answers_as_the_gallery_without_torch(
+    made: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     learner = ContinualSkeletonLearner("cogallery")
-    learner.load(saved)
+    learner.load(request.getfixturevalue(made))
     learner.bundle(tmp_path)
     bundle = BundleSkeletonLearner()
     bundle.load(tmp_path)
@@ -155,6 +224,6 @@ def test_two_that_are_taken_for_each_other_are_told_once() -> None:
     )
     assert found.words().splitlines()[1:] == [
         "wave and stop are confused (3): show them once more, from the side.",
-        "nod is taken for nothing that was shown (1): show nod once more, from another side.",
+        "nod is taken for none of them (1): show nod once more, from another side.",
         "nod is taken for wave (1): show nod once more, from another side.",
     ]

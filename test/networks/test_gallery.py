@@ -16,25 +16,28 @@ from co_perception.networks.variants_skeleton import COGALLERY
 SMALL = dataclasses.replace(COGALLERY, width=16, dilations=(1, 3), classes=4, labels="", memory=5, dims=7)
 
 
-def gallery() -> CoGallery:
+def gallery(examples: int = 0) -> CoGallery:
+    """With so many examples of the last class."""
     torch.manual_seed(0)
     network = CoGallery(SMALL).eval()
-    network.comparison.prototypes.copy_(torch.nn.functional.normalize(torch.randn(3, 7), dim=1))
+    network.comparison.prototypes = torch.nn.functional.normalize(torch.randn(3 + examples, 7), dim=1)
     network.comparison.reserve.fill_(0.25)
     network.comparison.sharpness.fill_(3.0)
     network.embedding.center.normal_()
     return network
 
 
-def test_a_step_is_the_offline_network_and_nothing_is_late() -> None:
-    network = gallery()
+@pytest.mark.parametrize("examples", [0, 5])
+def test_a_step_is_the_offline_network_and_nothing_is_late(examples: int) -> None:
+    network = gallery(examples)
     assert (network.receptive_field, network.delay) == (1 + 2 * 4 + 1 + 5 - 1, 0)
     check_streaming(network, network.frame_shape, gradients=False, export=False)
 
 
 @pytest.mark.slow
-def test_an_exported_step_is_the_network() -> None:
-    check_streaming(gallery(), (6, 13, 1), gradients=False)
+@pytest.mark.parametrize("examples", [0, 5])
+def test_an_exported_step_is_the_network(examples: int) -> None:
+    check_streaming(gallery(examples), (6, 13, 1), gradients=False)
 
 
 @torch.no_grad()
@@ -68,3 +71,26 @@ def test_the_nearest_prototype_wins_and_what_is_near_to_none_is_the_last_class()
     away = torch.linalg.svd(prototypes).Vh[-1]  # at right angles to all of them
     logits = comparison.clip(away[None, :, None])[0, :, 0]
     torch.testing.assert_close(logits, torch.tensor([0.0, 0.0, 0.0, 0.75]), atol=1e-6, rtol=0)
+
+
+def test_what_is_nearer_to_an_example_of_anything_else_is_the_last_class() -> None:
+    comparison = gallery(5).comparison
+    x = np.random.default_rng(0).standard_normal((2, 7, 30)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    cosines = np.einsum("rd,bdt->brt", comparison.prototypes.numpy(), x)
+    none = np.maximum(cosines[:, 3:].max(1, keepdims=True), 0.25)
+    wanted = 3 * np.concatenate([cosines[:, :3], none], 1)
+    np.testing.assert_allclose(comparison.clip(torch.from_numpy(x)), wanted, atol=1e-5)
+    assert comparison.frame_out((7,)) == (4,) and {0, 3} < set(wanted.argmax(1).ravel())
+    assert (none > 0.25).any() and (none == 0.25).any()
+
+
+def test_as_many_examples_as_a_file_has_are_loaded_and_too_few_rows_refused() -> None:
+    network = gallery()
+    for wanted in (gallery(5), gallery(2), gallery()):
+        network.load_weights(wanted.state_dict(), "no gallery")
+        torch.testing.assert_close(network.comparison.prototypes, wanted.comparison.prototypes, atol=0, rtol=0)
+    weights = network.state_dict()
+    for rows in (torch.zeros(2, 7), torch.zeros(4, 6), torch.zeros(7), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="no gallery: 1 tensors are of another shape"):
+            network.load_weights({**weights, "comparison.prototypes": rows}, "no gallery")
