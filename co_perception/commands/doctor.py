@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from co_perception.doctor.advice import delay_words, examine, launch_line, summary_rows
+    from co_perception.doctor.advice import delay_words, examine, start_lines, summary_rows
     from co_perception.doctor.findings import Severity
 
     observation = _observed(arguments)
@@ -57,15 +58,27 @@ def _run(arguments: argparse.Namespace) -> int:
         print("No fault was found.")
     if words := delay_words(observation):
         print(words)
-    line = launch_line(observation, findings)
-    play = f"ros2 bag play {arguments.bag} --clock" if line and not observation.live else ""
-    if line:
-        print(f"To recognize activities in it:\n  {line}")
-    if play:
-        print(f"and in another terminal:\n  {play}")
+    lines = start_lines(observation, findings)
+    for number, line in enumerate(lines):
+        print("and in another terminal:" if number else "To recognize activities in it:")
+        print(f"  {line}")
+    if lines and not observation.live:
+        lines += _playing(arguments.bag, observation)
     if arguments.out:
-        _write(arguments.out, observation, findings, [each for each in (line, play) if each])
+        _write(arguments.out, observation, findings, lines)
     return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+def _playing(bag: Path, observation: StreamObservation) -> list[str]:
+    """Prints and returns the line that plays the recording, and where there is no `ros2` what does without it."""
+    from co_perception.engine.node_command import has_command
+
+    play, look = shlex.join(["ros2", "bag", "play", str(bag), "--clock"]), ""
+    print(f"and in another terminal{'' if has_command() else ', which needs the ros2 command'}:\n  {play}")
+    if observation.skeletons and not has_command():
+        look = shlex.join(["co-perception", "studio", str(bag), "--propose", "cotcn_everyday"])
+        print(f"or, without ROS, to see in a browser what would be recognized:\n  {look}")
+    return [play, *([look] if look else [])]
 
 
 def _write(out: Path, observation: StreamObservation, findings: Sequence[Finding], lines: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
-"""Advice after an examination: the line that starts the recognizer on what was found, and the delay to expect."""
+"""Advice after an examination: lines that start the recognizer on what was found, and the delay to expect."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from co_perception.doctor.observation import StreamObservation, TopicObservation
 from co_perception.doctor.people_checks import check_people
 from co_perception.doctor.picture_checks import check_pictures
 from co_perception.doctor.stamp_checks import NEEDS, check_stamps
+from co_perception.engine.node_command import has_command, node_command
 from co_perception.engine.time import FAR_S, NANO
 
 CHECKS: tuple[Check, ...] = (
@@ -33,12 +34,15 @@ def examine(observation: StreamObservation) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)
 
 
-def launch_line(observation: StreamObservation, findings: Sequence[Finding]) -> str:
-    """The line that recognizes activities on what was found; empty where there is nothing to recognize them in."""
+def start_lines(observation: StreamObservation, findings: Sequence[Finding]) -> list[str]:
+    """The lines, each for a terminal of its own, that recognize activities on what was found.
+
+    None where there is nothing to recognize them in. Where there is no `ros2` command, a line for each node.
+    """
     chosen: dict[str, str] = {}
     topics = observation.skeletons or observation.images
     if not topics:
-        return ""
+        return []
     best = max(topics, key=lambda topic: len(topic.stamps_ns))
     if observation.skeletons:
         chosen |= {"recognizer": "skeleton", "pose": "none", "skeleton_topic": best.topic}
@@ -50,7 +54,20 @@ def launch_line(observation: StreamObservation, findings: Sequence[Finding]) -> 
         chosen["use_sim_time"] = "true"
     for finding in findings:
         chosen |= dict(finding.settings) if finding.topic == best.topic else {}
-    return " ".join([LAUNCH, *(shlex.quote(f"{name}:={value}") for name, value in chosen.items())])
+    if has_command():
+        return [" ".join([LAUNCH, *(shlex.quote(f"{name}:={value}") for name, value in chosen.items())])]
+    return _node_lines(chosen)
+
+
+def _node_lines(chosen: Mapping[str, str]) -> list[str]:
+    """The nodes that the launch file would start with these arguments."""
+    always = {name: value for name, value in chosen.items() if name == "use_sim_time"}
+    if "image_topic" not in chosen:
+        return [node_command("skeleton_activity_node", {"skeletons": chosen["skeleton_topic"]}, **always)]
+    own = {name: value for name, value in chosen.items() if name in ("image_transport", "image_reliability")}
+    ending = {"": "", "raw": ""}.get(transport := own.get("image_transport", ""), f"/{transport}")
+    pictures = {f"image_raw{ending}": f"{chosen['image_topic']}{ending}"}
+    return [node_command("pose_node", pictures, **own, **always), node_command("skeleton_activity_node", **always)]
 
 
 def delay_words(observation: StreamObservation) -> str:

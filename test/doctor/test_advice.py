@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +16,11 @@ from helpers import bag_writer
 from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag, write_messages
 from helpers.drawn_people import Figure
 
-from co_perception.doctor.advice import delay_words, examine, launch_line
+from co_perception.doctor import advice
+from co_perception.doctor.advice import delay_words, examine, start_lines
 from co_perception.doctor.bag_observation import observe_bag
 from co_perception.doctor.observation import Sender, StreamObservation
+from co_perception.engine import node_command
 
 pytest.importorskip("rosbags")
 Pixels = np.ndarray
@@ -242,15 +247,29 @@ def test_several_senders_and_lossy_delivery_are_named(tmp_path: Path) -> None:
     assert found.fault == "delivery/lossy" and ("image_transport", "compressed") in found.settings
 
 
-def test_the_line_to_use_names_the_topics(tmp_path: Path) -> None:
+def test_the_line_to_use_names_the_topics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/opt/ros/jazzy/bin/ros2")
     skeletons = _observed(tmp_path)
-    line = launch_line(skeletons, [])
+    [line] = start_lines(skeletons, [])
     assert line.endswith("recognizer:=skeleton pose:=none skeleton_topic:=/skeletons use_sim_time:=true")
     coded = [(T0, bag_writer.compressed(TYPES, T0, b"\xff\xd8\xff"))] * 9
     pictures = observe_bag(write_messages(tmp_path / "b", {"/eye/image/compressed": coded}, types=TYPES))
-    line = launch_line(replace(pictures, live=True), [])
+    [line] = start_lines(replace(pictures, live=True), [])
     assert line.endswith("recognizer:=skeleton image_topic:=/eye/image image_transport:=compressed")
-    assert launch_line(StreamObservation(()), []) == ""
+    assert start_lines(StreamObservation(()), []) == []
+
+
+def test_without_a_ros2_command_each_node_has_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_command, "has_command", lambda: False)
+    monkeypatch.setattr(advice, "has_command", lambda: False)
+    entry = f"{shlex.quote(sys.executable)} -m co_perception.nodes.entry"
+    recognizer = f"{entry} skeleton_activity --ros-args -p use_sim_time:=true"
+    skeletons = _observed(tmp_path)
+    assert start_lines(skeletons, []) == [recognizer.replace("-p", "-r skeletons:=/skeletons -p")]
+    coded = [(T0, bag_writer.compressed(TYPES, T0, b"\xff\xd8\xff"))] * 9
+    pictures = observe_bag(write_messages(tmp_path / "b", {"/eye/image/compressed": coded}, types=TYPES))
+    estimator = "pose --ros-args -r image_raw/compressed:=/eye/image/compressed -p image_transport:=compressed"
+    assert start_lines(pictures, []) == [f"{entry} {estimator} -p use_sim_time:=true", recognizer]
 
 
 def test_the_delay_to_expect_is_lag_and_work_and_the_first_frames(tmp_path: Path) -> None:
