@@ -89,7 +89,9 @@ def _clock(topic: TopicObservation) -> Iterator[Finding]:
             "Set the clock before the driver starts (NTP, PTP), and let the driver keep one clock.",
         )
         return
-    if abs(middle) > FAR_S:
+    if (speed := _speed(topic)) is not None:
+        yield _wrong_speed(topic, speed)
+    elif abs(middle) > FAR_S:
         yield Finding(
             "stamps/other clock",
             topic.topic,
@@ -98,8 +100,6 @@ def _clock(topic: TopicObservation) -> Iterator[Finding]:
             "Let the driver stamp by the system's clock, set the clocks (NTP, PTP), or for a recording that is played "
             "or a simulator set use_sim_time:=true everywhere and play with --clock.",
         )
-    elif (speed := _speed(topic)) is not None:
-        yield _wrong_speed(topic, speed)
     elif middle > LAG_S and not list(_bursts(topic)):
         yield Finding(
             "lag/long",
@@ -129,7 +129,8 @@ def _clock_sets(topic: TopicObservation) -> list[float]:
     change = np.median(before, 1) - np.median(after, 1)
     arrivals = topic.arrivals_ns / NANO
     held = arrivals[LEAST : len(arrivals) - LEAST + 1] - arrivals[LEAST - 1 : len(arrivals) - LEAST]
-    sudden = np.abs(change) > NEEDS.max_gap_s + held
+    step = np.diff(lags_s)[LEAST - 1 : len(lags_s) - LEAST]  # lags that only grow, step by step, are not set
+    sudden = (np.abs(change) > NEEDS.max_gap_s + held) & (np.abs(step) > NEEDS.max_gap_s)
     found, at = list[float](), 0
     while at < len(change):
         if not sudden[at]:
@@ -158,7 +159,8 @@ def _wrong_speed(topic: TopicObservation, speed: float) -> Finding:
         return Finding(
             "lag/grows",
             topic.topic,
-            f"{facts}: the lag grows, or the frames are stamped as of a faster camera than there is.",
+            f"{facts}: the lag grows, or the frames are stamped as of a faster camera than there is. (What a file that "
+            "was played slower gave can be used as it is.)",
             "Lower the rate or size of the pictures until sender and network keep up, take a queue of depth 1, and let "
             "the driver stamp the acquisition instead of counting frames.",
         )

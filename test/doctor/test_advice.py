@@ -231,6 +231,16 @@ def _observed(tmp_path: Path) -> StreamObservation:
     return observe_bag(write_bag(tmp_path / "bag", {"/skeletons": people()}))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_file_that_is_played_slower_is_no_clock_that_is_set(tmp_path: Path, seed: int) -> None:
+    """As fast as a busy machine follows: a recording of the demo was said to be of a clock that was set three times."""
+    frames, draw = people(240), np.random.default_rng(seed)
+    late_ns = np.cumsum(draw.uniform(0.05, 0.65, len(frames)) * SECOND).astype(int)
+    faults = [each.fault for each in examine(observe_bag(write_bag(tmp_path / "a", {"/skeletons": delayed(
+        frames, lambda n: int(late_ns[n]))})))]  # fmt: skip
+    assert "lag/grows" in faults and "stamps/set" not in faults
+
+
 def test_a_slow_computer_is_named(tmp_path: Path) -> None:
     clean = _observed(tmp_path)
     assert examine(replace(clean, costs_ms={"recognizing": 3.0})) == []

@@ -43,7 +43,7 @@ def play(config: DemoConfig, out: Path, seconds: float = 0.0) -> DemoResult:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with Recorder(out / "activity.mcap") as recorder:
+        with Recorder(out / "activity.mcap", by_stamps=not config.live) as recorder:
             graph = build_graph(config, recorder, out / "annotated.mp4")
             try:
                 # The film draws in its callbacks, for which no other node is to wait.

@@ -35,13 +35,15 @@ class Recorder:
     Args:
         path: file to write; an existing one is replaced.
         chunk_bytes: size of the chunks that are compressed and written; a killed process loses one.
+        by_stamps: messages are logged at the newest stamp so far, and not when they come: where a source is played as
+            fast as the machine can follow, the recording is then played as fast as the source is.
 
     Raises:
         ImportError: that names the extra, where the mcap package is missing.
         OSError: that names the file, where it cannot be written.
     """
 
-    def __init__(self, path: Path | str, chunk_bytes: int = 1 << 20) -> None:
+    def __init__(self, path: Path | str, chunk_bytes: int = 1 << 20, by_stamps: bool = False) -> None:
         try:
             from mcap.writer import Writer
         except ImportError as error:
@@ -49,7 +51,7 @@ class Recorder:
         self._file = open(path, "wb")  # noqa: SIM115 - closed by close()
         self._writer = Writer(self._file, chunk_size=chunk_bytes)
         self._channels: dict[str, int] = {}
-        self._path = path
+        self._path, self._by_stamps, self._newest_ns = path, by_stamps, 0
         try:
             self._writer.start(profile="ros2", library="co_perception")
             self._file.flush()
@@ -74,8 +76,13 @@ class Recorder:
         """
         definition(type_name(message_type))  # or the first message would end the process
 
+        stamp_of = stamp_reader(message_type) if self._by_stamps else None
+
         def arrived(data: bytes) -> None:
-            self.write(topic_name, message_type, data, node.get_clock().now().nanoseconds)
+            at_ns = node.get_clock().now().nanoseconds
+            if stamp_of is not None:
+                at_ns = self._newest_ns = max(stamp_of(data), self._newest_ns)
+            self.write(topic_name, message_type, data, at_ns)
             if also is not None:
                 also(data)
 

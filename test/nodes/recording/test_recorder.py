@@ -78,6 +78,19 @@ def test_a_topic_is_recorded_as_it_arrives(bench: Any, tmp_path: Path) -> None:
     assert entry.decoded_message.activities[0].label == "sit"
 
 
+def test_by_stamps_a_recording_is_as_long_as_its_source(bench: Any, tmp_path: Path) -> None:
+    """Logged at the newest stamp: players go by the time of the log, which may not fall."""
+    path = tmp_path / "activity.mcap"
+    publisher = bench.node.create_publisher(ActivityArray, "activity", 10)
+    with Recorder(path, by_stamps=True) as recorder:
+        recorder.record(bench.node, ActivityArray, "activity")
+        bench.matched(publisher, "activity")
+        for stamp_ns in (7_000, 9_000, 8_000, 12_000):
+            publisher.publish(said("sit", stamp_ns))
+        bench.until(lambda: recorder.messages == 4)
+    assert [entry.message.log_time for entry in read(path)] == [7_000, 9_000, 9_000, 12_000]
+
+
 def test_an_empty_recording_is_a_whole_file_and_closing_twice_is_harmless(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "empty.mcap")
     recorder.close()
