@@ -235,14 +235,19 @@ def _too_slow(topic: TopicObservation, stamps_ns: NDArray[np.int64]) -> Finding:
     rate = InputRate(NEEDS.rate_hz, NEEDS.min_progress, NEEDS.max_gap_s)
     for stamp_ns in stamps_ns:
         rate.note(int(stamp_ns))
-    words = rate.first_warning or f"Frames come at {topic.rate_hz:.3g} Hz, which is too slow."
+    return _slow(topic.topic, rate.first_warning or f"Frames come at {topic.rate_hz:.3g} Hz, which is too slow.")
+
+
+def slow_rate(topic: str, hz: float) -> Finding | None:
+    """The fault of frames that come at this rate; None where it will do."""
+    words = InputRate(NEEDS.rate_hz, NEEDS.min_progress, NEEDS.max_gap_s).warning_of(hz)
+    return _slow(topic, words) if words else None
+
+
+def _slow(topic: str, words: str) -> Finding:
     first, _, _ = words.partition(" Raise ")
-    return Finding(
-        "rate/slow",
-        topic.topic,
-        first,
-        "Raise the rate of the camera or of the pose estimator; cameras are slow in the dark.",
-    )
+    remedy = "Raise the rate of the camera or of the pose estimator; cameras are slow in the dark."
+    return Finding("rate/slow", topic, first, remedy)
 
 
 def _bursts(topic: TopicObservation) -> Iterator[Finding]:

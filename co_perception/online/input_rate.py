@@ -55,7 +55,12 @@ class InputRate:
     @property
     def warning(self) -> str:
         """What is wrong with the present rate, and which rate would do; empty while nothing is."""
-        if (hz := self.hz) is None or hz >= TOLERANCE * self.needed_hz:
+        hz = self.hz
+        return "" if hz is None else self.warning_of(hz)
+
+    def warning_of(self, hz: float) -> str:
+        """What is wrong with this rate, as `warning`."""
+        if hz >= TOLERANCE * self.needed_hz:
             return ""
         return (
             f"Frames come at {hz:.3g} Hz, which is too slow. The network steps at {self._rate_hz:g} Hz, and a label "

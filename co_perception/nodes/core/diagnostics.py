@@ -16,6 +16,7 @@ from co_perception.engine.stage_counts import StageCounts
 from co_perception.nodes.core.short_text import shortened
 from co_perception.nodes.core.throttled_log import ThrottledLog
 
+PREPARING = "preparing"  # with what a node begins that loads
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 

@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 
 from co_perception.engine.settings import setting
 from co_perception.nodes.core.bond import form_bond
-from co_perception.nodes.core.diagnostics import ERROR, OK, WARN, Counters, diagnostic_array
+from co_perception.nodes.core.diagnostics import ERROR, OK, PREPARING, WARN, Counters, diagnostic_array
 from co_perception.nodes.core.graph_conflicts import GraphConflicts
 from co_perception.nodes.core.guarded_node import GuardedNode, Request, Response
 from co_perception.nodes.core.parameter_names import check_names
@@ -337,7 +337,7 @@ class ManagedNode(GuardedNode, ABC, Generic[S]):
 
     @property
     def _preparing(self) -> str:
-        return f"preparing for {self._preparation.seconds:.0f} s" if self._preparation else "not configured"
+        return f"{PREPARING} for {self._preparation.seconds:.0f} s" if self._preparation else "not configured"
 
     def _form_bond(self) -> None:
         """A bond, where a lifecycle manager brings the node up and bondpy is installed."""

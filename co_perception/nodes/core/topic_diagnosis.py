@@ -9,10 +9,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
-from co_perception.engine.time import NANO
+from co_perception.engine.time import FAR_S, NANO
 from co_perception.nodes.core.graph_conflicts import full_name
 
-FAR_NS = 10 * NANO  # between a stamp and the node's clock: the two are different ones
+FAR_NS = round(FAR_S * NANO)
 
 
 @dataclass(frozen=True)
@@ -148,5 +148,5 @@ def explain(
         remedy = "start the simulator, or ros2 bag play with --clock."
         return f"{fact} use_sim_time is true and nothing publishes /clock: {remedy}"
     loss = "" if want_reliable or not source.lossy else f" {source.lossy}"
-    hint = f"is the {source.sender} paused or waiting for its input?{loss}"
+    hint = f"is the {source.sender} still loading, paused or waiting for its input?{loss}"
     return f"{fact} They match but send nothing that arrives: {hint}"

@@ -21,6 +21,7 @@ from co_perception.data.bags.bag_file import IMAGES, SKELETONS
 from co_perception.data.messages.video_packets import PacketDecoder, codec_of
 from co_perception.engine.time import nanoseconds
 from co_perception.evaluation.activity_topic import ACTIVITIES
+from co_perception.nodes.core.diagnostics import PREPARING
 from co_perception.nodes.core.graph_conflicts import full_name
 from co_perception.nodes.core.qos import latched_qos
 from co_perception.nodes.live.arrivals import Arrivals
@@ -265,13 +266,19 @@ class LiveListener(Node):
             lines = [self._rate(kind, topic, now_s) for kind, topic in shown.items() if topic in self._arrivals]
             look.tell("health", json.dumps({"topics": lines, "nodes": health}))
 
+    def _said(self, now_s: float) -> dict[str, str]:
+        """What nodes that do not work say of themselves, by their full names."""
+        fresh = [status for at_s, status in self._health.values() if now_s - at_s < OLD_S]
+        telling = [each for each in fresh if each["level"] or each["message"].startswith(PREPARING)]
+        return {each["name"].partition(":")[0]: each["message"] for each in telling if each["message"]}
+
     def _rate(self, kind: str, topic: str, now_s: float) -> dict[str, Any]:
         arrivals = self._arrivals[topic][1]
         silent_s = arrivals.silent_s(now_s)
         why = ""
         if silent_s > SILENT_S:
             senders = [full_name(info) for info in self.get_publishers_info_by_topic(topic)]
-            why = silence_words(ITEMS[kind], topic, silent_s, senders)
+            why = silence_words(ITEMS[kind], topic, silent_s, senders, self._said(now_s))
         return {
             "kind": kind,
             "topic": topic,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -131,9 +131,21 @@ def _number(values: dict[str, str], key: str) -> float | None:
         return None
 
 
-def silence_words(item: str, topic: str, seconds: float, publishers: Sequence[str]) -> str:
-    """Why nothing comes on a topic, as far as a listener can tell."""
+def silence_words(
+    item: str, topic: str, seconds: float, publishers: Sequence[str], said: Mapping[str, str] | None = None
+) -> str:
+    """Why nothing comes on a topic, as far as a listener can tell.
+
+    Args:
+        said: what publishers say of themselves in their diagnostics, by node: such as that they prepare.
+    """
     if not publishers:
         return f"nobody publishes {item} on {topic} any more"
+    known = [f"{node} says: {said[node]}" for node in publishers[:3] if said and node in said]
+    if known:
+        return f"no {item} on {topic} for {seconds:.0f} s; {'; '.join(known)}"
     who = ", ".join(publishers[:3])
-    return f"no {item} for {seconds:.0f} s: {who} publishes on {topic} and sends nothing; is it waiting for its input?"
+    return (
+        f"no {item} for {seconds:.0f} s: {who} publishes on {topic} and sends nothing; does it still load, or wait for "
+        "its input?"
+    )

@@ -117,6 +117,7 @@ class RecordingSession:
             "seconds": round(node.seconds, 3),
             "messages": node.messages,
             "awaited": node.awaited,
+            "warnings": node.warnings,
             "label": node.annotations.label,
             "performance": asdict(state) if state is not None else None,
             "done": node.done or (state is not None and state.over),
@@ -131,6 +132,7 @@ class RecordingSession:
             "messages": self.node.messages,
             "marked": len(intervals),
             "lacking": self.node.lacking,
+            "slow": self.node.slow,
             "problem": self.node.problem,
         }
         self.node.destroy_node()

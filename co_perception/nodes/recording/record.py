@@ -26,6 +26,7 @@ from co_perception.nodes.core.qos import RELIABILITY
 from co_perception.nodes.core.run_node import SignalGuard
 from co_perception.nodes.recording.marks import KeyAnnotations, PlannedAnnotations, total_ns
 from co_perception.nodes.recording.message_clock import MessageClock, Moment
+from co_perception.nodes.recording.rate_watch import RateWatch
 from co_perception.nodes.recording.recorder import Recorder, message_type_of, stamp_reader
 from co_perception.nodes.recording.terminal import QUIT, Keyboard, KeyPress, StatusLine
 
@@ -105,6 +106,7 @@ class RecordNode(Node):
         self.done, self._problem = False, ""
         self._refused: dict[str, str] = {}
         self._received: set[str] = set()
+        self._rates = RateWatch()
         self.began_ns = monotonic_ns()
         """When it began, by the steady clock."""
         now_ns = self._moment().machine_ns or time_ns()  # 0 as long as a simulated clock does not run
@@ -157,6 +159,16 @@ class RecordNode(Node):
             )
         return [*self._refused.values(), *lines, *self._message_clock.doubts()]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What makes the recording worse now, in words: rates that are too low for a label."""
+        return self._rates.warnings(monotonic_ns())
+
+    @property
+    def slow(self) -> list[str]:
+        """Rates that were too low for a label all in all, in words."""
+        return self._rates.summary()
+
     def _now_ns(self) -> int:
         return self._message_clock.now_ns(self._moment())
 
@@ -186,6 +198,7 @@ class RecordNode(Node):
             message_type = message_type_of(kind)
             arrived = partial(self._arrived, topic, stamp_reader(message_type))
             self._recorder.record(self, message_type, topic, arrived, qos)
+            self._rates.add(topic, kind, monotonic_ns())
         except Exception as error:  # where its package, definition or libraries are missing
             self._refused[topic] = f"{topic} ({kind}) cannot be recorded: {error}"
             self.get_logger().error(self._refused[topic])
@@ -196,6 +209,7 @@ class RecordNode(Node):
         self._received.add(topic)
         now = self._moment()
         stamp_ns = stamp_of(data) if stamp_of else now.machine_ns
+        self._rates.note(topic, stamp_ns, now.steady_ns)
         rank = (stamp_of is None, self._topics.index(topic))
         step = self._message_clock.note(topic, rank, stamp_ns, now)
         if step is not None:
@@ -228,10 +242,12 @@ class RecordNode(Node):
             later = [interval for interval in script if interval.start_ns > now_ns]
             doing = f"NOW {', '.join(filter(None, current)) or 'nothing'}"
             since = f", then {later[0].label} in {(later[0].start_ns - now_ns) / NANO:.0f} s" if later else ""
+        slow = "".join(f"  |  WARNING {warning.partition('. ')[0]}" for warning in self.warnings)
         waiting = f", waiting for {', '.join(self._awaited)}" if self._awaited else ""
         so_far = f"{self.seconds:7.1f} s, {self.messages} messages{waiting}"
         keys = [*(f"{key}: {label}" for key, label in self._plan.keys.items()), f"{QUIT}: end"]
-        self._line.show(doing, f"{so_far}  |  {doing}{since}  |  {'  '.join(keys)}")
+        state = f"{doing}{' slow' if slow else ''}"
+        self._line.show(state, f"{so_far}  |  {doing}{since}{slow}  |  {'  '.join(keys)}")
 
 
 def record(plan: RecordingPlan, ros_arguments: Sequence[str] = (), descriptor: int = 0) -> int:
@@ -251,9 +267,9 @@ def record(plan: RecordingPlan, ros_arguments: Sequence[str] = (), descriptor: i
             executor.spin_once(timeout_sec=POLL_S)
         executor.shutdown()
         intervals, messages = node.close(), node.messages
-        problem, lacking = node.problem, node.lacking
+        problem, lacking, slow = node.problem, node.lacking, node.slow
     print(f"{messages} messages in {plan.bag}, {len(intervals)} activities in {plan.annotations}.")
-    for line in lacking:
+    for line in [*lacking, *slow]:
         print(line, file=sys.stderr)
     if problem:
         print(f"The recording ended early: {problem}. What was written before is whole.", file=sys.stderr)

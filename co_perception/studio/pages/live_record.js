@@ -100,7 +100,17 @@ export class Recorder {
       const waiting = found.awaited.length ? `, waiting for ${found.awaited.join(", ")}` : "";
       by("progress").textContent = `${found.name}: ${found.seconds.toFixed(0)} s, ${found.messages} messages${waiting}`;
     }
+    this.warn(found?.warnings ?? []);
     this.banner();
+  }
+
+  /** What makes the recording worse while it runs. */
+  warn(lines) {
+    const text = lines.join("\n");
+    if (by("warnings").dataset.text === text) return; // or a reader of the screen would read it again and again
+    by("warnings").dataset.text = text;
+    by("warnings").hidden = !lines.length;
+    by("warnings").replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
   }
 
   button(label, n) {
@@ -176,9 +186,9 @@ export class Recorder {
   }
 
   /** A recording has ended: what is in it, and where it can be annotated. */
-  async recorded({ name, path, messages, marked, lacking, problem }) {
+  async recorded({ name, path, messages, marked, lacking, slow, problem }) {
     by("name").value = suggested();
-    const wrong = [problem, ...lacking].filter(Boolean);
+    const wrong = [problem, ...lacking, ...slow].filter(Boolean);
     this.say(`${name}: ${messages} messages, ${marked} marks, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
     const { number, why } = await asked("POST", "/api/live/recorded", {});
     asked("POST", "/api/gallery/warm", {}).catch(() => {}); // what is recorded is mostly taught next

@@ -10,11 +10,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from helpers.node_stream import RELIABLE, header, picture, skeleton, skeletons
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
 from co_perception.msg import Activity, ActivityArray, LabelInfo, SkeletonArray
+from co_perception.nodes.core.diagnostics import OK, PREPARING, diagnostic_array
 from co_perception.nodes.core.qos import image_qos, latched_qos
 from co_perception.nodes.live.listener import ACTIVITY, PEOPLE, PICTURES, LiveListener, Look
 
@@ -145,6 +147,22 @@ def test_what_comes_is_told_in_figures_and_silence_in_words(bench: Any, robot: R
     bench.node.destroy_publisher(robot.activity)
     bench.until(lambda: any("nobody publishes answers" in each["why"] for each in noted.last("health")["topics"]) or
                 ACTIVITY not in noted.last("graph")["shown"])  # fmt: skip
+
+
+def test_a_silent_node_that_prepares_is_said_to_do_so(bench: Any, robot: Robot, listener: LiveListener) -> None:
+    noted = Noted()
+    diagnostics = bench.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+    listener.begin(Look(noted))
+    bench.until(lambda: robot.listeners == ALL)
+
+    def told() -> bool:
+        name, words = f"{bench.node.get_fully_qualified_name()}: skeleton stream", f"{PREPARING} for 4 s"
+        diagnostics.publish(diagnostic_array(bench.node.get_clock().now().to_msg(), name, OK, words, {}))
+        bench.spin(0.2)
+        lines = noted.last("health")["topics"] if "health" in noted.events else []
+        return any(f"/bench says: {words}" in line["why"] for line in lines)
+
+    bench.until(told)
 
 
 def test_each_page_sees_what_it_chose(bench: Any, robot: Robot, listener: LiveListener) -> None:

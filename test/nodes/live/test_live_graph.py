@@ -235,6 +235,19 @@ def test_a_recording_is_marked_by_buttons(graph: LiveGraph, robot: Robot, tmp_pa
         graph.record("one", ["/skeletons"], [], None)
 
 
+def test_a_rate_that_is_too_low_is_told_while_it_is_recorded(graph: LiveGraph, robot: Robot) -> None:
+    robot.period_s = 2.0
+    told = Told()
+    graph.watch(told, {})
+    graph.record("one", ["/skeletons"], [], None)
+    state = told.wait("recording", lambda content: content and any("too slow" in each for each in content["warnings"]))
+    assert "at least 4.5 Hz" in state["warnings"][0]
+    robot.period_s = 0.02
+    told.events.clear()
+    told.wait("recording", lambda content: content and not content["warnings"])
+    graph.stop()
+
+
 def test_a_mark_is_where_it_was_pressed_however_late_it_comes(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
     """As of a phone whose network was away for a moment."""
     told = Told()

@@ -113,4 +113,8 @@ def test_health_is_in_words() -> None:
 
 def test_silence_names_who_could_send() -> None:
     assert silence_words("pictures", "/eye", 3.0, []) == "nobody publishes pictures on /eye any more"
-    assert "no pictures for 3 s: /camera publishes on /eye" in silence_words("pictures", "/eye", 3.2, ["/camera"])
+    told = silence_words("pictures", "/eye", 3.2, ["/camera"], {"/other": "preparing for 3 s"})
+    assert told.startswith("no pictures for 3 s: /camera publishes on /eye") and told.endswith("its input?")
+    said = {"/net": "preparing for 4 s", "/other": "no"}
+    told = silence_words("answers", "/activity", 3.2, ["/net", "/camera"], said)
+    assert told == "no answers on /activity for 3 s; /net says: preparing for 4 s"
