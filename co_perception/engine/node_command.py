@@ -22,7 +22,7 @@ def has_command() -> bool:
     return shutil.which("ros2") is not None or find_spec("rclpy") is None
 
 
-def node_command(node: str, remappings: Mapping[str, str] | None = None, **parameters: object) -> str:
+def node_command(node: str, remappings: Mapping[str, str] | None = None, /, **parameters: object) -> str:
     """The line, ready to be pasted into a shell, that starts a node with these parameters.
 
     The wheels of ROS 2 have no `ros2` command; there the line names the interpreter that runs now. Where there is no
