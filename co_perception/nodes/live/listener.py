@@ -266,7 +266,7 @@ class LiveListener(Node):
             lines = [self._rate(kind, topic, now_s) for kind, topic in shown.items() if topic in self._arrivals]
             look.tell("health", json.dumps({"topics": lines, "nodes": health}))
 
-    def _said(self, now_s: float) -> dict[str, str]:
+    def _own_words(self, now_s: float) -> dict[str, str]:
         """What nodes that do not work say of themselves, by their full names."""
         fresh = [status for at_s, status in self._health.values() if now_s - at_s < OLD_S]
         telling = [each for each in fresh if each["level"] or each["message"].startswith(PREPARING)]
@@ -278,7 +278,7 @@ class LiveListener(Node):
         why = ""
         if silent_s > SILENT_S:
             senders = [full_name(info) for info in self.get_publishers_info_by_topic(topic)]
-            why = silence_words(ITEMS[kind], topic, silent_s, senders, self._said(now_s))
+            why = silence_words(ITEMS[kind], topic, silent_s, senders, self._own_words(now_s))
         return {
             "kind": kind,
             "topic": topic,

@@ -132,16 +132,16 @@ def _number(values: dict[str, str], key: str) -> float | None:
 
 
 def silence_words(
-    item: str, topic: str, seconds: float, publishers: Sequence[str], said: Mapping[str, str] | None = None
+    item: str, topic: str, seconds: float, publishers: Sequence[str], reports: Mapping[str, str] | None = None
 ) -> str:
     """Why nothing comes on a topic, as far as a listener can tell.
 
     Args:
-        said: what publishers say of themselves in their diagnostics, by node: such as that they prepare.
+        reports: what publishers say of themselves in their diagnostics, by node: such as that they prepare.
     """
     if not publishers:
         return f"nobody publishes {item} on {topic} any more"
-    known = [f"{node} says: {said[node]}" for node in publishers[:3] if said and node in said]
+    known = [f"{node} says: {reports[node]}" for node in publishers[:3] if reports and node in reports]
     if known:
         return f"no {item} on {topic} for {seconds:.0f} s; {'; '.join(known)}"
     who = ", ".join(publishers[:3])
