@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{len(bags)} recordings are in {arguments.out}. To train on them:")
     print(f"  co-perception train {arguments.out}/* --from cotcn_everyday --background other --out lesson")
     print("Or, where each activity has only some clips, in seconds:")
-    print(f"  co-perception show {arguments.out}/* --gallery mine")
+    print(f"  co-perception show {arguments.out}/* --background other --gallery mine")
     return 0
 
 

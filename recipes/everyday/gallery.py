@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
-from co_perception.learners.gallery import EMBEDDING
+from co_perception.learners.gallery import DISCOUNT, EMBEDDING
 from co_perception.learners.metadata import shipped
 from co_perception.networks.gallery import LEAST_VARIANCE, CoGallery
 from co_perception.networks.variants_skeleton import COGALLERY
@@ -42,6 +42,7 @@ SHRINKAGE, RESERVE, SHARPNESS = 0.3, 0.4, 7.0
 VIEWS, ENDS, MOST_FRAMES, FEWEST = 2, 5, 300, 8
 SHOWS, EPISODES = 5, 60
 LOST = 0.05
+NOTHING = -1  # in place of the number of an act
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +124,18 @@ def fitted(parts: Sequence[Windows], dims: int, shrinkage: float = SHRINKAGE) ->
 class ShownFigures:
     """Means over episodes: accuracy, share of unknown acts rejected at `LOST` of the known ones, that share at the
     fixed reserve, the known ones lost by it, and the share of unknown acts rejected at `LOST` if the same person showed
-    these, too, as something else: by the cosine with the best act less that with the nearest of these rivals."""
+    these, too, as something else: by the cosine with the best act less that with the nearest of these rivals. The last
+    three are of a gallery that has the rivals as "other": accuracy of the acts, and the shares of the rivals, and of acts
+    that are neither, which it calls other."""
 
     accuracy: float
     rejected: float
     rejected_fixed: float
     lost_fixed: float
     rejected_rivals: float
+    right_other: float
+    rejected_other: float
+    rejected_neither: float
 
 
 def measured(asked: Windows, projection: tuple[Floats, Floats], ways: int, acts: Sequence[str]) -> ShownFigures:
@@ -150,22 +156,43 @@ def measured(asked: Windows, projection: tuple[Floats, Floats], ways: int, acts:
         strange = others & np.isin(asked.acts, [act for act in acts if act not in chosen])
         scores, unknown = (vectors[known] @ means.T).mean(1), (vectors[strange] @ means.T).mean(1)
         best = scores.max(1)
-        right = scores.argmax(1) == [chosen.index(act) for act in asked.acts[known]]
+        wanted = [chosen.index(act) for act in asked.acts[known]]
         away = unknown.max(1)
         rejected = [np.mean(away < limit) if len(away) else np.nan for limit in (np.quantile(best, LOST), RESERVE)]
         rivals = rival_rng.permutation([act for act in own if act not in chosen])[:ways].tolist()
         told = others & np.isin(asked.acts, rivals)
         shown = [vectors[_shown(asked, act, person, rival_rng)] for act in rivals]
-        margins = [_margin(vectors[which], means, shown) for which in (known, told)] if rivals else []
-        away_from = float(np.mean(margins[1] < np.quantile(margins[0], LOST))) if rivals else float("nan")
-        rows.append((right.mean(), *rejected, np.mean(best < RESERVE), away_from))
+        asked_of = [vectors[which] for which in (known, told, strange & ~told)]
+        right, lost = np.mean(scores.argmax(1) == wanted), np.mean(best < RESERVE)
+        rows.append((right, *rejected, lost, *_with_rivals(asked_of, wanted, means, shown)))
     return ShownFigures(*np.mean(rows, 0).tolist())
+
+
+def _with_rivals(
+    windows: Sequence[Floats], wanted: Sequence[int], means: Floats, rivals: Sequence[Floats]
+) -> tuple[float, ...]:
+    """The last four of `ShownFigures`, of takes of the acts, of the rivals, and of neither; NaN without rivals."""
+    if not rivals:
+        return (float("nan"),) * 4
+    known, shown, neither = (_answers(each, means, rivals) for each in windows)
+    margins = [_margin(each, means, rivals) for each in windows[:2]]
+    away = np.mean(margins[1] < np.quantile(margins[0], LOST))
+    strange = np.mean(neither == NOTHING) if len(neither) else np.nan
+    return float(away), float(np.mean(known == wanted)), float(np.mean(shown == NOTHING)), float(strange)
 
 
 def _margin(windows: Floats, means: Floats, rivals: Sequence[Floats]) -> Floats:
     """How much nearer takes (N, ENDS, dims) are to the best of `means` than to the nearest of what rivals show."""
     against = np.stack([_prototype(each) for each in rivals])
     return np.asarray((windows @ means.T).mean(1).max(1) - (windows @ against.T).mean(1).max(1))
+
+
+def _answers(windows: Floats, means: Floats, rivals: Sequence[Floats]) -> NDArray[np.intp]:
+    """Answers to takes (N, ENDS, dims): which of `means`, `NOTHING` for other, of which the rivals are shows."""
+    shows = np.concatenate([each.mean(1) for each in rivals])
+    examples = DISCOUNT * shows / np.linalg.norm(shows, axis=-1, keepdims=True)
+    acts, none = (windows @ means.T).mean(1), np.maximum((windows @ examples.T).max(-1), RESERVE).mean(1)
+    return np.where(acts.max(1) > none, acts.argmax(1), NOTHING)
 
 
 def _shown(asked: Windows, act: str, person: str, rng: np.random.Generator) -> NDArray[np.intp]:
