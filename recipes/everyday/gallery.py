@@ -124,9 +124,11 @@ def fitted(parts: Sequence[Windows], dims: int, shrinkage: float = SHRINKAGE) ->
 class ShownFigures:
     """Means over episodes: accuracy, share of unknown acts rejected at `LOST` of the known ones, that share at the
     fixed reserve, the known ones lost by it, and the share of unknown acts rejected at `LOST` if the same person showed
-    these, too, as something else: by the cosine with the best act less that with the nearest of these rivals. The last
-    three are of a gallery that has the rivals as "other": accuracy of the acts, and the shares of the rivals, and of acts
-    that are neither, which it calls other."""
+    these, too, as something else: by the cosine with the best act less that with the nearest of these rivals.
+
+    The last three are of a gallery that has the rivals as "other": accuracy of the acts, and the shares of the rivals,
+    and of acts that are neither, which it calls other.
+    """
 
     accuracy: float
     rejected: float
