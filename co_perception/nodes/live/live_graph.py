@@ -6,6 +6,7 @@ topics recorded where somebody asks for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -282,6 +283,8 @@ class LiveGraph:
         self._listener.begin(look)
         if self._session is None:
             look.tell("recording", "null")
+            if self._summary is not None:  # a page that was away while it ended does not know what is in it
+                look.tell("recorded", json.dumps(self._summary))
 
     def _asked(self, node: str, kind: Any, name: str, request: Any) -> Any:
         """The answer of a recognizer's service."""

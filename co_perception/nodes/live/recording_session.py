@@ -102,7 +102,7 @@ class RecordingSession:
     def look(self) -> dict[str, Any]:
         """Lets the countdown mark what it tells, and says where all stands; to be called several times a second."""
         node, performance = self.node, self._request.performance
-        state = None
+        state, shown = None, None
         if performance is not None:
             seconds = node.seconds
             state = performance.at(seconds)
@@ -111,6 +111,7 @@ class RecordingSession:
                 keys = STOP + self._keys.get(label, "")
                 self._buttons.press(keys, node.began_ns + round(change_s * NANO))
             self._prompted_s = seconds
+            shown = {**asdict(state), "whole_s": performance.act_s if state.label else performance.rest_s}
         return {
             "name": self._request.name,
             "labels": list(self._request.labels),
@@ -119,7 +120,7 @@ class RecordingSession:
             "awaited": node.awaited,
             "warnings": node.warnings,
             "label": node.annotations.label,
-            "performance": asdict(state) if state is not None else None,
+            "performance": shown,
             "done": node.done or (state is not None and state.over),
         }
 

@@ -9,9 +9,9 @@ const STORED = "studio recording";
 /** The panel for recordings. */
 export class Recorder {
   constructor(color, tell) {
-    Object.assign(this, { color, tell, running: null, allowed: false, chosen: new Map(), known: "", sounded: "", cameAt: 0, buttons: [], ahead: -Infinity, marking: Promise.resolve() });
+    Object.assign(this, { color, tell, running: null, allowed: false, chosen: new Map(), known: "", sounded: "", cameAt: 0, told: "", buttons: [], ahead: -Infinity, marking: Promise.resolve() });
     by("plan").addEventListener("submit", (event) => this.start(event));
-    by("stop").addEventListener("click", () => this.attempt(() => asked("POST", "/api/live/stop", {})));
+    by("stop").addEventListener("click", () => this.ask("stop"));
     by("guided").addEventListener("change", () => (by("numbers").hidden = !by("guided").checked));
     by("name").value = suggested();
     this.restore();
@@ -61,6 +61,18 @@ export class Recorder {
     await this.attempt(() => asked("POST", "/api/live/recording", { name: by("name").value.trim(), topics, labels, plan }));
   }
 
+  /** Asks something of the recording that runs. Where another page has ended it meanwhile, its summary stays. */
+  ask(what, content = {}) {
+    const { running } = this;
+    return this.attempt(async () => {
+      try {
+        await asked("POST", `/api/live/${what}`, content);
+      } catch (error) {
+        if (this.running?.name === running?.name) throw error;
+      }
+    });
+  }
+
   async attempt(work) {
     this.say("");
     try {
@@ -77,7 +89,7 @@ export class Recorder {
 
   /** What the recording that runs says several times a second; null where none does. */
   state(found) {
-    const begins = found && !this.running;
+    const begins = found && found.name !== this.running?.name; // also where another one began while the page was away
     Object.assign(this, { running: found, cameAt: performance.now() });
     document.body.classList.toggle("recording", Boolean(found));
     by("running").hidden = !found;
@@ -127,7 +139,7 @@ export class Recorder {
   /** Marks at the time of the tap or key, however late the studio hears of it; one after the other, in their order. */
   mark(label, pressed) {
     const at = Math.max(pressed / 1000 + this.ahead, 0);
-    this.marking = this.marking.then(() => this.attempt(() => asked("POST", "/api/live/mark", { label, at })));
+    this.marking = this.marking.then(() => this.ask("mark", { label, at }));
     return this.marking; // the state says that it was taken
   }
 
@@ -144,20 +156,15 @@ export class Recorder {
     const performance_ = this.running?.performance;
     by("banner").hidden = !performance_;
     if (!performance_) return;
-    const { label, left_s, following, number, count } = performance_;
+    const { label, left_s, whole_s, following, number, count } = performance_;
     const left = Math.max(left_s - (performance.now() - this.cameAt) / 1000, 0);
-    const whole = label ? this.length("act_s") : this.length("rest_s");
     by("banner").classList.toggle("act", Boolean(label));
     by("banner").style.setProperty("--own", this.color(label || following));
     by("prompt").textContent = label ? label : following ? `next: ${following}` : "done";
     by("left").textContent = label ? `${left.toFixed(1)} s` : following ? `in ${Math.ceil(left)}` : "";
-    by("part").value = whole ? 1 - Math.min(left / whole, 1) : 0;
+    by("part").value = 1 - Math.min(left / whole_s, 1);
     by("then").textContent = label ? (following ? `then ${following} · ${number} of ${count}` : `the last one · ${number} of ${count}`) : `${number} of ${count} done`;
     this.sounds(label, left);
-  }
-
-  length(field) {
-    return Number(by(field).value) || 1;
   }
 
   /** A high tone where an activity begins, a low one where it ends, ticks in the last seconds before. */
@@ -187,7 +194,9 @@ export class Recorder {
 
   /** A recording has ended: what is in it, and where it can be annotated. */
   async recorded({ name, path, messages, marked, lacking, slow, problem }) {
-    by("name").value = suggested();
+    if (this.told === path) return; // before this page was out of sight
+    this.told = path;
+    if (by("name").value === name || /^take-[\d-]+$/.test(by("name").value)) by("name").value = suggested(); // not what another writes
     const wrong = [problem, ...lacking, ...slow].filter(Boolean);
     this.say(`${name}: ${messages} messages, ${marked} marks, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
     const { number, why } = await asked("POST", "/api/live/recorded", {});

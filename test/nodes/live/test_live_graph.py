@@ -248,6 +248,22 @@ def test_a_rate_that_is_too_low_is_told_while_it_is_recorded(graph: LiveGraph, r
     graph.stop()
 
 
+def test_whoever_comes_back_is_told_what_was_recorded(graph: LiveGraph, robot: Robot) -> None:
+    first, second, third = Told(), Told(), Told()
+    end = graph.watch(first, {})
+    graph.record("one", ["/skeletons"], ["wave"], {"repeats": 1, "act_s": 0.5, "rest_s": 0.5})
+    first.wait("recording", lambda content: content and content["messages"])
+    assert "recorded" not in first.events
+    end()  # the only page is killed
+    graph.watch(second, {})
+    state = second.wait("recording")
+    assert state["name"] == "one" and state["performance"]["whole_s"] == 0.5
+    summary = second.wait("recorded")
+    assert (summary["name"], summary["marked"]) == ("one", 1)
+    graph.watch(third, {})
+    assert third.wait("recorded") == summary
+
+
 def test_a_mark_is_where_it_was_pressed_however_late_it_comes(graph: LiveGraph, robot: Robot, tmp_path: Path) -> None:
     """As of a phone whose network was away for a moment."""
     told = Told()

@@ -214,6 +214,63 @@ def test_keys_mark_too(robot: Robot, address: str, tmp_path: Path) -> None:
         assert [row.label for row in read_annotations(tmp_path / "keys" / "annotations.csv")] == ["squat"]
 
 
+HOLD_MARKS = """() => {
+  window.taps = [];
+  document.getElementById("marks").addEventListener("click", ({ timeStamp }) => window.taps.push(timeStamp));
+  const own = window.fetch;
+  window.fetch = async (path, ...more) => {
+    if (window.taps.length < 3 && path.includes("mark")) await new Promise((go) => (window.release = go));
+    return own(path, ...more);
+  };
+}"""
+
+
+def test_a_mark_is_where_it_was_tapped_however_slow_the_network_is(robot: Robot, address: str, tmp_path: Path) -> None:
+    with browser_context(address) as context:
+        page = visit(context, address)
+        page.fill("#name", "slow")
+        page.fill("#labels", "wave")
+        page.uncheck("#guided")
+        page.click("#start")
+        page.wait_for_selector("#marks button")
+        page.evaluate(HOLD_MARKS)
+        for _ in range(3):
+            page.click("#marks button")
+            page.wait_for_timeout(300)
+        page.evaluate("release()")
+        page.wait_for_selector("#marks button[aria-pressed=true]")
+        page.click("#marks button")
+        page.wait_for_selector("#marks button[aria-pressed=false]")
+        page.click("#stop")
+        says(page, "#summary", "2 marks")
+        taps_ms = page.evaluate("taps")
+        borders = [each for row in read_annotations(tmp_path / "slow" / "annotations.csv")
+                   for each in (row.start_ns, row.end_ns)]  # fmt: skip
+        expected = [at_ms - taps_ms[0] for at_ms in taps_ms]
+        assert [(each - borders[0]) / 1e6 for each in borders] == pytest.approx(expected, abs=30)
+
+
+def test_two_browsers_end_one_recording_and_a_killed_one_sees_what_it_has(robot: Robot, address: str) -> None:
+    with browser_context(address, DESKTOP, ("422",)) as context:
+        page, other = visit(context, address), visit(context, address)
+        page.fill("#name", "both")
+        page.fill("#labels", "wave")
+        page.uncheck("#guided")
+        other.fill("#name", "mine")
+        page.click("#start")
+        for each in (page, other):
+            says(each, "#progress", "both: ")
+        other.evaluate("() => { document.getElementById('stop').click(); document.getElementById('stop').click(); }")
+        for each in (page, other):
+            says(each, "#summary", "Look at the marks")
+            assert each.text_content("#summary").startswith("both: ")
+        assert other.input_value("#name") == "mine"
+        page.close()
+        again = context.new_page()
+        again.goto(f"{address}/pages/live.html")
+        says(again, "#summary", "Look at the marks")
+
+
 NOTE_PROMPTS = """() => {
   window.prompts = [];
   const prompt = document.getElementById("prompt");
