@@ -1,12 +1,16 @@
-"""Draws docs/studio.png and docs/studio_teach.png: pages of the studio in headless Chromium, over drawn people.
+"""Draws docs/studio.png, studio_teach.png, live.jpg and phone.png: pages of the studio in headless Chromium.
 
-Loads torch, which takes some seconds. The line for a terminal is shown as it is printed in a workspace.
+The first two are over drawn people; the teaching loads torch, which takes some seconds. The line for a terminal is
+shown as it is printed in a workspace. The last two are of a running graph, in which the demo's sample clip is played.
 
-    python docs/studio_figures.py
+    co-perception weights fetch sports2d_demo movenet_multipose
+    python docs/studio_figures.py [annotate] [teach] [live]
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +23,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "test")]
 
 from helpers.bag_writer import SECOND, T0, Frame, Person, write_bag  # noqa: E402
 from helpers.drawn_people import Figure, recording  # noqa: E402
-from helpers.studio_browser import DESKTOP, browser_context, served  # noqa: E402
+from helpers.studio_browser import DESKTOP, PHONE, browser_context, served  # noqa: E402
 
 from co_perception.commands.studio_endpoints import workshop  # noqa: E402
 from co_perception.data.annotations.intervals import Interval, write_annotations  # noqa: E402
@@ -30,6 +34,11 @@ from co_perception.studio.recording_annotations import AnnotatedRecording, Propo
 RATE_HZ, PATIENCE_MS, WIDTH = 15, 900_000, 992
 SHOW_LINE = """() => { document.querySelector("#taught pre").textContent =
   "ros2 run co_perception skeleton_activity_node --ros-args -p model_path:=/home/me/studio/gallery/mine"; }"""
+
+
+UNTIL_S, ACT_S, REST_S = 3.4, 5, 1
+LEAST_HZ = 10.0  # at which all has to come
+LABELS = "walk, jump, stand still"
 
 
 class RunningNode:
@@ -98,9 +107,42 @@ def teach_page(folder: Path) -> None:
         page.screenshot(path=HERE / "studio_teach.png", full_page=True)
 
 
+def live_page(folder: Path) -> None:
+    """The page at a desk and on a phone, while the clip is played and recorded."""
+    from replayed_clip import replaying_robot
+
+    from co_perception.nodes.live.live_graph import LiveGraph
+
+    graph = LiveGraph(folder=folder)
+    with ExitStack() as stack:
+        robot = stack.enter_context(replaying_robot(UNTIL_S))
+        address = stack.enter_context(served(application([], LivePage(graph).endpoints())))
+        stack.callback(graph.close)
+        desk = stack.enter_context(browser_context(address, DESKTOP))
+        phone = desk.browser.new_context(viewport=PHONE, has_touch=True)
+        pages = [context.new_page() for context in (desk, phone)]
+        for page in pages:
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(f"{address}/pages/live.html")
+            page.wait_for_function("() => document.getElementById('activity').textContent.includes('/activity')")
+        for field, value in {"name": "monday", "labels": LABELS, "act_s": str(ACT_S), "rest_s": str(REST_S)}.items():
+            pages[0].fill(f"#{field}", value)
+        pages[0].click("#start")
+        robot.plays.set()
+        robot.ended.wait(60)
+        pages[0].screenshot(path=folder / "live.jpg", type="jpeg", quality=85)
+        pages[1].screenshot(path=folder / "phone.png")
+        health = str(pages[0].evaluate("() => document.getElementById('lines').innerText"))
+    rates_hz = [float(found) for found in re.findall(r"come ([\d.]+) times a second", health)]
+    if len(rates_hz) < 3 or min(rates_hz) < LEAST_HZ:
+        raise RuntimeError(f"this machine is too busy to play the clip: {health}")
+    for name in ("live.jpg", "phone.png"):
+        shutil.copy(folder / name, HERE)
+
+
 def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, draw in (("annotate", annotate_page), ("teach", teach_page)):
+        for name, draw in (("annotate", annotate_page), ("teach", teach_page), ("live", live_page)):
             if not arguments or name in arguments:
                 (Path(folder) / name).mkdir()
                 draw(Path(folder) / name)
