@@ -147,6 +147,7 @@ class SkeletonMetadata(Metadata):
     groups: tuple[str, ...] = ()  # of each class, see `SkeletonVariant`
     width: int = 0  # of a `TemporalVariant`
     dilations: tuple[int, ...] = ()
+    body_memory: int = 0
     memory: int = 0  # of a `GalleryVariant`
     dims: int = 0
 

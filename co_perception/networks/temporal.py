@@ -19,12 +19,12 @@ from co_perception.continual.history import History
 from co_perception.continual.layer import TIME, Frames, Streaming
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Clock, Signal, Timing
+from co_perception.networks.body_change import CHANGES, PLACED, BodyChange
 from co_perception.networks.checkpoints import load_strictly, unwrap
 from co_perception.networks.variants_skeleton import COTCN, TemporalVariant
 from co_perception.skeletons.layouts import layout
 
 FARTHEST, FASTEST = 3.0, 0.5  # torsos, and torsos per frame: what is more is damage
-PLACED = 6  # channels of `normalize.placed`
 JOINT_FEATURES, PLACE_FEATURES = 5, 2
 
 
@@ -99,13 +99,17 @@ class CoTcn(co.Sequential):
     def __init__(self, variant: TemporalVariant = COTCN) -> None:
         joints, width = len(layout(variant.layout)), variant.width
         features = JOINT_FEATURES * joints + PLACE_FEATURES
+        motion: Streaming = JointMotion(joints)
+        if variant.body_memory:
+            features += CHANGES
+            motion = co.Parallel({"joints": motion, "body": BodyChange(joints, variant.body_memory)}, reduce="concat")
         blocks = OrderedDict(
             (f"block{number + 1}", _block(width, variant.kernel, dilation, variant.dropout))
             for number, dilation in enumerate(variant.dilations)
         )
         super().__init__(
             OrderedDict(
-                motion=JointMotion(joints),
+                motion=motion,
                 data_bn=nn.BatchNorm1d(features),
                 embed=co.Conv1d(features, width, 1),
                 bn=nn.BatchNorm1d(width),

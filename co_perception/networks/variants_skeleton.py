@@ -142,10 +142,13 @@ class TemporalVariant(SkeletonVariant):
     Attributes:
         width: channels of its layers.
         dilations: frames between the taps of each convolution.
+        body_memory: frames after which the size and the heights of a body are forgotten that it is compared with, see
+            `networks.body_change`; 0: it is compared with none.
     """
 
     width: int = 128
     dilations: tuple[int, ...] = (1, 2, 4, 8)
+    body_memory: int = 0
     mixers: tuple[str, ...] = ()
     channels: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.everyday import bodies as body
-from recipes.everyday import transitions
+from recipes.everyday import floor, transitions
 from recipes.everyday.drawing import (
     ACTION,
     ARMS,
@@ -38,6 +38,9 @@ from recipes.everyday.take_pool import TakePool
 SEATED_BENDS = 0.2  # share of seated windows in which somebody bends down, to pick something up
 SAT = 0.5  # share of people who sit and do nothing whose body sat in a take
 STRIKING = tuple(CLASS[ARMS, name] for name in ("punching", "pushing", "throwing"))  # nobody who sits does
+ON_FLOOR = 0.25  # share of people who sit that have no chair
+KNEES_UP = 0.35  # share of people who lie
+SINKING = 0.4  # share of falls in which the body sinks down instead of falling over
 LYING_ARMS = (UNKNOWN, 0, WAVING, *RAISING)  # what people do with their arms who lie
 
 
@@ -77,7 +80,7 @@ def compose_seated_idle(people: Floats, goals: NDArray[np.int64], pool: TakePool
     n, frames = len(chosen), people.shape[1]
     if not n:
         return
-    still = body.seated(pool.stills(n, frames, rng), *_on_chair(n, rng))
+    still = body.seated(pool.stills(n, frames, rng), *_sitting(n, rng))
     if len(pool.quiet[SIT]):
         sat = rng.random(n) < SAT
         still[sat] = pool.stills(int(sat.sum()), frames, rng, SIT)
@@ -134,17 +137,20 @@ def compose_transitions(people: Floats, goals: NDArray[np.int64], share: float, 
     goals[chosen] = own
 
 
-def _on_chair(count: int, rng: Random) -> tuple[Floats, Floats, Floats, Floats]:
-    """How people sit, as `bodies.seated` takes it: thighs, knees, shanks and trunk, rad."""
+def _sitting(count: int, rng: Random) -> floor.Angles:
+    """How people sit, on a chair or on the floor, as `bodies.seated` takes it."""
     thighs, knees = rng.normal(0, 0.2, (count, 1)), rng.normal(0.15, 0.2, (count, 2))
-    return thighs, knees, rng.normal(0, 0.3, (count, 2)), rng.normal(0.05, 0.2, (count, 1))
+    chair = thighs, knees, rng.normal(0, 0.3, (count, 2)), rng.normal(0.05, 0.2, (count, 1))
+    low = rng.random((count, 1)) < ON_FLOOR
+    one, two, three, four = (np.where(low, *both) for both in zip(floor.sitting(count, rng), chair, strict=True))
+    return one, two, three, four
 
 
 def compose_seated(people: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> None:
-    """Some standing people sit on a chair and go on with their arms."""
+    """Some standing people sit, on a chair or on the floor, and go on with their arms."""
     chosen = np.flatnonzero(_standing(goals, [0]) & (rng.random(len(people)) < share * 1.3))
     n = len(chosen)
-    people[chosen] = body.seated(people[chosen], *_on_chair(n, rng))
+    people[chosen] = body.seated(people[chosen], *_sitting(n, rng))
     goals[chosen, :, POSTURE] = SIT
     arms = goals[chosen, :, ARMS]
     goals[chosen, :, ARMS] = np.where(np.isin(arms, STRIKING), UNKNOWN, arms)
@@ -170,21 +176,28 @@ def compose_lying(people: Floats, goals: NDArray[np.int64], share: float, rng: R
     drop = np.repeat(np.maximum(rng.uniform(-0.3, 0.6, (n, 1)), 0), frames, 1)
     bent = body.with_knees(people[chosen], drop.astype(np.float32))
     angle = np.repeat(np.deg2rad(rng.uniform(70, 110, (n, 1))), frames, 1)
-    people[chosen] = body.turned(bent, _horizontal(n, rng), angle, body.middle(bent, body.L_HIP, body.R_HIP))
+    flat = body.turned(bent, _horizontal(n, rng), angle, body.middle(bent, body.L_HIP, body.R_HIP))
+    knees_up = rng.random(n) < KNEES_UP
+    flat[knees_up] = body.seated(people[chosen[knees_up]], *floor.lying(int(knees_up.sum()), rng))
+    people[chosen] = flat
     goals[chosen, :, POSTURE] = LIE
     arms = goals[chosen, :, ARMS]
     goals[chosen, :, ARMS] = np.where(np.isin(arms, LYING_ARMS), arms, UNKNOWN)
 
 
 def compose_falls(people: Floats, goals: NDArray[np.int64], share: float, rng: Random) -> None:
-    """Some people who stand or walk fall: an inverted pendulum about the ankles, knees give way, then stillness."""
+    """Some people who stand or walk fall: an inverted pendulum about the ankles, knees give way, then stillness.
+
+    Others sink down and lie back, as one who faints.
+    """
     can = _standing(goals, [0, WALKING, RUNNING])
     chosen = np.flatnonzero(can & (rng.random(len(people)) < share * 1.3))
     n, frames = len(chosen), people.shape[1]
     if not n:
         return
     start = rng.uniform(3, frames - 8, (n, 1))
-    stop = start + rng.uniform(0.6, 1.3, (n, 1)) * RATE_HZ
+    sinking = rng.random(n) < SINKING
+    stop = start + np.where(sinking[:, None], rng.uniform(0.7, 1.6, (n, 1)), rng.uniform(0.6, 1.3, (n, 1))) * RATE_HZ
     at = np.arange(frames)
     # Of its way a falling rod has done little at first: the cosh of the pendulum, brought to 0 .. 1.
     phase = np.clip((at - start) / (stop - start), 0, 1)
@@ -198,11 +211,13 @@ def compose_falls(people: Floats, goals: NDArray[np.int64], share: float, rng: R
     final = np.deg2rad(rng.uniform(75, 100, (n, 1)))
     feet = body.middle(sunk, body.L_ANKLE, body.R_ANKLE)
     fallen = body.turned(sunk, _horizontal(n, rng), (way * final).astype(np.float32), feet)
+    fallen[sinking] = floor.sunk(moving[sinking], phase[sinking].astype(np.float32), rng)
     tremor = smooth((n, frames, 13, 3), 6, rng) * (0.03 * np.sin(np.pi * np.clip(phase, 0, 1)))[..., None, None]
     people[chosen] = fallen + tremor.astype(np.float32)
-    falling = (way * final > 0.25) & (at < stop + 4)
+    gone = np.where(sinking[:, None], phase * 0.9, way * final)
+    falling = (gone > 0.25) & (at < stop + 4)
     lying = at >= stop - 1
-    before = way * final <= 0.08
+    before = gone <= 0.08
     goals[chosen, :, MOTION] = np.where(
         falling, FALLING, np.where(lying, 0, np.where(before, goals[chosen, :, MOTION], UNKNOWN))
     )

@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 NONE_NAMES = {"motion": "no_motion", "arms": "no_gesture"}  # of a group's none beside the labels of other groups
 SHORT = ("kicking", "pointing", "throwing", "punching", "pushing")  # acts that may last half a second
-HELD_S = 0.4  # after the end of such an act it is told still, or it could hardly be told at all
+HELD_S = 0.7  # after the end of such an act it is told still, or it could hardly be told at all
 RISE = 0.25  # torsos a second: slower than that nobody sits down or stands up
 UNKNOWN = -1  # target of a frame of which nothing is known
 RAISING = "raising"  # of the arm that the joints show

@@ -37,6 +37,7 @@ VARIANT = dataclasses.replace(
     COTCN,
     width=128,
     dropout=0.05,
+    body_memory=60,
     classes=sum(map(len, GROUPS.values())),
     labels="",
     groups=tuple(name for name, classes in GROUPS.items() for _ in classes),
