@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NONE_NAMES = {"motion": "no_motion", "arms": "no_gesture"}  # of a group's none beside the labels of other groups
 SHORT = ("kicking", "pointing", "throwing", "punching", "pushing")  # acts that may last half a second
 HELD_S = 0.7  # after the end of such an act it is told still, or it could hardly be told at all
+LOW = 0.35  # torsos by which the shoulders of one who picks something up are lower than before
 RISE = 0.25  # torsos a second: slower than that nobody sits down or stands up
 UNKNOWN = -1  # target of a frame of which nothing is known
 RAISING = "raising"  # of the arm that the joints show
@@ -44,6 +45,7 @@ class Act:
         posture: of the whole take; two are the one at its beginning and the one at its end; none: unknown.
         held: the label holds for the whole take, not from the first to the last movement.
         changes_height: of motion it holds only while the shoulders go up or down: clips begin before and end after it.
+        in_turn: motion holds while the shoulders are low, arms from then on: something is picked up and thrown.
     """
 
     motion: str | None = NONE
@@ -51,6 +53,7 @@ class Act:
     posture: tuple[str, ...] = ("standing",)
     held: bool = False
     changes_height: bool = False
+    in_turn: bool = False
 
 
 OTHER = Act()
@@ -59,6 +62,7 @@ SIT_DOWN = Act("sitting_down", posture=("standing", "sitting"))
 STAND_UP = Act("standing_up", posture=("sitting", "standing"))
 BEND, SQUAT, KICK = Act("bending"), Act("squatting", arms=None, posture=()), Act("kicking", arms=None)
 JUMP = Act("jumping", arms=None)
+PICK_UP_AND_THROW = Act("bending", "throwing", in_turn=True)
 LEFT_OUT = Act(None, None, ())
 
 
@@ -70,7 +74,7 @@ ACTS: dict[str, Mapping[str, Act]] = {
     "utd_mhad": {
         "wave": _arms("waving"), "clap": _arms("clapping"), "throw": _arms("throwing"), "boxing": _arms("punching"),
         "push": _arms("pushing"), "jog": RUN, "walk": WALK, "sit to stand": STAND_UP, "stand to sit": SIT_DOWN,
-        "squat": SQUAT, "basketball shoot": Act(arms=None), "bowling": LEFT_OUT, "pick up and throw": LEFT_OUT,
+        "squat": SQUAT, "basketball shoot": Act(arms=None), "bowling": LEFT_OUT, "pick up and throw": PICK_UP_AND_THROW,
         "lunge": Act(None, NONE, ()),
     },
     "kinder_gator": {
@@ -153,6 +157,8 @@ def act_of(take: Take) -> Act:
 def label_of(take: Take) -> str | None:
     """The one class of motion or arms that a take shows; NONE for another act, None where that is not known."""
     act = act_of(take)
+    if act.in_turn:
+        return None
     for name in (act.motion, act.arms):
         if name not in (None, NONE):
             return f"raising_{raised_side(take)}" if name == RAISING else name
@@ -166,6 +172,8 @@ def targets(take: Take) -> NDArray[np.int8]:
     its first quarter of a second nobody can tell.
     """
     act, frames = act_of(take), len(take)
+    if act.in_turn:
+        return _in_turn(take, act)
     found = np.full((frames, len(GROUPS)), UNKNOWN, np.int8)
     first, last = (0, frames) if act.held else moving_span(take)
     onset = min(first + round(take.rate_hz * 0.25), last) if first else first
@@ -186,13 +194,39 @@ def targets(take: Take) -> NDArray[np.int8]:
 
 def _changing_height(take: Take) -> NDArray[np.bool_]:
     """Frames (T,) in which the shoulders go up or down by `RISE` torsos a second at least, over a sixth of a second."""
-    joints = {name: take.joints[:, JOINTS.index(name)] for name in JOINTS}
-    shoulders = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
-    hips = (joints["left_hip"] + joints["right_hip"]) / 2
-    torso = np.nanmedian(np.linalg.norm(shoulders - hips, axis=-1))
+    shoulders, torso = _shoulders(take)
     width = max(round(take.rate_hz / 6), 1)
     speed = np.abs(np.gradient(shoulders[:, 1])) * take.rate_hz
     return np.asarray(np.convolve(speed, np.ones(width) / width, "same") > RISE * torso)
+
+
+def _shoulders(take: Take) -> tuple[NDArray[np.floating], float]:
+    """The middle of the shoulders, (T, 2 or 3), y downwards, and the length of the torso."""
+    joints = {name: take.joints[:, JOINTS.index(name)] for name in JOINTS}
+    shoulders = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
+    hips = (joints["left_hip"] + joints["right_hip"]) / 2
+    return shoulders, float(np.nanmedian(np.linalg.norm(shoulders - hips, axis=-1)))
+
+
+def _in_turn(take: Take, act: Act) -> NDArray[np.int8]:
+    """Targets (T, 3) of a take in which the arms begin to act when the body is upright again; see `targets`."""
+    found = np.full((len(take), len(GROUPS)), UNKNOWN, np.int8)
+    motion, arms = (GROUPS[group].index(str(name)) for group, name in (("motion", act.motion), ("arms", act.arms)))
+    shoulders, torso = _shoulders(take)
+    drop = (shoulders[:, 1] - np.nanpercentile(shoulders[:, 1], 10)) / torso
+    low = np.flatnonzero(drop > LOW)
+    first, last = moving_span(take)
+    if not len(low):
+        return found
+    begin, end, quarter = int(low[0]), int(low[-1]) + 1, round(take.rate_hz * 0.25)
+    found[:, 0] = GROUPS["posture"].index("standing")
+    found[begin:end, 0] = np.where(drop[begin:end] > 1, UNKNOWN, found[begin:end, 0])  # some squat for it
+    found[: max(first - round(take.rate_hz * 0.1), 0), 1:] = 0
+    found[begin:end, 1], found[: end - quarter, 2] = motion, 0
+    found[end + quarter :, 1] = 0
+    found[end + quarter : last + round(HELD_S * take.rate_hz), 2] = arms
+    found[last + round(take.rate_hz) :, 2] = 0
+    return found
 
 
 def _set_postures(found: NDArray[np.int8], names: tuple[str, ...], first: int, last: int) -> None:

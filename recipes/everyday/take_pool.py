@@ -124,7 +124,9 @@ def _chances(takes: Sequence[Take]) -> Floats:
 
     Takes of other acts, and those of which only a part is known, come as often as five labels and as one and a half.
     """
-    pairs = [(str(label_of(take)), take.dataset) for take in takes]
+    # What is picked up and thrown counts as a bend: it is the only one in reach of a hand on the floor.
+    names = [str(act_of(take).motion if act_of(take).in_turn else label_of(take)) for take in takes]
+    pairs = [(name, take.dataset) for name, take in zip(names, takes, strict=True)]
     counts = Counter(pairs)
     weights = np.zeros(len(takes))
     labels = Counter(name for name, _ in pairs)
