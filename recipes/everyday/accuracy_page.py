@@ -136,12 +136,13 @@ def videos(found: Mapping[str, Any]) -> Iterator[str]:
     for name, group, label, aim in wanted:
         most = ", ".join(f"{answer} {share:.2f}" for answer, share in list(shares(rows, group, name).items())[:4])
         yield f"| {name} | {group} | {right_share(rows, group, name, label):.2f} | {aim} | {most} |"
-    right = np.mean([name == other for name, other in told])
-    wrong = np.mean([other not in ("", name) for name, other in told])
+    right, wrong = _right_and_wrong(told)
+    surely = _right_and_wrong([tuple(pair) for pair in found["gestures in a row"]])
     yield ""
     yield (
         f"UT-Interaction, of {len(told)} clips in which somebody kicks, points, punches or pushes: the right one of "
-        f"these four is told longest in {right:.2f} (aim .75), a wrong one in {wrong:.2f} (aim .10). {_pairs(told)}."
+        f"these four is told longest in {right:.2f} (aim .75), a wrong one in {wrong:.2f} (aim .10). {_pairs(told)}. "
+        f"Where only answers count that hold for a third of a second: {surely[0]:.2f} and {surely[1]:.2f}."
     )
     if "idle" in found:
         idle = found["idle"]
@@ -152,6 +153,12 @@ def videos(found: Mapping[str, Any]) -> Iterator[str]:
             f"confidences of joints halved {found['halved confidences']:.3f} of the answers are others, with all of "
             f"them set to 1 {found['confidences of 1']:.3f} (aim .02)."
         )
+
+
+def _right_and_wrong(told: Sequence[tuple[str, ...]]) -> tuple[float, float]:
+    """Shares of pairs (what is done, what is told) that are right, and that are wrong and not silent."""
+    right = np.mean([name == other for name, other in told])
+    return float(right), float(np.mean([other not in ("", name) for name, other in told]))
 
 
 def _pairs(told: Sequence[tuple[str, ...]]) -> str:

@@ -103,8 +103,13 @@ def daily_life(
     return counts
 
 
-def gestures(learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Frame]]) -> list[tuple[str, str]]:
-    """(what is done, what is told longest of the four) of each clip of UT-Interaction; "" where none is told."""
+def gestures(
+    learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Frame]], least: int = 1
+) -> list[tuple[str, str]]:
+    """(what is done, what is told longest of the four) of each clip of UT-Interaction; "" where none is told.
+
+    An answer counts from the one on with which there are `least` alike in a row.
+    """
     found = []
     for path, frames in clips.items():
         longest = Counter[str]()
@@ -114,7 +119,7 @@ def gestures(learner: ContinualSkeletonLearner, clips: Mapping[str, Sequence[Fra
             before, length = runs.get((subject, each.group), ("", 0))
             length = length + 1 if name == before else 1
             runs[subject, each.group] = name, length
-            if name in FOUR.values() and length >= TOLD:
+            if name in FOUR.values() and length >= least:
                 longest[name] += 1
         found.append((acted(Path(path)), longest.most_common(1)[0][0] if longest else ""))
     return found
@@ -187,6 +192,7 @@ def measured(learner: ContinualSkeletonLearner, folder: Path) -> dict[str, Any]:
     return {
         "daily life": [[*key, count] for key, count in sorted(counts.items())],
         "gestures": [list(pair) for pair in gestures(learner, fights)],
+        "gestures in a row": [list(pair) for pair in gestures(learner, fights, TOLD)],
         "idle": {"answers": answers, "labels": labels},
         "halved confidences": unlike(learner, daily, lambda scores: scores / 2),
         "confidences of 1": unlike(learner, daily, np.ones_like),

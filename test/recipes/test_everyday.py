@@ -71,6 +71,20 @@ def test_an_action_lasts_from_its_first_to_its_last_movement() -> None:
     assert found[64, ARMS] == UNKNOWN  # nobody can tell whether it goes on
 
 
+def test_what_is_picked_up_and_thrown_is_a_bend_first_and_a_throw_then() -> None:
+    one = take("pick up and throw", frames=120)
+    joints = one.joints.copy()
+    upper = [joint for joint in range(13) if joint not in (body.L_KNEE, body.R_KNEE, body.L_ANKLE, body.R_ANKLE)]
+    joints[20:50, upper, 1] += 0.4 * np.sin(np.linspace(0, np.pi, 30))[:, None]  # down and up again
+    joints[60:80, body.R_WRIST, 0] += np.sin(np.linspace(0, np.pi, 20))  # and the arm swings
+    found = targets(dataclasses.replace(one, joints=joints.astype(np.float32)))
+    bending, throwing = GROUPS["motion"].index("bending"), GROUPS["arms"].index("throwing")
+    assert (found[28:42, MOTION] == bending).all() and (found[28:38, ARMS] == 0).all()
+    assert (found[60:78, MOTION] == 0).all() and (found[60:78, ARMS] == throwing).all()
+    assert not (found[:, MOTION] == bending)[50:].any() and not (found[:, ARMS] == throwing)[:45].any()
+    assert label_of(one) is None  # a take has one label, and this one would have two
+
+
 def test_the_arm_that_is_raised_is_found_in_the_joints() -> None:
     assert label_of(take("Raise your hand", dataset="kinder_gator")) == "raising_left"
     assert label_of(take("Draw a circle", dataset="kinder_gator")) == "none"
@@ -406,6 +420,7 @@ def test_the_page_says_what_was_measured() -> None:
         "video": {
             "daily life": daily,
             "gestures": [["kicking", "kicking"], ["punching", ""]],
+            "gestures in a row": [["kicking", ""], ["punching", "pushing"]],
             "idle": {"answers": 200, "labels": 3},
             "halved confidences": 0.01,
             "confidences of 1": 0.0,
@@ -419,6 +434,7 @@ def test_the_page_says_what_was_measured() -> None:
     assert "| Sitting | posture | 0.75 | .90 | sitting 0.75, UNCERTAIN 0.25 |" in text
     assert "in 0.015 of 200 answers" in text and "halved 0.010 of the answers are others" in text
     assert "told longest in 0.50 (aim .75), a wrong one in 0.00" in text
+    assert "hold for a third of a second: 0.00 and 0.50." in text
     assert "| network | 0.67 (" in text and "| nw_ucla | 2 | 0.67 (" in text and "| jhmdb, nothing of it" in text
 
 
