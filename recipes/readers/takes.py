@@ -6,7 +6,9 @@ Data sets differ in joints, axes, units and file formats. Here all have the thir
 
 from __future__ import annotations
 
+import shutil
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -160,11 +162,17 @@ def unpacked(data: Path, name: str, cache: Path) -> Path:
             f"no {name}, {name}.npz or {name}.tar.xz in {data}: get the set from its authors (docs/recipes.md)"
         )
     if not target.exists():
-        part = cache / f"{name}.part"
+        cache.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=cache))
         with tarfile.open(archive) as tar:
             members = list(_bounded(tar, archive))
             tar.extractall(part, members=members, filter="data")
-        part.rename(target)
+        try:
+            part.rename(target)
+        except OSError:  # another process was quicker
+            shutil.rmtree(part)
+            if not target.exists():
+                raise
     return target
 
 

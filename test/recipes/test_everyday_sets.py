@@ -226,3 +226,23 @@ def test_the_published_sets(name: str, tmp_path: Path) -> None:
     reader = getattr(kinect_sets, name, None) or getattr(video_sets, name)
     takes, _ = reader(unpacked(where, name, tmp_path))
     assert (len(takes), len({take.person for take in takes})) == COUNTS[name]
+
+
+def test_an_archive_that_two_processes_unpack_at_once_is_there_for_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("here")
+    with tarfile.open(tmp_path / "both.tar.xz", "w:xz") as tar:
+        tar.add(tmp_path / "a.txt", "a.txt")
+    cache, rename = tmp_path / "cache", Path.rename
+    other = []
+
+    def later(part: Path, target: Path) -> Path:
+        if not other:
+            other.append(target)
+            unpacked(tmp_path, "both", cache)  # the other process comes in between
+        return rename(part, target)
+
+    monkeypatch.setattr(Path, "rename", later)
+    assert (unpacked(tmp_path, "both", cache) / "a.txt").read_text() == "here"
+    assert [path.name for path in cache.iterdir()] == ["both"]
