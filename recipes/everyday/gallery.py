@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from recipes.everyday.estimator import estimated, seen_from_anywhere
 from recipes.everyday.labels import NONE, label_of, moving_span
 from recipes.everyday.measure import SEEN
 from recipes.everyday.sets import test_takes, train_takes
-from recipes.everyday.training import network_input
+from recipes.everyday.training import VARIANT, network_input
 from recipes.readers.takes import Take
 
 Floats = NDArray[np.floating]
@@ -234,7 +234,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     folder = shipped("cotcn_everyday")
-    network = CoGallery(COGALLERY).eval()
+    network = CoGallery(replace(COGALLERY, body_memory=VARIANT.body_memory)).eval()
     weights = load_file(folder / "weights.safetensors")
     network.load_state_dict({**network.state_dict(), **{n: v for n, v in weights.items() if not n.startswith("fc.")}})
     parts = {
