@@ -20,9 +20,9 @@ Data, all with terms that allow training and sharing what was learned: UTD-MHAD 
 its authors say), the adults of Kinder-Gator (2018; README: for use in animation and recognition), JHMDB joints of split
 1, training part (HMDB51: CC BY 4.0), UI-PRMD (2018, PDDL 1.0), Vicon Physical Action (UCI, CC BY 4.0 as UCI states),
 eight activities of CMU motion capture (free for all uses), held poses of lzq (Apache-2.0). They are 3,182 takes of 38
-named people and of others without names. Joints in space are seen by drawn cameras; people who sit
-or lie and gesture, idle people, people on the floor, gestures, short acts of the whole body, ways down and up are composed; falls are simulated
-(`recipes/everyday`, docs/recipes.md). Nothing of `test/` or of any video that is reported was trained on.
+named people and of others without names. Joints in space are seen by drawn cameras; people who sit or lie and gesture,
+idle people, people on the floor, gestures, short acts of the whole body, ways down and up are composed; falls are
+simulated (`recipes/everyday`, docs/recipes.md). Nothing of `test/` or of any video that is reported was trained on.
 
 Split and figures, by `make accuracy` ({settings}): folds by person, the same settings in all. The weights here were
 trained once more on everybody; temperatures, biases and thresholds come from a fold whose people were not trained on.
