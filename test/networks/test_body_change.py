@@ -73,7 +73,8 @@ def test_a_stream_is_the_clip() -> None:
 
 def test_the_unit_and_the_place_in_the_picture_do_not_matter() -> None:
     joints = walkers()
-    elsewhere = joints * np.float32([0.01, 0.01, 1]) - np.float32([9, 7, 0]) * (joints[..., 2:] > 0)
+    scale, shift = np.array([0.01, 0.01, 1], np.float32), np.array([9, 7, 0], np.float32)
+    elsewhere = joints * scale - shift * (joints[..., 2:] > 0)
     one, other = (BodyChange(13, MEMORY).clip(network_input(each)) for each in (joints, elsewhere))
     torch.testing.assert_close(one, other, atol=2e-4, rtol=0)
 

@@ -235,7 +235,7 @@ def test_an_archive_that_two_processes_unpack_at_once_is_there_for_both(
     with tarfile.open(tmp_path / "both.tar.xz", "w:xz") as tar:
         tar.add(tmp_path / "a.txt", "a.txt")
     cache, rename = tmp_path / "cache", Path.rename
-    other = []
+    other = list[Path]()
 
     def later(part: Path, target: Path) -> Path:
         if not other:

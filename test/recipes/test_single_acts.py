@@ -56,7 +56,7 @@ def test_a_window_has_one_act_and_none_before_and_long_after_it(action: str, lab
 
 def test_a_short_act_is_told_for_a_moment_after_its_end() -> None:
     one = boxer()
-    found = targets(replace(one, joints=np.concatenate([one.joints, one.joints[-30:]])))
+    found = targets(replace(one, joints=np.concatenate([one.joints, one.joints[-1:].repeat(30, 0)])))
     punching = GROUPS["arms"].index("punching")
     told = np.flatnonzero(found[:, ARMS] == punching)
     assert 90 + HELD_S * 30 <= told[-1] <= 104 + HELD_S * 30
