@@ -15,7 +15,7 @@ from co_perception.continual.timing import Clock, Signal, Timing
 PLACED = 6  # channels of `normalize.placed`
 CHANGES = 5  # features
 MOST = 3.0  # torsos, of heights and breadths
-SIZE, TOP, BOTTOM, KNOWN = range(4)  # of a state
+KNOWN = 3  # of a state: the longest torso, the highest and the lowest place of the hips; then 1 if there is any
 
 
 class BodyChange(Streaming):
@@ -47,14 +47,13 @@ class BodyChange(Streaming):
         return f"memory={self.memory}"
 
     def clip(self, x: Tensor) -> Tensor:
-        middle, extent, there = _measured(x)
-        return self._through(middle, extent, there, x.new_zeros(x.shape[0], KNOWN + 1))[0]
+        return self._through(*_measured(x), x.new_zeros(x.shape[0], KNOWN + 1))[0]
 
     def stream(self, x: Tensor, past: Tensor, clock: Clock) -> tuple[Tensor, Tensor]:
-        middle, extent, there = _measured(x)
+        now, extent, there = _measured(x)
         if not clock.settled:
             there = there * clock.inside(x.shape[TIME])[:, None]
-        return self._through(middle, extent, there, past)
+        return self._through(now, extent, there, past)
 
     def unrolled(self, frames: Frames, past: Tensor, clock: Clock) -> tuple[Frames, Tensor]:
         answers, past = self.stream(torch.stack(frames, TIME), past, clock)
@@ -74,31 +73,31 @@ class BodyChange(Streaming):
     def settles(self, lag: int) -> int:
         return lag
 
-    def _through(self, middle: Tensor, extent: Tensor, there: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def _through(self, now: Tensor, extent: Tensor, there: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, 5, T) of what `_measured` gives of frames, and the state (B, 4) after the last."""
-        height, size = middle[:, 1:2], middle[:, 2:3]
-        now = torch.cat([size, -height, height], 1)  # the top is where y is least
         states = []
         for own, real in zip(now.unbind(TIME), there.unbind(TIME), strict=True):
             state = self._advanced(state, own, real)
             states.append(state)
-        after = torch.stack(states, TIME)
-        largest = after[:, SIZE : SIZE + 1] + (1 - after[:, KNOWN:])  # never zero
-        heights = (after[:, TOP:KNOWN] - now[:, TOP:]) / largest
-        lengths = torch.cat([heights, extent * size / largest], 1)
-        return torch.cat([size / largest, torch.clamp(lengths, max=MOST)], 1) * there, state
+        after, size = torch.stack(states, TIME), now[:, :1]
+        largest = after[:, :1] + (1 - after[:, KNOWN:])  # never zero
+        lengths = torch.cat([after[:, 1:KNOWN] - now[:, 1:], extent * size], 1) / largest
+        return torch.cat([size / largest, torch.relu(MOST - lengths) * -1 + MOST], 1) * there, state
 
     def _advanced(self, state: Tensor, now: Tensor, there: Tensor) -> Tensor:
         """The state (B, 4) after a frame whose own extremes are `now` (B, 3), 1 in `there` (B, 1) with a person."""
         before, known = state[:, :KNOWN], state[:, KNOWN:]
-        before = now + (before - now) * known
-        extremes = now + torch.relu((before - now) * (1 - 1 / self.memory))
-        return torch.cat([state[:, :KNOWN] + (extremes - state[:, :KNOWN]) * there, known + (1 - known) * there], 1)
+        above = torch.relu((before - now) * known * (1 - 1 / self.memory))
+        after = torch.cat([now + above, there], 1)
+        return state + (after - state) * there
 
 
 def _measured(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of x (B, 6, T, V, 1): middle of the hips and torso (B, 3, T), breadth and height in torsos (B, 2, T), and 1 where
-    somebody is visible (B, 1, T)."""
-    joints, visible, place = x[:, 0:2, ..., 0], x[:, 2:3, ..., 0], x[:, 3:6, ..., 0]
-    count = torch.clamp(visible.sum(-1), min=1)
-    return place.sum(-1) / count, joints.amax(-1) - joints.amin(-1), torch.clamp(visible.sum(-1), max=1)
+    """Of x (B, 6, T, V, 1): torso, height of the hips upwards and downwards (B, 3, T) in its unit, breadth and height of
+    the joints in torsos (B, 2, T), and 1 where somebody is visible (B, 1, T)."""
+    joints, rest = x[:, 0:2, ..., 0], x[:, 2:6, ..., 0].sum(-1)
+    count = rest[:, :1]
+    there = torch.relu(count * -1 + 1) * -1 + 1
+    middle = rest[:, 2:] / (count + 1 - there)
+    now = torch.cat([middle[:, 1:], middle[:, :1] * -1, middle[:, :1]], 1)  # the top is where y is least
+    return now, joints.amax(-1) - joints.amin(-1), there

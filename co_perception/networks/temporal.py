@@ -90,7 +90,7 @@ def _bounded(x: Tensor, most: float) -> Tensor:
 
 def _side_by_side(x: Tensor) -> Tensor:
     """(B, V * C, ...) of x (B, C, ..., V), joint by joint."""
-    return torch.cat(x.unbind(-1), 1)
+    return x.movedim(-1, 1).flatten(1, 2)
 
 
 class CoTcn(co.Sequential):
