@@ -93,8 +93,8 @@ class BodyChange(Streaming):
 
 
 def _measured(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of x (B, 6, T, V, 1): torso, height of the hips upwards and downwards (B, 3, T) in its unit; breadth and height of
-    the joints in torsos (B, 2, T); 1 where somebody is visible (B, 1, T).
+    """Of x (B, 6, T, V, 1): torso, height of the hips upwards and downwards (B, 3, T) in its unit; breadth and height
+    of the joints in torsos (B, 2, T); 1 where somebody is visible (B, 1, T).
     """
     joints, rest = x[:, 0:2, ..., 0], x[:, 2:6, ..., 0].sum(-1)
     count = rest[:, :1]
