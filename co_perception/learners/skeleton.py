@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from co_perception.continual.layer import TIME
 from co_perception.engine.state_tree import State
-from co_perception.learners.base import StepperFactory, host_array
+from co_perception.learners.base import NetworkVariant, StepperFactory, host_array
 from co_perception.learners.bundle_writer import SkeletonNetwork, make_bundle
 from co_perception.learners.metadata import Metadata, SkeletonMetadata, restored
 from co_perception.learners.options import OptionKeywords
@@ -111,6 +111,13 @@ class ContinualSkeletonLearner(TrainableLearner, SkeletonInference):
 
     def _restored(self, saved: Metadata) -> SkeletonVariant:
         return self._with_needs(restored(self.variant, saved))
+
+    def _begun_variant(self, source: NetworkVariant) -> SkeletonVariant:
+        """A causal temporal network has the sizes of the one that it begins with: they differ between models."""
+        if not (isinstance(self.variant, TemporalVariant) and isinstance(source, TemporalVariant)):
+            return self.variant
+        sizes = {name: getattr(source, name) for name in ("width", "dilations", "kernel", "body_memory")}
+        return dataclasses.replace(self.variant, **sizes)
 
     def _with_needs(self, variant: SkeletonVariant) -> SkeletonVariant:
         return variant if self._needs is None else dataclasses.replace(variant, needs=self._needs)

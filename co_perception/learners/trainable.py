@@ -151,6 +151,7 @@ class TrainableLearner(NetworkLearner):
         source.load(path)
         if source.pruned:
             raise ValueError(f"{path} is pruned: start from the model it was derived from, or load() and fit() it")
+        self.variant = self._begun_variant(source.variant)
         self._build()
         body_names = self.model.state_dict().keys() - self.classifier_names()
         body = {name: value for name, value in source.model.state_dict().items() if name in body_names}
@@ -216,6 +217,11 @@ class TrainableLearner(NetworkLearner):
     def _source_variant(self, classes: int) -> NetworkVariant:
         """The record of the network that `start_from` reads weights of."""
         return dataclasses.replace(self.variant, classes=classes)
+
+    def _begun_variant(self, source: NetworkVariant) -> NetworkVariant:
+        """The record of this network after it began with weights of one of the record `source`."""
+        del source
+        return self.variant
 
     @abstractmethod
     def _published_classes(self) -> int:

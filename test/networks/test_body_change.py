@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from co_perception.continual.check import check_streaming
+from co_perception.learners.skeleton import ContinualSkeletonLearner
 from co_perception.networks.body_change import MOST, BodyChange
 from co_perception.networks.temporal import CoTcn
-from co_perception.networks.variants_skeleton import COTCN
+from co_perception.networks.variants_skeleton import COTCN, TemporalVariant
 from co_perception.skeletons.layouts import BODY13
 from co_perception.skeletons.normalize import placed
 
@@ -92,3 +94,23 @@ def test_what_it_cannot_take_is_refused() -> None:
         BodyChange(13, 0)
     with pytest.raises(ValueError, match="expected skeletons"):
         BodyChange(13, 4).init_state(1, (3, 13, 1))
+
+
+def test_a_learner_begins_with_the_shipped_model_and_has_its_memory(tmp_path: Path) -> None:
+    learner = ContinualSkeletonLearner("cotcn", classes=("walk", "wave"))
+    assert isinstance(learner.variant, TemporalVariant) and learner.variant.body_memory == 0
+    learner.start_from("cotcn_everyday")
+    known = ContinualSkeletonLearner("cotcn")
+    known.load("cotcn_everyday")
+    assert isinstance(known.variant, TemporalVariant) and known.variant.body_memory > 0
+    sizes = {"width": 128, "dilations": (1, 2, 4, 8), "body_memory": known.variant.body_memory}
+    assert {name: getattr(learner.variant, name) for name in sizes} == sizes and learner.variant.classes == 2
+    body = {name: value for name, value in known.model.state_dict().items() if not name.startswith("fc.")}
+    own = learner.model.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in body.items())
+    learner._loaded = True
+    learner.save(tmp_path)
+    again = ContinualSkeletonLearner("cotcn")
+    again.load(tmp_path)
+    assert isinstance(again.variant, TemporalVariant) and again.variant.body_memory == known.variant.body_memory
+    assert again.labels == ("walk", "wave")
