@@ -33,6 +33,7 @@ SHOWS = "shows.safetensors"  # beside a gallery's weights: the vector of each sh
 OTHER = "other"  # the last class: none of the activities
 DISCOUNT = 0.9  # of the cosine with an example of `OTHER`: the nearest of many shows, beside means of a few
 LEAST_S = 0.4  # of a show
+FADED = 5  # memories of a body's size after which less than a hundredth is left of it
 PRESENT = 0.5  # share of a show's frames in which the person has to be found
 MOST_SHOWS = 100_000
 
@@ -133,8 +134,8 @@ class Gallery:
 
     @property
     def context(self) -> int:
-        """Frames before one on which its vector depends."""
-        return self._network.receptive_field - 1
+        """Frames before one on which its vector depends, but for a hundredth of a body's size before these."""
+        return self._network.receptive_field - 1 + FADED * self.variant.body_memory
 
     def vectors(self, joints: NDArray[np.float32], layout: str, coordinates: str) -> tuple[Vectors, NDArray[np.bool_]]:
         """(T, dims) of length one for each frame of one person, and (T,) whether the person was found in it.

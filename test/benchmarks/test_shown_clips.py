@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,15 +38,21 @@ def test_both_ways_are_taught_and_asked_the_same(
 
     bags = {pair: [tmp_path / f"{act}_{pair}_{act}" for act in range(6)] for pair in (1, 2)}
     monkeypatch.setattr(shown_clips, "recorded", lambda *_: bags)
+    labels = {0: "other", 1: "other", 2: "kick", 3: "point", 4: "punch", 5: "push"}
+    monkeypatch.setattr(
+        shown_clips, "annotations_beside", lambda bag: [SimpleNamespace(label=labels[int(bag.name[-1])])]
+    )
     monkeypatch.setattr("co_perception.cli.main", main)
     assert shown_clips.main(["--data", str(tmp_path), "--out", str(tmp_path)]) == 0
-    assert [arguments[0] for arguments in called] == ["show", "evaluate", "train", "evaluate"] * 2
-    for teach, ask in zip(called[::2], called[1::2], strict=True):
+    assert [arguments[0] for arguments in called] == ["show", "evaluate", "show", "evaluate", "train", "evaluate"] * 2
+    for way, teach, ask in zip(["acts", "show", "train"] * 2, called[::2], called[1::2], strict=True):
         shown, asked = ({Path(word).name for word in words if word.count("_") >= 2} for words in (teach, ask))
         pairs = [{name.split("_")[1] for name in names if name[0].isdigit()} for names in (shown, asked)]
         assert pairs[0] | pairs[1] == {"1", "2"} and not pairs[0] & pairs[1]
-        assert Path(ask[ask.index("--model") + 1]).name.split("_")[0] == teach[0]
-    assert called[2][-2:] == ["--from", "cotcn_everyday"]
+        assert Path(ask[ask.index("--model") + 1]).name.split("_")[0] == way
+        others = {name for name in shown if name[0].isdigit() and labels[int(name[-1])] == "other"}
+        assert bool(others) == (way != "acts")
+    assert called[4][-2:] == ["--from", "cotcn_everyday"]
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["show", *["0.500"] * 4, "0.200", "0.600", "0.100"] in [line[:8] for line in lines]
     assert ["train", *["0.750"] * 4, "0.200", "0.600", "0.100"] in [line[:8] for line in lines]

@@ -84,7 +84,7 @@ def test_an_activity_is_forgotten(recordings: list[Path], tmp_path: Path, capsys
 
 def test_of_a_long_stream_no_more_is_looked_at_than_reaches_into_a_show(tmp_path: Path) -> None:
     """Vectors of a piece are those of the whole stream."""
-    bag = recording(tmp_path / "long", 1, rounds=3, seconds=6)
+    bag = recording(tmp_path / "long", 1, rounds=6, seconds=6)
     gallery, skipped = Gallery("cotcn_everyday"), Skipped()
     [found] = recordings_of([bag], None, gallery.variant.layout, skipped)
     [stream] = found.streams
