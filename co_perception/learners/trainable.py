@@ -136,6 +136,8 @@ class TrainableLearner(NetworkLearner):
     def start_from(self, path: Path | str | None = None, *, classes: int | None = None) -> None:
         """Load all weights but the classifier's from a model of other classes, to `fit` from there.
 
+        Of a causal temporal network the sizes are taken over, too.
+
         Args:
             path: a saved folder, a checkpoint file, a name of published weights, or None for the network's own.
             classes: how many the checkpoint file has, where that differs from the published network.

@@ -60,11 +60,7 @@ class BodyChange(Streaming):
         return answers.unbind(TIME), past
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> Tensor:
-        if tuple(signal.shape) != (PLACED, self.joints, 1):
-            raise ValueError(
-                f"expected skeletons (C, V, M) = {(PLACED, self.joints, 1)}: joints of one person as "
-                f"normalize.placed gives them, got {tuple(signal.shape)}"
-            )
+        check_placed(signal, self.joints)
         return like.new_zeros(batch_size, KNOWN + 1)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -90,6 +86,15 @@ class BodyChange(Streaming):
         above = torch.relu((before - now) * known * (1 - 1 / self.memory))
         after = torch.cat([now + above, there], 1)
         return state + (after - state) * there
+
+
+def check_placed(signal: Signal, joints: int) -> None:
+    """Raises: ValueError for frames other than one person's joints as of `normalize.placed`, (6, joints, 1)."""
+    if tuple(signal.shape) != (PLACED, joints, 1):
+        raise ValueError(
+            f"expected skeletons (C, V, M) = {(PLACED, joints, 1)}: joints of one person as normalize.placed gives "
+            f"them, got {tuple(signal.shape)}"
+        )
 
 
 def _measured(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

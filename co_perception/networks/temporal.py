@@ -19,7 +19,7 @@ from co_perception.continual.history import History
 from co_perception.continual.layer import TIME, Frames, Streaming
 from co_perception.continual.state import Tree
 from co_perception.continual.timing import Clock, Signal, Timing
-from co_perception.networks.body_change import CHANGES, PLACED, BodyChange
+from co_perception.networks.body_change import CHANGES, PLACED, BodyChange, check_placed
 from co_perception.networks.checkpoints import load_strictly, unwrap
 from co_perception.networks.variants_skeleton import COTCN, TemporalVariant
 from co_perception.skeletons.layouts import layout
@@ -55,11 +55,7 @@ class JointMotion(Streaming):
         return answers, history.push_frames(past, frames)
 
     def init_history(self, batch_size: int, signal: Signal, like: Tensor) -> History:
-        if tuple(signal.shape) != (PLACED, self.joints, 1):
-            raise ValueError(
-                f"expected skeletons (C, V, M) = {(PLACED, self.joints, 1)}: joints of one person as "
-                f"normalize.placed gives them, got {tuple(signal.shape)}"
-            )
+        check_placed(signal, self.joints)
         return history.init(batch_size, 1, signal, like)
 
     def frame_out(self, shape: tuple[int, ...]) -> tuple[int, ...]:
