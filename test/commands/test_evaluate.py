@@ -248,7 +248,6 @@ def test_evaluate_full_disk_is_named_with_the_file_and_the_earlier_run_is_whole(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_same_run_gives_the_same_bytes_alone_in_processes_on_a_cluster_and_in_either_storage(
     model: Path, bags: list[Path], tmp_path: Path
 ) -> None:

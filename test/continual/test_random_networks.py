@@ -190,7 +190,6 @@ def streams_as_plain_torch(case: Case) -> None:
 
 @pytest.mark.slow
 @pytest.mark.hypothesis
-@pytest.mark.timeout(300)
 def test_random_networks_stream_as_plain_torch_in_any_chunks() -> None:
     streams_as_plain_torch()
     assert len(checked) >= 200

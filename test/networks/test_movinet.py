@@ -87,7 +87,6 @@ KINDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", KINDS)
 def test_keeps_the_streaming_contract(kind: str) -> None:
     variant = KINDS[kind]

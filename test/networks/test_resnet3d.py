@@ -56,7 +56,6 @@ def test_published_multiply_adds(variant: ResNet3dVariant) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("variant", BOTH, ids=lambda v: v.name)
 def test_keeps_the_streaming_contract(variant: ResNet3dVariant) -> None:
     reduced = small(variant, blocks=(1, 2, 1, 2))

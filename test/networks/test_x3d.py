@@ -67,7 +67,6 @@ def test_state_is_counted_without_being_made() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scope", [1, 3])
 def test_keeps_the_streaming_contract(scope: int) -> None:
     """Scope 1 against the independent network. Gradients reach every parameter, in clips and in streams."""

@@ -37,7 +37,6 @@ def test_no_job_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_cluster_of_this_machine_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     tasks = Path(__file__).parents[1]

@@ -261,9 +261,11 @@ def test_programs_that_came_out_wrong_once(names: list[str]) -> None:
     assert outcomes["equal"] == 1
 
 
-@pytest.mark.parametrize("programs", [80, pytest.param(6000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "programs", [80, *(pytest.param(programs, marks=pytest.mark.slow) for programs in range(1500, 1504))]
+)
 def test_random_programs_are_equal_or_refused(programs: int) -> None:
-    """The same programs on every machine, whatever else is imported or installed."""
+    """The same programs on every machine, whatever else is imported or installed; other programs for each number."""
     outcomes.update(equal=0, refused=0)
     draw, names = random.Random(programs), sorted(STEPS)
     for _ in range(programs):
