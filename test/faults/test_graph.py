@@ -46,10 +46,11 @@ def commands(namespace: str = "", video: bool = True) -> dict[str, NodeCommand]:
     return made
 
 
-def until(bench: Any, predicate: Callable[[], object], what: str) -> None:
+def until(bench: Any, predicate: Callable[[], object], what: str, said: Callable[[], str] = str) -> None:
+    """Spins until the predicate holds; at the deadline the error is `what`, and what was `said` until then."""
     end = time.monotonic() + DEADLINE_S
     while not predicate():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, f"{what}: not in {DEADLINE_S} s\n{said()}"
         bench.spin(0.2)
 
 
@@ -76,7 +77,13 @@ class Graph:
             fresh = [each.subject_id for each in new if each.status != Activity.STATUS_STALE]
             return "" in fresh and any(fresh)
 
-        until(self.bench, answered, what)
+        def said() -> str:
+            new = [each for message in self.heard[begin:] for each in message.activities]
+            subjects = {(each.subject_id, each.status) for each in new}
+            logs = [f"{log.name}\n{log.read_text()}" for log in sorted(self.folder.glob("*.log"))]
+            return "\n".join([f"{len(new)} answers, subjects and statuses {subjects}", *logs])
+
+        until(self.bench, answered, what, said)
         assert [name for name, one in self.processes.items() if not one.alive] == [], what
 
 
