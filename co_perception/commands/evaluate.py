@@ -81,7 +81,7 @@ def add_recognizer(parser: argparse.ArgumentParser) -> None:
         help="what answers: people's poses, pictures, or nobody: the bag has /activity (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", type=expanded, metavar="MODEL", help="folder of a model, or the name of a shipped one"
+        "--model", type=expanded, metavar="MODEL", help="folder of a model or bundle, or the name of a shipped one"
     )
     parser.add_argument("--network", help="network with its published weights, instead of a model")
     parser.add_argument(

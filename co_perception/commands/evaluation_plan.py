@@ -101,7 +101,7 @@ def plan_of(arguments: argparse.Namespace) -> EvaluationPlan:
         if arguments.model or arguments.network or arguments.pose or settings:
             raise ValueError("--recognizer activity scores the recorded topic activity: it takes no model.")
     else:
-        weights = model_folder(arguments.model).resolve() if arguments.model else None
+        weights = model_folder(arguments.model, bundles=True).resolve() if arguments.model else None
         settings = _model_settings(arguments.recognizer, arguments.network, weights) | settings
     if arguments.pose and arguments.recognizer == "video" and settings.get("subject") != "person":
         raise ValueError("--pose finds people, and --recognizer video looks at whole pictures: --set subject=person.")
@@ -166,7 +166,8 @@ def parsed_settings(pairs: Sequence[tuple[str, str]], table: Sequence[Setting]) 
 
 def _model_settings(recognizer: str, network: str | None, weights: Path | None) -> dict[str, Value]:
     """Settings that name the weights. One thread: how a sum is shared out changes its last digits."""
-    from co_perception.learners.metadata import Metadata, SkeletonMetadata, VideoMetadata
+    from co_perception.learners.metadata import SkeletonMetadata, VideoMetadata
+    from co_perception.learners.recognizers import saved_metadata
 
     if weights is None and not network:
         raise ValueError("which model? --model names a folder or a shipped one, --network published weights.")
@@ -174,7 +175,7 @@ def _model_settings(recognizer: str, network: str | None, weights: Path | None) 
     if recognizer == "skeleton":
         settings["model"] = ""
     if weights is not None:
-        saved = Metadata.read(weights)
+        saved = saved_metadata(weights)
         if not isinstance(saved, {"skeleton": SkeletonMetadata, "video": VideoMetadata}[recognizer]):
             raise ValueError(f"{weights} holds {saved.network}, which is no network for --recognizer {recognizer}.")
         settings |= {"model_path": str(weights), "network": network or saved.network}

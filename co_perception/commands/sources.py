@@ -269,16 +269,20 @@ def print_start_command(model: Path, node: str = "skeleton_activity_node") -> No
     print(f"  {node_command(node, model_path=model.resolve())}")
 
 
-def model_folder(name: str) -> Path:
+def model_folder(name: str, *, bundles: bool = False) -> Path:
     """The folder of a model: a folder that a learner saved, one that `train` wrote, or the name of a shipped model.
+
+    Args:
+        bundles: whether a bundle will do, too, which answers and cannot be trained on.
 
     Raises:
         FileNotFoundError: where it is none of them; lists the shipped models.
     """
+    from co_perception.learners.bundle_file import FILE as BUNDLE
     from co_perception.learners.metadata import FILE, MODEL, shipped, shipped_names
 
     for folder in (Path(name), Path(name) / MODEL):
-        if (folder / FILE).is_file():
+        if (folder / FILE).is_file() or (bundles and (folder / BUNDLE).is_file()):
             return folder
 
     if name in shipped_names():

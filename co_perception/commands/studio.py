@@ -131,7 +131,7 @@ def _proposals(path: Path, arguments: argparse.Namespace) -> list[Proposal]:
     from co_perception.learners.replay import replay
 
     kind, group = KINDS["skeleton"], str(arguments.group)
-    values = values_of(kind.settings, {"model_path": str(model_folder(arguments.propose))})
+    values = values_of(kind.settings, {"model_path": str(model_folder(arguments.propose, bundles=True))})
     learner: Any = kind.loaded(values)
     groups = names_of(learner.groups)
     if (group or len(groups) > 1) and group not in groups:

@@ -170,7 +170,7 @@ def _learner_of(response: Any, arguments: argparse.Namespace) -> Any:
     pairs = [text.partition("=")[::2] for text in (*response.settings, *arguments.settings)]
     settings = parsed_settings(pairs, table_of(kind.settings))
     if arguments.model:
-        settings |= {"model": "", "model_path": str(model_folder(arguments.model).resolve())}
+        settings |= {"model": "", "model_path": str(model_folder(arguments.model, bundles=True).resolve())}
     learner: Any = kind.loaded(values_of(kind.settings, settings))
     if learner.name != response.recognizer:
         raise ValueError(f"the answer is one of {response.recognizer}, and {learner.name} was loaded: --model names it")

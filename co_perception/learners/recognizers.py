@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from co_perception.engine.picture_turn import TurnSettings
 from co_perception.engine.settings import setting
@@ -20,6 +20,9 @@ from co_perception.online.people_recognizers import PeopleRecognizer, RefusalObs
 from co_perception.online.recognizer import Recognizer, SceneRecognizer, StreamingLearner
 from co_perception.runtime.steppers.options import AUTO, BACKENDS, FLOAT32, PRECISIONS
 from co_perception.runtime.versions import torch_advice
+
+if TYPE_CHECKING:
+    from co_perception.learners.metadata import Metadata
 
 SCENE, PERSON = "scene", "person"
 
@@ -294,8 +297,8 @@ def _find_published(values: RecognizerSettings) -> None:
 
 def _find_saved(path: Path, network: str) -> None:
     """Looks for a model that a learner saved, or a checkpoint. Raises as `RecognizerKind.find_weights`."""
-    from co_perception.learners.bundle_file import FILE, find_bundle, read_description
-    from co_perception.learners.metadata import Metadata, saved_folder
+    from co_perception.learners.bundle_file import find_bundle
+    from co_perception.learners.metadata import saved_folder
     from co_perception.learners.weights import is_published, locate_for
 
     if is_published(path):
@@ -304,8 +307,7 @@ def _find_saved(path: Path, network: str) -> None:
     if path.is_file():
         return
     saved_in = saved_folder(path)
-    alone = (saved_in / FILE).is_file()
-    saved = Metadata.from_content(read_description(saved_in)["model"]) if alone else Metadata.read(saved_in)
+    alone, saved = _is_bundle(saved_in), saved_metadata(saved_in)
     if network and saved.network != network:
         raise ValueError(f"{path} holds {saved.network}, and network is {network}: set network to what it holds")
     if not alone and not (saved_in / saved.weights).is_file():
@@ -315,6 +317,15 @@ def _find_saved(path: Path, network: str) -> None:
         from co_perception.learners.weights import locate_converted
 
         locate_converted(trunk)
+
+
+def saved_metadata(folder: Path) -> Metadata:
+    """The metadata in a model's folder, or in a bundle. Raises: FileNotFoundError, ValueError as `Metadata.read`."""
+    from co_perception.learners.bundle_file import FILE, read_description
+    from co_perception.learners.metadata import Metadata
+
+    alone = _is_bundle(folder) and (folder / FILE).is_file()
+    return Metadata.from_content(read_description(folder)["model"]) if alone else Metadata.read(folder)
 
 
 @dataclass(frozen=True)

@@ -283,6 +283,18 @@ def test_faults_are_told_beside_the_clean_run(model: Path, bags: list[Path], tmp
     assert list(summary(tmp_path)["conditions"]) == ["rate_hz=5 drop=0.5"]
 
 
+def test_a_bundle_answers_as_its_model(model: Path, bags: list[Path], tmp_path: Path) -> None:
+    learner = ContinualSkeletonLearner("costgcn_short")
+    learner.load(model)
+    learner.bundle(tmp_path / "bundle")
+    for name, source in (("of_model", model), ("of_bundle", tmp_path / "bundle")):
+        assert evaluate(bags[0], "--model", source, "--out", tmp_path / name) == 0
+    one, other = (list(read_records(tmp_path / name)) for name in ("of_model", "of_bundle"))
+    assert one == other and len(one) == 90
+    answered = [[each.probabilities for each in run if each.probabilities is not None] for run in (one, other)]
+    np.testing.assert_allclose(*answered, atol=1e-5)
+
+
 def test_an_unmet_requirement_fails(model: Path, bags: list[Path], tmp_path: Path, capsys: Capture) -> None:
     arguments = (bags[0], "--model", model, "--out", tmp_path)
     assert evaluate(*arguments, "--require", "top1_of_all=1", "--require", "delay_s=0") == 1
