@@ -35,6 +35,8 @@ from co_perception.skeletons.separate_people import SeparatePeople
 
 Pictures = Handover[RgbPicture[Header]]
 People = Handover[SkeletonArray]
+NODES = ("camera", "pose", "skeleton_activity")
+"""Of this process, by the names that they have unless they are given others."""
 
 
 class HandingCameraNode(CameraNode):
@@ -44,6 +46,8 @@ class HandingCameraNode(CameraNode):
         pictures: takes them.
         publishes: whether it offers them on a topic too, for those who subscribe.
     """
+
+    companions = NODES
 
     def __init__(self, pictures: Pictures, publishes: bool = True, **options: Any) -> None:
         self._pictures, self._publishes = pictures, publishes
@@ -78,6 +82,8 @@ class HandingPoseNode(PoseNode):
         pictures: gives the pictures; None: they come on `image_raw`.
         reads: whether pictures may come from other processes.
     """
+
+    companions = NODES
 
     def __init__(self, people: People, pictures: Pictures | None = None, reads: bool = True, **options: Any) -> None:
         self._people, self._pictures, self._reads = people, pictures, reads
@@ -124,6 +130,8 @@ class HandedSkeletons(Skeletons):
 
 class HandedSkeletonActivityNode(SkeletonActivityNode):
     """The node `skeleton_activity`, which gets people from the pose estimator of the process."""
+
+    companions = NODES
 
     def __init__(self, people: People, **options: Any) -> None:
         self._handed = people

@@ -13,8 +13,10 @@ from co_perception.studio.jobs import MOST_LINES, JobQueue
 from co_perception.studio.recording_annotations import AnnotatedRecording
 from co_perception.studio.results_folder import FINDINGS, ResultsFolder
 
-STARTS = {"": (), "costgcn_short_poses": ("--from", "costgcn_short_poses")}
+STARTS = {"": (), **{name: ("--from", name) for name in ("cotcn_everyday", "costgcn_short_poses")}}
 """Models that a training may begin from, with the options of each."""
+REST = "other"
+"""Label of all time without annotation, where that is wanted."""
 BY = ("auto", "group", "recording", "subject")
 EPOCHS, PER_HOUR, SECONDS = (1, 1000), (0.01, 3600), (2, 600)
 Words: TypeAlias = tuple[list[str], Path | None]
@@ -71,6 +73,7 @@ class JobEndpoints:
             raise ValueError(f"by is one of {', '.join(BY)}, got {by!r}")
         epochs = round(number_of(question, "epochs", *EPOCHS, default=30))
         options = ["--out", str(out), "--epochs", str(epochs), "--by", by, *STARTS[start]]
+        options += ["--background", REST] if is_true(question, "rest") else []
         options += ["--resume"] if out.exists() else []  # what was stopped goes on
         return ["train", *self._paths(question), *options], None
 

@@ -17,6 +17,7 @@ from sensor_msgs.msg import Image
 from co_perception.msg import ActivityArray, SkeletonArray
 from co_perception.nodes.camera import CameraNode
 from co_perception.nodes.core.handover import Handover
+from co_perception.nodes.live.listener import LiveListener
 from co_perception.nodes.people_activity import (
     HandedSkeletonActivityNode,
     HandingCameraNode,
@@ -122,3 +123,22 @@ def test_silence_is_explained_by_the_process(bench: Any) -> None:
         bench.add(node)
         assert "of this process: see its diagnostics" in node.silence(7.0)
     assert make_parser().parse_args(["--no-pixels"]).no_pixels
+
+
+def test_what_is_given_to_a_node_of_the_process_is_no_slip_of_the_others(
+    bench: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--ros-args", "-p", "camera:source:=0", "-p", "camra:loop:=true"]
+    made = {"learner_factory": lambda values: FakePeopleLearner(), "parameter_overrides": overrides_of({"model": ""})}
+    bench.add(HandedSkeletonActivityNode(Handover("x"), cli_args=given, **made), up=False)
+    heard = capfd.readouterr().err
+    assert "camera:source" not in heard
+    assert "-p camra:loop:=true says nothing for /skeleton_activity" in heard
+
+
+def test_the_studio_finds_the_recognizer(bench: Any) -> None:
+    """It subscribes to no skeletons, and yet takes another model."""
+    listener = bench.add(LiveListener(), up=False)
+    made = {"learner_factory": lambda values: FakePeopleLearner(), "parameter_overrides": overrides_of({"model": ""})}
+    bench.add(HandedSkeletonActivityNode(Handover("x"), **made))
+    bench.until(lambda: listener.recognizers_of_skeletons() == ["/skeleton_activity"], "the recognizer")

@@ -60,7 +60,9 @@ def test_a_training_is_the_command_of_the_terminal(endpoints: JobEndpoints, queu
     start(endpoints, kind="train", epochs=7, by="group", start="costgcn_short_poses", **ALL)
     found = parsed(queue.job(1))
     assert found.sources == [tmp_path / "monday", tmp_path / "tuesday"] and found.out == tmp_path / "out/train/one"
-    assert (found.epochs, found.by, found.start) == (7, "group", "costgcn_short_poses")
+    assert (found.epochs, found.by, found.start, found.background) == (7, "group", "costgcn_short_poses", "")
+    start(endpoints, kind="train", start="cotcn_everyday", rest=True, recordings=[0], name="two")
+    assert (parsed(queue.job(2)).start, parsed(queue.job(2)).background) == ("cotcn_everyday", "other")
 
 
 @pytest.mark.parametrize("start_of", sorted(filter(None, STARTS)))

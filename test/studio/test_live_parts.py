@@ -64,6 +64,31 @@ def test_of_another_topic_no_picture_is_left_and_stamps_need_not_differ(page: An
     assert page.evaluate(VIEW) == [0, 2, 2]
 
 
+CAPTIONS = """async () => {
+  const { View } = await import("/pages/live_view.js");
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d");
+  const drawn = [];
+  pen.fillRect = (...box) => drawn.push(box);
+  const view = new View(canvas, () => {}, () => {});
+  const activities = ["p1", "p2", "p3", "p4"].map((subject) => ({subject, label: "stands", status: "valid"}));
+  view.said({activities}, () => "red");
+  const written = [];
+  const places = [[200, 60], [230, 60], [260, 64], [500, 60]]; // three side by side, one far away
+  places.forEach((place, n) => view.caption(pen, `p${n + 1}`, place, "red", 640, written));
+  return drawn;
+}"""
+
+
+def test_captions_of_people_side_by_side_cover_no_other(page: Any) -> None:
+    boxes = page.evaluate(CAPTIONS)
+    assert len(boxes) == 4 and boxes[0][1] == boxes[3][1] == 60 - 38
+    for n, (left, top, wide, high) in enumerate(boxes):
+        for x, y, w, h in boxes[:n]:
+            assert left >= x + w or x >= left + wide or top >= y + h or y >= top + high
+    assert all(top >= 0 for _, top, _, _ in boxes)
+
+
 LANES = """async () => {
   const { Lanes } = await import("/pages/live_lanes.js");
   const lanes = new Lanes(document.createElement("canvas"), document.createElement("canvas"), () => {}, () => "red");

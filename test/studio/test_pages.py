@@ -28,7 +28,7 @@ from helpers.bag_writer import (
 from helpers.drawn_people import Figure
 from helpers.studio_browser import CHROMIUM, PATIENCE_MS, browser_context, served
 
-from co_perception.data.annotations.intervals import Interval, read_annotations
+from co_perception.data.annotations.intervals import Interval, read_annotations, write_annotations
 from co_perception.studio.application import application
 from co_perception.studio.recording_annotations import AnnotatedRecording, Proposal
 
@@ -104,6 +104,24 @@ def written(bag: Path, expected: Sequence[tuple[float, float, str, str]]) -> Non
             return
         assert time.monotonic() < end, found
         time.sleep(0.05)
+
+
+RECORDED = """() => localStorage.setItem("studio recording", JSON.stringify({labels: "stop, squat, wave, bow"}))"""
+
+
+@pytest.mark.parametrize("marked", [["wave"], ["wave", "jump"]])
+def test_labels_have_the_numbers_that_they_had_on_the_page_live(bag: Path, marked: list[str]) -> None:
+    """Of another recording, which has a label that was not offered there, they have those that they have."""
+    found = [Interval(T0 + n * SECOND, T0 + n * SECOND + STEP, label, "p0") for n, label in enumerate(marked)]
+    write_annotations(bag / "annotations.csv", found)
+    with served(application([AnnotatedRecording(bag)])) as address, browser_context(address) as context:
+        page = opened(context, address)
+        assert page.locator("#labels li").all_inner_texts() == marked
+        page.evaluate(RECORDED)
+        page.reload()
+        state(page, "saved")
+        shown = page.locator("#labels li").all_inner_texts()
+    assert shown == (["stop", "squat", "wave", "bow"] if marked == ["wave"] else marked)
 
 
 def test_intervals_are_made_changed_and_taken_back_by_keys(context: Any, address: str, bag: Path) -> None:

@@ -74,6 +74,8 @@ class ManagedNode(GuardedNode, ABC, Generic[S]):
     """The events that are dropped frames, see `Counters`."""
     loads: bool = False
     """Whether there is something slow to `load`."""
+    companions: tuple[str, ...] = ()
+    """Names of the nodes that may run in this process, for which parameters of its command line may be meant."""
 
     def __init__(self, node_name: str, settings: type[S], **options: object) -> None:
         # destroy_node() looks at them, even where a setting below is refused or a signal comes in the middle.
@@ -86,7 +88,7 @@ class ManagedNode(GuardedNode, ABC, Generic[S]):
         """Why the node could not be configured or prepared, until it is configured again; empty: it could."""
         self.settings = Parameters(self, settings)
         cli_args = options.get("cli_args")
-        check_names(self, [*sys.argv, *(cli_args if isinstance(cli_args, list) else ())])
+        check_names(self, [*sys.argv, *(cli_args if isinstance(cli_args, list) else ())], self.companions)
         self.counters = Counters(self.drops)
         self.conflicts = GraphConflicts(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", result_qos())

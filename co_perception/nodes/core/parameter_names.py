@@ -59,12 +59,13 @@ class ParameterSection:
         return self.nodes.rpartition("/")[2] in ("*", "**")
 
 
-def check_names(node: Node, arguments: Sequence[str]) -> None:
+def check_names(node: Node, arguments: Sequence[str], companions: Sequence[str] = ()) -> None:
     """Compares what was given to a node that has declared its parameters with them. Warns where that is doubtful.
 
     Args:
         node: after its declarations.
         arguments: of its command line.
+        companions: names of nodes that run in the same process: what is for one of them says nothing of this one.
 
     Raises:
         UnknownParameterError: names each unknown parameter, and the nearest one that there is.
@@ -74,10 +75,11 @@ def check_names(node: Node, arguments: Sequence[str]) -> None:
     sections = list(sections_of(arguments))
     own = node.get_fully_qualified_name()
     own_sections = [section for section in sections if section.applies_to(own)]
+    here = [own, *(f"{node.get_namespace().rstrip('/')}/{name}" for name in companions)]
     if unknown:
         _refuse(node, unknown, own_sections)
     for file in dict.fromkeys(section.file for section in sections):
-        if not any(section.file == file for section in own_sections):
+        if not any(section.file == file and any(map(section.applies_to, here)) for section in sections):
             there = [section.nodes for section in sections if section.file == file]
             node.get_logger().warning(
                 f"{file} says nothing for {own}, which runs without it; it is for: {', '.join(there)}. A section for "

@@ -21,6 +21,7 @@ from co_perception.data.bags.bag_file import IMAGES, SKELETONS
 from co_perception.data.messages.video_packets import PacketDecoder, codec_of
 from co_perception.engine.time import nanoseconds
 from co_perception.evaluation.activity_topic import ACTIVITIES
+from co_perception.nodes.answer_inputs_client import INPUTS
 from co_perception.nodes.core.diagnostics import PREPARING
 from co_perception.nodes.core.graph_conflicts import full_name
 from co_perception.nodes.core.qos import latched_qos
@@ -113,8 +114,12 @@ class LiveListener(Node):
         return sorted({full_name(info) for info in self.get_publishers_info_by_topic(topic)})
 
     def recognizers_of_skeletons(self) -> list[str]:
-        """The nodes that publish answers and take skeletons."""
-        senders, takers = set[str](), set[str]()
+        """The nodes that publish answers, and take skeletons or tell which ones were given to them.
+
+        In one process with the pose estimator a recognizer is handed its skeletons, and subscribes to none.
+        """
+        served = self.get_service_names_and_types()
+        senders, takers = set[str](), {name.rpartition("/")[0] for name, kinds in served if INPUTS in kinds}
         for topic, kinds in self.get_topic_names_and_types():
             if set(kinds) & set(KINDS[ACTIVITY]):
                 senders |= set(self.recognizers(topic))

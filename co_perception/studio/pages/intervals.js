@@ -88,3 +88,18 @@ function without(each, other) {
 function sorted(all) {
   return all.sort((one, other) => one.start - other.start || (one.subject < other.subject ? -1 : 1));
 }
+
+export const RECORDED = "studio recording"; // in the browser's store: what the page Live was told last
+
+/** These labels with the numbers that they had while they were recorded here, and the others that were offered then. */
+export function numbered(labels) {
+  try {
+    const offered = labelsOf(JSON.parse(localStorage.getItem(RECORDED) ?? "{}").labels ?? "");
+    return labels.length && labels.every((label) => offered.includes(label)) ? offered : labels;
+  } catch {
+    return labels; // what was stored by another version is of no use
+  }
+}
+
+/** The labels of a text with commas between them, each once. */
+export const labelsOf = (text) => [...new Set(text.split(",").map((label) => label.trim()).filter(Boolean))];

@@ -1,10 +1,10 @@
 // Recording while somebody performs: buttons and keys that mark, and a countdown that says what comes next.
 
+import { RECORDED, labelsOf } from "./intervals.js";
 import { asked } from "./live_controls.js";
 
 const by = (id) => document.getElementById(id);
 const FIELDS = ["labels", "repeats", "act_s", "rest_s"];
-const STORED = "studio recording";
 
 /** The panel for recordings. */
 export class Recorder {
@@ -27,7 +27,7 @@ export class Recorder {
 
   restore() {
     try {
-      const left = JSON.parse(localStorage.getItem(STORED) ?? "{}");
+      const left = JSON.parse(localStorage.getItem(RECORDED) ?? "{}");
       for (const field of FIELDS) if (left[field]) by(field).value = left[field];
     } catch {
       // what was stored by another version is of no use
@@ -53,10 +53,10 @@ export class Recorder {
 
   async start(event) {
     event.preventDefault();
-    const labels = [...new Set(by("labels").value.split(",").map((label) => label.trim()).filter(Boolean))];
+    const labels = labelsOf(by("labels").value);
     const topics = [...by("topics").querySelectorAll("input:checked")].map(({ value }) => value);
     const plan = by("guided").checked && labels.length ? Object.fromEntries(FIELDS.slice(1).map((field) => [field, Number(by(field).value)])) : null;
-    localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(FIELDS.map((field) => [field, by(field).value]))));
+    localStorage.setItem(RECORDED, JSON.stringify(Object.fromEntries(FIELDS.map((field) => [field, by(field).value]))));
     this.sound(0);
     await this.attempt(() => asked("POST", "/api/live/recording", { name: by("name").value.trim(), topics, labels, plan }));
   }
@@ -198,7 +198,7 @@ export class Recorder {
     this.told = path;
     if (by("name").value === name || /^take-[\d-]+$/.test(by("name").value)) by("name").value = suggested(); // not what another writes
     const wrong = [problem, ...lacking, ...slow].filter(Boolean);
-    this.say(`${name}: ${messages} messages, ${marked} marks, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
+    this.say(`${name}: ${messages} messages, ${marked} ${marked === 1 ? "mark" : "marks"}, in ${path}. ${wrong.join(". ")}`, wrong.length > 0);
     const { number, why } = await asked("POST", "/api/live/recorded", {});
     asked("POST", "/api/gallery/warm", {}).catch(() => {}); // what is recorded is mostly taught next
     if (number === null) return by("summary").append(` It cannot be annotated: ${why}`);

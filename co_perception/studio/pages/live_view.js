@@ -2,6 +2,7 @@
 
 import { drawLinks, drawPicture, fitted, highest } from "./joints.js";
 
+const HIGH = 22; // of a caption
 const MOST = 12; // pictures that wait for their skeletons
 const SHADES = ["#6cf", "#fb6", "#9e8", "#f9c", "#fd6", "#bcf", "#f88", "#6ed"];
 
@@ -91,6 +92,7 @@ export class View {
     const [wide, high, left, top] = size[0] && size[1] ? [size[0], size[1], 0, 0] : around(people);
     const scale = Math.min(w / wide, h / high);
     const place = (x, y) => [w / 2 + (x - left - wide / 2) * scale, h / 2 + (y - top - high / 2) * scale];
+    const captions = [];
     people.forEach(({ id, joints, links }, n) => {
       const shade = SHADES[number(id, n) % SHADES.length];
       const joint = (k) => (joints[3 * k + 2] > 0 ? place(joints[3 * k], joints[3 * k + 1]) : null);
@@ -101,25 +103,35 @@ export class View {
         drawLinks(pen, links, joint);
       }
       const top = highest(joints, joint);
-      if (top) this.caption(pen, id, top, shade, w);
+      if (top) this.caption(pen, id, top, shade, w, captions);
     });
   }
 
-  /** Writes above somebody, whose highest joint is at a place, who it is and what they do. */
-  caption(pen, id, [x, y], shade, w) {
+  /** Writes above somebody, whose highest joint is at a place, who it is and what they do; others' captions stay free. */
+  caption(pen, id, [x, y], shade, w, others) {
     const { texts, color } = this.captions.get(id) ?? { texts: [], color: shade };
     const text = [id || "?", ...texts].join(" · ");
     pen.font = "600 14px system-ui";
     const wide = pen.measureText(text).width + 12;
     const at = Math.min(Math.max(x - wide / 2, 0), Math.max(w - wide, 0));
-    const top = Math.max(y - 38, 0);
+    const top = freeTop(at, wide, Math.max(y - 38, 0), others);
+    others.push({ at, wide, top });
     pen.fillStyle = texts.length ? color : "#ccc";
-    pen.fillRect(at, top, wide, 22);
+    pen.fillRect(at, top, wide, HIGH);
     pen.fillStyle = "#111";
     pen.textAlign = "left";
     pen.textBaseline = "middle";
     pen.fillText(text, at + 6, top + 11);
   }
+}
+
+/** The nearest height above, else below, at which a caption covers no other one. */
+function freeTop(at, wide, top, others) {
+  const beside = others.filter((other) => other.at < at + wide && at < other.at + other.wide);
+  const free = (height) => height >= 0 && beside.every((other) => Math.abs(other.top - height) >= HIGH + 2);
+  const above = beside.map((other) => other.top - HIGH - 2).filter((height) => height < top);
+  const below = beside.map((other) => other.top + HIGH + 2).sort((a, b) => a - b);
+  return [top, ...above.sort((a, b) => b - a), ...below].find(free) ?? top;
 }
 
 /** The number at the end of an id, so that a person keeps the shade. */

@@ -1,6 +1,6 @@
 // The page for annotations: keys, playing, and what stands in which lane.
 
-import { Intervals, same } from "./intervals.js";
+import { Intervals, numbered, same } from "./intervals.js";
 import { Joints, draw } from "./joints.js";
 import { Pictures } from "./pictures.js";
 import { Saving } from "./saving.js";
@@ -53,7 +53,7 @@ class Studio {
     this.lanes = lanes.map(({ id }) => id);
     this.lane = this.lanes[0];
     // Those of recordings that were open before keep their numbers.
-    this.labels = [...new Set([...this.labels, ...this.intervals.labels, ...this.proposals.map(({ label }) => label)])];
+    this.labels = [...new Set([...this.labels, ...numbered(this.intervals.labels), ...this.proposals.map(({ label }) => label)])];
     this.timeline.open(found.duration, lanes);
     by("damage").replaceChildren(...found.damage.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
     this.tell(left ? "" : "saved");

@@ -48,7 +48,7 @@ function choice(node, model) {
     return made;
   };
   const name = model.split("/").pop();
-  return el("p", {},
+  return el("p", { className: "choices" },
     press(`recognize with it now in ${node}`, model, `${node} recognizes with ${name} as soon as it is loaded.`),
     press("back to its own model", "", `${node} recognizes with its own model again.`), words);
 }

@@ -19,7 +19,7 @@ async function start() {
   ask("/api/gallery/warm", {}).catch(() => {});
 }
 
-/** The activities of the chosen recordings, with the number of their shows. */
+/** The activities of the chosen recordings, and how often each is marked. */
 function listLabels() {
   const off = new Set([...by("labels").querySelectorAll("input:not(:checked)")].map(({ value }) => value));
   const counts = new Map();
@@ -31,7 +31,7 @@ function listLabels() {
   }
   const boxes = [...counts].map(([label, [count, seconds]]) =>
     el("label", { className: "choice" }, el("input", { type: "checkbox", value: label, checked: !off.has(label) }),
-      ` ${label} `, el("small", {}, `${count} ${count === 1 ? "show" : "shows"}, ${seconds.toFixed(1)} s`)));
+      ` ${label} `, el("small", {}, `marked ${count === 1 ? "once" : `${count} times`}, ${seconds.toFixed(1)} s`)));
   by("labels").replaceChildren(el("legend", {}, "Activities"),
     ...(boxes.length ? boxes : [el("p", { className: "faint" }, "Nothing is marked in these recordings yet.")]));
 }
@@ -54,7 +54,7 @@ async function listResults() {
 async function confusions({ name, files, command }) {
   const place = el("article", {}, el("h3", {}, name));
   if (!files.includes("held_out.json")) {
-    place.append(el("p", {}, "Nothing was held out, so nobody knows how good it is: mark each activity several times."));
+    place.append(el("p", {}, "Nothing was held out, so nobody knows how good it is: all words of its job say which activity has one take only, and which marks were left out."));
   } else {
     const found = await ask(`/api/results/train/${encodeURIComponent(name)}/held_out.json`);
     const most = Math.max(...found.confusion.flat(), 1);
@@ -83,7 +83,7 @@ onSubmit(by("teaching"), async () => {
 onSubmit(by("training"), async () => {
   const job = await ask("/api/jobs", {
     kind: "train", name: by("network").value, recordings: chosen(by("recordings")),
-    epochs: Number(by("epochs").value), start: by("start").value, by: by("by").value,
+    epochs: Number(by("epochs").value), start: by("start").value, by: by("by").value, rest: by("rest").checked,
   });
   jobs.look();
   return `${job.name} is in the queue.`;
