@@ -49,8 +49,8 @@ def ui_prmd(path: Path) -> tuple[list[Take], Skipped]:
 def vicon_physical(path: Path) -> tuple[list[Take], Skipped]:
     """Takes of an .npz file: `positions_mm` (N, 27), `names` and `sequences` (person, frames); 33.3 Hz.
 
-    Shoulders and hips are unknown (NaN). Person 8 has the right arm first: in all of their takes the arms lie on the
-    other side than the legs.
+    Shoulders and hips are unknown (NaN). A worse take of an action, so named, is one of the action. Person 8 has the
+    right arm first: in all of their takes the arms lie on the other side than the legs.
     """
     positions, names, sequences = npz_arrays(path, ["positions_mm", "names", "sequences"])
     segments = _metres(positions, 9)
@@ -61,7 +61,7 @@ def vicon_physical(path: Path) -> tuple[list[Take], Skipped]:
     takes, start = list[Take](), 0
     for name, (person, frames) in zip(names.tolist(), sequences.tolist(), strict=True):
         part = _before_camera(joints[start : start + frames])
-        action = str(name).rpartition("/")[2]
+        action = str(name).rpartition("/")[2].partition("  [")[0]  # "Running  [worse]": another take of it
         part = part[:, EXCHANGED_ARMS] if person == VICON_RIGHT_ARM_FIRST else part
         takes.append(Take(part, VICON_HZ, action, f"s{person}", "vicon_physical", f"{name} {person}"))
         start += frames
