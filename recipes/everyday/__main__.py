@@ -1,6 +1,6 @@
 """Recipe: everyday activities of people, `cotcn` trained on all sets whose terms allow it.
 
-    python -m recipes.everyday --data DATA [--steps 10000] [--out FOLDER]
+    python -m recipes.everyday --data DATA [--steps 22000] [--out FOLDER]
 
 Trains twice: without a fifth of the people of each set, to whom temperatures, biases and thresholds are fitted, and
 with all, which is what is shipped. A training that was run before with the same settings, also by

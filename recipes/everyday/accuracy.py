@@ -1,6 +1,6 @@
 """Accuracy of the everyday model on people and data sets that it never saw, with a floor beside each figure.
 
-    python -m recipes.everyday.accuracy --data DATA [--steps 10000] [--folds 5] [--jobs 1] [--leave-out QUESTION]
+    python -m recipes.everyday.accuracy --data DATA [--steps 22000] [--folds 5] [--jobs 1] [--leave-out QUESTION]
 
 Four questions: people never seen, folds by person within the sets of DATA/train; data sets never seen, those of
 DATA/test and the test part of JHMDB; the same without JHMDB's training part; and the whole chain on DATA/video. The

@@ -60,7 +60,7 @@ class TrainSettings:
         falls: what is simulated for `Drawing.simulated` of the windows; with a share of 0 nothing is.
     """
 
-    steps: int = 10000
+    steps: int = 22000
     batch: int = 56
     lr: float = 3e-3
     muon: float = 0.03

@@ -18,7 +18,7 @@ from recipes.everyday import bodies, gestures, video
 from recipes.everyday.card import NAME
 from recipes.everyday.labels import GROUPS, class_names
 
-WEIGHTS = "01646f372f9cbd3b74da3bdc409b1eec986a4f6dafb7667f3192ef9d38c0fd19"
+WEIGHTS = "b086ee3bca023cb927f144d0d15859dcff8598075c920c6d942fb52f334d78f7"
 STANDING = np.array(
     [[0, -0.72, -0.05], [0.18, -0.5, 0], [-0.18, -0.5, 0], [0.24, -0.22, 0], [-0.24, -0.22, 0], [0.25, 0.03, -0.05],
      [-0.25, 0.03, -0.05], [0.1, 0, 0], [-0.1, 0, 0], [0.11, 0.43, 0], [-0.11, 0.43, 0], [0.11, 0.85, 0],
