@@ -52,9 +52,12 @@ def test_what_stands_follows_the_events_and_is_repeated(bench: Any) -> None:
     stream = SceneStream(bench, SceneStream.learners(), max_gap_s=30.0)
     current = bench.listen(CurrentActivities, "current_activities", latched_qos())
     bench.until(lambda: current, "that nothing stands, at once")
-    events = scored(stream, [RED] * 12 + [NOTHING] * 12 + [BLUE] * 12)
+    events = scored(stream, [RED] * 12)
+    bench.until(lambda: [a.label for a in current[-1].activities] == ["red"])
+    for rows, wanted in (([NOTHING] * 12, []), ([BLUE] * 12, ["blue"])):  # a latched topic keeps the newest alone
+        scored(stream, rows)
+        bench.until(lambda wanted=wanted: [a.label for a in current[-1].activities] == wanted)
     bench.until(lambda: len(events) == 3)
-    bench.until(lambda: [a.label for a in current[-1].activities] == ["blue"])
     labels = [tuple(activity.label for activity in message.activities) for message in current]
     changes = [one for number, one in enumerate(labels) if number == 0 or labels[number - 1] != one]
     assert changes == [(), ("red",), (), ("blue",)]
