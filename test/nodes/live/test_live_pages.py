@@ -210,7 +210,7 @@ def test_keys_mark_too(robot: Robot, address: str, tmp_path: Path) -> None:
         page.keyboard.press(" ")
         page.wait_for_selector("#marks button[data-label=squat][aria-pressed=false]")
         page.click("#stop")
-        says(page, "#summary", "1 marks")
+        says(page, "#summary", "1 mark,")
         assert [row.label for row in read_annotations(tmp_path / "keys" / "annotations.csv")] == ["squat"]
 
 
