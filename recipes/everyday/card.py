@@ -36,6 +36,7 @@ FOOT = """
   than not. Punches of UT-Interaction, a third of a second long, are told for a few frames each, between "throwing".
 - In one of the six falls of GMDCSA-24 that were looked at, a man who lies with his feet to the camera is
   "sitting" or "standing" (docs/falls.md).
+- One of two men who sit was told to stand in the first second in which he was seen.
 - Of two men who walk slowly, turn, or carry something on video, walking is told in two of five answers.
 - Where a camera moves towards a person or away, or tilts, within a few seconds, the body seems to grow, shrink, rise or
   sink; nothing of that was trained. `camera_motion` of the pose node takes it out.

@@ -66,6 +66,13 @@ def test_a_model_proposes_what_its_node_would_say(recordings: list[Path], served
     assert set(last) == {"wave", "squat"} and min(last.values()) > 5 * SECOND
     assert found.overview()["intervals"] and "proposals" not in (shown / "annotations.csv").read_text()
 
+    bundle = str(tmp_path / "bundle")
+    assert cli.main(["bundle", gallery, "--out", bundle]) == 0
+    assert cli.main(["studio", str(shown), "--propose", bundle]) == 0
+    _, ([found], _) = served
+    again = found.overview()["proposals"]
+    assert [{**each, "share": 0} for each in again] == [{**each, "share": 0} for each in proposals]
+
 
 def test_of_a_model_with_groups_one_is_named(recordings: list[Path], served: list[Any], capsys: Capture) -> None:
     assert cli.main(["studio", str(recordings[0]), "--propose", "cotcn_everyday"]) == 1

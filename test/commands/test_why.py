@@ -29,7 +29,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_one_answer_is_replayed_and_written(bag: Path, model: Path, tmp_path: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize("of", ["a model", "a bundle"])
+def test_one_answer_is_replayed_and_written(bag: Path, model: Path, of: str, tmp_path: Path, capsys: Capture) -> None:
+    if of == "a bundle":
+        assert cli.main(["bundle", str(model), "--out", str(tmp_path / "bundle")]) == 0
+        model = tmp_path / "bundle"
+        capsys.readouterr()
     out = tmp_path / "why.html"
     assert cli.main(["why", str(bag), "--at", "6", "--model", str(model), "--out", str(out)]) == 0
     printed, page = capsys.readouterr().out, out.read_text()
