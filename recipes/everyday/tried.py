@@ -171,9 +171,9 @@ first time, it has .87, .87, .20 in the mean: fold 0, on which all settings were
 waving is "none" there.
 
 That network was short of training still. With nothing else changed, 22000 batches instead of 10000 (half an hour of one
-core, with products in bfloat16) give on people of fold 0 .94, .92, .14 instead of .91, .90, .20, of fold 1 .87, .86, .15 instead of .84, .83, .19,
-and of fold 2 .87, .86, .18. Folds 3 and 4 were not trained so for want of time. The first row is what was shipped, the
-second one is what is shipped:
+core, with products in bfloat16) give on people of fold 0 .94, .92, .14 instead of .91, .90, .20, of fold 1 .87, .86,
+.15 instead of .84, .83, .19, and of fold 2 .87, .86, .18. Folds 3 and 4 were not trained so for want of time. The first
+row is what was shipped, the second one is what is shipped:
 
 | | people | sets, own labels | all labels | video | UT; falls |
 |---|---|---|---|---|---|
