@@ -18,7 +18,7 @@ from co_perception.nodes.demo.graph import SKIPPED, DemoConfig, DemoResult
 from co_perception.nodes.demo.subscribers import ReceivedAnswer, row_of
 
 LEAST_NS = 300_000_000  # a person in sight for less gets no row in the picture, though a place in the numbers
-MOST_ROWS = 8
+MOST_ROWS = 24  # eight people with three groups of labels
 SCENE = ""
 Track = Sequence[FrameRecord]
 
@@ -128,7 +128,9 @@ def draw(result: DemoResult, path: Path) -> None:
         for subject, records in records_by_subject(result.answers).items()
         if not subject or records[-1].stamp_ns - records[0].stamp_ns >= LEAST_NS
     }
-    people = [subject for subject in tracks if subject][:MOST_ROWS]
+    subjects = [subject for subject in tracks if subject]
+    people, others = subjects[:MOST_ROWS], len(subjects[MOST_ROWS:])
+    left_out = f" · {others} more {'row' if others == 1 else 'rows'} not drawn" if others else ""
     # Files in the store carry the beginning of their checksum, which is left out.
     titles = [(stamp_ns, re.sub(r"-[0-9a-f]{12}$", "", Path(name).stem)) for stamp_ns, name in result.chapters]
     draw_timeline(
@@ -136,7 +138,7 @@ def draw(result: DemoResult, path: Path) -> None:
         result.classes,
         path,
         title="Predictions, frame by frame",
-        subtitle=f"{result.recognizer} · {len(result.answers)} answers to {result.published} frames",
+        subtitle=f"{result.recognizer} · {len(result.answers)} answers to {result.published} frames{left_out}",
         origin_ns=result.answers[0].stamp_ns,
         chapters=titles,
         badges={subject: "#{:02x}{:02x}{:02x}".format(*color_of(subject)) for subject in people},

@@ -105,7 +105,16 @@ def test_the_picture_has_rows_for_those_who_stayed_and_plain_names(result: DemoR
     draw(result, tmp_path / "timeline.svg")
     drawn = (tmp_path / "timeline.svg").read_text()
     assert all(f"<!-- {text} -->" in drawn for text in ("scene", "p1", "park", "lake", "walk"))
-    assert "<!-- p2 -->" not in drawn and "0123456789ab" not in drawn
+    assert "<!-- p2 -->" not in drawn and "0123456789ab" not in drawn and "not drawn" not in drawn
+
+
+def test_the_picture_of_many_says_how_many_it_leaves_out(
+    result: DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("co_perception.nodes.demo.report.MOST_ROWS", 0)
+    draw(result, tmp_path / "timeline.svg")
+    assert "1 more row not drawn" in (tmp_path / "timeline.svg").read_text()
 
 
 RUN = [record(0, cold=True), record(1, cold=True), record(2, "sit"), record(3, "sit", score=0.75), record(4)]
