@@ -291,8 +291,10 @@ def test_a_bundle_answers_as_its_model(model: Path, bags: list[Path], tmp_path: 
         assert evaluate(bags[0], "--model", source, "--out", tmp_path / name) == 0
     one, other = (list(read_records(tmp_path / name)) for name in ("of_model", "of_bundle"))
     assert one == other and len(one) == 90
-    answered = [[each.probabilities for each in run if each.probabilities is not None] for run in (one, other)]
-    np.testing.assert_allclose(*answered, atol=1e-5)
+    of_model, of_bundle = (
+        np.stack([each.probabilities for each in run if each.probabilities is not None]) for run in (one, other)
+    )
+    np.testing.assert_allclose(of_bundle, of_model, atol=1e-5)
 
 
 def test_an_unmet_requirement_fails(model: Path, bags: list[Path], tmp_path: Path, capsys: Capture) -> None:
